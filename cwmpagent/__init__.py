@@ -1,0 +1,1 @@
+"""cwmpagent: a TR-069 (CWMP) management agent on Twisted."""
