@@ -1,0 +1,88 @@
+"""What the configuration says, as frozen values; passwords never show in a ``repr``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceConfig:
+    """Who the device is (DeviceId of every Inform), what it has, and what counts as its boot."""
+
+    manufacturer: str
+    oui: str
+    product_class: str = ""
+    serial_number: str
+    model: str = "device2"
+    provider: str = "linux"
+    boot: str = "system"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcsConfig:
+    """The ACS and how it is reached; time-outs are in seconds."""
+
+    url: str
+    username: str = ""
+    password: str = field(default="", repr=False)
+    ca_file: Path | None = None
+    client_certificate: Path | None = None
+    client_key: Path | None = None
+    connect_timeout: float = 15.0
+    answer_timeout: float = 30.0
+    rpc_timeout: float = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionRequestConfig:
+    """Where the ACS may call; no ``endpoint``: nothing listens."""
+
+    endpoint: tuple[str, ...] = ("tcp:7547",)
+    url: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    algorithms: tuple[str, ...] = ("MD5",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateConfig:
+    """Where the durable state lives."""
+
+    directory: Path = Path("/var/lib/cwmpagent")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogConfig:
+    """What is logged, and how."""
+
+    level: str = "info"
+    format: str = "text"
+    envelopes: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HooksConfig:
+    """Programs, as argument lists, for what only the box can do; empty: the agent plays it."""
+
+    reboot: tuple[str, ...] = ()
+    factory_reset: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The whole file.
+
+    ``parameters``: factory values, full path -> text. ``warnings``: lines for the person who wrote the file.
+    """
+
+    device: DeviceConfig
+    acs: AcsConfig
+    connection_request: ConnectionRequestConfig = ConnectionRequestConfig()
+    state: StateConfig = StateConfig()
+    log: LogConfig = LogConfig()
+    hooks: HooksConfig = HooksConfig()
+    parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    warnings: tuple[str, ...] = ()
