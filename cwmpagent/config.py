@@ -170,9 +170,11 @@ def _connection_request(table: Table, environ: Mapping[str, str]) -> ConnectionR
 def _endpoint(table: Table, text: str) -> str:
     try:
         endpoint = serverFromString(object(), text)  # type: ignore[no-untyped-call]  # Twisted has no types there
-    except Exception as error:
-        reason = f"{shown(text)} is no Twisted server endpoint, as in tcp:7547 or tcp6:7547: {" ".join(str(error).split())}"
-        raise table.error("endpoint", reason) from None
+    except Exception as error:  # whatever the parser of that kind of endpoint raises
+        cause = " ".join(str(error).split())
+        raise table.error(
+            "endpoint", f"{shown(text)} is no Twisted server endpoint, as in tcp:7547 or tcp6:7547: {cause}"
+        ) from None
     port = getattr(endpoint, "_port", 0)
     if isinstance(port, int) and not 0 <= port <= 65535:
         raise table.error("endpoint", f"{shown(text)} has a port outside 0 to 65535")
