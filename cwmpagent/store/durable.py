@@ -1,0 +1,102 @@
+"""The store that survives: what an agent reads at start and saves before it promises anything to the ACS."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock as ThreadLock
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IReactorFromThreads
+
+from cwmpagent.errors import MisuseError, StoreError
+from cwmpagent.records import Batch, Saved
+from cwmpagent.store import tables
+from cwmpagent.store.database import open_database
+from cwmpagent.store.directory import prepare
+from cwmpagent.store.lock import Lock
+from cwmpagent.store.writer import Writer
+
+DATABASE = "state.sqlite"
+LOCK = "state.lock"
+
+
+class Store:
+    """The state directory of one agent, held by this process alone until :meth:`close`.
+
+    ``moved_aside``: where a damaged database was moved when this one was opened; the state then begins empty.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, lock: Lock, reactor: IReactorFromThreads, moved_aside: Path | None
+    ) -> None:
+        self.moved_aside = moved_aside
+        self._connection = connection
+        self._lock = lock
+        self._using = ThreadLock()
+        self._writer = Writer(connection, self._using, reactor)
+        self._closing = False
+        self._closed = False
+        self._waiting: list[Deferred[None]] = []
+
+    @classmethod
+    def open(cls, directory: Path, *, reactor: IReactorFromThreads, wall: Callable[[], float] = time.time) -> Store:
+        """Open or create the state in ``directory``; blocks, and must come after the process has daemonized.
+
+        The directory is created with mode 0700, and what is in it has mode 0600. ``wall`` tells the time (epoch
+        seconds) for the name of a damaged database. Raises ``StoreLockedError`` if another process has it,
+        ``StoreNewerError`` if a newer version wrote it (nothing is touched), ``StoreError`` if it cannot be used.
+        """
+        directory = Path(directory)
+        prepare(directory, DATABASE)
+        lock = Lock(directory / LOCK)
+        try:
+            connection, moved_aside = open_database(directory / DATABASE, now=wall())
+        except BaseException:
+            lock.release()
+            raise
+        return cls(connection, lock, reactor, moved_aside)
+
+    def load(self) -> Saved:
+        """Everything saved so far. Blocks, for a commit under way too.
+
+        Raises ``StoreError`` if it cannot be read, ``MisuseError`` once closed.
+        """
+        if self._closing:
+            raise MisuseError("the store is closed")
+        try:
+            with self._using:
+                return tables.read(self._connection)
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise StoreError(f"the state cannot be read: {error}") from error
+
+    def save(self, batch: Batch) -> Deferred[None]:
+        """Save ``batch`` in one transaction; fires in the order of the calls, when it would survive a loss of power.
+
+        Fails with ``StoreWriteError`` (disk full, read-only) with nothing of it saved, and the store goes on. Cancelled
+        before its commit begins it is not saved and fails with ``CancelledError``; later, it is saved and succeeds.
+        Fails with ``MisuseError`` for a batch of wrong types, or once closed.
+        """
+        if self._closing:
+            return fail(MisuseError("the store is closed"))
+        return self._writer.save(tables.copied(batch))
+
+    def close(self) -> Deferred[None]:
+        """Save what is queued, then give up the directory; fires when that is done, however often it is called."""
+        if self._closed:
+            return succeed(None)
+        done: Deferred[None] = Deferred()
+        self._waiting.append(done)
+        if not self._closing:
+            self._closing = True
+            self._writer.stop(self._finish)
+        return done
+
+    def _finish(self) -> None:
+        self._closed = True
+        self._lock.release()
+        waiting, self._waiting = self._waiting, []
+        for done in waiting:
+            done.callback(None)
