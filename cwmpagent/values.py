@@ -1,0 +1,282 @@
+"""Typed values as text: lexical rules, ranges, lengths, enumerations, patterns and time (TR-106, XML Schema part 2).
+
+A value is carried everywhere as text plus its type. :func:`canonical` gives the one spelling under which equal values
+are equal texts. No sentence made here repeats the value, which may be a password.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import calendar
+import math
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from enum import StrEnum
+from typing import Self
+
+UNKNOWN_TIME = "0001-01-01T00:00:00Z"
+"""The dateTime that says a time is not known."""
+INFINITE_TIME = "9999-12-31T23:59:59Z"
+"""The dateTime that never comes."""
+
+Bounds = tuple[tuple[int | None, int | None], ...]
+"""Alternatives, each a lowest and a highest number, both included; None leaves that end open."""
+
+_WHITE = " \t\r\n"
+
+
+class ValueType(StrEnum):
+    """The types a parameter can have; ``xsd`` is the name of the type in XML Schema."""
+
+    xsd: str
+
+    def __new__(cls, value: str, xsd: str = "") -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.xsd = xsd or value
+        return member
+
+    STRING = "string"
+    INT = "int"
+    UNSIGNED_INT = "unsignedInt"
+    LONG = "long"
+    UNSIGNED_LONG = "unsignedLong"
+    BOOLEAN = "boolean"
+    DATE_TIME = "dateTime"
+    BASE64 = "base64", "base64Binary"
+    HEX_BINARY = "hexBinary"
+
+
+class LexicalError(ValueError):
+    """A text is no value of its type; ``str()`` is a sentence that says what would be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A text with its type. What came from a peer is as it was sent until :meth:`canonical` has checked it."""
+
+    kind: ValueType
+    text: str
+
+    def canonical(self) -> Value:
+        """The same value in its one spelling.
+
+        Raises:
+            LexicalError: the text is no value of this type.
+        """
+        return Value(self.kind, canonical(self.kind, self.text))
+
+
+_INTEGERS = {
+    ValueType.INT: (-(2**31), 2**31 - 1),
+    ValueType.UNSIGNED_INT: (0, 2**32 - 1),
+    ValueType.LONG: (-(2**63), 2**63 - 1),
+    ValueType.UNSIGNED_LONG: (0, 2**64 - 1),
+}
+_INTEGER = re.compile(r"([+-]?)0*([0-9]{1,20})")
+_BOOLEANS = {"0": "false", "1": "true", "false": "false", "true": "true"}
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
+_DATE_TIME = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]{1,12})?(Z|[+-][0-9]{2}:[0-9]{2})?"
+)
+
+
+def canonical(kind: ValueType, text: str) -> str:
+    """The one spelling of ``text`` as a value of ``kind``; white space around it counts only in a string.
+
+    Raises:
+        LexicalError: ``text`` is no value of ``kind``.
+    """
+    if kind is ValueType.STRING:
+        return text
+    text = text.strip(_WHITE)
+    if kind is ValueType.BOOLEAN:
+        if text not in _BOOLEANS:
+            raise LexicalError("a boolean is one of 0, 1, true, false")
+        return _BOOLEANS[text]
+    if kind is ValueType.DATE_TIME:
+        return _canonical_time(text)
+    if kind is ValueType.BASE64:
+        return _canonical_base64(text)
+    if kind is ValueType.HEX_BINARY:
+        if not _HEX.fullmatch(text):
+            raise LexicalError("hexBinary is an even number of hexadecimal digits")
+        return text.upper()
+    return _canonical_integer(kind, text)
+
+
+def _canonical_integer(kind: ValueType, text: str) -> str:
+    low, high = _INTEGERS[kind]
+    match = _INTEGER.fullmatch(text)
+    number = int(match[1] + match[2]) if match else None
+    if number is None or not low <= number <= high:
+        raise LexicalError(f"{_article(kind)} {kind.value} is a whole number from {low} to {high}")
+    return str(number)
+
+
+def _article(kind: ValueType) -> str:
+    return "an" if kind.value[0] in "aeiou" else "a"
+
+
+def _canonical_base64(text: str) -> str:
+    try:
+        return base64.b64encode(base64.b64decode("".join(text.split()), validate=True)).decode("ascii")
+    except (binascii.Error, ValueError):
+        raise LexicalError("base64 uses A-Z a-z 0-9 + / and is padded with = to a multiple of four") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restriction:
+    """What a parameter's definition allows beyond its type; empty fields allow everything.
+
+    ``ranges`` bound numbers, ``lengths`` the characters of a string or the octets of base64 and hexBinary.
+    ``patterns`` are Python regular expressions of which one must match the whole. With ``list_of`` the text is a list
+    separated by commas: the rules apply to each item, and ``list_lengths`` to the number of items.
+    """
+
+    ranges: Bounds = ()
+    lengths: Bounds = ()
+    enumeration: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    list_of: bool = False
+    list_lengths: Bounds = ()
+
+    def refusal(self, kind: ValueType, text: str) -> str | None:
+        """Why ``text`` is not allowed, as a sentence that says what is; None where it is."""
+        if not self.list_of:
+            return self._item_refusal(kind, text)
+        items = [item.strip(_WHITE) for item in text.split(",")] if text.strip(_WHITE) else []
+        if self.list_lengths and not _within(len(items), self.list_lengths):
+            return f"the number of items must be {_spoken(self.list_lengths)}"
+        for item in items:
+            refusal = self._item_refusal(kind, item)
+            if refusal is not None:
+                return f"each item: {refusal}"
+        return None
+
+    def _item_refusal(self, kind: ValueType, text: str) -> str | None:
+        try:
+            text = canonical(kind, text)
+        except LexicalError as error:
+            return str(error)
+        if self.ranges and kind in _INTEGERS and not _within(int(text), self.ranges):
+            return f"the number must be {_spoken(self.ranges)}"
+        if self.lengths and not _within(_length(kind, text), self.lengths):
+            unit = "octets" if kind in (ValueType.BASE64, ValueType.HEX_BINARY) else "characters"
+            return f"the number of {unit} must be {_spoken(self.lengths)}"
+        if self.enumeration and text not in self.enumeration:
+            return f"the value must be one of {', '.join(self.enumeration)}"
+        if self.patterns and not any(re.fullmatch(pattern, text) for pattern in self.patterns):
+            return f"the value must match {' or '.join(self.patterns)}"
+        return None
+
+
+def _within(number: int, bounds: Bounds) -> bool:
+    return any((low is None or low <= number) and (high is None or number <= high) for low, high in bounds)
+
+
+def _length(kind: ValueType, text: str) -> int:
+    if kind is ValueType.HEX_BINARY:
+        return len(text) // 2
+    if kind is ValueType.BASE64:
+        return len(text) // 4 * 3 - text.count("=")
+    return len(text)
+
+
+def _spoken(bounds: Bounds) -> str:
+    return " or ".join(_spoken_range(low, high) for low, high in bounds)
+
+
+def _spoken_range(low: int | None, high: int | None) -> str:
+    if low is not None and low == high:
+        return f"{low}"
+    if low is not None and high is not None:
+        return f"from {low} to {high}"
+    if low is not None:
+        return f"at least {low}"
+    return f"at most {high}" if high is not None else "any"
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """The parts of a dateTime; ``offset`` is in seconds east of UTC, None where the text has none."""
+
+    date: tuple[int, int, int]
+    clock: tuple[int, int, int]
+    fraction: float
+    offset: int | None
+
+
+def _parsed(text: str) -> _Moment:
+    match = _DATE_TIME.fullmatch(text.strip(_WHITE))
+    if match is None:
+        raise LexicalError("a dateTime is written like 2026-01-31T10:00:00Z or 2026-01-31T10:00:00+01:00")
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    fraction = float(match[7] or 0)
+    if not (year >= 1 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]):
+        raise LexicalError("the date does not exist")
+    midnight = (hour, minute, second, fraction) == (24, 0, 0, 0)
+    if not (midnight or (hour < 24 and minute < 60 and second < 60)):
+        raise LexicalError("the time of day does not exist")
+    return _Moment((year, month, day), (hour, minute, second), fraction, _offset(match[8]))
+
+
+def _offset(zone: str | None) -> int | None:
+    if zone is None:
+        return None
+    if zone == "Z":
+        return 0
+    hours, minutes = int(zone[1:3]), int(zone[4:6])
+    if minutes > 59 or hours * 60 + minutes > 14 * 60:
+        raise LexicalError("the offset from UTC is at most 14:00")
+    return (hours * 3600 + minutes * 60) * (-1 if zone[0] == "-" else 1)
+
+
+def _canonical_time(text: str) -> str:
+    return UNKNOWN_TIME if _is_unknown(_parsed(text)) else text
+
+
+def _is_unknown(moment: _Moment) -> bool:
+    return moment.date == (1, 1, 1) and moment.clock == (0, 0, 0) and not moment.fraction and not moment.offset
+
+
+def is_unknown_time(text: str) -> bool:
+    """Whether ``text`` is the Unknown Time in any of its spellings (``Z``, no zone, ``+00:00``)."""
+    try:
+        return _is_unknown(_parsed(text))
+    except LexicalError:
+        return False
+
+
+def parse_time(text: str) -> float | None:
+    """Seconds since 1970 (UTC) of a dateTime; one without a zone is taken as UTC.
+
+    None for what is no point of absolute time: Unknown Time, a time relative to the boot (a year below 1000), and
+    Infinite Time.
+
+    Raises:
+        LexicalError: ``text`` is no dateTime.
+    """
+    moment = _parsed(text)
+    if moment.date[0] < 1000 or (moment.date == (9999, 12, 31) and moment.clock == (23, 59, 59)):
+        return None
+    return calendar.timegm((*moment.date, *moment.clock)) + moment.fraction - (moment.offset or 0)
+
+
+def format_time(epoch: float, utc_offset_seconds: int = 0) -> str:
+    """``epoch`` (seconds since 1970) as a dateTime in whole seconds, with ``Z`` where the offset is 0.
+
+    Raises:
+        ValueError: the time is outside the years 1 to 9999, or the offset is beyond 14 hours.
+    """
+    if abs(utc_offset_seconds) > 14 * 3600:
+        raise ValueError("the offset from UTC is at most 14 hours")
+    zone = timezone(timedelta(minutes=round(utc_offset_seconds / 60)))
+    try:
+        moment = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=math.floor(epoch))).astimezone(zone)
+    except OverflowError:
+        raise ValueError("the time is outside the years 1 to 9999") from None
+    text = moment.isoformat(timespec="seconds")
+    return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
