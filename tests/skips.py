@@ -1,0 +1,44 @@
+"""Which tests may be skipped, for which reason, and how many of them where that reason holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def bbf_directory() -> Path | None:
+    """Where the Broadband Forum's published schemas are on this machine, if they are."""
+    named = os.environ.get("CWMPAGENT_BBF_DIR")
+    directory = Path(named) if named else CHECKOUT.parent / "shared" / "schemas"
+    return directory if directory.is_dir() else None
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """``count`` tests are skipped with ``reason`` where ``absent()``, none elsewhere."""
+
+    reason: str
+    absent: Callable[[], bool]
+    count: int
+
+
+NO_BBF = "no BBF schemas here: set CWMPAGENT_BBF_DIR, or put them at ../shared/schemas"
+
+ALLOWED: tuple[Allowed, ...] = ()
+
+
+def mistakes(skipped: Mapping[str, int], allowed: Iterable[Allowed] = ALLOWED) -> list[str]:
+    """One line for every reason that is unknown, or that was given more or less often than it should be here."""
+    expected = {item.reason: item.count if item.absent() else 0 for item in allowed}
+    lines = []
+    for reason in sorted({*expected, *skipped}):
+        count = skipped.get(reason, 0)
+        if reason not in expected:
+            lines.append(f"{count} skipped for a reason that tests/skips.py does not allow: {reason}")
+        elif count != expected[reason]:
+            lines.append(f"{count} skipped where {expected[reason]} are expected on this machine: {reason}")
+    return lines

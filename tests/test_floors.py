@@ -1,0 +1,265 @@
+"""The house rules that a machine can see: who imports whom, what floor 0 may know, names, module-level state."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.skips import CHECKOUT
+
+PACKAGE = CHECKOUT / "cwmpagent"
+ALONE = frozenset({"errors", "values", "faults", "records"})
+PURE = frozenset({"protocol", "datamodel"})
+WORLD = frozenset({"transport", "device", "store"})
+BEHAVIOUR = frozenset({"agent"})
+
+IMPURE_MODULES = """
+    asyncio io multiprocessing os pathlib psutil random secrets select selectors shutil signal socket ssl sqlite3
+    subprocess tempfile threading time treq twisted urllib.request uuid
+"""
+IMPURE = frozenset(IMPURE_MODULES.split())
+TYPES_ONLY = frozenset({("random", "Random")})
+"""A class whose instances floor 0 may be given."""
+CLOCKS = frozenset({"now", "utcnow", "today"})
+
+WORDS_THAT_SAY_NOTHING = "util utils helper helpers manager handler handlers processor engine common misc"
+EMPTY_WORDS = frozenset(WORDS_THAT_SAY_NOTHING.split())
+MUTABLE_TYPES = "list dict set bytearray defaultdict OrderedDict deque Counter ChainMap WeakValueDictionary"
+MUTABLE = frozenset(MUTABLE_TYPES.split())
+READ_ONLY = frozenset({"Mapping", "Sequence", "Collection", "Iterable"})
+
+
+@dataclass(frozen=True)
+class Module:
+    """One parsed module: ``name`` is dotted and begins with ``cwmpagent``."""
+
+    name: str
+    tree: ast.Module
+    package: bool
+
+    @property
+    def room(self) -> str:
+        """The first part below the package; empty for the package itself."""
+        return self.name.partition(".")[2].partition(".")[0]
+
+    def imports(self) -> Iterator[tuple[str, str]]:
+        """Every (module, name) imported anywhere in it, absolute; an ``import x`` has the name ''."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    yield alias.name, ""
+            elif isinstance(node, ast.ImportFrom):
+                origin = node.module or ""
+                if node.level:
+                    parts = self.name.split(".")
+                    parts = parts[: len(parts) - node.level + self.package]
+                    origin = ".".join([*parts, *([node.module] if node.module else [])])
+                for alias in node.names:
+                    yield origin, alias.name
+
+
+def parsed(name: str, source: str) -> Module:
+    return Module(name.removesuffix(".__init__"), ast.parse(source), name.endswith(".__init__"))
+
+
+def modules() -> list[Module]:
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(CHECKOUT).with_suffix("").parts)
+        found.append(parsed(name, path.read_text(encoding="utf-8")))
+    return found
+
+
+def allowed_rooms(room: str) -> frozenset[str] | None:
+    """The rooms of ours that ``room`` may import; None where there is no limit (floor 3)."""
+    if room in ALONE:
+        return frozenset()
+    if room in PURE:
+        return ALONE | {room}
+    if room in WORLD or room in BEHAVIOUR:
+        return ALONE | PURE | {room}
+    return None
+
+
+def wrong_imports(module: Module) -> list[str]:
+    """Every import of ours that leads to a room above or beside."""
+    allowed = allowed_rooms(module.room)
+    if allowed is None:
+        return []
+    wrong = []
+    for origin, name in module.imports():
+        if origin.partition(".")[0] != "cwmpagent":
+            continue
+        room = origin.partition(".")[2].partition(".")[0] or name
+        if room not in allowed:
+            wrong.append(f"{module.name} imports {origin} {name}".rstrip())
+    return wrong
+
+
+def impurities(module: Module) -> list[str]:
+    """What a module of floor 0 knows of the world though it must not."""
+    if module.room not in ALONE | PURE:
+        return []
+    wrong = []
+    for origin, name in module.imports():
+        known = {origin, origin.partition(".")[0], f"{origin}.{name}"}
+        if known & IMPURE and (origin, name) not in TYPES_ONLY:
+            wrong.append(f"{module.name} imports {origin} {name}".rstrip())
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.Call):
+            continue
+        if isinstance(node.func, ast.Name) and node.func.id in ("open", "input", "print"):
+            wrong.append(f"{module.name}:{node.lineno} calls {node.func.id}()")
+        if isinstance(node.func, ast.Attribute) and node.func.attr in CLOCKS:
+            wrong.append(f"{module.name}:{node.lineno} reads a clock: .{node.func.attr}()")
+    return wrong
+
+
+def is_mutable(value: ast.expr | None) -> bool:
+    if isinstance(value, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp):
+        return True
+    if isinstance(value, ast.Call):
+        called = value.func
+        name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+        return name in MUTABLE
+    return False
+
+
+def read_only(annotation: ast.expr) -> bool:
+    """Whether the type checker refuses changes through a name of this type: ``Final[Mapping[...]]`` and the like."""
+    return any(isinstance(node, ast.Name) and node.id in READ_ONLY for node in ast.walk(annotation))
+
+
+def mutable_state(module: Module) -> list[str]:
+    """Names of a module or class whose value could change for everybody in the process."""
+    wrong = []
+    bodies = [module.tree.body, *(node.body for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef))]
+    for statement in (statement for body in bodies for statement in body):
+        where = f"{module.name}:{statement.lineno}"
+        if isinstance(statement, ast.Assign) and is_mutable(statement.value):
+            names = [target.id for target in statement.targets if isinstance(target, ast.Name)]
+            if not {"__all__", "__slots__"} & set(names):
+                wrong.append(f"{where} {', '.join(names)} can be changed")
+        if isinstance(statement, ast.AnnAssign) and is_mutable(statement.value) and not read_only(statement.annotation):
+            wrong.append(f"{where} {ast.unparse(statement.target)} can be changed")
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Global):
+            wrong.append(f"{module.name}:{node.lineno} global {', '.join(node.names)}")
+    return wrong
+
+
+def reactor_imports(module: Module) -> list[str]:
+    """Imports of the global reactor: only a function of floor 3 may have one."""
+    body = ast.walk(module.tree)
+    if allowed_rooms(module.room) is None:
+        functions = {
+            inner
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            for inner in ast.walk(node)
+        }
+        body = (node for node in ast.walk(module.tree) if node not in functions)
+    return [
+        f"{module.name}:{node.lineno} imports the reactor"
+        for node in body
+        if isinstance(node, ast.ImportFrom)
+        and node.module == "twisted.internet"
+        and any(alias.name == "reactor" for alias in node.names)
+    ]
+
+
+class FloorTests(SynchronousTestCase):
+    def test_a_room_imports_its_own_floor_and_those_below(self) -> None:
+        self.assertEqual([line for module in modules() for line in wrong_imports(module)], [])
+
+    def test_floor_0_knows_no_world(self) -> None:
+        self.assertEqual([line for module in modules() for line in impurities(module)], [])
+
+    def test_nothing_at_module_or_class_level_can_change(self) -> None:
+        self.assertEqual([line for module in modules() for line in mutable_state(module)], [])
+
+    def test_the_reactor_is_an_argument(self) -> None:
+        self.assertEqual([line for module in modules() for line in reactor_imports(module)], [])
+
+    def test_names_of_modules_say_something(self) -> None:
+        names = {part for module in modules() for part in module.name.replace(".", "_").split("_")}
+        self.assertEqual(names & EMPTY_WORDS, set())
+
+    def test_there_is_a_house_to_walk(self) -> None:
+        rooms = {module.room for module in modules()}
+        self.assertLessEqual(ALONE | PURE | WORLD | BEHAVIOUR, rooms)
+
+
+class WalkTests(SynchronousTestCase):
+    """The checks see what they are meant to see."""
+
+    def test_wrong_imports(self) -> None:
+        for name, source in (
+            ("cwmpagent.errors", "import cwmpagent.values"),
+            ("cwmpagent.protocol.soap", "from cwmpagent.datamodel import tree"),
+            ("cwmpagent.protocol.soap", "from cwmpagent import datamodel"),
+            ("cwmpagent.protocol.soap", "from ..datamodel.tree import Tree"),
+            ("cwmpagent.protocol.__init__", "from ..store import memory"),
+            ("cwmpagent.transport.acs", "from cwmpagent.store.memory import MemoryStore"),
+            ("cwmpagent.store.memory", "def late():\n    import cwmpagent.agent.ports"),
+            ("cwmpagent.agent.sessions", "from cwmpagent.transport.acs import AcsClient"),
+            ("cwmpagent.agent.sessions", "from cwmpagent import Agent"),
+        ):
+            with self.subTest(name=name, source=source):
+                self.assertEqual(len(wrong_imports(parsed(name, source))), 1)
+
+    def test_right_imports(self) -> None:
+        for name, source in (
+            ("cwmpagent.protocol.soap", "from . import rpc\nfrom .rpc import Inform\nfrom ..errors import PeerError"),
+            ("cwmpagent.protocol.__init__", "from .rpc import Inform"),
+            ("cwmpagent.agent.rpcs.objects", "from ..ports import Store\nfrom cwmpagent.protocol import rpc"),
+            ("cwmpagent.compose", "from cwmpagent.store.memory import MemoryStore"),
+        ):
+            with self.subTest(name=name, source=source):
+                self.assertEqual(wrong_imports(parsed(name, source)), [])
+
+    def test_impurities(self) -> None:
+        for source in (
+            "import time",
+            "import os.path",
+            "from random import random",
+            "from twisted.internet import defer",
+            "import datetime\ndatetime.datetime.now()",
+            "open('x')",
+        ):
+            with self.subTest(source=source):
+                self.assertEqual(len(impurities(parsed("cwmpagent.values", source))), 1)
+        self.assertEqual(impurities(parsed("cwmpagent.protocol.agenda", "from random import Random")), [])
+        self.assertEqual(impurities(parsed("cwmpagent.store.files", "import os")), [])
+
+    def test_mutable_state(self) -> None:
+        for source in ("a = []", "a: dict[str, int] = {}", "class A:\n    a = set()", "def f():\n    global a"):
+            with self.subTest(source=source):
+                self.assertEqual(len(mutable_state(parsed("cwmpagent.x", source))), 1)
+        for source in ("a = ()", "a: Mapping[str, int] = {}", "a = MappingProxyType({})", "__all__ = ['x']"):
+            with self.subTest(source=source):
+                self.assertEqual(mutable_state(parsed("cwmpagent.x", source)), [])
+
+    def test_reactor(self) -> None:
+        late = "def f():\n    from twisted.internet import reactor"
+        self.assertEqual(reactor_imports(parsed("cwmpagent.tap", late)), [])
+        self.assertEqual(len(reactor_imports(parsed("cwmpagent.store.x", late))), 1)
+        self.assertEqual(len(reactor_imports(parsed("cwmpagent.tap", "from twisted.internet import reactor"))), 1)
+
+
+class TextTests(SynchronousTestCase):
+    def test_no_file_tells_of_the_machine_it_was_written_on(self) -> None:
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, check=True).stdout
+        names = [name for name in listed.decode().split("\0") if name and (CHECKOUT / name).is_file()]
+        self.assertIn("setup.py", names)
+        machine = ["/wo" + "rk/", "/tmp/" + "brief", "/ro" + "ot/"]
+        hosts = [name + end for name, end in (("pypi", ".org"), ("pythonhosted", ".org"), ("npmjs", ".org"))]
+        found = []
+        for name in names:
+            content = (CHECKOUT / name).read_bytes()
+            found += [f"{name} has {word}" for word in (*machine, *hosts) if word.encode() in content]
+        self.assertEqual(found, [])
