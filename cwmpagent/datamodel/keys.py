@@ -1,0 +1,57 @@
+"""Unique keys of tables (TR-106 ``uniqueKey``): whether a change leaves two rows with the same key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cwmpagent.datamodel.schema import ObjectDefinition, UniqueKey, is_instance_number
+from cwmpagent.datamodel.tree import Tree
+
+
+def clashing(tree: Tree, touched: Iterable[str]) -> dict[str, str]:
+    """Parameters among ``touched`` that give their row in ``tree`` the key of another row, each with a sentence.
+
+    A clash that was there before, between rows of which nothing was touched, is nobody's fault and not listed.
+    """
+    reasons: dict[str, str] = {}
+    for (table, key), names in _concerned(tree, touched).items():
+        definition = tree.find(table).definition
+        rows: dict[tuple[str, ...], list[str]] = {}
+        for number in tree.instances(table):
+            row = f"{table}{number}."
+            values = _key_of(tree, row, key, definition)
+            if values is not None:
+                rows.setdefault(values, []).append(row)
+        shared = {row for same in rows.values() if len(same) > 1 for row in same}
+        for row in shared:
+            assigned = [name for name in names if name.startswith(row)]
+            # Where the key itself was given, switching the row on is not what was wrong.
+            given = [name for name in assigned if name.removeprefix(row) in key.parameters]
+            reasons |= dict.fromkeys(given or assigned, f"{', '.join(key.parameters)} must be unique in {table}")
+    return reasons
+
+
+def _concerned(tree: Tree, touched: Iterable[str]) -> dict[tuple[str, UniqueKey], list[str]]:
+    """Each table and key that ``touched`` parameters decide about, with those parameters."""
+    concerned: dict[tuple[str, UniqueKey], list[str]] = {}
+    for name in touched:
+        above = name.rpartition(".")[0]
+        while "." in above:
+            table, _, number = above.rpartition(".")
+            if is_instance_number(number):
+                definition = tree.find(above + ".").definition
+                relative = name.removeprefix(above + ".")
+                for key in definition.unique_keys:
+                    if relative in key.parameters or (key.functional and relative == definition.enable):
+                        concerned.setdefault((table + ".", key), []).append(name)
+            above = table
+    return concerned
+
+
+def _key_of(tree: Tree, row: str, key: UniqueKey, definition: ObjectDefinition) -> tuple[str, ...] | None:
+    """The key of a row as text, or ``None`` if the key does not bind this row."""
+    values = tuple(tree.value(row + name).text for name in key.parameters)
+    if key.functional and definition.enable:
+        return values if tree.value(row + definition.enable).text == "true" else None
+    defaults = tuple(tree.definition(row + name).default for name in key.parameters)
+    return values if values != defaults else None

@@ -1,0 +1,86 @@
+"""What one device has that its model has not: an immutable value, so that a change is a new one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from cwmpagent.records import Attributes, Batch
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """Differences to the factory, each by path.
+
+    ``rows``: table path -> all its instance numbers, ascending, where they differ from the factory's.
+    The others are as in :class:`cwmpagent.records.Saved`.
+    """
+
+    values: Mapping[str, str]
+    attributes: Mapping[str, Attributes]
+    rows: Mapping[str, tuple[int, ...]]
+    counters: Mapping[str, int]
+
+    def merged(self, batch: Batch, factory_rows: Mapping[str, tuple[int, ...]]) -> Overlay:
+        """The differences after ``batch``, by the same rules as the store saves it."""
+        before = UNCHANGED if batch.erase else self
+        return Overlay(
+            _merged(before.values, batch.values),
+            _merged(before.attributes, batch.attributes),
+            _merged_rows(before.rows, batch.rows, factory_rows),
+            _merged(before.counters, batch.counters),
+        )
+
+
+UNCHANGED = Overlay(_NOTHING, _NOTHING, _NOTHING, _NOTHING)
+"""What every device shares that has changed nothing."""
+
+
+def split_row(row: str) -> tuple[str, int]:
+    """Table path and instance number of a row path; raises ``ValueError`` if it is none."""
+    table, dot, number = row.removesuffix(".").rpartition(".")
+    return table + dot, int(number)
+
+
+def _merged(old: Mapping[str, _T], changes: Mapping[str, _T | None]) -> Mapping[str, _T]:
+    if not changes:
+        return old
+    new = dict(old)
+    for path, item in changes.items():
+        if item is None:
+            new.pop(path, None)
+        else:
+            new[sys.intern(path)] = item
+    return new or _NOTHING
+
+
+def _merged_rows(
+    old: Mapping[str, tuple[int, ...]],
+    changes: Mapping[str, bool | None],
+    factory: Mapping[str, tuple[int, ...]],
+) -> Mapping[str, tuple[int, ...]]:
+    if not changes:
+        return old
+    tables: dict[str, set[int]] = {}
+    for row, exists in changes.items():
+        table, number = split_row(row)
+        base = factory.get(table, ())
+        numbers = tables.setdefault(table, set(old.get(table, base)))
+        if exists or (exists is None and number in base):
+            numbers.add(number)
+        else:
+            numbers.discard(number)
+    new = dict(old)
+    for table, numbers in tables.items():
+        present = tuple(sorted(numbers))
+        if present == factory.get(table, ()):
+            new.pop(table, None)
+        else:
+            new[sys.intern(table)] = present
+    return new or _NOTHING

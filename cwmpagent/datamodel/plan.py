@@ -1,0 +1,275 @@
+"""Proposed changes of a tree: a validated plan, or every fault at once.
+
+Planning changes nothing. A plan's ``batch`` is saved first, then :meth:`Tree.apply` takes the plan over. Plans hold
+for the tree in the state they were made in; to build one upon another, plan on ``tree.after(first.batch)`` and
+save both with :func:`joined`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cwmpagent.datamodel.keys import clashing
+from cwmpagent.datamodel.overlay import split_row
+from cwmpagent.datamodel.schema import Notify, ObjectDefinition, ParameterDefinition
+from cwmpagent.datamodel.tree import Tree, default_attributes
+from cwmpagent.errors import CwmpFault, ParameterFault
+from cwmpagent.records import SUBSCRIBER, Attributes, Batch
+from cwmpagent.values import LexicalError, Value
+
+HIGHEST_INSTANCE = 2**31 - 1
+
+
+class Assignment(Protocol):
+    """One element of a SetParameterValues; the RPC's own struct is one, and so is :class:`ParameterAssignment`.
+
+    A ``value`` that is plain text, or not ``typed`` (it came without ``xsi:type``), is read as the parameter's type.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> Value | str: ...
+    @property
+    def typed(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterAssignment:
+    """What the device itself, a person or a test assigns: a full parameter name and its new value."""
+
+    name: str
+    value: Value | str = field(repr=False)
+    typed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeChange:
+    """New attributes for a parameter or everything below a partial path; ``None`` leaves one as it is."""
+
+    name: str
+    notification: int | None = None
+    access_list: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A change that is allowed.
+
+    ``changed``: path -> old and new value of every parameter, existing before and after, whose value differs;
+    side effects (emptied references, row counters) are in it, ``assigned`` names what was asked for.
+    ``added`` and ``removed``: paths of rows. Hidden values are in it as they are: nothing of a plan is for logs.
+    """
+
+    batch: Batch = field(repr=False)
+    changed: Mapping[str, tuple[Value, Value]] = field(default_factory=dict, repr=False)
+    assigned: frozenset[str] = frozenset()
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+def plan_values(tree: Tree, assignments: Sequence[Assignment], *, as_acs: bool = True) -> Plan:
+    """Assign values, all or nothing (SetParameterValues).
+
+    With ``as_acs`` false the device itself writes: read-only parameters may be written, all else is checked.
+    Raises ``CwmpFault`` 9003 that lists every parameter at fault with its own code: 9003 named twice, 9005 unknown,
+    9006 wrong type, 9007 not allowed, not an existing row, or no longer unique, 9008 read-only.
+    """
+    times = Counter(assignment.name for assignment in assignments)
+    faults: dict[str, ParameterFault] = {}
+    texts: dict[str, str] = {}
+    definitions: dict[str, ParameterDefinition] = {}
+    for assignment in assignments:
+        name = assignment.name
+        if name in faults:
+            continue
+        try:
+            if times[name] > 1:
+                raise CwmpFault(9003, "is named more than once")
+            definitions[name] = tree.definition(name)
+            texts[name] = _checked(definitions[name], assignment, as_acs)
+        except CwmpFault as fault:
+            faults[name] = ParameterFault(name, fault.code, fault.text)
+    batch = Batch(values={name: text for name, text in texts.items() if tree.overlay.values.get(name) != text})
+    after = tree.after(batch)
+    for name, text in texts.items():
+        refusal = after.refusal(definitions[name], text)
+        if refusal:
+            faults[name] = ParameterFault(name, 9007, refusal)
+    for name, reason in clashing(after, texts).items():
+        faults.setdefault(name, ParameterFault(name, 9007, reason))
+    if faults:
+        raise CwmpFault(9003, "", tuple(faults[name] for name in times if name in faults))
+    return Plan(batch=batch, changed=_differences(tree, after, texts), assigned=frozenset(texts))
+
+
+def plan_add(tree: Tree, path: str) -> tuple[Plan, int]:
+    """Create a row in the table ``path`` (AddObject); gives its plan and its instance number.
+
+    Raises ``CwmpFault`` 9005 if ``path`` is no table in which rows can be created, 9004 if it is full.
+    """
+    found = tree.find(path)
+    if not (found.is_table and found.definition.creatable):
+        raise CwmpFault(9005, f"{path} is no table in which objects can be created")
+    limit = found.definition.max_rows
+    number = tree.last_instance(path) + 1
+    if number > HIGHEST_INSTANCE or (limit is not None and len(tree.instances(path)) >= limit):
+        raise CwmpFault(9004, f"{path} is full" if limit is None else f"{path} holds at most {limit} objects")
+    row = f"{path}{number}."
+    batch = Batch(rows={row: True}, counters={path: number})
+    changed = _differences(tree, tree.after(batch), _counter(tree, path, found.definition))
+    return Plan(batch=batch, changed=changed, added=(row,)), number
+
+
+def plan_delete(tree: Tree, path: str) -> Plan:
+    """Delete the row ``path`` and everything below it (DeleteObject); references to any of it become empty.
+
+    Raises ``CwmpFault`` 9005 if ``path`` is no row that exists and can be deleted.
+    """
+    definition, parameter, is_table = tree.find(path)
+    if parameter is not None or is_table or not (definition.table and definition.deletable):
+        raise CwmpFault(9005, f"{path} is no object that can be deleted")
+    values: dict[str, str | None] = {}
+    attributes: dict[str, Attributes | None] = {}
+    counters: dict[str, int | None] = {}
+    rows: dict[str, bool | None] = {}
+    overlay = tree.overlay
+    for name, found in tree.below(path):
+        if found.is_table:
+            if name in overlay.counters:
+                counters[name] = None
+        elif found.parameter is None and found.definition.table:
+            rows[name] = None
+        else:
+            if name in overlay.values:
+                values[name] = None
+            if name in overlay.attributes:
+                attributes[name] = None
+    table, number = split_row(path)
+    rows[path] = False if number in tree.model.rows.get(table, ()) else None
+    emptied = dict(_emptied(tree, path))
+    batch = Batch(values=values | emptied, attributes=attributes, rows=rows, counters=counters)
+    changed = _differences(tree, tree.after(batch), [*emptied, *_counter(tree, table, definition)])
+    removed = tuple(name for name in rows if tree.exists(name))
+    return Plan(batch=batch, changed=changed, removed=removed)
+
+
+def plan_attributes(tree: Tree, changes: Sequence[AttributeChange]) -> Plan:
+    """Set notification and access lists, in the order given, all or nothing (SetParameterAttributes).
+
+    Raises ``CwmpFault`` 9005 for an unknown name; 9003 for a notification other than 0, 1, 2 (3 to 6 need
+    lightweight notifications) and for an entity other than ``Subscriber``; 9009 for active notification of a
+    parameter that denies it, and for another than active on a parameter that forces it and is named itself (within
+    a partial path such a parameter just stays active).
+    """
+    new: dict[str, Attributes] = {}
+    for change in changes:
+        _check_change(change)
+        for path in tree.parameters(change.name):
+            present = new.get(path) or tree.attributes(path)
+            access = present.access_list if change.access_list is None else change.access_list
+            notification = _notification(tree.definition(path), path, change, present.notification)
+            new[path] = _SHARED.get((notification, access)) or Attributes(notification, access)
+    saved = tree.overlay.attributes
+    changed: dict[str, Attributes | None] = {}
+    for path, attributes in new.items():
+        if attributes == default_attributes(tree.definition(path)):
+            if path in saved:
+                changed[path] = None
+        elif saved.get(path) != attributes:
+            changed[path] = attributes
+    return Plan(batch=Batch(attributes=changed))
+
+
+def joined(*plans: Plan) -> Plan:
+    """One plan that does what these do one after another, each made upon what those before it leave."""
+    changed: dict[str, tuple[Value, Value]] = {}
+    for plan in plans:
+        for path, (old, new) in plan.changed.items():
+            changed[path] = (changed[path][0] if path in changed else old, new)
+    return Plan(
+        batch=Batch(
+            values={path: text for plan in plans for path, text in plan.batch.values.items()},
+            attributes={path: item for plan in plans for path, item in plan.batch.attributes.items()},
+            rows={path: item for plan in plans for path, item in plan.batch.rows.items()},
+            counters={path: item for plan in plans for path, item in plan.batch.counters.items()},
+            notes={name: text for plan in plans for name, text in plan.batch.notes.items()},
+        ),
+        changed={path: pair for path, pair in changed.items() if pair[0] != pair[1]},
+        assigned=frozenset().union(*(plan.assigned for plan in plans)),
+        added=tuple(row for plan in plans for row in plan.added),
+        removed=tuple(row for plan in plans for row in plan.removed),
+    )
+
+
+_SHARED: dict[tuple[int, tuple[str, ...]], Attributes] = {
+    (notification, access): Attributes(notification, access)
+    for notification in range(3)
+    for access in ((), (SUBSCRIBER,))
+}
+
+
+def _checked(parameter: ParameterDefinition, assignment: Assignment, as_acs: bool) -> str:
+    """The canonical text to store; raises ``CwmpFault`` with the code for this parameter."""
+    if parameter.counts or (as_acs and not parameter.writable):
+        raise CwmpFault(9008, "is read-only")
+    value = assignment.value
+    if isinstance(value, str):
+        text = value
+    elif assignment.typed and value.kind is not parameter.kind:
+        raise CwmpFault(9006, f"is of type {parameter.kind.value}")
+    else:
+        text = value.text
+    try:
+        return parameter.admitted(text)
+    except LexicalError as error:
+        raise CwmpFault(9007, str(error)) from None
+
+
+def _differences(before: Tree, after: Tree, paths: Iterable[str]) -> dict[str, tuple[Value, Value]]:
+    pairs = {path: (before.value(path), after.value(path)) for path in paths if after.exists(path)}
+    return {path: (old, new) for path, (old, new) in pairs.items() if old != new}
+
+
+def _counter(tree: Tree, table: str, definition: ObjectDefinition) -> list[str]:
+    """The path of the parameter that counts the rows of ``table``, if there is one."""
+    parent = table.removesuffix(".").rpartition(".")[0] + "."
+    path = parent + definition.number_of_entries
+    return [path] if definition.number_of_entries and tree.exists(path) else []
+
+
+def _emptied(tree: Tree, row: str) -> Iterable[tuple[str, str]]:
+    """Every parameter outside ``row`` that names it or something below it, without those names."""
+    for path, text in tree.given_values():
+        if row.removesuffix(".") not in text or path.startswith(row) or not tree.exists(path):
+            continue
+        parameter = tree.definition(path)
+        if parameter.reference is None:
+            continue
+        kept = [item for item in parameter.items(text) if not (item.removesuffix(".") + ".").startswith(row)]
+        if len(kept) < len(parameter.items(text)):
+            yield path, ",".join(kept)
+
+
+def _check_change(change: AttributeChange) -> None:
+    if change.notification not in (None, 0, 1, 2):
+        raise CwmpFault(9003, "Notification must be 0, 1 or 2: lightweight notifications are not supported")
+    for entity in change.access_list or ():
+        if entity != SUBSCRIBER:
+            raise CwmpFault(9003, f"AccessList knows only {SUBSCRIBER}")
+
+
+def _notification(parameter: ParameterDefinition, path: str, change: AttributeChange, present: int) -> int:
+    wanted = change.notification
+    if wanted is None:
+        return present
+    if wanted == 2 and parameter.notify is Notify.CAN_DENY:
+        raise CwmpFault(9009, f"{path} allows no active notification")
+    if wanted != 2 and parameter.notify is Notify.FORCED:
+        if change.name == path:
+            raise CwmpFault(9009, f"active notification of {path} cannot be turned off")
+        return 2
+    return wanted

@@ -1,0 +1,373 @@
+"""The parameters of one device: what its model says, what its configuration gives, what was changed since.
+
+A tree keeps differences only. Paths are resolved by descending the model's definitions, and a partial path
+descends to its object and lists from there, so that no device needs an index of names.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from cwmpagent.datamodel.overlay import UNCHANGED, Overlay, split_row
+from cwmpagent.datamodel.schema import Model, Notify, ObjectDefinition, ParameterDefinition, is_instance_number
+from cwmpagent.errors import CwmpFault, ModelError
+from cwmpagent.records import Attributes, Batch, Saved
+from cwmpagent.values import LexicalError, Value
+
+if TYPE_CHECKING:
+    from cwmpagent.datamodel.plan import Plan
+
+_QUIET = Attributes()
+_ACTIVE = Attributes(notification=2)
+_NO_FACTORY: Mapping[str, str] = {}
+
+
+class Found(NamedTuple):
+    """What a path names: a parameter of ``definition``, or with ``parameter`` ``None`` an object, row or table."""
+
+    definition: ObjectDefinition
+    parameter: ParameterDefinition | None
+    is_table: bool
+
+    @property
+    def writable(self) -> bool:
+        """The Writable of GetParameterNames: settable, or AddObject or DeleteObject is allowed."""
+        if self.parameter is not None:
+            return self.parameter.writable
+        if self.is_table:
+            return self.definition.creatable
+        return self.definition.table and self.definition.deletable
+
+
+class Ignored(NamedTuple):
+    """Something saved that the present model does not allow, and why."""
+
+    path: str
+    reason: str
+
+
+class Tree:
+    """The data model of one device.
+
+    ``factory`` gives factory values by full path, before those of the model; a wrong path or value raises
+    ``ModelError`` with the path as its key. Whatever of ``saved`` the model does not allow (it may have been
+    written under another model) is left out and listed in :attr:`ignored`.
+    ``live`` is asked for parameters that the model calls live; ``None`` stands for what the tree holds.
+
+    Everything that takes a path raises ``CwmpFault`` 9005 for one that names nothing here.
+    """
+
+    __slots__ = ("_factory", "_live", "_overlay", "ignored", "model")
+
+    def __init__(
+        self,
+        model: Model,
+        saved: Saved | None = None,
+        factory: Mapping[str, str] = _NO_FACTORY,
+        *,
+        live: Callable[[str], str | None] | None = None,
+    ) -> None:
+        self.model = model
+        self.ignored: tuple[Ignored, ...] = ()
+        self._live = live
+        self._overlay = UNCHANGED
+        self._factory = _NO_FACTORY
+        if factory:
+            self._factory = {path: self._factory_value(path, text) for path, text in factory.items()}
+            self._check_factory_references()
+        if saved is not None:
+            self._load(saved)
+
+    # --- one path
+
+    def find(self, path: str) -> Found:
+        """What ``path`` names: a parameter (no dot at its end), or an object, table or row (with one)."""
+        root, *names = path.split(".")
+        here = self.model.root
+        if root != here.name or not names:
+            raise _unknown(path)
+        last = names.pop()
+        at_table, so_far = False, root + "."
+        for name in names:
+            if at_table:
+                if not self._has_row(so_far, name):
+                    raise _unknown(path)
+                at_table = False
+            else:
+                child = here.children.get(name)
+                if child is None:
+                    raise _unknown(path)
+                here, at_table = child, child.table
+            so_far += name + "."
+        if not last:
+            return Found(here, None, at_table)
+        parameter = None if at_table else here.parameters.get(last)
+        if parameter is None:
+            raise _unknown(path)
+        return Found(here, parameter, False)
+
+    def exists(self, path: str) -> bool:
+        """Whether ``path`` names a parameter, object, table or row of this device."""
+        try:
+            self.find(path)
+        except CwmpFault:
+            return False
+        return True
+
+    def definition(self, path: str) -> ParameterDefinition:
+        """The definition of the parameter ``path``."""
+        parameter = self.find(path).parameter
+        if parameter is None:
+            raise _unknown(path)
+        return parameter
+
+    def value(self, path: str) -> Value:
+        """The value of the parameter ``path``, a hidden one too: not for answers or logs, see :meth:`shown`."""
+        return self._value(path, self.definition(path))
+
+    def shown(self, path: str) -> Value:
+        """The value of the parameter ``path`` as an ACS may read it: empty where it is hidden."""
+        return self._shown(path, self.definition(path))
+
+    def attributes(self, path: str) -> Attributes:
+        """The attributes of the parameter ``path``; those of the model until somebody sets them."""
+        return self._overlay.attributes.get(path) or default_attributes(self.definition(path))
+
+    def instances(self, table: str) -> tuple[int, ...]:
+        """The instance numbers of a table, ascending."""
+        if not self.find(table).is_table:
+            raise _unknown(table)
+        return self._rows(table)
+
+    def last_instance(self, table: str) -> int:
+        """The highest instance number that ``table`` ever had, 0 if none."""
+        rows = self.model.rows.get(table, ())
+        return max(self._overlay.counters.get(table, 0), *rows[-1:], *self.instances(table)[-1:], 0)
+
+    # --- many paths
+
+    def below(self, path: str) -> list[tuple[str, Found]]:
+        """The object, table or row ``path`` (``""``: the root) and everything under it, in the order of the model."""
+        path = path or self.model.root.name + "."
+        found = self.find(path)
+        if found.parameter is not None:
+            return [(path, found)]
+        everything: list[tuple[str, Found]] = []
+        self._collect_names(found, path, everything)
+        return everything
+
+    def read(self, path: str) -> list[tuple[str, Value]]:
+        """Names and shown values of the parameters that ``path`` covers (GetParameterValues): ``""`` is all,
+        a partial path everything below it, at any depth; a table without rows gives nothing."""
+        shown = self._shown
+        return [(name, shown(name, parameter)) for name, parameter in self._covered(path)]
+
+    def parameters(self, path: str) -> list[str]:
+        """Full names of the parameters that ``path`` covers, as for :meth:`read`."""
+        return [name for name, _ in self._covered(path)]
+
+    def names(self, path: str, next_level: bool) -> list[tuple[str, bool]]:
+        """Name and Writable of what GetParameterNames lists; 9003 for a parameter with ``next_level``."""
+        if not next_level:
+            return [(name, found.writable) for name, found in self.below(path)]
+        root = self.model.root.name + "."
+        if not path:
+            return [(root, False)]
+        definition, parameter, is_table = self.find(path)
+        if parameter is not None:
+            raise CwmpFault(9003, f"{path} is a parameter: NextLevel needs a partial path")
+        if is_table:
+            return [(f"{path}{number}.", definition.deletable) for number in self._rows(path)]
+        return [(path + name, parameter.writable) for name, parameter in definition.parameters.items()] + [
+            (f"{path}{name}.", child.table and child.creatable) for name, child in definition.children.items()
+        ]
+
+    def given_values(self) -> Iterator[tuple[str, str]]:
+        """Path and text of every value that is not just a default; some may belong to rows deleted since."""
+        yield from {**self.model.values, **self._factory, **self._overlay.values}.items()
+
+    # --- changes
+
+    def after(self, batch: Batch) -> Tree:
+        """A tree as this one would be after ``batch``; this one stays as it is."""
+        tree = Tree.__new__(Tree)
+        tree.model, tree.ignored = self.model, ()
+        tree._live, tree._factory = self._live, self._factory
+        tree._overlay = self._overlay.merged(batch, self.model.rows)
+        return tree
+
+    def apply(self, plan: Plan) -> None:
+        """Take over a plan that was made for this tree in its present state, once it has been saved."""
+        self._overlay = self._overlay.merged(plan.batch, self.model.rows)
+
+    @property
+    def overlay(self) -> Overlay:
+        """The differences to the factory, as they are now."""
+        return self._overlay
+
+    def refusal(self, parameter: ParameterDefinition, text: str) -> str | None:
+        """Why a canonical ``text`` names rows that ``parameter`` may not reference; ``None`` if it does not."""
+        if parameter.reference is None:
+            return None
+        for item in parameter.items(text):
+            path = item.removesuffix(".") + "."
+            try:
+                found = self.find(path)
+            except CwmpFault:
+                return "must be empty or name an existing row"
+            table = found.definition.path.removesuffix("{i}.")
+            if not found.definition.table or found.is_table:
+                return "must name a row"
+            if parameter.reference and table not in parameter.reference:
+                return f"must name a row of {' or '.join(parameter.reference)}"
+        return None
+
+    # --- inside
+
+    def _rows(self, table: str) -> tuple[int, ...]:
+        rows = self._overlay.rows.get(table)
+        return self.model.rows.get(table, ()) if rows is None else rows
+
+    def _has_row(self, table: str, segment: str) -> bool:
+        # The one place that reads an instance identifier.
+        if not is_instance_number(segment):
+            return False
+        rows, number = self._rows(table), int(segment)
+        at = bisect_left(rows, number)
+        return at < len(rows) and rows[at] == number
+
+    def _value(self, path: str, parameter: ParameterDefinition) -> Value:
+        if parameter.counts:
+            table = path.removesuffix(parameter.name) + parameter.counts + "."
+            return Value(parameter.kind, str(len(self._rows(table))))
+        text = self._live(path) if parameter.live and self._live else None
+        if text is None:
+            text = self._overlay.values.get(path)
+        if text is None:
+            text = self._factory.get(path)
+        if text is None:
+            text = self.model.values.get(path)
+        return parameter.initial if text is None else Value(parameter.kind, text)
+
+    def _shown(self, path: str, parameter: ParameterDefinition) -> Value:
+        return Value(parameter.kind, "") if parameter.hidden else self._value(path, parameter)
+
+    def _covered(self, path: str) -> list[tuple[str, ParameterDefinition]]:
+        path = path or self.model.root.name + "."
+        found = self.find(path)
+        if found.parameter is not None:
+            return [(path, found.parameter)]
+        covered: list[tuple[str, ParameterDefinition]] = []
+        self._collect(found.definition, path, found.is_table, covered)
+        return covered
+
+    def _collect(
+        self, here: ObjectDefinition, path: str, is_table: bool, out: list[tuple[str, ParameterDefinition]]
+    ) -> None:
+        if is_table:
+            for number in self._rows(path):
+                self._collect(here, f"{path}{number}.", False, out)
+            return
+        out += [(path + name, parameter) for name, parameter in here.parameters.items()]
+        for name, child in here.children.items():
+            self._collect(child, f"{path}{name}.", child.table, out)
+
+    def _collect_names(self, here: Found, path: str, out: list[tuple[str, Found]]) -> None:
+        out.append((path, here))
+        definition = here.definition
+        if here.is_table:
+            row = Found(definition, None, False)
+            for number in self._rows(path):
+                self._collect_names(row, f"{path}{number}.", out)
+            return
+        out += [(path + name, Found(definition, parameter, False)) for name, parameter in definition.parameters.items()]
+        for name, child in definition.children.items():
+            self._collect_names(Found(child, None, child.table), f"{path}{name}.", out)
+
+    def _factory_value(self, path: str, text: str) -> str:
+        try:
+            parameter = self.definition(path)
+        except CwmpFault:
+            raise ModelError(path, f"the model {self.model.name} has no such parameter in a factory row") from None
+        if parameter.counts:
+            raise ModelError(path, "is counted by the agent and cannot be given")
+        try:
+            return parameter.admitted(text)
+        except LexicalError as error:
+            raise ModelError(path, str(error)) from None
+
+    def _check_factory_references(self) -> None:
+        for path, text in self._factory.items():
+            refusal = self.refusal(self.definition(path), text)
+            if refusal:
+                raise ModelError(path, refusal)
+
+    def _load(self, saved: Saved) -> None:
+        ignored: list[Ignored] = []
+
+        def taken(path: str, reason: str | None) -> bool:
+            if reason is not None:
+                ignored.append(Ignored(path, reason))
+            return reason is None
+
+        for row, exists in sorted(saved.rows.items(), key=lambda item: item[0].count(".")):
+            if taken(row, self._row_refusal(row)):
+                self._overlay = self._overlay.merged(Batch(rows={row: exists}), self.model.rows)
+        self._overlay = self._overlay.merged(
+            Batch(
+                attributes={
+                    path: attributes
+                    for path, attributes in saved.attributes.items()
+                    if taken(path, self._parameter_refusal(path))
+                },
+                counters={
+                    table: last
+                    for table, last in saved.counters.items()
+                    if taken(table, self._row_refusal(f"{table}{last}."))
+                },
+                values={
+                    path: text for path, text in saved.values.items() if taken(path, self._value_refusal(path, text))
+                },
+            ),
+            self.model.rows,
+        )
+        self.ignored = tuple(ignored)
+
+    def _row_refusal(self, row: str) -> str | None:
+        try:
+            table, _ = split_row(row)
+            found = self.find(table)
+        except (ValueError, CwmpFault):
+            return "the model has no such table"
+        return None if found.is_table else "is no table of the model"
+
+    def _parameter_refusal(self, path: str) -> str | None:
+        try:
+            self.definition(path)
+        except CwmpFault:
+            return "the model has no such parameter"
+        return None
+
+    def _value_refusal(self, path: str, text: str) -> str | None:
+        try:
+            parameter = self.definition(path)
+            if parameter.counts:
+                return "is counted by the agent"
+            if parameter.admitted(text) != text:
+                return "is not in canonical form"
+            return self.refusal(parameter, text)
+        except CwmpFault:
+            return "the model has no such parameter"
+        except LexicalError as error:
+            return "has a value that the model no longer allows" if parameter.hidden else str(error)
+
+
+def default_attributes(parameter: ParameterDefinition) -> Attributes:
+    """The attributes a parameter has until somebody sets them (factory, new row)."""
+    return _ACTIVE if parameter.notify in (Notify.FORCED, Notify.DEFAULT_ACTIVE) else _QUIET
+
+
+def _unknown(path: str) -> CwmpFault:
+    return CwmpFault(9005, f"no such parameter or object: {path[:256]}")
