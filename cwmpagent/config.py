@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from twisted.internet.endpoints import serverFromString
 
 from cwmpagent.errors import ConfigError
+from cwmpagent.logoutput import LEVELS
 from cwmpagent.settings import (
     AcsConfig,
     Config,
@@ -41,7 +42,7 @@ __all__ = [
     "parse",
 ]
 
-LEVELS = ("debug", "info", "warn", "error", "critical")
+
 FORMATS = ("text", "json")
 PROVIDERS = ("linux", "simulated")
 BOOTS = ("system", "process")

@@ -1,0 +1,138 @@
+"""Where log events go: the level they need, and lines of text or JSON in the place twistd was told."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any, TextIO, cast
+
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogFilterPredicate,
+    ILogObserver,
+    LogEvent,
+    PredicateResult,
+    formatEvent,
+    textFileLogObserver,
+)
+from twisted.python.logfile import LogFile
+from zope.interface import implementer
+
+from cwmpagent.agent.facts import EnvelopeReceived, EnvelopeSent, Fact, RpcCrashed
+
+CUT = 200
+"""Characters of a string that may come from a peer."""
+CHATTER = ("twisted.web.client.", "twisted.internet.endpoints.", "twisted.internet.protocol.")
+"""What Twisted says at info of every single connection."""
+
+
+LEVELS = ("debug", "info", "warn", "error", "critical")
+"""From the least to the most urgent, as twisted.logger names them."""
+
+
+@implementer(ILogFilterPredicate)
+class Threshold:
+    """Lets through what is at ``level`` (one of LEVELS) or above; it may be changed at any time."""
+
+    def __init__(self, level: str = "info") -> None:
+        self.level = level
+
+    def passes(self, level: str) -> bool:
+        """Whether an event of this level is wanted."""
+        return LEVELS.index(level) >= LEVELS.index(self.level)
+
+    def __call__(self, event: LogEvent) -> Any:
+        level = event.get("log_level")
+        name = "info" if level is None else level.name
+        if name == "info" and str(event.get("log_namespace")).startswith(CHATTER):
+            name = "debug"
+        return PredicateResult.maybe if self.passes(name) else PredicateResult.no
+
+
+@implementer(ILogObserver)
+class JsonLines:
+    """Writes one JSON object a line: time, level, namespace, message, and the fields of the fact if there is one."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def __call__(self, event: LogEvent) -> None:
+        entry: dict[str, object] = {}
+        fact = event.get("fact")
+        if isinstance(fact, Fact):
+            entry.update(plain_fields(fact), fact=type(fact).__name__)
+        moment = datetime.fromtimestamp(event["log_time"], UTC)
+        level = event.get("log_level")
+        entry["time"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        entry["level"] = level.name if level is not None else "info"
+        entry["namespace"] = str(event.get("log_namespace", "-"))
+        entry["message"] = formatEvent(event)
+        failure = event.get("log_failure")
+        if failure is not None:
+            entry["trace"] = failure.getTraceback()
+        self._out.write(json.dumps(entry, default=str) + "\n")
+        self._out.flush()
+
+
+def plain_fields(fact: Fact) -> dict[str, object]:
+    """The fields of a fact, their strings cut; envelopes and tracebacks stay whole."""
+    whole = isinstance(fact, EnvelopeSent | EnvelopeReceived | RpcCrashed)
+    shown: dict[str, object] = {}
+    for field in fields(fact):
+        value = getattr(fact, field.name)
+        if isinstance(value, tuple):
+            value = [item if not isinstance(item, str) else _cut(item) for item in value[:CUT]]
+        elif isinstance(value, str) and not (whole and field.name in ("text", "trace")):
+            value = _cut(value)
+        shown[field.name] = value
+    return shown
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= CUT else text[:CUT] + "..."
+
+
+def observer(out: TextIO, form: str, threshold: Threshold) -> ILogObserver:
+    """What writes events above the threshold to ``out``; ``form`` is ``text`` or ``json``."""
+    lines = JsonLines(out) if form == "json" else textFileLogObserver(out)
+    return FilteringLogObserver(lines, [threshold])
+
+
+def observer_for_twistd(
+    options: Mapping[str, object], form: str, threshold: Threshold
+) -> Callable[[], ILogObserver] | None:
+    """The factory to be set as twistd's ``logger``, which writes where twistd's own one would.
+
+    ``options`` are those of twistd. None if the user chose a logger or syslog there: then theirs it is.
+    """
+    if options.get("logger") or options.get("syslog"):
+        return None
+    return lambda: observer(_destination(options), form, threshold)
+
+
+def _destination(options: Mapping[str, object]) -> TextIO:
+    name = str(options.get("logfile") or "")
+    if options.get("nodaemon"):
+        name = name or "-"
+    elif name == "-":
+        raise SystemExit("A daemon cannot log to standard output: give --nodaemon or a --logfile")
+    if name == "-":
+        return sys.stdout
+    path = Path(name or "twistd.log").absolute()
+    file = LogFile(path.name, str(path.parent))  # type: ignore[no-untyped-call]  # Twisted has no types there
+    if not signal.getsignal(signal.SIGUSR1):
+
+        def rotate(number: int, frame: FrameType | None) -> None:
+            from twisted.internet import reactor
+
+            cast(IReactorFromThreads, reactor).callFromThread(file.rotate)
+
+        signal.signal(signal.SIGUSR1, rotate)
+    return cast(TextIO, file)
