@@ -114,6 +114,7 @@ def _config(content: Mapping[str, object], base: Path, environ: Mapping[str, str
 
 
 def _device(table: Table) -> DeviceConfig:
+    manufacturer = table.text("manufacturer", most=64, empty=False)
     oui = table.text("oui")
     if not re.fullmatch("[0-9A-F]{6}", oui):
         raise table.error("oui", 'must be six hexadecimal digits in capitals, as in "00D09E"')
@@ -122,7 +123,7 @@ def _device(table: Table) -> DeviceConfig:
         model = str(table.base / model)
     provider = table.choice("provider", "linux", PROVIDERS)
     return DeviceConfig(
-        manufacturer=table.text("manufacturer", most=64, empty=False),
+        manufacturer=manufacturer,
         oui=oui,
         product_class=table.text("product_class", "", most=64),
         serial_number=table.text("serial_number", most=64, empty=False),
