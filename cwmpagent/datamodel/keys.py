@@ -14,7 +14,7 @@ def clashing(tree: Tree, touched: Iterable[str]) -> dict[str, str]:
     A clash that was there before, between rows of which nothing was touched, is nobody's fault and not listed.
     """
     reasons: dict[str, str] = {}
-    for (table, key), names in _concerned(tree, touched).items():
+    for (table, key), names_of_row in _concerned(tree, touched).items():
         definition = tree.find(table).definition
         rows: dict[tuple[str, ...], list[str]] = {}
         for number in tree.instances(table):
@@ -22,28 +22,28 @@ def clashing(tree: Tree, touched: Iterable[str]) -> dict[str, str]:
             values = _key_of(tree, row, key, definition)
             if values is not None:
                 rows.setdefault(values, []).append(row)
-        shared = {row for same in rows.values() if len(same) > 1 for row in same}
-        for row in shared:
-            assigned = [name for name in names if name.startswith(row)]
+        for row in (row for same in rows.values() if len(same) > 1 for row in same):
+            names = names_of_row.get(row, ())
             # Where the key itself was given, switching the row on is not what was wrong.
-            given = [name for name in assigned if name.removeprefix(row) in key.parameters]
-            reasons |= dict.fromkeys(given or assigned, f"{', '.join(key.parameters)} must be unique in {table}")
+            given = [name for name in names if name.removeprefix(row) in key.parameters]
+            reasons |= dict.fromkeys(given or names, f"{', '.join(key.parameters)} must be unique in {table}")
     return reasons
 
 
-def _concerned(tree: Tree, touched: Iterable[str]) -> dict[tuple[str, UniqueKey], list[str]]:
-    """Each table and key that ``touched`` parameters decide about, with those parameters."""
-    concerned: dict[tuple[str, UniqueKey], list[str]] = {}
+def _concerned(tree: Tree, touched: Iterable[str]) -> dict[tuple[str, UniqueKey], dict[str, list[str]]]:
+    """Each table and key that ``touched`` parameters decide about, with those parameters by row."""
+    concerned: dict[tuple[str, UniqueKey], dict[str, list[str]]] = {}
     for name in touched:
         above = name.rpartition(".")[0]
         while "." in above:
             table, _, number = above.rpartition(".")
             if is_instance_number(number):
-                definition = tree.find(above + ".").definition
-                relative = name.removeprefix(above + ".")
+                row = above + "."
+                definition = tree.find(row).definition
+                relative = name.removeprefix(row)
                 for key in definition.unique_keys:
                     if relative in key.parameters or (key.functional and relative == definition.enable):
-                        concerned.setdefault((table + ".", key), []).append(name)
+                        concerned.setdefault((table + ".", key), {}).setdefault(row, []).append(name)
             above = table
     return concerned
 

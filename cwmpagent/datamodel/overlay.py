@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from cwmpagent.datamodel.schema import is_instance_number
 from cwmpagent.records import Attributes, Batch
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -44,8 +45,10 @@ UNCHANGED = Overlay(_NOTHING, _NOTHING, _NOTHING, _NOTHING)
 
 def split_row(row: str) -> tuple[str, int]:
     """Table path and instance number of a row path; raises ``ValueError`` if it is none."""
-    table, dot, number = row.removesuffix(".").rpartition(".")
-    return table + dot, int(number)
+    table, _, number = row.removesuffix(".").rpartition(".")
+    if not is_instance_number(number):
+        raise ValueError(f"{row} is no row")
+    return table + ".", int(number)
 
 
 def _merged(old: Mapping[str, _T], changes: Mapping[str, _T | None]) -> Mapping[str, _T]:

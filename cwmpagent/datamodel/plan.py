@@ -205,7 +205,7 @@ def joined(*plans: Plan) -> Plan:
     )
 
 
-_SHARED: dict[tuple[int, tuple[str, ...]], Attributes] = {
+_SHARED: Mapping[tuple[int, tuple[str, ...]], Attributes] = {
     (notification, access): Attributes(notification, access)
     for notification in range(3)
     for access in ((), (SUBSCRIBER,))

@@ -52,6 +52,11 @@ class ParameterDefinition:
     def __post_init__(self) -> None:
         object.__setattr__(self, "initial", Value(self.kind, self.default))
 
+    @property
+    def starts_active(self) -> bool:
+        """Whether its notification is active until somebody changes that."""
+        return self.notify in (Notify.FORCED, Notify.DEFAULT_ACTIVE)
+
     def admitted(self, text: str) -> str:
         """The canonical text of ``text``; raises ``LexicalError`` with what would be allowed."""
         text = canonical(self.kind, text)
@@ -122,7 +127,8 @@ class Model:
     """A schema with the factory state of its devices; immutable, one for any number of devices.
 
     ``rows``: table path -> ascending instance numbers; ``values``: parameter path -> canonical text, where it
-    is not the default. ``forced_inform``: parameters of every Inform, full paths.
+    is not the default. ``forced_inform``: parameters of every Inform, full paths. ``active``: templates of the
+    parameters that start with active notification.
     """
 
     name: str
@@ -130,6 +136,7 @@ class Model:
     rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     forced_inform: tuple[str, ...] = ()
+    active: tuple[str, ...] = ()
 
     def definition(self, path: str) -> ObjectDefinition | ParameterDefinition | None:
         """What a template or real path stands for, whether or not its rows exist; ``None`` for an unknown one.

@@ -10,11 +10,12 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from cwmpagent.datamodel.overlay import UNCHANGED, Overlay, split_row
-from cwmpagent.datamodel.schema import Model, Notify, ObjectDefinition, ParameterDefinition, is_instance_number
-from cwmpagent.errors import CwmpFault, ModelError
+from cwmpagent.datamodel.overlay import UNCHANGED, Overlay
+from cwmpagent.datamodel.restore import Ignored, checked_factory, restored
+from cwmpagent.datamodel.schema import ROW, Model, ObjectDefinition, ParameterDefinition, is_instance_number
+from cwmpagent.errors import CwmpFault
 from cwmpagent.records import Attributes, Batch, Saved
-from cwmpagent.values import LexicalError, Value
+from cwmpagent.values import Value
 
 if TYPE_CHECKING:
     from cwmpagent.datamodel.plan import Plan
@@ -39,13 +40,6 @@ class Found(NamedTuple):
         if self.is_table:
             return self.definition.creatable
         return self.definition.table and self.definition.deletable
-
-
-class Ignored(NamedTuple):
-    """Something saved that the present model does not allow, and why."""
-
-    path: str
-    reason: str
 
 
 class Tree:
@@ -75,10 +69,9 @@ class Tree:
         self._overlay = UNCHANGED
         self._factory = _NO_FACTORY
         if factory:
-            self._factory = {path: self._factory_value(path, text) for path, text in factory.items()}
-            self._check_factory_references()
+            self._factory = checked_factory(self, factory)
         if saved is not None:
-            self._load(saved)
+            self._overlay, self.ignored = restored(self, saved)
 
     # --- one path
 
@@ -188,6 +181,11 @@ class Tree:
         """Path and text of every value that is not just a default; some may belong to rows deleted since."""
         yield from {**self.model.values, **self._factory, **self._overlay.values}.items()
 
+    def attributed(self) -> list[str]:
+        """The parameters that exist here and have other attributes than most: set by somebody, or by the model."""
+        names = [name for template in self.model.active for name in self._expanded("", template)]
+        return list(dict.fromkeys([*names, *(name for name in self._overlay.attributes if self.exists(name))]))
+
     # --- changes
 
     def after(self, batch: Batch) -> Tree:
@@ -238,6 +236,14 @@ class Tree:
         at = bisect_left(rows, number)
         return at < len(rows) and rows[at] == number
 
+    def _expanded(self, so_far: str, template: str) -> Iterator[str]:
+        before, row, after = template.partition(ROW)
+        if not row:
+            yield so_far + template
+            return
+        for number in self._rows(so_far + before):
+            yield from self._expanded(f"{so_far}{before}{number}.", after)
+
     def _value(self, path: str, parameter: ParameterDefinition) -> Value:
         if parameter.counts:
             table = path.removesuffix(parameter.name) + parameter.counts + "."
@@ -286,87 +292,10 @@ class Tree:
         for name, child in definition.children.items():
             self._collect_names(Found(child, None, child.table), f"{path}{name}.", out)
 
-    def _factory_value(self, path: str, text: str) -> str:
-        try:
-            parameter = self.definition(path)
-        except CwmpFault:
-            raise ModelError(path, f"the model {self.model.name} has no such parameter in a factory row") from None
-        if parameter.counts:
-            raise ModelError(path, "is counted by the agent and cannot be given")
-        try:
-            return parameter.admitted(text)
-        except LexicalError as error:
-            raise ModelError(path, str(error)) from None
-
-    def _check_factory_references(self) -> None:
-        for path, text in self._factory.items():
-            refusal = self.refusal(self.definition(path), text)
-            if refusal:
-                raise ModelError(path, refusal)
-
-    def _load(self, saved: Saved) -> None:
-        ignored: list[Ignored] = []
-
-        def taken(path: str, reason: str | None) -> bool:
-            if reason is not None:
-                ignored.append(Ignored(path, reason))
-            return reason is None
-
-        for row, exists in sorted(saved.rows.items(), key=lambda item: item[0].count(".")):
-            if taken(row, self._row_refusal(row)):
-                self._overlay = self._overlay.merged(Batch(rows={row: exists}), self.model.rows)
-        self._overlay = self._overlay.merged(
-            Batch(
-                attributes={
-                    path: attributes
-                    for path, attributes in saved.attributes.items()
-                    if taken(path, self._parameter_refusal(path))
-                },
-                counters={
-                    table: last
-                    for table, last in saved.counters.items()
-                    if taken(table, self._row_refusal(f"{table}{last}."))
-                },
-                values={
-                    path: text for path, text in saved.values.items() if taken(path, self._value_refusal(path, text))
-                },
-            ),
-            self.model.rows,
-        )
-        self.ignored = tuple(ignored)
-
-    def _row_refusal(self, row: str) -> str | None:
-        try:
-            table, _ = split_row(row)
-            found = self.find(table)
-        except (ValueError, CwmpFault):
-            return "the model has no such table"
-        return None if found.is_table else "is no table of the model"
-
-    def _parameter_refusal(self, path: str) -> str | None:
-        try:
-            self.definition(path)
-        except CwmpFault:
-            return "the model has no such parameter"
-        return None
-
-    def _value_refusal(self, path: str, text: str) -> str | None:
-        try:
-            parameter = self.definition(path)
-            if parameter.counts:
-                return "is counted by the agent"
-            if parameter.admitted(text) != text:
-                return "is not in canonical form"
-            return self.refusal(parameter, text)
-        except CwmpFault:
-            return "the model has no such parameter"
-        except LexicalError as error:
-            return "has a value that the model no longer allows" if parameter.hidden else str(error)
-
 
 def default_attributes(parameter: ParameterDefinition) -> Attributes:
     """The attributes a parameter has until somebody sets them (factory, new row)."""
-    return _ACTIVE if parameter.notify in (Notify.FORCED, Notify.DEFAULT_ACTIVE) else _QUIET
+    return _ACTIVE if parameter.starts_active else _QUIET
 
 
 def _unknown(path: str) -> CwmpFault:

@@ -1,0 +1,173 @@
+"""Puts together a :class:`Model` from what a source declares, in any order, and checks that it holds together.
+
+Every declaration says where it stands (file and element), and that is the key of the ``ModelError`` about it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from cwmpagent.datamodel.keys import clashing
+from cwmpagent.datamodel.schema import ROW, Model, ObjectDefinition, ParameterDefinition
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.errors import ModelError
+from cwmpagent.values import LexicalError
+
+LONGEST_PATH = 256
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+@dataclass(slots=True)
+class _Draft:
+    where: str
+    definition: ObjectDefinition
+    parameters: dict[str, tuple[str, ParameterDefinition]] = field(default_factory=dict)
+    children: list[str] = field(default_factory=list)
+
+
+class ModelBuilder:
+    """Collects declarations of one or several sources. Later values replace earlier ones; nothing else may be
+    declared twice."""
+
+    def __init__(self) -> None:
+        self._drafts: dict[str, _Draft] = {}
+        self._rows: dict[str, tuple[str, set[int]]] = {}
+        self._values: dict[str, tuple[str, str]] = {}
+        self._interned: dict[ParameterDefinition, ParameterDefinition] = {}
+
+    def add_object(self, where: str, definition: ObjectDefinition) -> None:
+        """Declare an object or table, without its parameters and children."""
+        path = definition.path
+        names = path.removesuffix(".").split(".")
+        bad = [name for number, name in enumerate(names) if not _NAME.fullmatch(name) and (name != "{i}" or not number)]
+        if not path.endswith(".") or bad:
+            raise ModelError(where, "an object's path is names, each followed by a dot, with {i} for a table's rows")
+        if len(path) > LONGEST_PATH:
+            raise ModelError(where, f"a path has at most {LONGEST_PATH} characters")
+        if path in self._drafts:
+            raise ModelError(where, f"is declared already in {self._drafts[path].where}")
+        self._drafts[path] = _Draft(where, definition)
+
+    def add_parameter(self, where: str, path: str, parameter: ParameterDefinition) -> None:
+        """Declare a parameter of the object ``path``, which is declared before."""
+        if not _NAME.fullmatch(parameter.name):
+            raise ModelError(where, "a parameter's name is a letter, then letters, digits, - and _")
+        if len(path + parameter.name) > LONGEST_PATH:
+            raise ModelError(where, f"a path has at most {LONGEST_PATH} characters")
+        try:
+            default = parameter.admitted(parameter.default)
+        except LexicalError as error:
+            raise ModelError(where, f"the default {parameter.default!r} is not allowed: {error}") from None
+        if parameter.name in self._drafts[path].parameters:
+            raise ModelError(where, "is declared twice")
+        self._drafts[path].parameters[parameter.name] = where, replace(parameter, default=default)
+
+    def add_row(self, where: str, table: str, number: int) -> None:
+        """Give the factory state the row ``number`` of ``table`` (a real path)."""
+        self._rows.setdefault(table, (where, set()))[1].add(number)
+
+    def set_value(self, where: str, path: str, text: str) -> None:
+        """Give the parameter ``path`` a factory value."""
+        self._values[path] = where, text
+
+    def build(self, name: str) -> Model:
+        """The model; raises ``ModelError`` for the first thing in it that does not fit the rest."""
+        root = self._linked()
+        self._check_references()
+        model = self._with_rows(Model(name=name, root=self._built(root)))
+        tree = self._tree(model)
+        clashes = clashing(tree, self._values)
+        for path, reason in clashes.items():
+            raise ModelError(self._values[path][0], reason)
+        everything = [(each.path, parameter) for each in model.root.walk() for parameter in each.parameters.values()]
+        return replace(
+            model,
+            values=dict(tree.given_values()),
+            forced_inform=tuple(
+                path + each.name for path, each in everything if each.forced_inform and ROW not in path
+            ),
+            active=tuple(path + each.name for path, each in everything if each.starts_active),
+        )
+
+    def _linked(self) -> str:
+        """Hangs every draft below its parent; gives the path of the root."""
+        roots: list[str] = []
+        for path, draft in self._drafts.items():
+            parent = _parent(path)
+            if not parent:
+                roots.append(path)
+            elif parent not in self._drafts:
+                raise ModelError(draft.where, f"its parent {parent} is not declared")
+            else:
+                self._drafts[parent].children.append(path)
+        if len(roots) != 1:
+            raise ModelError("root", f"there must be one root object such as Device., not {' and '.join(roots) or 0}")
+        for path, draft in self._drafts.items():
+            self._check(path, draft)
+        return roots[0]
+
+    def _check(self, path: str, draft: _Draft) -> None:
+        definition, where = draft.definition, draft.where
+        if not path.endswith(ROW):
+            if definition != ObjectDefinition(path=path):
+                raise ModelError(where, "only a table (its path ends in {i}.) can have rows, keys and an enable")
+        elif definition.number_of_entries:
+            parent = self._drafts[_parent(path)].parameters
+            at, counter = parent.get(definition.number_of_entries, ("", None))
+            if counter is None:
+                raise ModelError(where, f"{definition.number_of_entries} is no parameter of {_parent(path)}")
+            parent[counter.name] = at, replace(counter, counts=definition.name)
+        for relative in {definition.enable, *(name for key in definition.unique_keys for name in key.parameters)} - {
+            ""
+        }:
+            inner, dot, last = (path + relative).rpartition(".")
+            if (inner + dot) not in self._drafts or last not in self._drafts[inner + dot].parameters:
+                raise ModelError(where, f"{relative} is no parameter of it")
+        siblings = {self._drafts[child].definition.name for child in draft.children}
+        for name in siblings & draft.parameters.keys():
+            raise ModelError(where, f"{name} cannot be both a parameter and an object")
+        if len(siblings) < len(draft.children):
+            raise ModelError(where, "has a child that is both an object and a table")
+
+    def _check_references(self) -> None:
+        for draft in self._drafts.values():
+            for where, parameter in draft.parameters.values():
+                for table in parameter.reference or ():
+                    if table + ROW not in self._drafts:
+                        raise ModelError(where, f"refers to {table}, which is no table of the model")
+
+    def _built(self, path: str) -> ObjectDefinition:
+        draft = self._drafts[path]
+        children = [self._built(child) for child in draft.children]
+        return replace(
+            draft.definition,
+            parameters={
+                name: self._interned.setdefault(parameter, parameter)
+                for name, (_, parameter) in draft.parameters.items()
+            },
+            children={child.name: child for child in children},
+        )
+
+    def _with_rows(self, model: Model) -> Model:
+        rows: dict[str, tuple[int, ...]] = {}
+        for table, (where, numbers) in sorted(self._rows.items(), key=lambda item: item[0].count(".")):
+            so_far = Tree(replace(model, rows=rows))
+            if not so_far.exists(table) or not so_far.find(table).is_table:
+                raise ModelError(where, f"{table} is no table of the model, or lies in a row that is not given")
+            if min(numbers) < 1:
+                raise ModelError(where, "instance numbers start at 1")
+            rows[table] = tuple(sorted(numbers))
+        return replace(model, rows=rows)
+
+    def _tree(self, model: Model) -> Tree:
+        try:
+            return Tree(model, factory={path: text for path, (_, text) in self._values.items()})
+        except ModelError as error:
+            raise ModelError(self._values[error.key][0], error.reason) from None
+
+
+def _parent(path: str) -> str:
+    """The template of the object that holds the object or table ``path``; empty for a root."""
+    above = path.removesuffix(ROW).removesuffix(".").rpartition(".")[0]
+    return above + "." if above else ""
