@@ -1,0 +1,44 @@
+"""What went wrong on a connection, in a few words for people."""
+
+from __future__ import annotations
+
+import os
+
+from OpenSSL import SSL
+from twisted.internet.error import (
+    ConnectError,
+    ConnectionAborted,
+    ConnectionClosed,
+    ConnectionDone,
+    ConnectionLost,
+    TimeoutError,
+)
+from twisted.python.failure import Failure
+from twisted.web.client import RequestGenerationFailed, RequestTransmissionFailed, ResponseFailed
+
+
+def cause(error: BaseException | None) -> str:
+    """A short phrase that goes behind ``host:port: ``; never anything the peer wrote."""
+    if isinstance(error, ResponseFailed | RequestGenerationFailed | RequestTransmissionFailed):
+        inner = [reason.value for reason in error.reasons if isinstance(reason, Failure)]
+        telling = [one for one in inner if not isinstance(one, ConnectionDone)]
+        return cause((telling or inner)[0]) if inner else "the answer broke off"
+    if isinstance(error, SSL.Error):
+        return f"TLS failed: {_tls_reason(error)}"
+    if isinstance(error, ConnectionDone | ConnectionAborted):
+        return "the connection was closed before the whole answer was there"
+    if isinstance(error, ConnectionLost):
+        return "the connection was lost"
+    if isinstance(error, TimeoutError):
+        return "the connection timed out"
+    if isinstance(error, ConnectError | ConnectionClosed | OSError):
+        number = getattr(error, "osError", None) or getattr(error, "errno", None)
+        return f"cannot be reached: {os.strerror(number)}" if isinstance(number, int) else "cannot be reached"
+    return "answered with something that is not HTTP"
+
+
+def _tls_reason(error: SSL.Error) -> str:
+    """OpenSSL's own words: error.args is a list of (library, function, reason)."""
+    queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
+    reasons = [entry[2] for entry in queue if isinstance(entry, tuple) and len(entry) == 3 and entry[2]]
+    return ", ".join(reasons) or type(error).__name__

@@ -1,0 +1,103 @@
+"""Judging the certificate that an ACS shows: chain, name and dates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_address
+
+from cryptography import x509
+from OpenSSL import SSL, crypto
+from service_identity import CertificateError, VerificationError
+from service_identity.cryptography import extract_patterns
+from service_identity.hazmat import DNS_ID, IPAddress_ID, verify_service_identity
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from zope.interface import implementer
+
+# X509_V_ERR_* of OpenSSL's x509_vfy.h, which pyOpenSSL has no names for.
+_NOT_YET_VALID = 9
+_EXPIRED = 10
+_WORDS = {
+    2: "its issuer is not known",
+    7: "its signature is wrong",
+    _NOT_YET_VALID: "it is not valid yet",
+    _EXPIRED: "it has expired",
+    18: "it is self-signed and not trusted",
+    19: "it is signed by an authority that is not trusted",
+    20: "it is signed by an authority that is not trusted",
+    21: "it is signed by an authority that is not trusted",
+    24: "it is signed by a certificate that is no authority",
+    26: "it is not meant for a server",
+    66: "its key is too weak",
+    67: "the key of its authority is too weak",
+    68: "its signature algorithm is too weak",
+}
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class CertificateCheck:
+    """Makes one TLS connection and judges what its peer shows; ``refusal`` says afterwards what was wrong."""
+
+    def __init__(
+        self,
+        context: SSL.Context,
+        host: str,
+        name: str,
+        time_trusted: Callable[[], bool],
+        on_untrusted_time: Callable[[str], object],
+    ) -> None:
+        self.refusal = ""
+        self._context = context
+        self._host = host.rstrip(".")
+        self._name = name
+        self._time_trusted = time_trusted
+        self._on_untrusted_time = on_untrusted_time
+        self._told = False
+
+    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """See IOpenSSLClientConnectionCreator."""
+        connection = SSL.Connection(self._context, None)
+        if not _is_address(self._host):  # RFC 6066 section 3: names only
+            connection.set_tlsext_host_name(self._host.encode("ascii"))
+        connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._judged)
+        return connection
+
+    def _judged(self, connection: SSL.Connection, shown: crypto.X509, error: int, depth: int, good: int) -> bool:
+        """OpenSSL asks for each certificate, root first, and for each fault it finds."""
+        try:
+            refusal = self._fault(error, depth) if not good else ""
+            if not refusal and depth == 0:
+                refusal = _wrong_name(shown.to_cryptography(), self._host)
+        except Exception as unreadable:  # it must not escape into OpenSSL; the certificate is the peer's
+            refusal = f"its certificate cannot be read ({type(unreadable).__name__})"
+        self.refusal = self.refusal or refusal
+        return not refusal
+
+    def _fault(self, error: int, depth: int) -> str:
+        whose = "its certificate is refused" if depth == 0 else "the certificate of its authority is refused"
+        what = _WORDS.get(error, f"OpenSSL calls it unfit (error {error})")
+        if error in (_NOT_YET_VALID, _EXPIRED) and not self._time_trusted():
+            if not self._told:
+                self._on_untrusted_time(
+                    f"{self._name}: the dates of its certificate are not checked, since the clock is not set"
+                )
+                self._told = True
+            return ""
+        return f"{whose}: {what}"
+
+
+def _wrong_name(certificate: x509.Certificate, host: str) -> str:
+    wanted = IPAddress_ID(host) if _is_address(host) else DNS_ID(host)
+    try:
+        verify_service_identity(extract_patterns(certificate), [wanted], [])
+    except (VerificationError, CertificateError):
+        return f"its certificate is refused: it is not for {host}"
+    return ""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

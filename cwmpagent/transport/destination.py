@@ -1,0 +1,79 @@
+"""Where a POST goes: an ACS URL taken apart, and what a redirect makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote, urljoin, urlsplit
+
+from cwmpagent.errors import TransportError
+
+_KEPT = "!$%&'()*+,-./:;=?@_~[]"  # what a request target may hold as it is; the rest is percent-encoded
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """An http or https URL.
+
+    ``host`` is ASCII (IDNA), an IPv6 address without brackets; ``target`` is what the request line names.
+    """
+
+    secure: bool
+    host: str
+    port: int
+    target: str
+
+    @property
+    def name(self) -> str:
+        """``host:port`` for people."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def origin(self) -> tuple[bool, str, int]:
+        """What two URLs have in common when the same server answers them."""
+        return (self.secure, self.host, self.port)
+
+    @property
+    def host_header(self) -> str:
+        """The value of the Host header (RFC 9110 section 7.2)."""
+        usual = 443 if self.secure else 80
+        return self.name if self.port != usual else self.name.rpartition(":")[0]
+
+    @property
+    def url(self) -> str:
+        """The whole URL, without user name, password or fragment."""
+        return f"{'https' if self.secure else 'http'}://{self.host_header}{self.target}"
+
+
+def destination(url: str) -> Destination:
+    """Take an absolute URL apart; TransportError, which never repeats the URL, when nothing can be posted to it."""
+    try:
+        parts = urlsplit(url.strip())
+        host, port = parts.hostname or "", parts.port
+        ascii_host = host if host.isascii() else host.encode("idna").decode("ascii")
+    except ValueError as error:  # UnicodeError is one too
+        raise TransportError("the ACS URL is malformed: its host or port cannot be read") from error
+    if parts.scheme not in ("http", "https"):
+        raise TransportError("the ACS URL must begin with http:// or https://")
+    if not ascii_host or any(char <= " " or char in '\x7f"<>\\^`{|}/?#@' for char in ascii_host) or port == 0:
+        raise TransportError("the ACS URL has no usable host and port")
+    if parts.username is not None or parts.password is not None:
+        raise TransportError(f"the ACS URL of {ascii_host} must not hold a user name or password")
+    secure = parts.scheme == "https"
+    target = quote(parts.path or "/", safe=_KEPT) + (f"?{quote(parts.query, safe=_KEPT)}" if parts.query else "")
+    return Destination(secure, ascii_host, port or (443 if secure else 80), target)
+
+
+def redirected(here: Destination, location: bytes | None) -> Destination:
+    """Where a Location header (RFC 9110 section 10.2.2, relative or absolute) leads from ``here``.
+
+    TransportError where it leads nowhere, or from https to http.
+    """
+    if not location:
+        raise TransportError(f"{here.name}: redirects without saying where to (no Location header)")
+    try:
+        there = destination(urljoin(here.url, location.decode("utf-8", "replace").strip()))
+    except (TransportError, ValueError) as error:
+        raise TransportError(f"{here.name}: redirects to an address that is no http or https URL") from error
+    if here.secure and not there.secure:
+        raise TransportError(f"{here.name}: redirects from https to http, which is never followed")
+    return there
