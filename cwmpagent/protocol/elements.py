@@ -1,0 +1,360 @@
+"""What may stand inside each element, compiled from the shapes: the reader walks these while it reads.
+
+An :class:`Element` opens with fresh content, collects what its children put there, and when it closes puts its own
+result into its parent's content: at ``slot`` of a struct, or at the end of a list where ``slot`` is negative.
+A wrong value does not end the reading. It is noted as the reading's first problem and a stand-in takes its place, so
+that a request can be answered with a fault, and a response be taken as it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from cwmpagent.errors import EnvelopeError
+from cwmpagent.protocol.messages import Message
+from cwmpagent.protocol.shapes import Array, Field, Flag, Nested, Number, Repeated, Text, Typed, fields_of
+from cwmpagent.values import LexicalError, Value, ValueType, canonical
+
+_UNLIMITED = 2**63
+
+
+class Reading(Protocol):
+    """What an element needs of the reader.
+
+    ``content`` is what the parent of the closing element has collected, ``texts`` the character data since the last
+    tag, ``problem`` the first thing that was wrong with the message. The rest is what the outer elements leave.
+    """
+
+    content: Any
+    texts: list[str]
+    problem: str | None
+    message: Message | None
+    namespace: str | None
+    headers: dict[str, str]
+    not_understood: list[str]
+
+    def type_of(self, attributes: list[str]) -> tuple[str, str]:
+        """Namespace and local name in the ``xsi:type`` among ``attributes``; both empty where there is none."""
+
+    def value_type(self, attributes: list[str]) -> ValueType | None:
+        """The type of a value that ``attributes`` declare; None where it is none of them."""
+
+
+class Element:
+    """An element whose content does not matter, with all that is inside."""
+
+    __slots__ = ("children", "slot")
+
+    def __init__(self, slot: int = -1) -> None:
+        self.slot = slot
+        self.children: dict[str, Element] = {}
+
+    def child(self, reading: Reading, name: str, attributes: list[str]) -> Element:
+        """The element for a child that ``children`` does not have under its full name (namespace, space, local)."""
+        return self.children.get(name.rpartition(" ")[2], IGNORED)
+
+    def open(self, reading: Reading, attributes: list[str]) -> Any:
+        """Fresh content."""
+        return None
+
+    def close(self, reading: Reading, content: Any) -> None:
+        """Put the result into the parent's content."""
+
+    def put(self, reading: Reading, result: Any) -> None:
+        """Store ``result`` where it belongs in the parent's content."""
+        if self.slot >= 0:
+            reading.content[self.slot] = result
+        else:
+            reading.content.append(result)
+
+
+IGNORED = Element()
+
+
+class TextElement(Element):
+    """Text of limited length, converted where it is not a string."""
+
+    __slots__ = ("convert", "most", "name", "stand_in")
+
+    def __init__(
+        self,
+        name: str,
+        slot: int = -1,
+        *,
+        most: int | None = None,
+        convert: Callable[[str], Any] | None = None,
+        stand_in: Any = "",
+    ) -> None:
+        super().__init__(slot)
+        self.name = name
+        self.most = _UNLIMITED if most is None else most
+        self.convert = convert
+        self.stand_in = stand_in
+
+    def child(self, reading: Reading, name: str, attributes: list[str]) -> Element:
+        raise EnvelopeError(f"there is an element inside the text of {self.name}")
+
+    def close(self, reading: Reading, content: Any) -> None:
+        texts = reading.texts
+        result: Any = texts[0] if len(texts) == 1 else "".join(texts)
+        if len(result) > self.most:
+            note(reading, f"{self.name} is longer than {self.most} characters")
+        elif self.convert is not None:
+            try:
+                result = self.convert(result)
+            except LexicalError as error:
+                note(reading, f"{self.name}: {error}")
+                result = self.stand_in
+        if self.slot >= 0:
+            reading.content[self.slot] = result
+        else:
+            reading.content.append(result)
+
+
+class ValueElement(TextElement):
+    """A Value with its type; while it is open its content is the type, None where there is no usable one."""
+
+    __slots__ = ("typed_slot",)
+
+    def __init__(self, name: str, slot: int, typed_slot: int) -> None:
+        super().__init__(name, slot)
+        self.typed_slot = typed_slot
+
+    def open(self, reading: Reading, attributes: list[str]) -> Any:
+        return reading.value_type(attributes)
+
+    def close(self, reading: Reading, content: Any) -> None:
+        texts = reading.texts
+        text = texts[0] if len(texts) == 1 else "".join(texts)
+        struct = reading.content
+        if content is None:
+            content = ValueType.STRING
+            struct[self.typed_slot] = False
+        struct[self.slot] = Value(content, text)
+
+
+class ListElement(Element):
+    """A SOAP array: every child is a member, whatever its name (SOAP 1.1, 5.4.2)."""
+
+    __slots__ = ("least", "member", "most", "name")
+
+    def __init__(self, name: str, slot: int, shape: Array, element: str, member: Element) -> None:
+        super().__init__(slot)
+        self.name = name
+        self.least = shape.least
+        self.most = _UNLIMITED if shape.most is None else shape.most
+        self.member = member
+        self.children = {element: member}
+
+    def child(self, reading: Reading, name: str, attributes: list[str]) -> Element:
+        return self.member
+
+    def open(self, reading: Reading, attributes: list[str]) -> Any:
+        return []
+
+    def close(self, reading: Reading, content: Any) -> None:
+        if len(content) < self.least:
+            note(reading, f"{self.name} is empty")
+        elif len(content) > self.most:
+            note(reading, f"{self.name} has more than {self.most} members")
+        self.put(reading, tuple(content))
+
+
+class StructElement(Element):
+    """The fields of a dataclass in any order; unknown children are ignored. ``repeated``: it may occur again.
+
+    ``choices`` are the children that are one of several structs, as their ``xsi:type`` says.
+    """
+
+    __slots__ = ("choices", "cls", "conditions", "fresh", "lists", "name", "needed", "positional", "repeated", "slots")
+
+    def __init__(self, cls: type[Any], name: str, slot: int = -1, *, repeated: bool = False) -> None:
+        super().__init__(slot)
+        self.cls = cls
+        self.name = name
+        self.repeated = repeated
+        declared = dataclasses.fields(cls)
+        self.slots = {field.name: index for index, field in enumerate(declared)}
+        self.positional = not any(field.kw_only for field in declared)
+        on_wire = fields_of(cls)
+        names = {field.attribute for field in on_wire}
+        self.fresh = [None if field.name in names else field.default for field in declared]
+        self.choices = {
+            field.shape.element: {
+                cls.__name__: StructElement(cls, field.shape.element, self.slots[field.attribute], repeated=True)
+                for cls in field.types
+            }
+            for field in on_wire
+            if isinstance(field.shape, Repeated) and len(field.types) > 1
+        }
+        self.children = {
+            field.shape.element: self._element(field) for field in on_wire if field.shape.element not in self.choices
+        }
+        self.needed = tuple((self.slots[field.attribute], field) for field in on_wire if not field.optional)
+        self.lists = tuple(self.slots[field.attribute] for field in on_wire if isinstance(field.shape, Repeated))
+        self.conditions = tuple(
+            (self.slots[field.attribute], self.slots[field.shape.unless], field.shape)
+            for field in on_wire
+            if isinstance(field.shape, Number) and field.shape.unless
+        )
+
+    def _element(self, field: Field) -> Element:
+        slot, shape, name = self.slots[field.attribute], field.shape, field.shape.element
+        match shape:
+            case Text():
+                return TextElement(name, slot, most=shape.most, convert=_text_converter(shape))
+            case Number():
+                convert = None if shape.unless else _number_converter(shape)
+                return TextElement(name, slot, convert=convert, stand_in=stand_in(field))
+            case Flag():
+                return TextElement(name, slot, convert=_flag, stand_in=False)
+            case Typed():
+                return ValueElement(name, slot, self.slots["typed"])
+            case Nested():
+                return StructElement(field.types[0], name, slot)
+            case Repeated():
+                return StructElement(field.types[0], name, slot, repeated=True)
+            case Array(member=None):
+                struct = StructElement(field.types[0], field.types[0].__name__)
+                return ListElement(name, slot, shape, struct.name, struct)
+            case Array(member=Text() as text):
+                member = TextElement(text.element, most=text.most, convert=_text_converter(text))
+                return ListElement(name, slot, shape, text.element, member)
+            case _:
+                raise TypeError(f"no element is made from {shape}")
+
+    def child(self, reading: Reading, name: str, attributes: list[str]) -> Element:
+        local = name.rpartition(" ")[2]
+        choice = self.choices.get(local)
+        if choice is None:
+            return self.children.get(local, IGNORED)
+        chosen = choice.get(reading.type_of(attributes)[1])
+        if chosen is None:
+            note(reading, f"the xsi:type of {local} must be one of {', '.join(choice)}")
+        return chosen or IGNORED
+
+    def open(self, reading: Reading, attributes: list[str]) -> Any:
+        return self.fresh.copy()
+
+    def close(self, reading: Reading, content: Any) -> None:
+        for slot, flag, shape in self.conditions:
+            content[slot] = _conditional(reading, content[slot], content[flag], shape)
+        for slot in self.lists:
+            content[slot] = content[slot] and tuple(content[slot])
+        if None in content:
+            for slot, field in self.needed:
+                if content[slot] is None:
+                    note(reading, f"{field.shape.element} is missing in {self.name}")
+                    content[slot] = stand_in(field)
+        if self.positional:
+            self.put(reading, self.cls(*content))
+        else:
+            self.put(reading, self.cls(**dict(zip(self.slots, content, strict=True))))
+
+    def put(self, reading: Reading, result: Any) -> None:
+        if not self.repeated:
+            super().put(reading, result)
+        elif reading.content[self.slot] is None:
+            reading.content[self.slot] = [result]
+        else:
+            reading.content[self.slot].append(result)
+
+
+class GenericElement(Element):
+    """A message that the standard does not name; ``make`` gets its name and its arguments."""
+
+    __slots__ = ("make", "name")
+
+    def __init__(self, name: str, make: Callable[[str, tuple[tuple[str, str], ...]], Any]) -> None:
+        super().__init__()
+        self.name = name
+        self.make = make
+
+    def child(self, reading: Reading, name: str, attributes: list[str]) -> Element:
+        return _ArgumentElement(name.rpartition(" ")[2])
+
+    def open(self, reading: Reading, attributes: list[str]) -> Any:
+        return []
+
+    def close(self, reading: Reading, content: Any) -> None:
+        self.put(reading, self.make(self.name, tuple(content)))
+
+
+class _ArgumentElement(Element):
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def close(self, reading: Reading, content: Any) -> None:
+        self.put(reading, (self.name, "".join(reading.texts)))
+
+
+def note(reading: Reading, problem: str) -> None:
+    """Remember what is wrong with the message, if it is the first thing."""
+    if reading.problem is None:
+        reading.problem = problem
+
+
+def stand_in(field: Field) -> Any:
+    """What takes the place of a field that is missing or wrong: nothing, in its type."""
+    match field.shape:
+        case Text():
+            return ""
+        case Number():
+            return 0
+        case Flag():
+            return False
+        case Typed():
+            return Value(ValueType.STRING, "")
+        case Nested():
+            cls = field.types[0]
+            return cls(**{inner.attribute: stand_in(inner) for inner in fields_of(cls) if not inner.optional})
+        case _:
+            return ()
+
+
+def _flag(text: str) -> bool:
+    return canonical(ValueType.BOOLEAN, text) == "true"
+
+
+def _text_converter(shape: Text) -> Callable[[str], str] | None:
+    if shape.kind is not ValueType.STRING:
+        return lambda text: canonical(shape.kind, text)
+    if not shape.pattern:
+        return None
+    pattern = re.compile(shape.pattern)
+
+    def matching(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise LexicalError(f"must match {shape.pattern}")
+        return text
+
+    return matching
+
+
+def _number_converter(shape: Number) -> Callable[[str], int]:
+    low = -_UNLIMITED if shape.low is None else shape.low
+    high = _UNLIMITED if shape.high is None else shape.high
+
+    def number(text: str) -> int:
+        result = int(canonical(shape.kind, text))
+        if not low <= result <= high:
+            raise LexicalError(f"must be at least {low}" if shape.high is None else f"must be from {low} to {high}")
+        return result
+
+    return number
+
+
+def _conditional(reading: Reading, text: str | None, flag: bool | None, shape: Number) -> int | None:
+    if not flag or text is None:
+        return None if flag else 0
+    try:
+        return _number_converter(shape)(text)
+    except LexicalError as error:
+        note(reading, f"{shape.element}: {error}")
+        return 0
