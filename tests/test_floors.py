@@ -30,6 +30,8 @@ WORDS_THAT_SAY_NOTHING = "util utils helper helpers manager handler handlers pro
 EMPTY_WORDS = frozenset(WORDS_THAT_SAY_NOTHING.split())
 MUTABLE_TYPES = "list dict set bytearray defaultdict OrderedDict deque Counter ChainMap WeakValueDictionary"
 MUTABLE = frozenset(MUTABLE_TYPES.split())
+FORMS = frozenset({"__all__", "__slots__", "optFlags", "optParameters", "subCommands"})
+"""Lists that Python and Twisted's ``usage.Options`` ask for."""
 READ_ONLY = frozenset({"Mapping", "Sequence", "Collection", "Iterable"})
 
 
@@ -142,7 +144,7 @@ def mutable_state(module: Module) -> list[str]:
         where = f"{module.name}:{statement.lineno}"
         if isinstance(statement, ast.Assign) and is_mutable(statement.value):
             names = [target.id for target in statement.targets if isinstance(target, ast.Name)]
-            if not {"__all__", "__slots__"} & set(names):
+            if not FORMS & set(names):
                 wrong.append(f"{where} {', '.join(names)} can be changed")
         if isinstance(statement, ast.AnnAssign) and is_mutable(statement.value) and not read_only(statement.annotation):
             wrong.append(f"{where} {ast.unparse(statement.target)} can be changed")
