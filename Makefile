@@ -21,7 +21,7 @@ soak: $(READY)
 	@$(RUN) -m tests.soak
 
 bench: $(READY)
-	@for script in benchmarks/bench_*.py; do $(RUN) $$script || exit 1; done
+	@for script in $(wildcard benchmarks/*.py); do echo "$$script"; $(RUN) $$script || exit 1; done
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info _trial_temp* .mypy_cache .ruff_cache .hypothesis
