@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -13,13 +13,15 @@ from cwmpagent.errors import StoreError, StoreNewerError
 from cwmpagent.store import directory, schema, tables
 
 SIDE_FILES = ("", "-wal", "-shm", "-journal")
-DAMAGE = {
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_NOTADB,
-    sqlite3.SQLITE_ERROR,  # a table of ours is missing
-    sqlite3.SQLITE_FORMAT,
-    sqlite3.SQLITE_IOERR_SHORT_READ,
-}
+DAMAGE = frozenset(
+    {
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_ERROR,  # a table of ours is missing
+        sqlite3.SQLITE_FORMAT,
+        sqlite3.SQLITE_IOERR_SHORT_READ,
+    }
+)
 
 
 class Damaged(StoreError):
@@ -35,12 +37,14 @@ def open_database(path: Path, *, now: float) -> tuple[sqlite3.Connection, Path |
     """
     moved_aside = None
     try:
-        if any(os.path.lexists(f"{path}{suffix}") for suffix in SIDE_FILES):
-            try:
+        if _any_file(path):
+            with suppress(Damaged):
                 return _existing(path), None
-            except Damaged:
-                moved_aside = _move_aside(path, now)
-        _create(path)
+        new = _new(path)  # before anything is moved: there may be no room for it
+        if _any_file(path):
+            moved_aside = _move_aside(path, now)
+        new.rename(path)
+        directory.sync(path.parent)
         return _existing(path), moved_aside
     except OSError as error:
         raise StoreError(f"{path} cannot be used: {error.strerror}") from error
@@ -49,9 +53,8 @@ def open_database(path: Path, *, now: float) -> tuple[sqlite3.Connection, Path |
 
 
 def _existing(path: Path) -> sqlite3.Connection:
-    if not path.is_file() or path.stat().st_size == 0:
-        raise Damaged(f"{path} is empty or no file")
     try:
+        _check_outside(path)
         _refuse_newer(path)
         for suffix in SIDE_FILES:
             directory.make_private(Path(f"{path}{suffix}"))
@@ -99,6 +102,25 @@ def _settle(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = FULL")
 
 
+def _check_outside(path: Path) -> None:
+    """Find what SQLite would not: it makes an empty database of an empty file, and fills up a cut page with zeros."""
+    if not path.is_file():
+        raise Damaged(f"{path} is no file")
+    with path.open("rb") as file:
+        header = file.read(100)
+        size = file.seek(0, os.SEEK_END)
+    log = Path(f"{path}-wal")
+    logged = log.exists() and log.stat().st_size > 0
+    if size == 0:
+        raise Damaged(f"{path} is empty")
+    if logged:  # it has whatever the last commits left unfinished here
+        return
+    if header[18:20] not in (b"\1\1", b"\2\2"):  # any other is not refused but opened read-only
+        raise Damaged(f"{path} has no header")
+    if size % (int.from_bytes(header[16:18], "big") or 1):
+        raise Damaged(f"{path} is cut short")
+
+
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict != "ok":
@@ -118,7 +140,11 @@ def _is_damage(error: sqlite3.Error) -> bool:
     return code is None or code in DAMAGE or code & 0xFF in DAMAGE
 
 
-def _create(path: Path) -> None:
+def _any_file(path: Path) -> bool:
+    return any(os.path.lexists(f"{path}{suffix}") for suffix in SIDE_FILES)
+
+
+def _new(path: Path) -> Path:
     # Under another name until it is whole: an empty or half-made file at its own name is never our doing.
     new = path.with_name(f"{path.name}.new")
     for suffix in SIDE_FILES:
@@ -126,8 +152,7 @@ def _create(path: Path) -> None:
     directory.create_private(new)
     with closing(_connect(f"file:{quote(str(new))}?mode=rw")) as connection:
         schema.migrate(connection)
-    new.rename(path)
-    directory.sync(path.parent)
+    return new
 
 
 def _move_aside(path: Path, now: float) -> Path:
@@ -135,12 +160,11 @@ def _move_aside(path: Path, now: float) -> Path:
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
     aside = path.with_name(f"{path.name}.corrupt-{stamp}")
     count = 1
-    while any(os.path.lexists(f"{aside}{suffix}") for suffix in SIDE_FILES):
+    while _any_file(aside):
         count += 1
         aside = path.with_name(f"{path.name}.corrupt-{stamp}-{count}")
     # The database first: whatever is left of the others without it is moved at the next start.
     for suffix in SIDE_FILES:
         if os.path.lexists(f"{path}{suffix}"):
             Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
-    directory.sync(path.parent)
     return aside
