@@ -13,7 +13,9 @@ from dataclasses import dataclass
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _QUOTED = r'"([^"\\\x00-\x08\x0a-\x1f\x7f]*(?:\\[^\x00-\x08\x0a-\x1f\x7f][^"\\\x00-\x08\x0a-\x1f\x7f]*)*)"'
 _GAP = re.compile(r"[\s,]*")
-_PARAMETER = re.compile(rf"({_TOKEN})[ \t]*=[ \t]*(?:{_QUOTED}|([^\s,\"=\x00-\x1f\x7f]+))[ \t]*(?=,|$)")
+_PARAMETER = re.compile(
+    rf"({_TOKEN})[ \t]*=[ \t]*(?:{_QUOTED}|([^\s,\"=\x00-\x1f\x7f][^\s,\"\x00-\x1f\x7f]*))[ \t]*(?=,|$)"
+)
 _SCHEME = re.compile(rf"({_TOKEN})(?:[ \t]+(?=[^\s,])|[ \t]*(?=,|$))")
 _TOKEN68 = re.compile(r"([A-Za-z0-9\-._~+/]+=*)[ \t]*(?=,|$)")
 _JUNK = re.compile(r"[^,]*")

@@ -134,13 +134,12 @@ class DigestServer:
         """Whether the parameters are complete and meant for this server and this request."""
         if not all(given.get(name) for name in ("nonce", "uri", "response")) or given.get("realm") != self._realm:
             return False
-        if request_target(given["uri"]) != request_target(uri):
+        if request_target(given["uri"]) != request_target(uri) or len(given.get("cnonce", "")) > LONGEST_CNONCE:
             return False
         if "qop" not in given:
             # RFC 2069's answer does not cover the body.
             return not self._qop or "auth" in self._qop
-        counted = _COUNT.fullmatch(given.get("nc", "")) is not None
-        return given["qop"] in self._qop and counted and 0 < len(given.get("cnonce", "")) <= LONGEST_CNONCE
+        return given["qop"] in self._qop and "cnonce" in given and _COUNT.fullmatch(given.get("nc", "")) is not None
 
     def _answers(
         self, algorithm: Algorithm, user: Credentials, cnonce: str, given: Mapping[str, str], method: str, body: bytes
@@ -177,7 +176,7 @@ class DigestServer:
         if known is None:
             if issued <= self._forgotten:
                 return Verdict.STALE
-            known = self._remember(nonce, _Used(issued, given.get("cnonce", "")[:LONGEST_CNONCE]), now)
+            known = self._remember(nonce, _Used(issued, given.get("cnonce", "")), now)
         # Without a count a nonce is good for one answer.
         nc = int(given["nc"], 16) if "qop" in given else 0
         if nc <= known.nc:
