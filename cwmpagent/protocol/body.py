@@ -60,7 +60,7 @@ class _Root(Element):
 
     __slots__ = ()
 
-    def child(self, reading: Reading, name: str, attributes: list[str]) -> Element:
+    def child(self, reading: Reading, content: Any, name: str, attributes: list[str]) -> Element:
         raise EnvelopeError("the message is no SOAP 1.1 envelope")
 
 
@@ -69,11 +69,20 @@ class _Envelope(Element):
 
     __slots__ = ()
 
-    def open(self, reading: Reading, attributes: list[str]) -> Any:
+    def child(self, reading: Reading, content: Any, name: str, attributes: list[str]) -> Element:
+        part = _PARTS.get(name)
+        if part is None:
+            return IGNORED
+        if name in content:
+            raise EnvelopeError(f"the envelope has more than one {name.rpartition(' ')[2]}")
+        content.append(name)
+        return part
+
+    def open(self) -> Any:
         return []
 
-    def close(self, reading: Reading, content: Any) -> None:
-        if "Body" not in content:
+    def close(self, reading: Reading, content: Any, into: Any) -> None:
+        if _BODY not in content:
             raise EnvelopeError("the envelope has no Body")
 
 
@@ -82,7 +91,7 @@ class _Header(Element):
 
     __slots__ = ()
 
-    def child(self, reading: Reading, name: str, attributes: list[str]) -> Element:
+    def child(self, reading: Reading, content: Any, name: str, attributes: list[str]) -> Element:
         uri, _, local = name.rpartition(" ")
         if local in _ENTRIES and CWMP_NAMESPACE.fullmatch(uri):
             return _ENTRIES[local]
@@ -93,11 +102,10 @@ class _Header(Element):
             reading.not_understood.append(local[:_HEADER_MOST])
         return IGNORED
 
-    def open(self, reading: Reading, attributes: list[str]) -> Any:
-        _once(reading, "Header")
+    def open(self) -> Any:
         return {}
 
-    def close(self, reading: Reading, content: Any) -> None:
+    def close(self, reading: Reading, content: Any, into: Any) -> None:
         reading.headers = content
 
 
@@ -110,11 +118,11 @@ class _Entry(Element):
         super().__init__()
         self.name = name
 
-    def close(self, reading: Reading, content: Any) -> None:
+    def close(self, reading: Reading, content: Any, into: Any) -> None:
         text = "".join(reading.texts)
         if len(text) > _HEADER_MOST:
             raise EnvelopeError(f"the header {self.name} is longer than {_HEADER_MOST} characters")
-        reading.content[self.name] = text
+        into[self.name] = text
 
 
 class _Body(Element):
@@ -122,9 +130,9 @@ class _Body(Element):
 
     __slots__ = ()
 
-    def child(self, reading: Reading, name: str, attributes: list[str]) -> Element:
+    def child(self, reading: Reading, content: Any, name: str, attributes: list[str]) -> Element:
         uri, _, local = name.rpartition(" ")
-        if reading.content:
+        if content:
             raise EnvelopeError("the envelope has more than one message")
         if uri == SOAP and local == "Fault":
             return _FAULT
@@ -135,19 +143,12 @@ class _Body(Element):
             return _generic(local)
         raise EnvelopeError(f"the Body has no message of CWMP but {local[:64]}")
 
-    def open(self, reading: Reading, attributes: list[str]) -> Any:
-        _once(reading, "Body")
+    def open(self) -> Any:
         return []
 
-    def close(self, reading: Reading, content: Any) -> None:
+    def close(self, reading: Reading, content: Any, into: Any) -> None:
         if content:
             reading.message = content[0].message() if isinstance(content[0], _Fault) else content[0]
-
-
-def _once(reading: Reading, part: str) -> None:
-    if part in reading.content:
-        raise EnvelopeError(f"the envelope has more than one {part}")
-    reading.content.append(part)
 
 
 def _generic(name: str) -> Element:
@@ -160,8 +161,8 @@ _RPCS: Mapping[str, StructElement] = MappingProxyType(
 _FAULT = StructElement(_Fault, "Fault")
 _ENTRIES: Mapping[str, _Entry] = MappingProxyType({name: _Entry(name) for name in _HEADER_NAMES})
 
-_ENVELOPE = _Envelope()
-_ENVELOPE.children = {f"{SOAP} Header": _Header(), f"{SOAP} Body": _Body()}
+_BODY = f"{SOAP} Body"
+_PARTS: Mapping[str, Element] = MappingProxyType({f"{SOAP} Header": _Header(), _BODY: _Body()})
 ROOT: Element = _Root()
 """Where reading starts: outside of the envelope."""
-ROOT.children = {f"{SOAP} Envelope": _ENVELOPE}
+ROOT.children = {f"{SOAP} Envelope": _Envelope()}

@@ -1,7 +1,8 @@
 """What may stand inside each element, compiled from the shapes: the reader walks these while it reads.
 
 An :class:`Element` opens with fresh content, collects what its children put there, and when it closes puts its own
-result into its parent's content: at ``slot`` of a struct, or at the end of a list where ``slot`` is negative.
+result into its parent's content: at ``slot`` of a struct, or at the end of a list where ``slot`` is negative. Texts,
+which are most of a message, are leaves: they need no content of their own.
 A wrong value does not end the reading. It is noted as the reading's first problem and a stand-in takes its place, so
 that a request can be answered with a fault, and a response be taken as it is.
 """
@@ -13,7 +14,6 @@ import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from cwmpagent.errors import EnvelopeError
 from cwmpagent.protocol.messages import Message
 from cwmpagent.protocol.shapes import Array, Field, Flag, Nested, Number, Repeated, Text, Typed, fields_of
 from cwmpagent.values import LexicalError, Value, ValueType, canonical
@@ -24,13 +24,14 @@ _UNLIMITED = 2**63
 class Reading(Protocol):
     """What an element needs of the reader.
 
-    ``content`` is what the parent of the closing element has collected, ``texts`` the character data since the last
-    tag, ``problem`` the first thing that was wrong with the message. The rest is what the outer elements leave.
+    ``texts`` is the character data since the last start tag, ``problem`` the first thing that was wrong with the
+    message, ``value_types`` what attributes stood for where they stand for the same now. The rest is what the outer
+    elements leave.
     """
 
-    content: Any
     texts: list[str]
     problem: str | None
+    value_types: dict[tuple[str, ...], ValueType]
     message: Message | None
     namespace: str | None
     headers: dict[str, str]
@@ -46,38 +47,42 @@ class Reading(Protocol):
 class Element:
     """An element whose content does not matter, with all that is inside."""
 
-    __slots__ = ("children", "slot")
+    __slots__ = ("children", "leaf", "slot")
 
     def __init__(self, slot: int = -1) -> None:
         self.slot = slot
         self.children: dict[str, Element] = {}
+        self.leaf: Leaf | None = None
 
-    def child(self, reading: Reading, name: str, attributes: list[str]) -> Element:
+    def child(self, reading: Reading, content: Any, name: str, attributes: list[str]) -> Element:
         """The element for a child that ``children`` does not have under its full name (namespace, space, local)."""
         return self.children.get(name.rpartition(" ")[2], IGNORED)
 
-    def open(self, reading: Reading, attributes: list[str]) -> Any:
+    def open(self) -> Any:
         """Fresh content."""
         return None
 
-    def close(self, reading: Reading, content: Any) -> None:
+    def close(self, reading: Reading, content: Any, into: Any) -> None:
         """Put the result into the parent's content."""
 
-    def put(self, reading: Reading, result: Any) -> None:
+    def put(self, result: Any, into: Any) -> None:
         """Store ``result`` where it belongs in the parent's content."""
         if self.slot >= 0:
-            reading.content[self.slot] = result
+            into[self.slot] = result
         else:
-            reading.content.append(result)
+            into.append(result)
 
 
 IGNORED = Element()
 
 
-class TextElement(Element):
-    """Text of limited length, converted where it is not a string."""
+class Leaf(Element):
+    """Text of limited length, converted where it is not a string; no element may be inside.
 
-    __slots__ = ("convert", "most", "name", "stand_in")
+    ``is_plain`` says that the text only has to be put into a struct as it is.
+    """
+
+    __slots__ = ("convert", "is_plain", "most", "name", "stand_in")
 
     def __init__(
         self,
@@ -89,51 +94,43 @@ class TextElement(Element):
         stand_in: Any = "",
     ) -> None:
         super().__init__(slot)
+        self.leaf = self
         self.name = name
         self.most = _UNLIMITED if most is None else most
         self.convert = convert
+        self.is_plain = slot >= 0 and convert is None
         self.stand_in = stand_in
 
-    def child(self, reading: Reading, name: str, attributes: list[str]) -> Element:
-        raise EnvelopeError(f"there is an element inside the text of {self.name}")
-
-    def close(self, reading: Reading, content: Any) -> None:
-        texts = reading.texts
-        result: Any = texts[0] if len(texts) == 1 else "".join(texts)
-        if len(result) > self.most:
+    def take(self, reading: Reading, text: str, attributes: list[str], into: Any) -> None:
+        """Put what ``text`` means into the content of the struct or list that the leaf is in."""
+        result: Any = text
+        if len(text) > self.most:
             note(reading, f"{self.name} is longer than {self.most} characters")
         elif self.convert is not None:
             try:
-                result = self.convert(result)
+                result = self.convert(text)
             except LexicalError as error:
                 note(reading, f"{self.name}: {error}")
                 result = self.stand_in
-        if self.slot >= 0:
-            reading.content[self.slot] = result
-        else:
-            reading.content.append(result)
+        self.put(result, into)
 
 
-class ValueElement(TextElement):
-    """A Value with its type; while it is open its content is the type, None where there is no usable one."""
+class ValueLeaf(Leaf):
+    """A Value with its type."""
 
     __slots__ = ("typed_slot",)
 
     def __init__(self, name: str, slot: int, typed_slot: int) -> None:
         super().__init__(name, slot)
+        self.is_plain = False
         self.typed_slot = typed_slot
 
-    def open(self, reading: Reading, attributes: list[str]) -> Any:
-        return reading.value_type(attributes)
-
-    def close(self, reading: Reading, content: Any) -> None:
-        texts = reading.texts
-        text = texts[0] if len(texts) == 1 else "".join(texts)
-        struct = reading.content
-        if content is None:
-            content = ValueType.STRING
-            struct[self.typed_slot] = False
-        struct[self.slot] = Value(content, text)
+    def take(self, reading: Reading, text: str, attributes: list[str], into: Any) -> None:
+        kind = reading.value_types.get(tuple(attributes)) or reading.value_type(attributes)
+        if kind is None:
+            kind = ValueType.STRING
+            into[self.typed_slot] = False
+        into[self.slot] = Value(kind, text)
 
 
 class ListElement(Element):
@@ -149,18 +146,18 @@ class ListElement(Element):
         self.member = member
         self.children = {element: member}
 
-    def child(self, reading: Reading, name: str, attributes: list[str]) -> Element:
+    def child(self, reading: Reading, content: Any, name: str, attributes: list[str]) -> Element:
         return self.member
 
-    def open(self, reading: Reading, attributes: list[str]) -> Any:
+    def open(self) -> Any:
         return []
 
-    def close(self, reading: Reading, content: Any) -> None:
+    def close(self, reading: Reading, content: Any, into: Any) -> None:
         if len(content) < self.least:
             note(reading, f"{self.name} is empty")
         elif len(content) > self.most:
             note(reading, f"{self.name} has more than {self.most} members")
-        self.put(reading, tuple(content))
+        self.put(tuple(content), into)
 
 
 class StructElement(Element):
@@ -169,16 +166,28 @@ class StructElement(Element):
     ``choices`` are the children that are one of several structs, as their ``xsi:type`` says.
     """
 
-    __slots__ = ("choices", "cls", "conditions", "fresh", "lists", "name", "needed", "positional", "repeated", "slots")
+    __slots__ = (
+        "choices",
+        "cls",
+        "conditions",
+        "fresh",
+        "is_positional",
+        "is_repeated",
+        "is_special",
+        "lists",
+        "name",
+        "needed",
+        "slots",
+    )
 
     def __init__(self, cls: type[Any], name: str, slot: int = -1, *, repeated: bool = False) -> None:
         super().__init__(slot)
         self.cls = cls
         self.name = name
-        self.repeated = repeated
+        self.is_repeated = repeated
         declared = dataclasses.fields(cls)
         self.slots = {field.name: index for index, field in enumerate(declared)}
-        self.positional = not any(field.kw_only for field in declared)
+        self.is_positional = not any(field.kw_only for field in declared)
         on_wire = fields_of(cls)
         names = {field.attribute for field in on_wire}
         self.fresh = [None if field.name in names else field.default for field in declared]
@@ -200,19 +209,20 @@ class StructElement(Element):
             for field in on_wire
             if isinstance(field.shape, Number) and field.shape.unless
         )
+        self.is_special = bool(self.conditions or self.lists)
 
     def _element(self, field: Field) -> Element:
         slot, shape, name = self.slots[field.attribute], field.shape, field.shape.element
         match shape:
             case Text():
-                return TextElement(name, slot, most=shape.most, convert=_text_converter(shape))
+                return Leaf(name, slot, most=shape.most, convert=_text_converter(shape))
             case Number():
                 convert = None if shape.unless else _number_converter(shape)
-                return TextElement(name, slot, convert=convert, stand_in=stand_in(field))
+                return Leaf(name, slot, convert=convert, stand_in=stand_in(field))
             case Flag():
-                return TextElement(name, slot, convert=_flag, stand_in=False)
+                return Leaf(name, slot, convert=_flag, stand_in=False)
             case Typed():
-                return ValueElement(name, slot, self.slots["typed"])
+                return ValueLeaf(name, slot, self.slots["typed"])
             case Nested():
                 return StructElement(field.types[0], name, slot)
             case Repeated():
@@ -221,12 +231,12 @@ class StructElement(Element):
                 struct = StructElement(field.types[0], field.types[0].__name__)
                 return ListElement(name, slot, shape, struct.name, struct)
             case Array(member=Text() as text):
-                member = TextElement(text.element, most=text.most, convert=_text_converter(text))
+                member = Leaf(text.element, most=text.most, convert=_text_converter(text))
                 return ListElement(name, slot, shape, text.element, member)
             case _:
                 raise TypeError(f"no element is made from {shape}")
 
-    def child(self, reading: Reading, name: str, attributes: list[str]) -> Element:
+    def child(self, reading: Reading, content: Any, name: str, attributes: list[str]) -> Element:
         local = name.rpartition(" ")[2]
         choice = self.choices.get(local)
         if choice is None:
@@ -236,31 +246,34 @@ class StructElement(Element):
             note(reading, f"the xsi:type of {local} must be one of {', '.join(choice)}")
         return chosen or IGNORED
 
-    def open(self, reading: Reading, attributes: list[str]) -> Any:
+    def open(self) -> Any:
         return self.fresh.copy()
 
-    def close(self, reading: Reading, content: Any) -> None:
-        for slot, flag, shape in self.conditions:
-            content[slot] = _conditional(reading, content[slot], content[flag], shape)
-        for slot in self.lists:
-            content[slot] = content[slot] and tuple(content[slot])
-        if None in content:
-            for slot, field in self.needed:
-                if content[slot] is None:
-                    note(reading, f"{field.shape.element} is missing in {self.name}")
-                    content[slot] = stand_in(field)
-        if self.positional:
-            self.put(reading, self.cls(*content))
+    def close(self, reading: Reading, content: Any, into: Any) -> None:
+        if self.is_special:
+            for slot, flag, shape in self.conditions:
+                content[slot] = _conditional(reading, content[slot], content[flag], shape)
+            for slot in self.lists:
+                content[slot] = content[slot] and tuple(content[slot])
+        for value in content:
+            if value is None:
+                self._complete(reading, content)
+                break
+        result = self.cls(*content) if self.is_positional else self.cls(**dict(zip(self.slots, content, strict=True)))
+        if self.slot < 0:
+            into.append(result)
+        elif not self.is_repeated:
+            into[self.slot] = result
+        elif into[self.slot] is None:
+            into[self.slot] = [result]
         else:
-            self.put(reading, self.cls(**dict(zip(self.slots, content, strict=True))))
+            into[self.slot].append(result)
 
-    def put(self, reading: Reading, result: Any) -> None:
-        if not self.repeated:
-            super().put(reading, result)
-        elif reading.content[self.slot] is None:
-            reading.content[self.slot] = [result]
-        else:
-            reading.content[self.slot].append(result)
+    def _complete(self, reading: Reading, content: Any) -> None:
+        for slot, field in self.needed:
+            if content[slot] is None:
+                note(reading, f"{field.shape.element} is missing in {self.name}")
+                content[slot] = stand_in(field)
 
 
 class GenericElement(Element):
@@ -273,14 +286,14 @@ class GenericElement(Element):
         self.name = name
         self.make = make
 
-    def child(self, reading: Reading, name: str, attributes: list[str]) -> Element:
+    def child(self, reading: Reading, content: Any, name: str, attributes: list[str]) -> Element:
         return _ArgumentElement(name.rpartition(" ")[2])
 
-    def open(self, reading: Reading, attributes: list[str]) -> Any:
+    def open(self) -> Any:
         return []
 
-    def close(self, reading: Reading, content: Any) -> None:
-        self.put(reading, self.make(self.name, tuple(content)))
+    def close(self, reading: Reading, content: Any, into: Any) -> None:
+        self.put(self.make(self.name, tuple(content)), into)
 
 
 class _ArgumentElement(Element):
@@ -290,8 +303,8 @@ class _ArgumentElement(Element):
         super().__init__()
         self.name = name
 
-    def close(self, reading: Reading, content: Any) -> None:
-        self.put(reading, (self.name, "".join(reading.texts)))
+    def close(self, reading: Reading, content: Any, into: Any) -> None:
+        self.put((self.name, "".join(reading.texts)), into)
 
 
 def note(reading: Reading, problem: str) -> None:

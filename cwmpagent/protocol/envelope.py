@@ -44,7 +44,7 @@ class Limits:
 
     ``size``: octets of the whole. ``depth``: elements inside each other. ``tags``: start and end tags, counted as
     ``<`` signs. ``names``: different element and attribute names. ``token``: octets of one tag or comment. ``text``:
-    characters of one value, counted in steps of 8192.
+    characters of one value. The last three are looked at every 64 KiB.
     """
 
     size: int = 16 * 2**20

@@ -8,7 +8,7 @@ noticed early.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 from xml.parsers import expat
@@ -18,13 +18,12 @@ from defusedxml.expatreader import DefusedExpatParser
 
 from cwmpagent.errors import EnvelopeError
 from cwmpagent.protocol.body import ROOT
-from cwmpagent.protocol.elements import Element
+from cwmpagent.protocol.elements import Element, Leaf
 from cwmpagent.protocol.envelope import CWMP_1_2, CWMP_NAMESPACE, SOAP_ENCODING, XSD, XSI, Envelope, Limits
 from cwmpagent.protocol.messages import AcsRequest, BadRequest, Message, Request
 from cwmpagent.values import LexicalError, ValueType, canonical
 
 _PIECE = 2**16
-_TEXT_STEP = 8192
 _XSI_TYPE = f"{XSI} type"
 _TYPE_NAMESPACES = frozenset({XSD, SOAP_ENCODING})
 _VALUE_TYPES = MappingProxyType({name: kind for kind in ValueType for name in (kind.value, kind.xsd)})
@@ -90,7 +89,7 @@ def _encodings(data: bytes, charset: str | None) -> Iterator[str | None]:
 
 
 class _Reader(DefusedExpatParser):
-    """One envelope being read; the walk over the elements of ``elements.py`` and ``body.py``."""
+    """One envelope being read; what :class:`~cwmpagent.protocol.elements.Reading` asks for, and the walk itself."""
 
     _parser: Any
     _source: Any
@@ -101,12 +100,9 @@ class _Reader(DefusedExpatParser):
         self._names: dict[str, str] = {}
         self._interning = self._names
         self._source.setEncoding(encoding)
-        self._stack: list[tuple[Element, Any]] = []
-        self._element: Element = ROOT
         self._prefixes: dict[str | None, list[str]] = {}
-        self._types: dict[str, ValueType | None] = {}
+        self.value_types: dict[tuple[str, ...], ValueType] = {}
         self._declared: str | None = None
-        self.content: Any = None
         self.texts: list[str] = []
         self.problem: str | None = None
         self.message: Message | None = None
@@ -120,15 +116,62 @@ class _Reader(DefusedExpatParser):
         parser.namespace_prefixes = False
         parser.ordered_attributes = True
         parser.buffer_text = True
-        parser.buffer_size = _TEXT_STEP
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
+        parser.StartElementHandler, parser.EndElementHandler = self._walk()
         parser.CharacterDataHandler = self.texts.append
         parser.StartNamespaceDeclHandler = self._start_namespace
         parser.EndNamespaceDeclHandler = self._end_namespace
         parser.ProcessingInstructionHandler = None
 
+    def _walk(self) -> tuple[Callable[[str, list[str]], None], Callable[[str], None]]:
+        """The two functions that expat calls for every tag: local variables, because nothing else runs as often.
+
+        A leaf has nothing inside and takes no place on the stack.
+        """
+        texts = self.texts
+        depth = self._limits.depth
+        stack: list[tuple[Element, Any]] = []
+        element: Element = ROOT
+        children = element.children
+        content: Any = None
+        leaf: Leaf | None = None
+        leaf_attributes: list[str] = []
+
+        def start(name: str, attributes: list[str]) -> None:
+            nonlocal element, children, content, leaf, leaf_attributes
+            if leaf is not None:
+                raise EnvelopeError(f"there is an element inside the text of {leaf.name}")
+            child = children.get(name)
+            if child is None:
+                child = element.child(self, content, name, attributes)
+            if texts:
+                texts.clear()
+            if child.leaf is not None:
+                leaf, leaf_attributes = child.leaf, attributes
+                return
+            if len(stack) >= depth:
+                raise EnvelopeError(f"elements are nested deeper than {depth}")
+            stack.append((element, content))
+            element, children, content = child, child.children, child.open()
+
+        def end(name: str) -> None:
+            nonlocal element, children, content, leaf
+            if leaf is not None:
+                text = texts[0] if len(texts) == 1 else "".join(texts)
+                if leaf.is_plain and len(text) <= leaf.most:
+                    content[leaf.slot] = text
+                else:
+                    leaf.take(self, text, leaf_attributes, content)
+                leaf = None
+                return
+            ended, closed = element, content
+            element, content = stack.pop()
+            children = element.children
+            ended.close(self, closed, content)
+
+        return start, end
+
     def read(self, data: bytes) -> Envelope:
+        """The envelope in ``data``; a reader reads once."""
         self.reset()
         parser = self._parser
         try:
@@ -147,37 +190,18 @@ class _Reader(DefusedExpatParser):
             raise EnvelopeError(f"a tag is longer than {limits.token} octets")
         if len(self._names) > limits.names:
             raise EnvelopeError(f"there are more than {limits.names} different names")
-        if len(self.texts) > limits.text // _TEXT_STEP:
+        if sum(map(len, self.texts)) > limits.text:
             raise EnvelopeError(f"a text is longer than {limits.text} characters")
-
-    def _start(self, name: str, attributes: list[str]) -> None:
-        element = self._element
-        child = element.children.get(name)
-        if child is None:
-            child = element.child(self, name, attributes)
-        stack = self._stack
-        stack.append((element, self.content))
-        if len(stack) > self._limits.depth:
-            raise EnvelopeError(f"elements are nested deeper than {self._limits.depth}")
-        self._element = child
-        self.content = child.open(self, attributes)
-        self.texts.clear()
-
-    def _end(self, name: str) -> None:
-        element, content = self._element, self.content
-        self._element, self.content = self._stack.pop()
-        element.close(self, content)
-        self.texts.clear()
 
     def _start_namespace(self, prefix: str | None, uri: str | None) -> None:
         self._prefixes.setdefault(prefix, []).append(uri or "")
-        self._types.clear()
+        self.value_types.clear()
         if self._declared is None and uri is not None and CWMP_NAMESPACE.fullmatch(uri):
             self._declared = uri
 
     def _end_namespace(self, prefix: str | None) -> None:
         self._prefixes[prefix].pop()
-        self._types.clear()
+        self.value_types.clear()
 
     def type_of(self, attributes: list[str]) -> tuple[str, str]:
         for name, value in zip(attributes[::2], attributes[1::2], strict=True):
@@ -188,12 +212,10 @@ class _Reader(DefusedExpatParser):
         return "", ""
 
     def value_type(self, attributes: list[str]) -> ValueType | None:
-        if len(attributes) == 2 and attributes[0] == _XSI_TYPE and attributes[1] in self._types:
-            return self._types[attributes[1]]
         uri, local = self.type_of(attributes)
         kind = _VALUE_TYPES.get(local) if uri in _TYPE_NAMESPACES else None
-        if len(attributes) == 2 and kind is not None:
-            self._types[attributes[1]] = kind
+        if kind is not None and len(attributes) == 2:
+            self.value_types[tuple(attributes)] = kind
         return kind
 
     def _envelope(self) -> Envelope:

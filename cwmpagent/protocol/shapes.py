@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple, get_args, get_type_hints
 
 from cwmpagent.values import ValueType
@@ -90,6 +91,7 @@ class Field(NamedTuple):
     optional: bool
 
 
+@cache
 def fields_of(cls: type[Any]) -> tuple[Field, ...]:
     """The fields of ``cls`` that are on the wire, in their order there."""
     hints = get_type_hints(cls, include_extras=True)

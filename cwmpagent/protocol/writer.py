@@ -31,6 +31,7 @@ _ENDING = "</soap-env:Body></soap-env:Envelope>"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CONTROLS = bytes(set(range(0x20)) - {0x09, 0x0A})
+_TYPED = attrgetter("typed")
 _MARKUP = _CONTROLS + b"&<>"
 _NONCHARACTERS = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
 
@@ -57,7 +58,7 @@ class _Page:
             plain = len(data) - len(data.translate(None, _MARKUP)) == markup
         except UnicodeEncodeError:
             plain = False
-        if plain and not any(character in data for character in _NONCHARACTERS):
+        if plain and (data.isascii() or not any(character in data for character in _NONCHARACTERS)):
             return data
         return (template % tuple([_escaped(value) if isinstance(value, str) else value for value in values])).encode()
 
@@ -97,7 +98,7 @@ class _Struct:
     def write_all(self, element: str, structs: Iterable[Any], page: _Page) -> None:
         structs = tuple(structs)
         opening, ending = f"<{element}>", f"</{element}>"
-        if self.template and not (self.typed and not all(struct.typed for struct in structs)):
+        if self.template and (not self.typed or all(map(_TYPED, structs))):
             page.template.append(f"{opening}{self.template}{ending}" * len(structs))
             page.values += chain.from_iterable(map(self.values, structs))
             return

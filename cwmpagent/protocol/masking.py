@@ -1,0 +1,101 @@
+"""Messages and bytes made fit to be shown: secrets become ``***``, strings of the peer cannot forge a line."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from typing import Any
+
+from cwmpagent.protocol.messages import GenericRequest, GenericResponse, Message
+from cwmpagent.protocol.rpc import REQUESTS, RESPONSES
+from cwmpagent.protocol.shapes import Text, fields_of
+from cwmpagent.protocol.structs import ParameterValueStruct
+from cwmpagent.values import Value
+
+MASK = "***"
+
+_SECRET_ARGUMENT = re.compile(r"(?i)(?:username|password|passphrase|secret)\Z")
+_SECRET_PARAMETER = re.compile(r"(?i)(?:password|passphrase|secret)\Z")
+_USERINFO = re.compile(r"(?<=://)[^/?#\s<>\"']{0,2000}@")
+_SECRET_TEXT = re.compile(
+    r"(?is)(<(?:[\w.-]{1,99}:)?(?:[\w.-]{0,99}(?:username|password|passphrase|secret)|value)(?:\s[^<>]*+)?>)"
+    r"(?:[^<]++|<!\[CDATA\[.*?(?:\]\]>|\Z))+"
+)
+
+
+def masked(message: Message, hidden: Callable[[str], bool]) -> Message:
+    """``message`` without what must not be seen.
+
+    That is: the values of parameters whose full path is ``hidden`` or ends like a password, user names and passwords
+    among the arguments, and user names and passwords in URLs.
+    """
+    if isinstance(message, GenericRequest | GenericResponse):
+        shown = tuple(
+            (name, MASK if text and _SECRET_ARGUMENT.search(name) else _url(text)) for name, text in message.arguments
+        )
+        return dataclasses.replace(message, arguments=shown)
+    if message.NAME in REQUESTS or message.NAME in RESPONSES:
+        result: Message = _masked(message, hidden)
+        return result
+    return message
+
+
+def _masked(struct: Any, hidden: Callable[[str], bool]) -> Any:
+    if isinstance(struct, ParameterValueStruct):
+        return _masked_value(struct, hidden)
+    changes: dict[str, Any] = {}
+    for field in fields_of(type(struct)):
+        old = getattr(struct, field.attribute)
+        new = old
+        if isinstance(field.shape, Text):
+            if old and field.shape.secret:
+                new = MASK
+            elif old and field.shape.url:
+                new = _url(old)
+        elif field.types and isinstance(old, tuple):
+            new = tuple(_masked(item, hidden) for item in old)
+        elif field.types:
+            new = _masked(old, hidden)
+        if new is not old:
+            changes[field.attribute] = new
+    return dataclasses.replace(struct, **changes) if changes else struct
+
+
+def _masked_value(parameter: ParameterValueStruct, hidden: Callable[[str], bool]) -> ParameterValueStruct:
+    text = parameter.value.text
+    secret = text and (hidden(parameter.name) or _SECRET_PARAMETER.search(parameter.name))
+    shown = MASK if secret else _url(text)
+    if shown == text:
+        return parameter
+    return dataclasses.replace(parameter, value=Value(parameter.value.kind, shown))
+
+
+def _url(text: str) -> str:
+    return _USERINFO.sub(MASK + "@", text) if "@" in text else text
+
+
+def scrub(text: str) -> str:
+    """XML that could not be read, or only in part, without the texts of elements that may be secret.
+
+    Those are Value and all whose names end in Username, Password, Passphrase or Secret, also where the end is cut off.
+    """
+    return _url(_SECRET_TEXT.sub(rf"\1{MASK}", text))
+
+
+def quoted(data: bytes | str, limit: int = 200) -> str:
+    """At most ``limit`` characters of what a peer sent, on one line: everything that does not print is escaped.
+
+    There are no quotation marks around it; ``...`` ends it where something was cut off.
+    """
+    text = data[: limit * 4 + 4].decode("utf-8", "backslashreplace") if isinstance(data, bytes) else data[: limit + 1]
+    shown: list[str] = []
+    length = 0
+    for character in text:
+        prints = character.isprintable() and character != "\\"
+        piece = character if prints else character.encode("unicode_escape").decode("ascii")
+        length += len(piece)
+        if length > limit:
+            return "".join(shown) + "..."
+        shown.append(piece)
+    return "".join(shown)
