@@ -45,7 +45,7 @@ def _masked(struct: Any, hidden: Callable[[str], bool]) -> Any:
     if isinstance(struct, ParameterValueStruct):
         return _masked_value(struct, hidden)
     changes: dict[str, Any] = {}
-    for field in fields_of(type(struct)):
+    for field in fields_of(struct.__class__):
         old = getattr(struct, field.attribute)
         new = old
         if isinstance(field.shape, Text):
