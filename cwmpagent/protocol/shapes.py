@@ -91,9 +91,14 @@ class Field(NamedTuple):
     optional: bool
 
 
-@cache
 def fields_of(cls: type[Any]) -> tuple[Field, ...]:
-    """The fields of ``cls`` that are on the wire, in their order there."""
+    """The fields of the dataclass ``cls`` that are on the wire, in their order there."""
+    declared: Any = cls
+    return _fields_of(declared)
+
+
+@cache
+def _fields_of(cls: Any) -> tuple[Field, ...]:
     hints = get_type_hints(cls, include_extras=True)
     found = []
     for field in dataclasses.fields(cls):
