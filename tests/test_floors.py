@@ -6,6 +6,7 @@ import ast
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -32,7 +33,8 @@ MUTABLE_TYPES = "list dict set bytearray defaultdict OrderedDict deque Counter C
 MUTABLE = frozenset(MUTABLE_TYPES.split())
 FORMS = frozenset({"__all__", "__slots__", "optFlags", "optParameters", "subCommands"})
 """Lists that Python and Twisted's ``usage.Options`` ask for."""
-READ_ONLY = frozenset({"Mapping", "Sequence", "Collection", "Iterable"})
+CHANGING_METHODS = "append appendleft add clear discard extend insert pop popitem popleft remove setdefault sort update"
+CHANGING = frozenset(CHANGING_METHODS.split())
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def parsed(name: str, source: str) -> Module:
     return Module(name.removesuffix(".__init__"), ast.parse(source), name.endswith(".__init__"))
 
 
+@cache
 def modules() -> list[Module]:
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -131,27 +134,51 @@ def is_mutable(value: ast.expr | None) -> bool:
     return False
 
 
-def read_only(annotation: ast.expr) -> bool:
-    """Whether the type checker refuses changes through a name of this type: ``Final[Mapping[...]]`` and the like."""
-    return any(isinstance(node, ast.Name) and node.id in READ_ONLY for node in ast.walk(annotation))
+def is_constant(target: ast.Name) -> bool:
+    """A name in capitals says that nobody changes it; :func:`changes` finds those who do."""
+    return target.id.isupper() or target.id in FORMS
 
 
 def mutable_state(module: Module) -> list[str]:
-    """Names of a module or class whose value could change for everybody in the process."""
+    """Values of a module or class that could change for everybody in the process."""
     wrong = []
     bodies = [module.tree.body, *(node.body for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef))]
     for statement in (statement for body in bodies for statement in body):
-        where = f"{module.name}:{statement.lineno}"
-        if isinstance(statement, ast.Assign) and is_mutable(statement.value):
-            names = [target.id for target in statement.targets if isinstance(target, ast.Name)]
-            if not FORMS & set(names):
-                wrong.append(f"{where} {', '.join(names)} can be changed")
-        if isinstance(statement, ast.AnnAssign) and is_mutable(statement.value) and not read_only(statement.annotation):
-            wrong.append(f"{where} {ast.unparse(statement.target)} can be changed")
+        if isinstance(statement, ast.Assign):
+            targets = [target for target in statement.targets if isinstance(target, ast.Name)]
+        elif isinstance(statement, ast.AnnAssign):
+            targets = [statement.target] if isinstance(statement.target, ast.Name) else []
+        else:
+            continue
+        if is_mutable(statement.value):
+            wrong += [
+                f"{module.name}:{target.lineno} {ast.unparse(target)} can be changed"
+                for target in targets
+                if not is_constant(target)
+            ]
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Global):
             wrong.append(f"{module.name}:{node.lineno} global {', '.join(node.names)}")
     return wrong
+
+
+def changes(module: Module) -> list[str]:
+    """Where something in capitals, here or of another module, is changed inside a function."""
+    functions = [node for node in ast.walk(module.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    wrong = set()
+    for node in (node for function in functions for node in ast.walk(function)):
+        changed: list[ast.expr] = []
+        if isinstance(node, ast.Assign | ast.Delete):
+            changed = [target.value for target in node.targets if isinstance(target, ast.Subscript | ast.Attribute)]
+        elif isinstance(node, ast.AugAssign):
+            changed = [node.target.value if isinstance(node.target, ast.Subscript) else node.target]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGING:
+            changed = [node.func.value]
+        for value in changed:
+            name = value.attr if isinstance(value, ast.Attribute) else value.id if isinstance(value, ast.Name) else ""
+            if name.isupper():
+                wrong.add(f"{module.name}:{node.lineno} changes {name}")
+    return sorted(wrong)
 
 
 def reactor_imports(module: Module) -> list[str]:
@@ -183,6 +210,9 @@ class FloorTests(SynchronousTestCase):
 
     def test_nothing_at_module_or_class_level_can_change(self) -> None:
         self.assertEqual([line for module in modules() for line in mutable_state(module)], [])
+
+    def test_nobody_changes_a_constant(self) -> None:
+        self.assertEqual([line for module in modules() for line in changes(module)], [])
 
     def test_the_reactor_is_an_argument(self) -> None:
         self.assertEqual([line for module in modules() for line in reactor_imports(module)], [])
@@ -242,9 +272,17 @@ class WalkTests(SynchronousTestCase):
         for source in ("a = []", "a: dict[str, int] = {}", "class A:\n    a = set()", "def f():\n    global a"):
             with self.subTest(source=source):
                 self.assertEqual(len(mutable_state(parsed("cwmpagent.x", source))), 1)
-        for source in ("a = ()", "a: Mapping[str, int] = {}", "a = MappingProxyType({})", "__all__ = ['x']"):
+        for source in ("a = ()", "A: dict[str, int] = {}", "a = MappingProxyType({})", "__all__ = ['x']"):
             with self.subTest(source=source):
                 self.assertEqual(mutable_state(parsed("cwmpagent.x", source)), [])
+
+    def test_changes(self) -> None:
+        for source in ("A['x'] = 1", "del A[0]", "A += [1]", "A.append(1)", "other._A.update(x=1)", "other.A[1] = 2"):
+            with self.subTest(source=source):
+                self.assertEqual(len(changes(parsed("cwmpagent.x", f"def f():\n    {source}"))), 1)
+        for source in ("a.append(A)", "a = A[1]", "self.a[A] = 1"):
+            with self.subTest(source=source):
+                self.assertEqual(changes(parsed("cwmpagent.x", f"def f():\n    {source}")), [])
 
     def test_reactor(self) -> None:
         late = "def f():\n    from twisted.internet import reactor"
