@@ -1,0 +1,114 @@
+"""Frozen dataclasses from plain JSON values, with a sentence for everything that is wrong.
+
+Knows text, whole numbers, numbers, booleans, None, tuples and dataclasses; a parameter's value may be written plainly.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from cwmpagent.protocol.rpc import ParameterValueStruct
+from cwmpagent.values import Value, ValueType
+
+Types = Mapping[str, ValueType]
+"""The types of parameters that are known, by full name."""
+
+_SAYS: dict[type, str] = {str: "a text", int: "a whole number", bool: "true or false", float: "a number"}
+
+
+class PlainError(ValueError):
+    """JSON that says nothing we know; ``str()`` is where and why."""
+
+
+def build(cls: type[Any], data: object, where: str, types: Types) -> Any:
+    """An instance of the dataclass ``cls`` from a JSON object. Raises :class:`PlainError`.
+
+    Texts named ``command_key`` and ``parameter_key`` are empty where they are left out. ``types`` gives the type of a
+    parameter's value that does not tell its own.
+    """
+    if not isinstance(data, dict):
+        raise PlainError(f"{where} must be an object")
+    if cls is ParameterValueStruct:
+        return _parameter(data, where, types)
+    hints = get_type_hints(cls)
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    for name in data:
+        if name not in fields:
+            known = ", ".join(fields) or "none"
+            raise PlainError(f"{where} has no {name!r}; it has: {known}")
+    given: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name in data:
+            given[name] = _value(hints[name], data[name], f"{where}.{name}", types)
+        elif name in ("command_key", "parameter_key"):
+            given[name] = "" if field.default is dataclasses.MISSING else field.default
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise PlainError(f"{where}.{name} is missing")
+    return cls(**given)
+
+
+def _value(hint: Any, data: object, where: str, types: Types) -> Any:
+    if get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
+    if get_origin(hint) is tuple:
+        if not isinstance(data, list):
+            raise PlainError(f"{where} must be a list")
+        member = get_args(hint)[0]
+        return tuple(_value(member, one, f"{where}[{index}]", types) for index, one in enumerate(data))
+    if get_origin(hint) in (Union, UnionType):
+        return _alternative(get_args(hint), data, where, types)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return build(hint, data, where, types)
+    if hint is float and isinstance(data, int) and not isinstance(data, bool):
+        data = float(data)
+    if type(data) is not hint or (isinstance(data, float) and not math.isfinite(data)):
+        raise PlainError(f"{where} must be {_SAYS.get(hint, 'something else')}")
+    return data
+
+
+def _alternative(hints: tuple[Any, ...], data: object, where: str, types: Types) -> Any:
+    """One of several types; of several dataclasses, the one that ``"type"`` names without its ``OpStruct``."""
+    structs = {hint.__name__: hint for hint in hints if dataclasses.is_dataclass(hint) and isinstance(hint, type)}
+    if structs:
+        kinds = {name.removesuffix("OpStruct").lower(): hint for name, hint in structs.items()}
+        kind = data.get("type") if isinstance(data, dict) else None
+        if not isinstance(data, dict) or not isinstance(kind, str) or kind not in kinds:
+            raise PlainError(f"{where}.type must be one of {', '.join(sorted(kinds))}")
+        return build(kinds[kind], {name: value for name, value in data.items() if name != "type"}, where, types)
+    if data is None and NoneType in hints:
+        return None
+    if type(data) in hints:
+        return data
+    allowed = [_SAYS[hint] for hint in hints if hint in _SAYS]
+    raise PlainError(f"{where} must be {' or '.join(allowed)}")
+
+
+def _parameter(data: dict[str, Any], where: str, types: Types) -> ParameterValueStruct:
+    """``{"name": .., "value": .., "type": ..}``; without a type the device's own, else what JSON has the value be."""
+    for name in data:
+        if name not in ("name", "value", "type", "typed"):
+            raise PlainError(f"{where} has no {name!r}; it has: name, value, type, typed")
+    parameter, value, kind, typed = data.get("name"), data.get("value"), data.get("type"), data.get("typed", True)
+    if not isinstance(parameter, str):
+        raise PlainError(f"{where}.name must be a text, the full name of a parameter")
+    if not isinstance(typed, bool):
+        raise PlainError(f"{where}.typed must be true or false")
+    if not isinstance(value, str | bool | int):
+        raise PlainError(f"{where}.value must be a text, a whole number, true or false")
+    if kind is not None and kind not in list(ValueType):
+        raise PlainError(f"{where}.type must be one of {', '.join(ValueType)}")
+    text = value if isinstance(value, str) else str(value).lower()
+    chosen = ValueType(kind) if kind is not None else types.get(parameter) or _guessed(value)
+    return ParameterValueStruct(parameter, Value(chosen, text), typed)
+
+
+def _guessed(value: str | bool | int) -> ValueType:
+    if isinstance(value, bool):
+        return ValueType.BOOLEAN
+    if isinstance(value, int):
+        return ValueType.UNSIGNED_INT if value >= 0 else ValueType.INT
+    return ValueType.STRING

@@ -1,0 +1,180 @@
+"""The lab as a service: the ACS over HTTP and HTTPS, and its console, each on ports of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from cwmpagent.errors import ConfigError
+from cwmpagent.lab.acs import LabAcs
+from cwmpagent.lab.certificates import LOOPBACK_NAMES, Certificates, certificates
+from cwmpagent.lab.console import Console
+from cwmpagent.lab.guard import Auth
+from cwmpagent.protocol.digest import Credentials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabSettings:
+    """What ``twistd cwmplab`` is told. Ports are Twisted endpoint strings; ``acs_tls`` serves TLS on plain ones.
+
+    ``tls_names``: host names and addresses in the server's certificate besides the loopback ones.
+    """
+
+    directory: Path
+    acs: tuple[str, ...] = ("tcp:8069:interface=127.0.0.1",)
+    acs_tls: tuple[str, ...] = ("tcp:8070:interface=127.0.0.1",)
+    console: str = "tcp:8071:interface=127.0.0.1"
+    auth: Auth = "none"
+    username: str = "cpe"
+    password: str = field(default="", repr=False)
+    algorithms: tuple[str, ...] = ("MD5",)
+    console_username: str = "lab"
+    console_password: str = field(default="", repr=False)
+    console_hosts: tuple[str, ...] = ()
+    tls_names: tuple[str, ...] = ()
+    require_client_certificate: bool = False
+    connection_request: Credentials | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Listening:
+    key: str
+    url: str
+    port: IListeningPort
+    guarded: bool
+
+
+class LabService(Service):
+    """Listens as ``settings`` say once :meth:`bind` is called, until it is stopped."""
+
+    name = "cwmplab"
+    _log = Logger()
+
+    def __init__(self, reactor: Any, settings: LabSettings) -> None:
+        self._reactor = reactor
+        self._settings = settings
+        self._listening: list[_Listening] = []
+        self.certificates: Certificates | None = None
+        self.acs = LabAcs(
+            reactor,
+            auth=settings.auth,
+            username=settings.username,
+            password=settings.password,
+            algorithms=settings.algorithms,
+            connection_request=settings.connection_request,
+            monotonic=time.monotonic,
+        )
+        self.console = Console(
+            self.acs,
+            reactor,
+            username=settings.console_username,
+            password=settings.console_password,
+            hosts=settings.console_hosts,
+        )
+
+    @property
+    def urls(self) -> tuple[tuple[str, str], ...]:
+        """What is served: ``--acs``, ``--acs-tls`` or ``--console``, and the URL."""
+        return tuple((one.key, one.url) for one in self._listening)
+
+    def url(self, key: str) -> str:
+        """The first URL of ``--acs``, ``--acs-tls`` or ``--console``. Raises LookupError if there is none."""
+        return next((url for one, url in self.urls if one == key), "") or _none(key)
+
+    async def bind(self) -> None:
+        """Listen on every port. Raises ConfigError, with nothing left open."""
+        settings = self._settings
+        site: Any = self.acs.site()
+        try:
+            for endpoint in settings.acs:
+                await self._listen("--acs", "http", endpoint, site, guarded=settings.auth != "none")
+            if settings.acs_tls:
+                names = (*LOOPBACK_NAMES, *settings.tls_names)
+                self.certificates = certificates(settings.directory, names=names)
+                options = self.certificates.server_options(require_client=settings.require_client_certificate)
+                secure: Any = TLSMemoryBIOFactory(options, False, site)
+                guarded = settings.auth != "none" or settings.require_client_certificate
+                for endpoint in settings.acs_tls:
+                    await self._listen("--acs-tls", "https", endpoint, secure, guarded=guarded)
+            if settings.console:
+                guarded = bool(settings.console_password)
+                console: Any = self.console.site()
+                await self._listen("--console", "http", settings.console, console, guarded=guarded)
+        except ConfigError:
+            await self._close()
+            raise
+        for key, url in self.urls:
+            self._log.info("{key} {url}", key=key.removeprefix("--"), url=url)
+        if self.certificates is not None:
+            self._log.info("the CA that the ACS's certificate is of: {path}", path=str(self.certificates.ca))
+
+    def stopService(self) -> Deferred[None]:
+        """Close the ports and break what is open."""
+        super().stopService()  # type: ignore[no-untyped-call]  # Twisted has no types there
+        self.acs.close()
+        return Deferred.fromCoroutine(self._close())
+
+    async def _listen(self, key: str, scheme: str, text: str, factory: Factory, *, guarded: bool) -> None:
+        served: IProtocolFactory = factory
+        try:
+            endpoint = serverFromString(self._reactor, text)  # type: ignore[no-untyped-call]  # no types there
+            port: Any = await endpoint.listen(served)
+        except Exception as error:  # an endpoint plugin may raise anything
+            cause = getattr(error, "socketError", error)
+            raise ConfigError(key, f"{text}: {getattr(cause, 'strerror', None) or cause}") from error
+        address = port.getHost()
+        self._listening.append(_Listening(key, _url(scheme, address), port, guarded))
+        if not guarded and not _local(address):
+            needs = "--console-password-file" if key == "--console" else "--password-file"
+            raise ConfigError(
+                key, f"{text} can be reached from other machines: it needs {needs}, or interface=127.0.0.1"
+            )
+
+    async def _close(self) -> None:
+        listening, self._listening = self._listening, []
+        await gatherResults([Deferred.fromCoroutine(_stopped(one.port)) for one in listening])
+
+
+async def _stopped(port: IListeningPort) -> None:
+    stopping: Any = port.stopListening()
+    if stopping is not None:
+        await stopping
+
+
+def _none(key: str) -> str:
+    raise LookupError(f"nothing listens for {key}")
+
+
+def _local(address: object) -> bool:
+    """Whether only this machine can reach ``address``."""
+    if isinstance(address, UNIXAddress):
+        return True
+    try:
+        return ip_address(str(getattr(address, "host", ""))).is_loopback
+    except ValueError:
+        return False
+
+
+def _url(scheme: str, address: Any) -> str:
+    if isinstance(address, UNIXAddress):
+        return f"unix:{address.name!r}"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{address.port}/"
+
+
+def endpoints(given: Sequence[str]) -> tuple[str, ...]:
+    """Endpoint strings as given on a command line, where ``none`` stands for not to listen."""
+    return tuple(one for one in given if one != "none")

@@ -1,0 +1,95 @@
+"""A twisted.web site for hostile clients: bodies are bounded while they arrive, nothing says what serves them."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.resource import IResource
+from twisted.web.server import Request, Site
+
+IDLE_SECONDS = 60
+
+
+class BoundedRequest(Request):
+    """A request whose body may be ``site.max_body`` bytes long; what is above is dropped as it comes."""
+
+    received = 0
+
+    @property
+    def too_large(self) -> bool:
+        """Whether the body was larger than the bound, and is cut."""
+        return self.received > self._bound
+
+    @property
+    def _bound(self) -> int:
+        channel: Any = self.channel
+        return int(channel.site.max_body)
+
+    def handleContentChunk(self, data: bytes) -> None:
+        self.received += len(data)
+        if self.received <= self._bound:
+            super().handleContentChunk(data)  # type: ignore[no-untyped-call]  # Twisted has no types there
+        elif self.received > 4 * self._bound + 65536:
+            # Whoever sends this much does not wait for an answer.
+            channel: Any = self.channel
+            channel.transport.abortConnection()
+
+    def whole(self) -> bytes:
+        """The body, as often as it is asked for."""
+        if self.content is None:
+            return b""
+        self.content.seek(0)
+        return bytes(self.content.read())
+
+    def text(self, name: str) -> str:
+        """A header as text, empty if there is none."""
+        value = self.requestHeaders.getRawHeaders(name.encode())
+        return value[0].decode("latin-1") if value else ""
+
+
+class BoundedSite(Site):
+    """Serves ``resource`` with bodies of at most ``max_body`` bytes."""
+
+    requestFactory = BoundedRequest
+
+    def __init__(self, resource: IResource, *, max_body: int, reactor: IReactorTime) -> None:
+        super().__init__(  # type: ignore[no-untyped-call]  # Twisted has no types there
+            resource, parsePOSTFormSubmission=False, timeout=IDLE_SECONDS, reactor=reactor
+        )
+        self.max_body = max_body
+
+    def log(self, request: Any) -> None:
+        """No access log: sessions are logged."""
+
+    def getResourceFor(self, request: Request) -> Any:
+        """As twisted.web's, without its Server header."""
+        request.responseHeaders.removeHeader(b"Server")
+        return super().getResourceFor(request)  # type: ignore[no-untyped-call]  # Twisted has no types there
+
+
+class TooLarge(Exception):
+    """A compressed body is larger than allowed once it is inflated."""
+
+
+def inflated(data: bytes, coding: str, bound: int) -> bytes:
+    """``data`` without its Content-Encoding ``coding``.
+
+    Raises LookupError for an unknown coding, ValueError for bad data, :class:`TooLarge` above ``bound`` bytes.
+    """
+    coding = coding.strip().lower()
+    if coding in ("", "identity"):
+        return data
+    if coding not in ("gzip", "x-gzip", "deflate"):
+        raise LookupError(coding)
+    inflate = zlib.decompressobj(31 if "gzip" in coding else 15)
+    try:
+        plain = inflate.decompress(data, bound + 1)
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+    if len(plain) > bound:
+        raise TooLarge
+    if not inflate.eof:
+        raise ValueError("the compressed body is cut short")
+    return plain

@@ -1,0 +1,164 @@
+"""``twistd cwmplab``: its options, and the service that they make."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from twisted.application.service import IService
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.python.usage import Options as UsageOptions
+
+from cwmpagent.errors import ConfigError
+from cwmpagent.lab.guard import Auth
+from cwmpagent.lab.service import LabService, LabSettings, endpoints
+from cwmpagent.protocol.digest import Credentials
+
+AUTHS = get_args(Auth)
+ALGORITHMS = ("MD5", "SHA-256")
+
+
+class Options(UsageOptions):
+    """The command line after ``twistd cwmplab``."""
+
+    synopsis = "[options]"
+    longdesc = "A test bench for CWMP agents: an ACS over HTTP and HTTPS, and a console with a page and JSON."
+    optParameters = [  # noqa: RUF012  # Twisted's own form
+        ["console", None, LabSettings.__dataclass_fields__["console"].default, "Where the console listens, or none."],
+        [
+            "directory",
+            None,
+            "cwmplab",
+            "Where the private CA, the certificates and their keys are kept (made if absent).",
+        ],
+        [
+            "auth",
+            None,
+            None,
+            "What a CPE must do: digest, basic or none. Default: digest with --password-file, else none.",
+        ],
+        ["username", None, "cpe", "The user name of the CPEs."],
+        ["password-file", None, None, "A file whose first line is their password."],
+        ["console-username", None, "lab", "The user name for the console."],
+        [
+            "console-password-file",
+            None,
+            None,
+            "A file whose first line is the console's password. Default: none is asked.",
+        ],
+        [
+            "connection-request-username",
+            None,
+            None,
+            "For connection requests where the ACS has set no credentials itself.",
+        ],
+        ["connection-request-password-file", None, None, "The password that belongs to it."],
+    ]
+    optFlags = [  # noqa: RUF012  # Twisted's own form
+        ["require-client-certificate", None, "Serve --acs-tls only to clients with a certificate of the private CA."],
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types there
+        self.lists: dict[str, list[str]] = {}
+
+    def opt_acs(self, endpoint: str) -> None:
+        """Where the ACS listens for HTTP, a Twisted endpoint string, or none; may be repeated.
+        [default: tcp:8069:interface=127.0.0.1]"""
+        self.lists.setdefault("acs", []).append(endpoint)
+
+    def opt_acs_tls(self, endpoint: str) -> None:
+        """Where it listens for HTTPS, likewise. [default: tcp:8070:interface=127.0.0.1]"""
+        self.lists.setdefault("acs_tls", []).append(endpoint)
+
+    def opt_tls_name(self, name: str) -> None:
+        """A host name or address for the server's certificate besides the loopback ones; may be repeated."""
+        self.lists.setdefault("tls_names", []).append(name)
+
+    def opt_console_host(self, name: str) -> None:
+        """A host name under which a console with a password takes POSTs, too; may be repeated."""
+        self.lists.setdefault("console_hosts", []).append(name)
+
+    def opt_algorithm(self, name: str) -> None:
+        """A Digest algorithm to offer, MD5 or SHA-256; repeated, they are offered in this order. [default: MD5]"""
+        self.lists.setdefault("algorithms", []).append(name)
+
+    def settings(self) -> LabSettings:
+        """What was said, as settings. Raises ConfigError."""
+        password = _password("--password-file", self["password-file"])
+        auth = self["auth"] or ("digest" if password else "none")
+        if auth not in AUTHS:
+            raise ConfigError("--auth", f"must be one of {', '.join(AUTHS)}")
+        if auth != "none" and not password:
+            raise ConfigError("--auth", f"{auth} needs --password-file")
+        given: dict[str, Any] = {name: tuple(values) for name, values in self.lists.items()}
+        for name in ("acs", "acs_tls"):
+            if name in given:
+                given[name] = endpoints(given[name])
+        for name in given.get("algorithms", ()):
+            if name not in ALGORITHMS:
+                raise ConfigError("--algorithm", f"must be one of {', '.join(ALGORITHMS)}")
+        return LabSettings(
+            directory=Path(self["directory"]),
+            console="" if self["console"] == "none" else self["console"],
+            auth=cast(Auth, auth),
+            username=self["username"],
+            password=password,
+            console_username=self["console-username"],
+            console_password=_password("--console-password-file", self["console-password-file"]),
+            require_client_certificate=bool(self["require-client-certificate"]),
+            connection_request=self._connection_request(),
+            **given,
+        )
+
+    def _connection_request(self) -> Credentials | None:
+        username = self["connection-request-username"]
+        password = _password("--connection-request-password-file", self["connection-request-password-file"])
+        if bool(username) != bool(password):
+            raise ConfigError("--connection-request-username", "goes with --connection-request-password-file")
+        return Credentials(username, password) if username else None
+
+
+class Daemon(LabService):
+    """The lab as a process of its own: what is wrong at start is one line and exit status 1."""
+
+    def privilegedStartService(self) -> None:
+        """Listen. Raises SystemExit with one line."""
+        failed: list[Failure] = []
+        Deferred.fromCoroutine(self.bind()).addErrback(failed.append)
+        if failed:
+            if not isinstance(failed[0].value, ConfigError):
+                failed[0].raiseException()
+            raise SystemExit(f"cwmplab: {failed[0].getErrorMessage()}")
+
+
+def makeService(options: Options) -> IService:
+    """The service that ``options`` describe. Raises SystemExit with one line."""
+    from twisted.internet import reactor
+
+    try:
+        return Daemon(reactor, options.settings())
+    except ConfigError as error:
+        raise SystemExit(f"cwmplab: {error}") from None
+
+
+def _password(key: str, name: str | None) -> str:
+    """The first line of the file ``name``, which nobody else may read."""
+    if not name:
+        return ""
+    path = Path(name)
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            line = file.readline(4097).decode().rstrip("\r\n")
+    except OSError as error:
+        raise ConfigError(key, f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(key, f"{path} is not UTF-8") from None
+    if mode & 0o077:
+        raise ConfigError(key, f"{path} can be read by others; chmod 600 it")
+    if not line or len(line) > 4096:
+        raise ConfigError(key, f"the first line of {path} must hold a password")
+    return line
