@@ -28,9 +28,9 @@ class Lock:
             # Overwritten, never truncated: on a full disk the block it has is the only one it gets.
             os.pwrite(self._descriptor, b"%-10d\n" % os.getpid(), 0)
         except BlockingIOError as error:
-            holder = os.pread(self._descriptor, 20, 0).strip()
+            held = _held(path, self._descriptor)
             os.close(self._descriptor)
-            raise StoreLockedError(str(path.parent), int(holder) if holder.isdigit() else None) from error
+            raise held from error
         except OSError as error:
             os.close(self._descriptor)
             raise StoreError(f"{path} cannot be locked: {error.strerror}") from error
@@ -38,3 +38,22 @@ class Lock:
     def release(self) -> None:
         """Let the next process have it; to be called once."""
         os.close(self._descriptor)
+
+
+def refuse_if_held(path: Path) -> None:
+    """Raises ``StoreLockedError`` if a process holds the lock; creates and changes nothing, and keeps no lock."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    except OSError:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise _held(path, descriptor) from error
+    finally:
+        os.close(descriptor)
+
+
+def _held(path: Path, descriptor: int) -> StoreLockedError:
+    holder = os.pread(descriptor, 20, 0).strip()
+    return StoreLockedError(str(path.parent), int(holder) if holder.isdigit() else None)

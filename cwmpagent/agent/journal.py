@@ -1,0 +1,51 @@
+"""Save, then send: the agenda and the agent's notes go to the store before anything that promises them leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from twisted.internet.defer import Deferred
+
+from cwmpagent.agent.facts import Observer, Warned
+from cwmpagent.agent.ports import Store
+from cwmpagent.errors import StoreWriteError
+from cwmpagent.protocol.agenda import Agenda
+from cwmpagent.records import Batch
+
+AGENDA = "agenda"
+BOOTSTRAPPED = "bootstrapped"
+PENDING = "pending"
+BOOT_ID = "boot_id"
+REQUEST_PATH = "connection_request_path"
+FILE_VALUES = "file_values"
+BASELINE = "baseline:"
+
+
+class Journal:
+    """Writes the agenda, together with whatever else must hold at the same moment, in one transaction."""
+
+    def __init__(self, store: Store, agenda: Agenda, observer: Observer) -> None:
+        self._store = store
+        self._agenda = agenda
+        self._observer = observer
+        self._failing = False
+
+    async def save(self, notes: Mapping[str, str | None] | None = None) -> None:
+        """Save the agenda as it is now, and ``notes``. Raises :class:`~cwmpagent.errors.StoreWriteError`."""
+        await self._store.save(Batch(notes={AGENDA: self._agenda.record(), **(notes or {})}))
+        self._failing = False
+
+    async def save_or_warn(self, notes: Mapping[str, str | None] | None = None) -> None:
+        """As :meth:`save`, for what must go on without the disk: events may then be told twice, never lost."""
+        try:
+            await self.save(notes)
+        except StoreWriteError as error:
+            if not self._failing:
+                self._observer(Warned(f"state is not being saved: {error}"))
+            self._failing = True
+
+    def save_soon(self) -> None:
+        """As :meth:`save_or_warn`, in the background."""
+        Deferred.fromCoroutine(self.save_or_warn()).addErrback(
+            lambda failure: self._observer(Warned(f"state could not be saved: {failure.getErrorMessage()}"))
+        )

@@ -1,0 +1,128 @@
+"""What changed since the ACS last heard: ``4 VALUE CHANGE`` and the parameters that go with it (TR-069 3.7.1.5).
+
+For each watched parameter the text that the ACS knows (it set it, or was told it) is its baseline. A parameter is news
+while its value differs from its baseline: what changed back before it was told is no news, and after a restart the
+comparison finds again what was pending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from cwmpagent.agent.changes import Change, Origin
+from cwmpagent.agent.journal import BASELINE
+from cwmpagent.datamodel.tree import Tree, default_attributes
+from cwmpagent.errors import CwmpFault
+
+ACTIVE = 2
+_WATCHED = frozenset({1, ACTIVE, 4, 6})
+
+
+class Notifications:
+    """Watches every parameter whose Notification attribute asks for it.
+
+    ``raised(active)`` is called when there is news, ``withdrawn()`` when the last of it has gone untold.
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        notes: Mapping[str, str],
+        *,
+        raised: Callable[[bool], None],
+        withdrawn: Callable[[], None],
+    ) -> None:
+        self._tree = tree
+        self._raised = raised
+        self._withdrawn = withdrawn
+        self._baselines = {
+            name.removeprefix(BASELINE): text for name, text in notes.items() if name.startswith(BASELINE)
+        }
+        self._news: set[str] = set()
+
+    def start(self) -> Mapping[str, str | None]:
+        """Compare everything watched with its baseline; the notes to save for what has none yet."""
+        watched = {name for name in self._tree.attributed() if self._level(name) in _WATCHED}
+        notes: dict[str, str | None] = {BASELINE + name: None for name in self._baselines.keys() - watched}
+        notes |= {BASELINE + name: self._text(name) for name in watched - self._baselines.keys()}
+        self._keep(notes)
+        self._compare(watched)
+        return notes
+
+    @property
+    def news(self) -> tuple[str, ...]:
+        """The parameters that the next Inform must carry, in order."""
+        return tuple(sorted(self._news))
+
+    def before(self, change: Change) -> Mapping[str, str | None]:
+        """The baselines that belong into the transaction of ``change``: what the ACS writes, it knows."""
+        plan = change.plan
+        notes: dict[str, str | None] = {}
+        for name, attributes in plan.batch.attributes.items():
+            if not self._tree.exists(name):
+                continue
+            level = (attributes or default_attributes(self._tree.definition(name))).notification
+            if level not in _WATCHED:
+                notes[BASELINE + name] = None
+            elif name not in self._baselines:
+                notes[BASELINE + name] = self._text(name)
+        for row in plan.removed:
+            notes |= {BASELINE + name: None for name in self._baselines if name.startswith(row)}
+        if change.origin is Origin.ACS:
+            for name in plan.assigned & self._baselines.keys():
+                notes[BASELINE + name] = plan.batch.values.get(name, self._text(name))
+        return notes
+
+    def after(self, change: Change) -> None:
+        """Take note of a change that is made."""
+        notes = self.before(change)
+        self._keep(notes)
+        touched = {*change.plan.changed, *(note.removeprefix(BASELINE) for note in notes)}
+        self._compare(touched)
+
+    def told(self, reported: Iterable[tuple[str, str]]) -> Mapping[str, str | None]:
+        """The ACS has received these names and texts; the notes to save with the delivery of its Inform."""
+        notes: dict[str, str | None] = {}
+        for name, text in reported:
+            if name not in self._baselines:
+                continue
+            known = self._text(name) if self._tree.definition(name).hidden else text
+            if known != self._baselines[name]:
+                notes[BASELINE + name] = known
+        self._keep(notes)
+        still = {name for name in self._news if self._differs(name)}
+        self._news = still
+        if still:
+            self._raised(any(self._level(name) == ACTIVE for name in still))
+        return notes
+
+    def _keep(self, notes: Mapping[str, str | None]) -> None:
+        for note, text in notes.items():
+            name = note.removeprefix(BASELINE)
+            if text is None:
+                self._baselines.pop(name, None)
+            else:
+                self._baselines[name] = text
+
+    def _compare(self, names: Iterable[str]) -> None:
+        """Work out anew which of ``names`` are news, and say so."""
+        had = bool(self._news)
+        fresh = {name for name in names if self._differs(name)}
+        self._news = (self._news - set(names)) | fresh
+        if fresh:
+            self._raised(any(self._level(name) == ACTIVE for name in fresh))
+        elif had and not self._news:
+            self._withdrawn()
+
+    def _differs(self, name: str) -> bool:
+        baseline = self._baselines.get(name)
+        return baseline is not None and self._tree.exists(name) and self._text(name) != baseline
+
+    def _level(self, name: str) -> int:
+        return self._tree.attributes(name).notification
+
+    def _text(self, name: str) -> str:
+        try:
+            return self._tree.value(name).text
+        except CwmpFault:
+            return ""

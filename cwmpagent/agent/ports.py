@@ -1,0 +1,96 @@
+"""What behaviour needs from the world: every adapter of floor 1 is seen through these and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+
+from cwmpagent.protocol.session import Reply
+from cwmpagent.records import Batch
+
+
+class Clock(Protocol):
+    """Two clocks: one for waits, one for stamps."""
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward; they go on over a restart of the process, not over a boot."""
+
+    def wall(self) -> float:
+        """Seconds since 1970, as far as this machine knows."""
+
+    def wall_trusted(self) -> bool:
+        """Whether the wall clock may be told to the ACS and used for phases."""
+
+    def utc_offset(self) -> int:
+        """Seconds that local time is ahead of UTC now."""
+
+
+class DelayedCall(Protocol):
+    """A call that waits for its time."""
+
+    def cancel(self) -> None:
+        """Forget it."""
+
+    def active(self) -> bool:
+        """Whether it still waits."""
+
+
+class Timers(Protocol):
+    """The part of a reactor that wakes us."""
+
+    def callLater(self, delay: float, function: Callable[[], object], /) -> DelayedCall:
+        """Call ``function`` after ``delay`` seconds."""
+
+
+class Exchange(Protocol):
+    """The HTTP exchanges of one session."""
+
+    async def post(self, body: bytes) -> Reply:
+        """Send one message and read its answer. Raises :class:`~cwmpagent.errors.TransportError`."""
+
+    async def close(self) -> None:
+        """Close the connection."""
+
+
+class Acs(Protocol):
+    """The way to the ACS."""
+
+    def open(self, url: str, username: str, password: str) -> Exchange:
+        """Begin the exchanges of one session; nothing is sent yet."""
+
+
+class Store(Protocol):
+    """Durable state."""
+
+    def save(self, batch: Batch) -> Deferred[None]:
+        """Save all of ``batch`` or nothing. Errbacks with :class:`~cwmpagent.errors.StoreWriteError`.
+
+        Cancelling before the commit rolls it back; a commit under way is finished.
+        """
+
+
+class Listener(Protocol):
+    """The HTTP server for ConnectionRequests."""
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens on; 0 where there is none."""
+
+
+class Machine(Protocol):
+    """What only the box itself, or whoever runs the agent, can do."""
+
+    async def reboot(self) -> None:
+        """Reboot the device; returns when that is under way."""
+
+    async def factory_reset(self) -> None:
+        """Forget everything, and start anew."""
+
+
+Reading = Callable[[], str]
+"""The present text of a parameter that the device itself knows."""
+
+LocalAddress = Callable[[str], Awaitable[str | None]]
+"""The address that this machine uses towards a host, None where that is unknown."""

@@ -1,0 +1,80 @@
+"""How the ACS reaches the agent: the ConnectionRequestURL, whose credentials count, what a good request does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from cwmpagent.agent.changes import Changes, Origin
+from cwmpagent.agent.facts import ConnectionRequested, Observer, Warned
+from cwmpagent.agent.ports import Listener, LocalAddress
+from cwmpagent.agent.server import ManagementServer
+from cwmpagent.datamodel.plan import ParameterAssignment
+from cwmpagent.errors import CwmpFault
+
+
+class Reach:
+    """What the listener asks about this agent (:class:`cwmpagent.transport.listener.Target`), and its URL.
+
+    ``fixed_url`` is told to the ACS as it is, where it cannot be derived. ``wanted`` is called for each good request.
+    """
+
+    def __init__(
+        self,
+        *,
+        server: ManagementServer,
+        changes: Changes,
+        listener: Listener,
+        local_address: LocalAddress,
+        path: str,
+        fixed_url: str,
+        wanted: Callable[[], None],
+        observer: Observer,
+    ) -> None:
+        self._server = server
+        self._changes = changes
+        self._listener = listener
+        self._local_address = local_address
+        self._path = path
+        self._fixed_url = fixed_url
+        self._wanted = wanted
+        self._observer = observer
+
+    def credentials(self) -> tuple[str, str] | None:
+        """ConnectionRequestUsername and Password; None while either is unset, when nobody can get in."""
+        username = self._server.text("ConnectionRequestUsername")
+        password = self._server.text("ConnectionRequestPassword")
+        return (username, password) if username and password else None
+
+    def enabled(self) -> bool:
+        """Whether requests are taken at all (EnableCWMP, HTTPConnectionRequestEnable)."""
+        return self._server.flag("EnableCWMP", True) and self._server.flag("HTTPConnectionRequestEnable", True)
+
+    def requested(self, source: str) -> bool:
+        """A request with the right credentials came; it leads to ``6 CONNECTION REQUEST`` (TR-069 3.2.2)."""
+        self._observer(ConnectionRequested(source, True))
+        self._wanted()
+        return True
+
+    async def refresh(self) -> None:
+        """Bring ConnectionRequestURL up to date with the address that is used towards the ACS; never raises."""
+        try:
+            url = await self._url()
+            if url is not None and url != self._server.text("ConnectionRequestURL"):
+                value = ParameterAssignment(self._server.path("ConnectionRequestURL"), url)
+                await self._changes.set_values([value], Origin.DEVICE)
+        except CwmpFault as fault:
+            self._observer(Warned(f"ConnectionRequestURL could not be brought up to date: {fault.text}"))
+
+    async def _url(self) -> str | None:
+        """The URL to tell; None where it is not known now."""
+        if not self.enabled() or self._listener.port == 0:
+            return ""
+        if self._fixed_url:
+            return self._fixed_url
+        host = urlsplit(self._server.text("URL")).hostname
+        address = await self._local_address(host) if host else None
+        if address is None:
+            return None
+        shown = f"[{address}]" if ":" in address else address
+        return f"http://{shown}:{self._listener.port}{self._path}"

@@ -1,0 +1,53 @@
+"""GetParameterNames, GetParameterValues and SetParameterValues."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from cwmpagent.agent.changes import Changes, Origin
+from cwmpagent.agent.dispatcher import Dispatcher
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.protocol.rpc import (
+    GetParameterNames,
+    GetParameterNamesResponse,
+    GetParameterValues,
+    GetParameterValuesResponse,
+    ParameterInfoStruct,
+    ParameterValueStruct,
+    SetParameterValues,
+    SetParameterValuesResponse,
+)
+
+
+class Parameters:
+    """Reads and writes parameter values for the ACS.
+
+    ``deferred`` are the parameters whose new value takes effect only after the session (Status 1).
+    """
+
+    def __init__(self, tree: Tree, changes: Changes, deferred: Collection[str]) -> None:
+        self._tree = tree
+        self._changes = changes
+        self._deferred = frozenset(deferred)
+
+    def register(self, dispatcher: Dispatcher) -> None:
+        """Register each RPC's function."""
+        dispatcher.register(GetParameterNames, self.get_names)
+        dispatcher.register(GetParameterValues, self.get_values)
+        dispatcher.register(SetParameterValues, self.set_values)
+
+    def get_names(self, request: GetParameterNames) -> GetParameterNamesResponse:
+        """Names below a path (A.3.2.3). Raises CwmpFault 9003, 9005."""
+        found = self._tree.names(request.parameter_path, request.next_level)
+        return GetParameterNamesResponse(tuple(ParameterInfoStruct(name, writable) for name, writable in found))
+
+    def get_values(self, request: GetParameterValues) -> GetParameterValuesResponse:
+        """Values of parameters and partial paths, each once (A.3.2.2). Raises CwmpFault 9005."""
+        found = {name: value for path in request.parameter_names for name, value in self._tree.read(path)}
+        return GetParameterValuesResponse(tuple(ParameterValueStruct(name, value) for name, value in found.items()))
+
+    async def set_values(self, request: SetParameterValues) -> SetParameterValuesResponse:
+        """Set values, all or none (A.3.2.1). Raises CwmpFault 9003 with every parameter's fault."""
+        await self._changes.set_values(request.parameter_list, Origin.ACS, request.parameter_key)
+        later = any(each.name in self._deferred for each in request.parameter_list)
+        return SetParameterValuesResponse(status=int(later))

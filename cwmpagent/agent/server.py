@@ -1,0 +1,33 @@
+"""The device's ManagementServer object: what the ACS has set about the agent itself."""
+
+from __future__ import annotations
+
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.errors import CwmpFault
+
+
+class ManagementServer:
+    """Reads single parameters of the object when asked, so that a new value counts at once."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._prefix = tree.model.root.path + "ManagementServer."
+
+    def path(self, name: str) -> str:
+        """The full path of the parameter ``name``."""
+        return self._prefix + name
+
+    def text(self, name: str, default: str = "") -> str:
+        """The text of a parameter, hidden ones too; ``default`` where the model has none of that name."""
+        try:
+            return self._tree.value(self._prefix + name).text
+        except CwmpFault:
+            return default
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """A boolean parameter."""
+        return self.text(name, "true" if default else "false") == "true"
+
+    def number(self, name: str, default: int) -> int:
+        """A numeric parameter; ``default`` where it is absent or empty."""
+        return int(self.text(name) or default)

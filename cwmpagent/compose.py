@@ -1,0 +1,223 @@
+"""Builds an agent from its parts: the only file that knows every room of behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+from random import Random
+
+from cwmpagent.agent.changes import Change, Changes
+from cwmpagent.agent.dispatcher import AfterSession, Dispatcher
+from cwmpagent.agent.facts import AgentStarted, Noted, Observer
+from cwmpagent.agent.following import Following
+from cwmpagent.agent.journal import AGENDA, BOOT_ID, BOOTSTRAPPED, FILE_VALUES, PENDING, REQUEST_PATH, Journal
+from cwmpagent.agent.notifications import Notifications
+from cwmpagent.agent.pending import read, written
+from cwmpagent.agent.ports import Acs, Clock, DelayedCall, Listener, LocalAddress, Reading, Store, Timers
+from cwmpagent.agent.reach import Reach
+from cwmpagent.agent.rpcs.attributes import ParameterAttributes
+from cwmpagent.agent.rpcs.control import Control
+from cwmpagent.agent.rpcs.objects import Objects
+from cwmpagent.agent.rpcs.parameters import Parameters
+from cwmpagent.agent.server import ManagementServer
+from cwmpagent.agent.sessions import Sessions
+from cwmpagent.agent.startup import Bootstrap, reconcile, restored
+from cwmpagent.agent.trace import Trace
+from cwmpagent.datamodel.schema import Model
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.errors import CwmpFault
+from cwmpagent.factory import Given, outvoted, texts
+from cwmpagent.protocol.agenda import Now
+from cwmpagent.protocol.events import CONNECTION_REQUEST, VALUE_CHANGE, Event
+from cwmpagent.records import Saved
+
+_AFTER_SESSION = ("URL", "Username", "Password")
+"""Parameters of ManagementServer whose new value the present session does not use yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything around one agent."""
+
+    timers: Timers
+    clock: Clock
+    random: Random
+    acs: Acs
+    store: Store
+    listener: Listener
+    local_address: LocalAddress
+    observer: Observer
+    readings: Callable[[str], Mapping[str, Reading]]
+    fixed_url: str = ""
+    rpc_timeout: float = 20.0
+    envelopes: Callable[[], bool] = lambda: False
+    registered: tuple[Callable[[Dispatcher], None], ...] = ()
+
+
+class Life:
+    """One life of an agent: from a boot, or the start of its process, to the next.
+
+    ``finish`` carries out what an RPC left for the time after its session.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        values: Mapping[str, Given],
+        saved: Saved,
+        world: World,
+        *,
+        booted: bool,
+        boot_id: str,
+        finish: Callable[[tuple[AfterSession, ...]], None],
+    ) -> None:
+        self._world = world
+        self._finish = finish
+        self._booted = booted
+        self._soon: DelayedCall | None = None
+        root = model.root.path
+        self.tree = tree = Tree(model, saved, factory=texts(values), live=_live(world.readings(root)))
+        self.server = server = ManagementServer(tree)
+        for ignored in tree.ignored:
+            world.observer(Noted(f"what was saved for {ignored.path} is not used: {ignored.reason}"))
+        lines, file_values = outvoted(values, tree, saved.notes.get(FILE_VALUES))
+        for line in lines:
+            world.observer(Noted(line))
+
+        now = self._now()
+        self.agenda = agenda = restored(
+            saved.notes.get(AGENDA), booted=booted, random=world.random, now=now, observer=world.observer
+        )
+        bootstrap = Bootstrap(
+            server, agenda, tree.value(root + "DeviceInfo.ManufacturerOUI").text, saved.notes.get(BOOTSTRAPPED)
+        )
+        self._owed = reconcile(agenda, bootstrap, read(saved.notes.get(PENDING, "")), booted=booted, now=now)
+        self.request_path = saved.notes.get(REQUEST_PATH) or f"/{world.random.getrandbits(128):032x}"
+        self._notes: dict[str, str | None] = {
+            BOOT_ID: boot_id,
+            FILE_VALUES: file_values,
+            REQUEST_PATH: self.request_path,
+            PENDING: written(self._owed) if self._owed else None,
+        }
+
+        self.journal = journal = Journal(world.store, agenda, world.observer)
+        self.notifications = notifications = Notifications(
+            tree, saved.notes, raised=self._news, withdrawn=self._no_news
+        )
+        self.changes = changes = Changes(
+            tree,
+            world.store,
+            world.observer,
+            key_path=server.path("ParameterKey"),
+            notes=notifications.before,
+        )
+        self.dispatcher = dispatcher = Dispatcher(
+            world.timers, world.observer, rpc_timeout=world.rpc_timeout, settled=changes.settled
+        )
+        Parameters(tree, changes, [server.path(name) for name in _AFTER_SESSION]).register(dispatcher)
+        ParameterAttributes(tree, changes).register(dispatcher)
+        Objects(changes).register(dispatcher)
+        Control(agenda, journal, self._now).register(dispatcher)
+        for register in world.registered:
+            register(dispatcher)
+        self.reach = Reach(
+            server=server,
+            changes=changes,
+            listener=world.listener,
+            local_address=world.local_address,
+            path=self.request_path,
+            fixed_url=world.fixed_url,
+            wanted=self._wanted,
+            observer=world.observer,
+        )
+        self.sessions = Sessions(
+            tree=tree,
+            server=server,
+            agenda=agenda,
+            journal=journal,
+            notifications=notifications,
+            bootstrap=bootstrap,
+            dispatcher=dispatcher,
+            acs=world.acs,
+            clock=world.clock,
+            timers=world.timers,
+            envelope_ids=_envelope_ids(),
+            trace=Trace(world.observer, wanted=world.envelopes, hidden=lambda path: _hidden(tree, path)),
+            observer=world.observer,
+            prepare=self.reach.refresh,
+            finish=finish,
+        )
+        self._following = Following(server, agenda, self._now)
+        changes.listen(notifications.after)
+        changes.listen(self._changed)
+
+    async def start(self) -> None:
+        """Save what this life begins with, settle what is owed from the last one, and open sessions."""
+        self._following.configure()
+        await self.reach.refresh()
+        notes = {**self._notes, **self.notifications.start()}
+        await self.journal.save_or_warn(notes)
+        info = self.tree.model.root.path + "DeviceInfo."
+        device = "-".join(self.tree.value(info + name).text for name in ("ManufacturerOUI", "SerialNumber"))
+        self._world.observer(
+            AgentStarted(device, self.server.text("URL"), self._booted, self.server.text("ConnectionRequestURL"))
+        )
+        if self._owed:
+            self._finish(self._owed)
+        else:
+            self.sessions.start()
+
+    async def stop(self) -> None:
+        """End the session under way, and save."""
+        if self._soon is not None and self._soon.active():
+            self._soon.cancel()
+        await self.sessions.stop()
+        await self.journal.save_or_warn()
+
+    def _now(self) -> Now:
+        clock = self._world.clock
+        return Now(clock.monotonic(), clock.wall() if clock.wall_trusted() else None)
+
+    def _wanted(self) -> None:
+        # Not at once: the answer to the request leaves before the session begins.
+        self._soon = self._world.timers.callLater(0, lambda: self._raise(Event(CONNECTION_REQUEST)))
+
+    def _news(self, active: bool) -> None:
+        self._raise(Event(VALUE_CHANGE), opens_session=active)
+
+    def _no_news(self) -> None:
+        self.agenda.withdraw(VALUE_CHANGE)
+        self.journal.save_soon()
+
+    def _raise(self, event: Event, *, opens_session: bool = True) -> None:
+        self.agenda.add(event, self._now(), opens_session=opens_session)
+        self.journal.save_soon()
+        self.sessions.poke()
+
+    def _changed(self, change: Change) -> None:
+        self._following.changed(change.plan.changed)
+        self.sessions.poke()
+
+
+def _live(readings: Mapping[str, Reading]) -> Callable[[str], str | None]:
+    def live(path: str) -> str | None:
+        read = readings.get(path)
+        try:
+            return None if read is None else read()
+        except (OSError, ValueError) as error:
+            raise CwmpFault(9002, f"{path} could not be read: {error}") from error
+
+    return live
+
+
+def _hidden(tree: Tree, path: str) -> bool:
+    """Whether the value of ``path`` is a secret; what is not known may be one."""
+    try:
+        return tree.definition(path).hidden
+    except CwmpFault:
+        return True
+
+
+def _envelope_ids() -> Iterator[str]:
+    return (str(number) for number in count(1))

@@ -1,0 +1,260 @@
+"""``cwmpagent.Agent``: the agent as a Twisted service, to be run by ``twistd`` or added to any application."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from cwmpagent.agent.dispatcher import AfterSession, Dispatcher, FactoryResetAfter, Performer, RebootAfter
+from cwmpagent.agent.facts import AgentStopped, ConnectionRequested, Fact, Rebooting, Warned
+from cwmpagent.agent.inform import current_time
+from cwmpagent.agent.journal import BOOT_ID, PENDING
+from cwmpagent.agent.ports import Clock
+from cwmpagent.compose import Life, World
+from cwmpagent.config import Config
+from cwmpagent.datamodel.schema import Model
+from cwmpagent.device.clock import SystemClock
+from cwmpagent.device.machine import boot_id, run_program, uptime
+from cwmpagent.device.models import find_model
+from cwmpagent.device.readings import readings
+from cwmpagent.errors import StoreWriteError
+from cwmpagent.factory import check, given
+from cwmpagent.records import Batch
+from cwmpagent.store.durable import LOCK, Store
+from cwmpagent.store.lock import refuse_if_held
+from cwmpagent.transport.acs import AcsClient
+from cwmpagent.transport.addresses import resolved
+from cwmpagent.transport.limits import Limits
+from cwmpagent.transport.listener import ConnectionRequestListener
+from cwmpagent.transport.local import source_address
+from cwmpagent.transport.tls import TlsTrust
+
+REBOOT_PATIENCE = 600.0
+"""Seconds after which a box whose reboot program ended well, but which still runs, is taken to go on."""
+
+
+class Agent(Service):
+    """One TR-069 agent.
+
+    The constructor checks whatever can be checked without the network and the state directory; it raises
+    :class:`~cwmpagent.errors.ConfigError`. :meth:`bind` comes next, or is left to ``startService``, which opens the
+    state directory (:class:`~cwmpagent.errors.StoreError`) and begins to talk to the ACS. ``stopService`` fires when
+    the state is saved. ``observer`` gets every fact (:mod:`cwmpagent.agent.facts`), ``envelopes`` tells whether whole
+    messages are wanted among them. ``model``: one that agents of one process share, in place of the
+    configuration's.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        reactor: Any = None,
+        observer: Callable[[Fact], None] = lambda fact: None,
+        envelopes: Callable[[], bool] = lambda: False,
+        clock: Clock | None = None,
+        chance: random.Random | None = None,
+        model: Model | None = None,
+    ) -> None:
+        if reactor is None:
+            from twisted.internet import reactor
+        self.config = config
+        self._reactor = reactor
+        self._observer = observer
+        self._envelopes = envelopes
+        self._clock = clock or SystemClock()
+        self._chance = chance or random.SystemRandom()
+        self._model = model or find_model(config.device.model)
+        self._values = given(config, self._model.root.path)
+        check(self._model, self._values)
+        self.trust = TlsTrust(
+            config.acs.ca_file or "",
+            config.acs.client_certificate or "",
+            config.acs.client_key or "",
+            time_trusted=self._clock.wall_trusted,
+            on_untrusted_time=self._warn,
+        )
+        self._acs = AcsClient(
+            reactor,
+            self.trust,
+            limits=Limits(
+                connect=config.acs.connect_timeout,
+                first_byte=config.acs.answer_timeout,
+                between_bytes=config.acs.answer_timeout,
+            ),
+            random=self._chance,
+            cnonce=lambda: secrets.token_hex(16),
+            warn=self._warn,
+        )
+        self._listener = ConnectionRequestListener(
+            reactor,
+            config.connection_request.endpoint,
+            realm="cwmp",
+            algorithms=config.connection_request.algorithms,
+            nonce=lambda: secrets.token_hex(16),
+            clock=self._clock.monotonic,
+            limited=lambda path, source: observer(ConnectionRequested(source, False)),
+        )
+        self._bound: Deferred[None] | None = None
+        self._registered: list[Callable[[Dispatcher], None]] = []
+        self._store: Store | None = None
+        self._life: Life | None = None
+        self._ending: Deferred[None] | None = None
+        self._booted_at = 0.0
+
+    def register(self, rpc: str, perform: Performer) -> None:
+        """Let ``perform`` carry out the vendor's RPC ``X_<VENDOR>_Name``; to be called before the agent starts.
+
+        ``perform`` takes a :class:`~cwmpagent.protocol.rpc.GenericRequest` and returns a ``GenericResponse``, or an
+        awaitable of one; it refuses by raising :class:`~cwmpagent.errors.CwmpFault`.
+        """
+        self._registered.append(lambda dispatcher: dispatcher.register(rpc, perform))
+
+    @property
+    def life(self) -> Life:
+        """The parts of the running agent; another one after each reboot that the agent plays itself."""
+        if self._life is None:
+            raise RuntimeError("the agent has not been started")
+        return self._life
+
+    def check_state(self) -> None:
+        """Raises StoreLockedError where another process has the state directory; touches nothing."""
+        refuse_if_held(self.config.state.directory / LOCK)
+
+    def bind(self) -> Deferred[None]:
+        """Listen for ConnectionRequests. Errbacks with ConfigError where that is impossible; done only once."""
+        if self._bound is None:
+            self._bound = Deferred.fromCoroutine(self._listener.bind())
+        return self._bound
+
+    def startService(self) -> None:
+        """Open the state and begin. Raises StoreError, and ConfigError if an endpoint cannot be had at once."""
+        self._store = store = Store.open(self.config.state.directory, reactor=self._reactor)
+        try:
+            self._raise_at_once(self.bind())
+            if store.moved_aside is not None:
+                self._warn(
+                    f"the state was damaged and is moved to {store.moved_aside}: the device starts from the factory"
+                )
+            this_boot = boot_id()
+            booted = self.config.device.boot == "process" or store.load().notes.get(BOOT_ID) != this_boot
+            self._booted_at = uptime() if self.config.device.boot == "process" else 0.0
+            self._begin_life(booted)
+        except BaseException:
+            store.close().addErrback(lambda failure: self._warn(failure.getErrorMessage()))
+            raise
+        super().startService()  # type: ignore[no-untyped-call]  # Twisted has no types there
+
+    def stopService(self) -> Deferred[None]:
+        """End the session under way (within 5 seconds), save, close; fires when all is done."""
+        super().stopService()  # type: ignore[no-untyped-call]  # Twisted has no types there
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
+        if self._life is not None:
+            await self._life.stop()
+        await self._listener.stopService()
+        if self._store is not None:
+            await self._store.close()
+        self._observer(AgentStopped(self.config.device.serial_number))
+
+    def _raise_at_once(self, done: Deferred[None]) -> None:
+        """Raise what ``done`` has failed with already; report what it fails with later."""
+        failures: list[Failure] = []
+        done.addErrback(failures.append)
+        if failures:
+            failures[0].raiseException()
+
+    def _begin_life(self, booted: bool) -> None:
+        assert self._store is not None
+        self._life = life = Life(
+            self._model,
+            self._values,
+            self._store.load(),
+            World(
+                timers=self._reactor,
+                clock=self._clock,
+                random=self._chance,
+                acs=self._acs,
+                store=self._store,
+                listener=self._listener,
+                local_address=self._local_address,
+                observer=self._observer,
+                readings=self._readings,
+                fixed_url=self.config.connection_request.url,
+                rpc_timeout=self.config.acs.rpc_timeout,
+                envelopes=self._envelopes,
+                registered=tuple(self._registered),
+            ),
+            booted=booted,
+            boot_id=boot_id(),
+            finish=self._finish,
+        )
+        self._listener.add(life.request_path, life.reach)
+        Deferred.fromCoroutine(life.start()).addErrback(self._crashed)
+
+    def _finish(self, after: tuple[AfterSession, ...]) -> None:
+        """Carry out what had to wait for the end of a session, once the session's own code has returned."""
+        self._ending = Deferred.fromCoroutine(self._end_life(after))
+        self._ending.addErrback(self._crashed)
+
+    async def _end_life(self, after: tuple[AfterSession, ...]) -> None:
+        await self._pause(0)
+        reset = any(isinstance(each, FactoryResetAfter) for each in after)
+        keys = [each.command_key for each in after if isinstance(each, RebootAfter)]
+        self._observer(Rebooting(keys[-1] if keys else "", reset))
+        life = self.life
+        await life.stop()
+        program = self.config.hooks.factory_reset if reset else self.config.hooks.reboot
+        problem = await run_program(self._reactor, program) if program else ""
+        if not problem and reset:
+            problem = await self._forget_everything()
+        elif not problem and program:
+            await self._pause(REBOOT_PATIENCE)
+            problem = f"{program[0]} did not reboot this machine"
+        if problem:
+            self._warn(f"{'factory reset' if reset else 'reboot'} failed: {problem}")
+            await life.journal.save_or_warn({PENDING: None})
+            life.sessions.start()
+            return
+        self._listener.remove(life.request_path)
+        self._booted_at = uptime()
+        self._begin_life(booted=True)
+
+    async def _forget_everything(self) -> str:
+        assert self._store is not None
+        try:
+            await self._store.save(Batch(erase=True))
+        except StoreWriteError as error:
+            return str(error)
+        return ""
+
+    async def _pause(self, seconds: float) -> None:
+        paused: Deferred[None] = Deferred()
+        timer = self._reactor.callLater(seconds, paused.callback, None)
+        try:
+            await paused
+        finally:
+            if timer.active():
+                timer.cancel()
+
+    async def _local_address(self, host: str) -> str | None:
+        addresses = await resolved(self._reactor.nameResolver, host)
+        return next((source for source in map(source_address, addresses) if source is not None), None)
+
+    def _readings(self, root: str) -> Any:
+        return readings(root, uptime=lambda: uptime() - self._booted_at, local_time=lambda: current_time(self._clock))
+
+    def _warn(self, text: str) -> None:
+        self._observer(Warned(text))
+
+    def _crashed(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):  # type: ignore[no-untyped-call]  # Twisted has no types there
+            self._warn(f"an error of the agent itself: {failure.getTraceback()}")

@@ -1,0 +1,82 @@
+"""What the configuration gives a device: factory values by full path, each with the key that it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from cwmpagent.datamodel.schema import Model
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.errors import ConfigError, CwmpFault, ModelError
+from cwmpagent.settings import Config
+
+
+class Given(NamedTuple):
+    """A factory value, and the key of the configuration that gives it."""
+
+    text: str
+    key: str
+
+
+def given(config: Config, root: str) -> dict[str, Given]:
+    """The factory values that ``config`` gives a device whose root object is ``root``."""
+    info, server = root + "DeviceInfo.", root + "ManagementServer."
+    values = {
+        info + "Manufacturer": Given(config.device.manufacturer, "device.manufacturer"),
+        info + "ManufacturerOUI": Given(config.device.oui, "device.oui"),
+        info + "ProductClass": Given(config.device.product_class, "device.product_class"),
+        info + "SerialNumber": Given(config.device.serial_number, "device.serial_number"),
+        server + "URL": Given(config.acs.url, "acs.url"),
+        server + "Username": Given(config.acs.username, "acs.username"),
+        server + "Password": Given(config.acs.password, "acs.password"),
+        server + "ConnectionRequestUsername": Given(config.connection_request.username, "connection_request.username"),
+        server + "ConnectionRequestPassword": Given(config.connection_request.password, "connection_request.password"),
+    }
+    for path, text in config.parameters.items():
+        if path in values:
+            raise ConfigError(f"parameters.{path}", f"is set by {values[path].key} already; keep that one")
+        values[path] = Given(text, f"parameters.{path}")
+    return values
+
+
+def texts(values: Mapping[str, Given]) -> dict[str, str]:
+    """Path -> text."""
+    return {path: each.text for path, each in values.items()}
+
+
+def check(model: Model, values: Mapping[str, Given]) -> None:
+    """Raises ConfigError, naming the key, for a value that the model does not allow."""
+    try:
+        Tree(model, factory=texts(values))
+    except ModelError as error:
+        key = values[error.key].key if error.key in values else error.key
+        raise ConfigError(key, error.reason) from error
+
+
+def outvoted(values: Mapping[str, Given], tree: Tree, note: str | None) -> tuple[list[str], str]:
+    """Lines about values that changed in the file but have been written by the ACS since, and the note to keep.
+
+    ``note`` is what this gave at the last start. Values of hidden parameters are not shown.
+    """
+    try:
+        before = json.loads(note or "{}")
+    except ValueError:
+        before = {}
+    lines: list[str] = []
+    marks: dict[str, str] = {}
+    for path, each in values.items():
+        marks[path] = hashlib.sha256(each.text.encode()).hexdigest()
+        if not isinstance(before, dict) or before.get(path, marks[path]) == marks[path]:
+            continue
+        try:
+            present = tree.value(path)
+            secret = tree.definition(path).hidden
+        except CwmpFault:
+            continue
+        if present.text != each.text:
+            told = "another value" if secret else repr(each.text)
+            force = "the one written since" if secret else repr(present.text)
+            lines.append(f"{each.key}: the file now says {told}, but {force} stays in force until a factory reset")
+    return lines, json.dumps(marks)
