@@ -124,7 +124,7 @@ class Agenda:
         if retry is not None:
             self._retries.policy = retry
         if throttle is not None:
-            self._throttle = throttle
+            self._throttle = float(throttle)
 
     # when to act
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 LARGEST = 1e300
 """No number of ours is larger; NaN and the infinities are refused by it too."""
+LARGEST_WHOLE = 2**53
+"""No whole number of ours is larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Fields:
     def whole(self, name: str, least: int = 0) -> int:
         """A whole number, ``least`` or more."""
         found = self.members.get(name)
-        if not isinstance(found, int) or isinstance(found, bool) or found < least:
+        if not isinstance(found, int) or isinstance(found, bool) or not least <= found <= LARGEST_WHOLE:
             raise ValueError(f"{name}: a whole number of at least {least} is expected")
         return found
 

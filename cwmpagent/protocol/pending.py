@@ -59,9 +59,9 @@ class Pending:
 
     def tell(self) -> tuple[Event, ...]:
         """An Inform is made: its events. Those for which the last one had no room come first."""
-        self._entries.sort(key=lambda entry: (not entry.event.numbered, not entry.asks, place(entry.event)))
-        for number, entry in enumerate(self._entries):
-            entry.told = number < MOST_EVENTS
+        ranked = sorted(self._entries, key=lambda entry: (not entry.event.numbered, not entry.asks, place(entry.event)))
+        for rank, entry in enumerate(ranked):
+            entry.told = rank < MOST_EVENTS
             entry.asks = False
         return in_order(entry.event for entry in self._entries if entry.told)
 

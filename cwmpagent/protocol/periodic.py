@@ -20,7 +20,7 @@ LOOK_EVERY = 60.0
 SLEW = 1.0
 """A wall clock that moved by no more than this many seconds since the last look ran fast or slow; else it was set."""
 
-_WALL_ROUNDING = 1e-3
+_WALL_ROUNDING = 1e-3  # sums of seconds since 1970 are no more exact than this
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class PeriodicTicks:
         self.periodic = periodic or Periodic()
         self._due: float | None = None  # monotonic
         self._tick: float | None = None  # the same on the wall clock, where the phase hangs on it
-        self._seen: float | None = None  # monotonic time of the last look
+        self._seen = 0.0  # monotonic time of the last look
 
     def configure(self, periodic: Periodic, now: Now, chance: Chance) -> None:
         """Take over new settings at once; the same ones again change nothing."""
@@ -91,7 +91,7 @@ class PeriodicTicks:
             else:
                 self._due = now.monotonic + (self._tick - wall)
             return came
-        since = wall - max(0.0, now.monotonic - (self._seen or 0.0))
+        since = wall - max(0.0, now.monotonic - self._seen)
         self._arm(since, now)
         if now.reached(self._due):  # it fell between the setting of the clock and this look
             came = True
@@ -101,7 +101,7 @@ class PeriodicTicks:
     def _arm(self, after: float, now: Now) -> None:
         """Set the next tick: the first one later than ``after`` on the wall clock."""
         assert now.wall is not None and self.periodic.reference is not None
-        whole = floor((after - self.periodic.reference) / self.periodic.interval) + 1
+        whole = floor((after + _WALL_ROUNDING - self.periodic.reference) / self.periodic.interval) + 1
         self._tick = self.periodic.reference + whole * self.periodic.interval
         self._due = now.monotonic + (self._tick - now.wall)
 
@@ -122,7 +122,7 @@ class PeriodicTicks:
         interval = record.whole("interval", least=1)
         ticks = cls(Periodic(record.flag("enabled"), interval, record.number_or_none("reference")))
         ticks._due, ticks._tick = record.number_or_none("due"), record.number_or_none("tick")
-        ticks._seen = min(now.monotonic, record.number_or_none("seen") or 0.0)
+        ticks._seen = min(now.monotonic, record.number("seen"))
         if (ticks._due is None) is ticks.periodic.enabled or (ticks._due or 0.0) > now.monotonic + interval + SLEW:
             ticks.start(now, chance)
         return ticks

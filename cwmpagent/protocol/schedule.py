@@ -51,7 +51,7 @@ class Schedule:
         others = tuple(each for each in self.waiting if not command_key or each.command_key != command_key)
         if len(others) >= MOST_SCHEDULED:
             raise CwmpFault(9004, f"{MOST_SCHEDULED} ScheduleInforms are waiting already")
-        self.waiting = (*others, Scheduled(command_key, delay, now.monotonic + delay, None).stamped(now))
+        self.waiting = (*others, Scheduled(command_key, float(delay), now.monotonic + delay, None).stamped(now))
 
     def take(self, now: Now) -> tuple[str, ...]:
         """Remove those whose time has come; their CommandKeys, earliest first."""

@@ -93,3 +93,13 @@ TRANSITIONS: Mapping[tuple[State, Input], tuple[Do, State]] = MappingProxyType(
         (State.CALLED_CLOSING, Input.ANSWER): (Do.ANSWER, State.CLOSING),
     }
 )
+
+
+def as_markdown() -> str:
+    """The table for documentation: a row for each transition but those that only fail."""
+    rows = (
+        f"| {state.value} | {found.value} | {do.value} | {then.value} |"
+        for (state, found), (do, then) in TRANSITIONS.items()
+        if do is not Do.FAIL
+    )
+    return "\n".join(("| while | comes | so | then |", "|---|---|---|---|", *rows, ""))
