@@ -20,13 +20,12 @@ from twisted.web.client import RequestGenerationFailed, RequestTransmissionFaile
 def cause(error: BaseException | None) -> str:
     """A short phrase that goes behind ``host:port: ``; never anything the peer wrote."""
     if isinstance(error, ResponseFailed | RequestGenerationFailed | RequestTransmissionFailed):
-        inner = [reason.value for reason in error.reasons if isinstance(reason, Failure)]
-        telling = [one for one in inner if not isinstance(one, ConnectionDone)]
-        return cause((telling or inner)[0]) if inner else "the answer broke off"
+        reasons = [reason.value for reason in error.reasons if isinstance(reason, Failure)]
+        return cause(reasons[0]) if reasons else "the answer broke off"
     if isinstance(error, SSL.Error):
         return f"TLS failed: {_tls_reason(error)}"
     if isinstance(error, ConnectionDone | ConnectionAborted):
-        return "the connection was closed before the whole answer was there"
+        return "the connection was closed before the answer was complete"
     if isinstance(error, ConnectionLost):
         return "the connection was lost"
     if isinstance(error, TimeoutError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IHostnameResolver, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
@@ -44,7 +44,7 @@ class Connector:
         reason = f"{there.name}: its name was not resolved within {self.limits.connect:g} s"
         try:
             found = await self._within(resolved(self.resolver, there.host), reason)
-        except TransportError:
+        except (TransportError, CancelledError):
             raise
         except Exception as error:  # a resolver may be anybody's, and is given names from anywhere
             raise TransportError(f"{there.name}: its name cannot be resolved") from error
@@ -65,7 +65,7 @@ class Connector:
         open_and_ready = endpoint.connect(Factory.forProtocol(lambda: wire)).addCallback(lambda _: wire.ready)
         try:
             await self._within(open_and_ready, f"{where}: no connection within {self.limits.connect:g} s")
-        except TransportError:
+        except (TransportError, CancelledError):
             raise
         except Exception as error:
             refusal = check.refusal if check is not None else ""

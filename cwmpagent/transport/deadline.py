@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from cwmpagent.errors import TooSlowError
@@ -71,9 +72,9 @@ async def within(
     deadline.start(seconds)
     try:
         return await waiting
-    except CancelledError:
+    except (CancelledError, ConnectingCancelledError) as error:
         if late:
             raise TooSlowError(reason) from None
-        raise
+        raise CancelledError() from error  # a cancelled connection attempt has a word of its own for it
     finally:
         deadline.stop()

@@ -1,0 +1,76 @@
+"""Certificates made on the spot: a private authority and what it signs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+DAY = timedelta(days=1)
+
+
+class Signed:
+    """A certificate and its key, both as PEM."""
+
+    def __init__(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+        self.certificate = certificate
+        self.private = key
+        self.pem = certificate.public_bytes(serialization.Encoding.PEM)
+        self.key = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
+
+class Authority:
+    """Signs certificates; ``own`` is its own, which others may trust."""
+
+    def __init__(self, name: str = "Lab CA", expires: timedelta = 30 * DAY) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _named(name)
+        certificate = (
+            _builder(self._name, self._name, key, -DAY, expires)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        self.own = Signed(certificate, key)
+
+    def sign(self, *names: str, begins: timedelta = -DAY, expires: timedelta = 10 * DAY) -> Signed:
+        """A certificate for these DNS names and addresses."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        alternatives: list[x509.GeneralName] = []
+        for name in names:
+            try:
+                alternatives.append(x509.IPAddress(ip_address(name)))
+            except ValueError:
+                alternatives.append(x509.DNSName(name))
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
+        certificate = (
+            _builder(_named("leaf"), self._name, key, begins, expires)
+            .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+            .add_extension(usage, critical=False)
+            .sign(self.own.private, hashes.SHA256())
+        )
+        return Signed(certificate, key)
+
+
+def _named(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, begins: timedelta, expires: timedelta
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + begins)
+        .not_valid_after(now + expires)
+    )

@@ -1,0 +1,123 @@
+"""Several addresses of one name: by lot, another after a failure, resolved anew for each session."""
+
+from __future__ import annotations
+
+import random
+import socket
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from cwmpagent.errors import TransportError
+from cwmpagent.transport.addresses import in_order
+from tests.transport.scripted import Names, ScriptedCase, Server, answer, close
+
+
+class Choosing(ScriptedCase):
+    def pair(self, *script: object) -> tuple[Server, Server]:
+        """Two servers on the same port of 127.0.0.1 and 127.0.0.2."""
+        first = self.serve(*script)
+        return first, self.serve(*script, interface="127.0.0.2", port=first.port)
+
+    async def test_spread_over_all_and_kept_for_a_session(self) -> None:
+        servers = self.pair()
+        names = Names(acs=["127.0.0.1", "127.0.0.2"])
+        client = self.client(resolver=names)
+        for number in range(20):
+            exchange = self.exchange(f"http://acs.test:{servers[0].port}/", client)
+            for server in servers:
+                server.script[:] = [answer(200, b"", "Connection: close")] * 3
+            for _ in range(3):
+                await exchange.post(b"x")
+            self.assertEqual(len(names.asked), number + 1, "asked anew for each session, and once")
+        for server in servers:
+            self.assertGreater(len(server.requests), 9)
+            self.assertEqual(len(server.requests) % 3, 0, "a session stays with its address")
+
+    async def test_another_where_the_first_cannot_be_reached(self) -> None:
+        alive = self.serve()
+        names = Names(acs=["127.0.0.2", "127.0.0.1", "127.0.0.3"])
+        client = self.client(resolver=names)
+        for _ in range(8):
+            exchange = self.exchange(f"http://acs.test:{alive.port}/", client)
+            self.assertEqual((await exchange.post(b"x")).status, 200)
+            self.assertEqual(exchange.remote, "127.0.0.1")
+
+    async def test_another_in_the_session_after_a_failed_one(self) -> None:
+        bad, good = self.pair()
+        bad.script[:] = [close] * 50
+        client = self.client(resolver=Names(acs=["127.0.0.1", "127.0.0.2"]))
+        failed = 0
+        for _ in range(20):
+            before = failed
+            try:
+                await self.exchange(f"http://acs.test:{bad.port}/", client).post(b"x")
+            except TransportError:
+                failed += 1
+                self.assertEqual(before, failed - 1)
+                await self.exchange(f"http://acs.test:{bad.port}/", client).post(b"the next session")
+                self.assertEqual(good.requests[-1].body, b"the next session")
+        self.assertGreater(failed, 3)
+
+    async def test_none_can_be_reached(self) -> None:
+        server = self.serve()
+        port = server.port
+        await server.listening.stopListening()
+        client = self.client(resolver=Names(acs=["127.0.0.1", "127.0.0.2"]))
+        failing = Deferred.fromCoroutine(self.exchange(f"http://acs.test:{port}/", client).post(b"x"))
+        error = await self.assertFailure(failing, TransportError)
+        self.assertRegex(str(error), rf"^acs\.test:{port} at 127\.0\.0\.[12]: cannot be reached: Connection refused$")
+
+    async def test_an_unknown_name(self) -> None:
+        failing = Deferred.fromCoroutine(self.exchange("http://acs.test/", self.client(resolver=Names())).post(b"x"))
+        error = await self.assertFailure(failing, TransportError)
+        self.assertEqual(str(error), "acs.test:80: no address is known for this name")
+
+    async def test_a_resolver_that_raises(self) -> None:
+        class Broken(Names):
+            def resolveHostName(self, *args: object, **kwargs: object) -> None:
+                raise UnicodeError("label too long")
+
+        failing = Deferred.fromCoroutine(self.exchange("http://acs.test/", self.client(resolver=Broken())).post(b"x"))
+        await self.assertFailure(failing, TransportError)
+
+    async def test_the_systems_own_resolver(self) -> None:
+        server = self.serve()
+        self.assertEqual((await self.exchange(f"http://localhost:{server.port}/").post(b"x")).status, 200)
+
+    async def test_ipv6(self) -> None:
+        if not _has_ipv6():
+            self.skipTest("this machine has no IPv6 loopback")
+        server = self.serve(interface="::1")
+        exchange = self.exchange(f"http://[::1]:{server.port}/")
+        await exchange.post(b"x")
+        self.assertEqual(server.requests[0]["Host"], f"[::1]:{server.port}")
+        self.assertEqual((exchange.remote, exchange.local_address), ("::1", "::1"))
+        client = self.client(resolver=Names(acs=["::1"]))
+        await self.exchange(f"http://acs.test:{server.port}/", client).post(b"y")
+        self.assertEqual(server.requests[1].body, b"y")
+
+
+class Order(SynchronousTestCase):
+    def test_every_address_comes_first_equally_often(self) -> None:
+        lot, first = random.Random(3), {"a": 0, "b": 0, "c": 0}
+        for _ in range(3000):
+            order = in_order(["a", "b", "c"], lot)
+            self.assertEqual(sorted(order), ["a", "b", "c"])
+            first[order[0]] += 1
+        for count in first.values():
+            self.assertTrue(850 < count < 1150, first)
+
+    def test_the_failed_one_comes_last(self) -> None:
+        for seed in range(20):
+            self.assertEqual(in_order(["a", "b", "c"], random.Random(seed), "b")[-1], "b")
+        self.assertEqual(in_order(["b"], random.Random(1), "b"), ["b"])
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as trial:
+            trial.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
