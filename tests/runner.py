@@ -16,7 +16,7 @@ from twisted.trial.runner import TestLoader, TrialRunner
 from tests.skips import CHECKOUT, mistakes
 
 CHECKS = (
-    ("ruff", "check", "--quiet"),
+    ("ruff", "check", "--quiet", "--output-format=concise"),
     ("ruff", "format", "--check", "--quiet"),
     ("mypy", "--no-error-summary"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -291,10 +292,15 @@ class WalkTests(SynchronousTestCase):
         self.assertEqual(len(reactor_imports(parsed("cwmpagent.tap", "from twisted.internet import reactor"))), 1)
 
 
+def tracked() -> list[str]:
+    """Every file of the project by its path in the checkout."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, check=True).stdout
+    return [name for name in listed.decode().split("\0") if name and (CHECKOUT / name).is_file()]
+
+
 class TextTests(SynchronousTestCase):
     def test_no_file_tells_of_the_machine_it_was_written_on(self) -> None:
-        listed = subprocess.run(["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, check=True).stdout
-        names = [name for name in listed.decode().split("\0") if name and (CHECKOUT / name).is_file()]
+        names = tracked()
         self.assertIn("setup.py", names)
         machine = ["/wo" + "rk/", "/tmp/" + "brief", "/ro" + "ot/"]
         hosts = [name + end for name, end in (("pypi", ".org"), ("pythonhosted", ".org"), ("npmjs", ".org"))]
@@ -303,3 +309,13 @@ class TextTests(SynchronousTestCase):
             content = (CHECKOUT / name).read_bytes()
             found += [f"{name} has {word}" for word in (*machine, *hosts) if word.encode() in content]
         self.assertEqual(found, [])
+
+    def test_every_link_between_the_documents_leads_somewhere(self) -> None:
+        documents = [CHECKOUT / name for name in tracked() if name.endswith(".md")]
+        broken = [
+            f"{document.name} links to {link}"
+            for document in documents
+            for link in re.findall(r"\]\(([^):#]+)\)", document.read_text(encoding="utf-8"))
+            if not (document.parent / link).exists()
+        ]
+        self.assertEqual(broken, [])
