@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -47,12 +48,20 @@ class Daemon(MultiService):
     """The agent as a process of its own: what is wrong at start is one line and exit status 1; SIGHUP reads anew."""
 
     def __init__(
-        self, agent: Agent, log: Callable[[], ILogObserver] | None, facts: FactLog, path: Path, reactor: Any
+        self,
+        agent: Agent,
+        log: Callable[[], ILogObserver] | None,
+        facts: FactLog,
+        path: Path,
+        reactor: Any,
+        *,
+        in_front: bool,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types there
         self._agent = agent
         self._log = log
         self._facts = facts
+        self._in_front = in_front
         self._path = path
         self._reactor = reactor
         agent.setServiceParent(self)  # type: ignore[no-untyped-call]  # Twisted has no types there
@@ -69,18 +78,26 @@ class Daemon(MultiService):
         try:
             self._agent.check_state()
         except CwmpAgentError as error:
-            raise SystemExit(f"cwmpagent: {error}") from None
+            raise self._refusal(str(error)) from None
         self._agent.bind().addErrback(lambda failure: failed.append(failure.getErrorMessage()))
         if failed:
-            raise SystemExit(f"cwmpagent: {failed[0]}")
+            raise self._refusal(failed[0])
 
     def startService(self) -> None:
         """Begin. Raises SystemExit with one line."""
         try:
             super().startService()  # type: ignore[no-untyped-call]  # Twisted has no types there
         except CwmpAgentError as error:
-            raise SystemExit(f"cwmpagent: {error}") from None
+            raise self._refusal(str(error)) from None
         self._reactor.callWhenRunning(self._heed_signals)
+
+    def _refusal(self, reason: str) -> SystemExit:
+        """What ends the process; standard error is the log by now, so a person in front of it gets the true one."""
+        line = f"cwmpagent: {reason}"
+        if self._in_front and sys.__stderr__ is not None:
+            print(line, file=sys.__stderr__)
+            return SystemExit(1)
+        return SystemExit(line)
 
     def _heed_signals(self) -> None:
         """SIGTERM is the regular end, with status 0; the reactor's own answer to it would be death by the signal."""
@@ -122,4 +139,5 @@ def makeService(options: Options) -> IService:  # the name that twistd looks for
         raise SystemExit(0)
     for warning in options.configuration.warnings:
         facts(Warned(warning))
-    return Daemon(agent, options.log, facts, options.path, reactor)
+    in_front = options.parent is not None and bool(options.parent.get("nodaemon"))
+    return Daemon(agent, options.log, facts, options.path, reactor, in_front=in_front)
