@@ -64,19 +64,20 @@ class JsonLines:
         self._out = out
 
     def __call__(self, event: LogEvent) -> None:
-        entry: dict[str, object] = {}
-        fact = event.get("fact")
-        if isinstance(fact, Fact):
-            entry.update(plain_fields(fact), fact=type(fact).__name__)
         moment = datetime.fromtimestamp(event["log_time"], UTC)
         level = event.get("log_level")
-        entry["time"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        entry["level"] = level.name if level is not None else "info"
-        entry["namespace"] = str(event.get("log_namespace", "-"))
-        entry["message"] = formatEvent(event)
+        entry: dict[str, object] = {
+            "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": "info" if level is None else level.name,
+            "namespace": str(event.get("log_namespace", "-")),
+            "message": formatEvent(event),
+        }
         failure = event.get("log_failure")
         if failure is not None:
             entry["trace"] = failure.getTraceback()
+        fact = event.get("fact")
+        if isinstance(fact, Fact):
+            entry = {**entry, "fact": type(fact).__name__, **plain_fields(fact), **entry}
         self._out.write(json.dumps(entry, default=str) + "\n")
         self._out.flush()
 
