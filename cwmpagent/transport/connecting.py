@@ -73,6 +73,7 @@ class Connector:
         finally:
             if not wire.usable:
                 wire.abort()
+                await wire.gone()
         return wire
 
     async def _within(self, waiting: Deferred[T], reason: str) -> T:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 
@@ -118,11 +118,7 @@ def _deleted(given: dict[str, str], date: bytes | None) -> bool:
 
 def _moment(text: str) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(text.replace("-", " "))
-        return (
-            moment.replace(tzinfo=None)
-            if moment.utcoffset() is None
-            else (moment - (moment.utcoffset() or moment - moment)).replace(tzinfo=None)
-        )
+        moment = parsedate_to_datetime(text.replace("-", " "))  # the dashes of the Netscape form
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.web.http_headers import Headers
 
 from cwmpagent.errors import AuthenticationError, MisuseError, TransportError
@@ -49,7 +50,7 @@ class AcsExchange:
         self._cookies = Cookies()
         self._plain = False  # the configured URL itself is http
         self._server: _Server | None = None
-        self._busy = False
+        self._running: Deferred[Reply] | None = None
         self._closed = False
 
     @property
@@ -68,23 +69,32 @@ class AcsExchange:
         Raises TransportError or one of its kinds: one line with host, port and cause. Cancelling it aborts the
         connection.
         """
-        if self._busy or self._closed:
+        if self._running is not None or self._closed:
             raise MisuseError("a session posts one message at a time, and none after it was closed")
-        self._busy = True
+        self._running = Deferred.fromCoroutine(self._settled(body))
         try:
-            return await self._settled(body)
+            return await self._running
+        except CancelledError:
+            if self._closed:
+                raise TransportError("the session was closed before its answer came") from None
+            raise
         except TransportError as error:
             if self._line.remote is not None and not isinstance(error, AuthenticationError):
                 self._suspected(self._line.remote)
             raise
         finally:
-            self._busy = False
+            self._running = None
             if self._line.failed is not None:
                 self._suspected(self._line.failed)
 
     async def close(self) -> None:
-        """Close the connection and wait until it is gone, at most a few seconds. May be called again."""
+        """Break off what is under way, close the connection and wait until it is gone, at most a few seconds.
+
+        May be called again.
+        """
         self._closed = True
+        if self._running is not None:
+            self._running.cancel()
         await self._line.close()
 
     async def _settled(self, body: bytes) -> Reply:

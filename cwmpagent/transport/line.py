@@ -26,7 +26,6 @@ class Line:
         self.failed: str | None = None
         self._connector = connector
         self._avoid = avoid
-        self._closed = False
         self._wire: Wire | None = None
         self._to: Destination | None = None
         self._chosen: tuple[str, str] | None = None  # a host, and the address of it that this session keeps to
@@ -54,15 +53,18 @@ class Line:
         return await self._ask(fresh, there, headers(), body), repeated
 
     async def close(self) -> None:
-        """End the connection, wait until it is gone, and open no other."""
-        self._closed = True
-        await self._leave()
+        """End the connection and wait until it is gone."""
+        wire = self._wire
+        if wire is not None:
+            wire.close()
+            await wire.gone()
+            self._wire = None
 
     async def _ask(self, wire: Wire, there: Destination, headers: Headers, body: bytes) -> Answer:
         return await ask(self._connector.reactor, wire, there, headers, body, self._connector.limits.answer_bytes)
 
     async def _connect(self, there: Destination) -> Wire:
-        await self._leave()  # there are never two of them
+        await self.close()  # there are never two of them
         if self._chosen is not None and self._chosen[0] == there.host:
             addresses = [self._chosen[1]]
         else:
@@ -75,19 +77,10 @@ class Line:
                 if address == addresses[-1]:
                     raise
                 continue
-            if self._closed:
-                wire.abort()
-                raise TransportError(f"{there.name}: the session was closed meanwhile")
             self._wire, self._to, self._chosen = wire, there, (there.host, address)
             self.local, self.remote = (_host(end) for end in wire.ends)
             return wire
         raise MisuseError("a host has at least one address here")
-
-    async def _leave(self) -> None:
-        wire, self._wire = self._wire, None
-        if wire is not None:
-            wire.close()
-            await wire.gone()
 
 
 def _host(end: object) -> str | None:

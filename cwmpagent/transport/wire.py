@@ -71,9 +71,9 @@ class Wire(Protocol):
         return self.transport.getHost(), self.transport.getPeer()
 
     def gone(self) -> Deferred[None]:
-        """Fires when the connection is no more."""
+        """Fires when the connection is no more, or if it never came to be."""
         waiting: Deferred[None] = Deferred()
-        if self.lost is None:
+        if self.transport is not None and self.lost is None:
             self._waiting.append(waiting)
         else:
             waiting.callback(None)

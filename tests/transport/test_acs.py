@@ -333,6 +333,14 @@ class Ending(ScriptedCase):
         await self.assertFailure(waiting, CancelledError)
         self.assertEqual(server.requests, [])
 
+    async def test_closing_while_it_connects_ends_it(self) -> None:
+        server = self.serve()
+        exchange = self.exchange(server)
+        waiting = Deferred.fromCoroutine(exchange.post(b"x"))
+        await exchange.close()
+        await self.assertFailure(waiting, TransportError)
+        self.assertEqual(server.requests, [])
+
     async def test_closing_during_a_post_ends_it(self) -> None:
         server = self.serve(silence)
         exchange = self.exchange(server)
