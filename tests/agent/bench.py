@@ -1,0 +1,164 @@
+"""An agent and the lab's ACS in one process, joined by real sockets on loopback: for tests of whole sessions."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor as global_reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from cwmpagent.agent.facts import Fact, RpcCrashed, SessionEnded, Warned
+from cwmpagent.config import Config, parse
+from cwmpagent.device.models import find_model
+from cwmpagent.embed import Agent
+from cwmpagent.lab.acs import LabAcs
+from cwmpagent.lab.trace import SessionTrace
+from cwmpagent.protocol.digest import Credentials
+from cwmpagent.protocol.rpc import AcsRequest, ParameterValueStruct, SetParameterValues
+from cwmpagent.values import Value, ValueType
+
+reactor: Any = global_reactor
+DEVICE = "00D09E-Gateway-SN0001"
+SERVER = "Device.ManagementServer."
+QUICK: Mapping[str, str] = {SERVER + "CWMPRetryMinimumWaitInterval": "1"}
+_CONFIG = """
+[device]
+manufacturer = "Example"
+oui = "00D09E"
+product_class = "Gateway"
+serial_number = "SN0001"
+provider = "simulated"
+boot = "{boot}"
+[acs]
+url = "{url}"
+username = "cpe"
+password = "acs-secret"
+{acs}
+[connection_request]
+endpoint = "tcp:0:interface=127.0.0.1"
+username = "acs"
+password = "request-secret"
+[state]
+directory = "{state}"
+[parameters]
+{parameters}
+"""
+
+
+def assign(key: str = "", **values: Value | str) -> SetParameterValues:
+    """A SetParameterValues of strings by their full names (as keyword arguments in a dict: ``**{path: text}``)."""
+    return SetParameterValues(
+        tuple(
+            ParameterValueStruct(name, value if isinstance(value, Value) else Value(ValueType.STRING, value))
+            for name, value in values.items()
+        ),
+        key,
+    )
+
+
+class BenchCase(TestCase):
+    """``self.lab`` listens on loopback; :meth:`begin` starts an agent whose state is kept from one to the next."""
+
+    timeout = 30
+    auth: Any = "digest"
+
+    def setUp(self) -> None:
+        self.facts: list[Fact] = []
+        self.state = Path(self.mktemp()).absolute() / "state"
+        self.state.parent.mkdir()
+        self.lab = LabAcs(
+            reactor,
+            auth=self.auth,
+            username="cpe",
+            password="acs-secret",
+            connection_request=Credentials("acs", "request-secret"),
+        )
+        self.port = self.listen()
+        self.addCleanup(self._close_lab)
+        self.agent: Agent | None = None
+        self.model = find_model("device2")
+
+    def listen(self) -> Any:
+        """Where the lab listens; a subclass may use TLS."""
+        return reactor.listenTCP(0, self.lab.site(), interface="127.0.0.1")
+
+    @property
+    def url(self) -> str:
+        """The ACS's URL."""
+        return f"http://127.0.0.1:{self.port.getHost().port}/"
+
+    def config(self, *, boot: str = "process", acs: str = "", **parameters: str) -> Config:
+        """The configuration of the agent; ``parameters`` are factory values by full path."""
+        lines = (f'"{name}" = "{text}"' for name, text in {**QUICK, **parameters}.items())
+        text = _CONFIG.format(boot=boot, url=self.url, acs=acs, state=self.state, parameters="\n".join(lines))
+        return parse(text, self.state.parent)
+
+    def begin(self, config: Config | None = None, **options: Any) -> Agent:
+        """Start an agent; it is stopped at the end of the test, at the latest."""
+        agent = Agent(
+            config or self.config(),
+            reactor=reactor,
+            observer=self.facts.append,
+            chance=random.Random(7),
+            model=self.model,
+            **options,
+        )
+        agent.startService()
+        self.agent = agent
+        self.addCleanup(self.end, agent)
+        return agent
+
+    async def end(self, agent: Agent | None = None) -> None:
+        """Stop the agent as SIGTERM does, and wait until its state is saved."""
+        agent = agent or self.agent
+        if agent is not None and agent.running:
+            await agent.stopService()
+
+    async def bootstrapped(self, **parameters: str) -> SessionTrace:
+        """Start an agent and wait for its first session."""
+        self.begin(self.config(**parameters))
+        return await self.session(event="0 BOOTSTRAP")
+
+    async def session(self, event: str | None = None, since: int | None = None) -> SessionTrace:
+        """The next session that ends complete; with ``since``, also one after that number that has ended already."""
+        trace = await self.lab.wait_for_session(DEVICE, event=event, ended="complete", since=since)
+        await self.until(lambda: self.agent is None or not self.agent.life.sessions.in_session)
+        return trace
+
+    async def ask(self, *requests: AcsRequest) -> list[Any]:
+        """Have the agent called, and give the answers to ``requests``, all of one session."""
+        answers = [self.lab.queue(DEVICE, request) for request in requests]
+        number = self.lab.sessions.seen
+        status = await self.lab.connection_request(DEVICE)
+        self.assertEqual(status, 200)
+        await self.session(since=number)
+        return [await answer for answer in answers]
+
+    async def until(self, condition: Any, seconds: float = 5) -> None:
+        """Wait until ``condition`` holds; the test fails where that takes longer."""
+        end = reactor.seconds() + seconds
+        while not condition():
+            if reactor.seconds() > end:
+                self.fail("what was waited for did not happen")
+            await self.pause(0.005)
+
+    def pause(self, seconds: float) -> Deferred[None]:
+        """Let time pass."""
+        return deferLater(reactor, seconds, lambda: None)
+
+    def ended(self) -> list[SessionEnded]:
+        """The agent's own account of its sessions."""
+        return [fact for fact in self.facts if isinstance(fact, SessionEnded)]
+
+    def assert_nothing_odd(self) -> None:
+        """The agent has neither crashed nor warned."""
+        self.assertEqual([fact for fact in self.facts if isinstance(fact, RpcCrashed | Warned)], [])
+
+    async def _close_lab(self) -> None:
+        self.lab.close()
+        await self.port.stopListening()
