@@ -58,7 +58,7 @@ class Writer:
             saves, going_on = self._next_group()
             with self._using:
                 commit(self._connection, saves, self._turn)
-            self._reactor.callFromThread(_tell, [save for save in saves if not save.withdrawn])
+            self._reactor.callFromThread(_tell, saves)
         self._close()
         self._reactor.callFromThread(self._join)
 
@@ -84,7 +84,7 @@ class Writer:
 
 
 def _tell(saves: Sequence[Save]) -> None:
-    for save in saves:
+    for save in saves:  # one that was cancelled ignores it: it has no canceller
         if save.error is None:
             save.callback(None)
         elif isinstance(save.error, MisuseError):

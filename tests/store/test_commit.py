@@ -70,6 +70,18 @@ class Commit(SynchronousTestCase):
             self.assertEqual(tables.read(self.connection).counters, {}, how)
             self.assertFalse(self.connection.in_transaction)
 
+    def test_what_fails_beside_others_may_succeed_alone(self) -> None:
+        answers = iter(["too much at once"])
+        self.connection.create_function("first", 0, lambda: next(answers, None))
+        self.connection.execute(
+            "CREATE TEMP TRIGGER refuse BEFORE INSERT ON parameter_value WHEN NEW.path = 'bad' AND first() NOTNULL "
+            "BEGIN SELECT RAISE(ROLLBACK, 'refused'); END"
+        )
+        saves = self.three()
+        commit(self.connection, saves, self.turn)
+        self.assertEqual([save.error for save in saves], [None] * 3)
+        self.assertEqual(self.values(), {"fine": "2", "bad": "2", "c": "3"})
+
     def test_a_batch_of_wrong_types_takes_no_other_along(self) -> None:
         saves = self.saves(Batch(values={"a": "1"}), Batch(values={"b": "2"}, rows={"r": "no"}))  # type: ignore[dict-item]  # wrong on purpose
         commit(self.connection, saves, self.turn)

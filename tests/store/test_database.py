@@ -169,6 +169,15 @@ class Damage(DatabaseTestCase):
     def test_a_page_of_zeros_in_the_middle(self) -> None:
         self._is_moved_aside(lambda: self._overwrite(5 * PAGE, bytes(PAGE)), "zeros in the middle")
 
+    def test_a_wrong_list_of_free_pages_that_only_the_next_change_would_meet(self) -> None:
+        def overwrite() -> None:
+            with closing(sqlite3.connect(self.path)) as connection:
+                connection.execute("DELETE FROM parameter_value")
+                connection.commit()
+            self._overwrite(32, (2).to_bytes(4, "big"))
+
+        self._is_moved_aside(overwrite, "free pages")
+
     def test_a_text_that_is_none(self) -> None:
         def overwrite() -> None:
             self._overwrite(self.path.read_bytes().index(b"row 1234"), b"\xff\xfe\xfd")

@@ -92,6 +92,14 @@ class Durable(StoreTestCase):
         disk.release()
         await save
 
+    async def test_loading_and_committing_take_turns(self) -> None:
+        using: list[bool] = []
+        self.store._connection.set_trace_callback(lambda statement: using.append(self.store._using.locked()))
+        self.store.load()
+        await self.store.save(FULL)
+        self.assertTrue(all(using))
+        self.assertGreater(len(using), 6)
+
     async def test_what_queues_up_is_committed_together(self) -> None:
         disk = self.hold()
         first = self.store.save(note("first"))
