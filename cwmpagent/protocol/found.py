@@ -89,9 +89,9 @@ def _find_in(envelope: Envelope, where: str, awaited: Awaited | None) -> Found:
         words = f"the ACS sent an envelope with an empty body {where}"
         return Found(Input.HOLDING if envelope.hold_requests else Input.NOTHING, words, envelope)
     if isinstance(body, SoapFault):
-        raise SequenceError(f"the ACS sent the SOAP fault {quoted(body.faultcode)} {where}: {quoted(body.faultstring)}")
+        raise SequenceError(f"the ACS sent the SOAP fault {quoted(body.faultcode)} {where}{_said(body.faultstring)}")
     if isinstance(body, Fault):
-        words = f"the ACS sent fault {body.code} {where}: {quoted(body.text)}"
+        words = f"the ACS sent fault {body.code} {where}{_said(body.text)}"
     else:
         words = f"the ACS sent {_name(body)} {where}"
     if awaited is not None:
@@ -110,6 +110,10 @@ def _name(message: Message) -> str:
     """Its name in a sentence; a peer may have chosen it."""
     name = rpc_name(message)
     return name if name.isidentifier() and name.isascii() and len(name) <= 64 else f"'{quoted(name)}'"
+
+
+def _said(text: str) -> str:
+    return f": {quoted(text)}" if text else ""
 
 
 def _start(body: bytes) -> str:
