@@ -61,6 +61,8 @@ class _Root(Element):
     __slots__ = ()
 
     def child(self, reading: Reading, content: Any, name: str, attributes: list[str]) -> Element:
+        if name == f"{SOAP} Envelope":
+            return _ENVELOPE
         raise EnvelopeError("the message is no SOAP 1.1 envelope")
 
 
@@ -163,6 +165,6 @@ _ENTRIES: Mapping[str, _Entry] = MappingProxyType({name: _Entry(name) for name i
 
 _BODY = f"{SOAP} Body"
 _PARTS: Mapping[str, Element] = MappingProxyType({f"{SOAP} Header": _Header(), _BODY: _Body()})
+_ENVELOPE = _Envelope()
 ROOT: Element = _Root()
 """Where reading starts: outside of the envelope."""
-ROOT.children = {f"{SOAP} Envelope": _Envelope()}

@@ -81,8 +81,7 @@ class Repeated(Shape):
 class Field(NamedTuple):
     """One field of a dataclass that is on the wire.
 
-    ``types`` are the dataclasses it can hold (Nested, Array, Repeated); ``default`` is what an absent optional
-    element stands for.
+    ``types`` are the dataclasses it can hold (Nested, Array, Repeated); an ``optional`` one may be absent, which is None.
     """
 
     attribute: str
@@ -105,7 +104,8 @@ def _fields_of(cls: Any) -> tuple[Field, ...]:
         hint = hints[field.name]
         shapes = [extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Shape)]
         if shapes:
-            found.append(Field(field.name, shapes[0], tuple(_dataclasses_in(hint.__origin__)), field.default is None))
+            types = () if isinstance(shapes[0], Typed) else tuple(_dataclasses_in(hint.__origin__))
+            found.append(Field(field.name, shapes[0], types, field.default is None))
     return tuple(found)
 
 
