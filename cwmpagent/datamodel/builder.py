@@ -16,6 +16,7 @@ from cwmpagent.values import LexicalError
 
 LONGEST_PATH = 256
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_TEMPLATE = re.compile(rf"{_NAME.pattern}\.({_NAME.pattern}\.({{i}}\.)?)*")
 
 
 @dataclass(slots=True)
@@ -39,10 +40,8 @@ class ModelBuilder:
     def add_object(self, where: str, definition: ObjectDefinition) -> None:
         """Declare an object or table, without its parameters and children."""
         path = definition.path
-        names = path.removesuffix(".").split(".")
-        bad = [name for number, name in enumerate(names) if not _NAME.fullmatch(name) and (name != "{i}" or not number)]
-        if not path.endswith(".") or bad:
-            raise ModelError(where, "an object's path is names, each followed by a dot, with {i} for a table's rows")
+        if not _TEMPLATE.fullmatch(path):
+            raise ModelError(where, "an object's path is names, each followed by a dot, with {i}. for a table's rows")
         if len(path) > LONGEST_PATH:
             raise ModelError(where, f"a path has at most {LONGEST_PATH} characters")
         if path in self._drafts:

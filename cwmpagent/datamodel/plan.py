@@ -141,6 +141,9 @@ def plan_delete(tree: Tree, path: str) -> Plan:
         if found.is_table:
             if name in overlay.counters:
                 counters[name] = None
+            # Rows of the factory that were deleted earlier are on record: that goes too.
+            gone = set(tree.model.rows.get(name, ())) - set(tree.instances(name))
+            rows |= dict.fromkeys((f"{name}{number}." for number in gone), None)
         elif found.parameter is None and found.definition.table:
             rows[name] = None
         else:

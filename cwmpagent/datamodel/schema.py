@@ -6,11 +6,14 @@ rows and values of a :class:`Model` carry real instance numbers (``Device.IP.Int
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from cwmpagent.values import LexicalError, Restriction, Value, ValueType, canonical
+
+_NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 ROW = "{i}."
 """How the path of a table's rows ends in a template."""
@@ -59,6 +62,8 @@ class ParameterDefinition:
 
     def admitted(self, text: str) -> str:
         """The canonical text of ``text``; raises ``LexicalError`` with what would be allowed."""
+        if _NOT_IN_XML.search(text):
+            raise LexicalError("control characters other than tab and line ends cannot be sent")
         text = canonical(self.kind, text)
         refusal = self.restriction.refusal(self.kind, text) if self.restriction else None
         if refusal:
@@ -132,7 +137,7 @@ class Model:
     """
 
     name: str
-    root: ObjectDefinition
+    root: ObjectDefinition = field(repr=False)
     rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     forced_inform: tuple[str, ...] = ()

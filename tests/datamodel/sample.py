@@ -1,0 +1,95 @@
+"""A small model with one of everything, and shorthands to work with it."""
+
+from __future__ import annotations
+
+from cwmpagent.datamodel.builder import ModelBuilder
+from cwmpagent.datamodel.plan import ParameterAssignment, Plan, plan_add, plan_values
+from cwmpagent.datamodel.schema import Model
+from cwmpagent.datamodel.sources.toml import read_toml
+from cwmpagent.datamodel.tree import Tree
+
+SAMPLE = rb"""
+[types.link]
+type = "string"
+writable = true
+
+[objects."Box.".parameters]
+Version = { type = "string", default = "1.0", forced_inform = true, notify = "forced" }
+Mode = { type = "string", enumeration = ["Auto", "Fixed"], default = "Auto", writable = true, forced_inform = true }
+Level = { type = "int", min = -5, max = 5, writable = true }
+Since = { type = "dateTime", writable = true }
+Secret = { type = "string", max_length = 8, writable = true, hidden = true }
+Uptime = { type = "unsignedInt", notify = "can-deny", live = true }
+Address = { type = "string", notify = "default-active" }
+Main = { type = "link", reference = "Box.Port." }
+All = { type = "link", list = true, reference = "any" }
+PortNumberOfEntries = { type = "unsignedInt" }
+
+[objects."Box.Empty."]
+
+[objects."Box.Port.{i}."]
+create = true
+enable = "Enable"
+number_of_entries = "PortNumberOfEntries"
+max_rows = 4
+unique = [["Label", "Number"]]
+always_unique = [["Place"]]
+
+[objects."Box.Port.{i}.".parameters]
+Enable = { type = "boolean", writable = true }
+Label = { type = "string", writable = true }
+Number = { type = "unsignedInt", max = 9, writable = true }
+Place = { type = "string", writable = true }
+Speed = { type = "unsignedLong", notify = "can-deny" }
+RuleNumberOfEntries = { type = "unsignedInt" }
+
+[objects."Box.Port.{i}.Rule.{i}."]
+create = true
+number_of_entries = "RuleNumberOfEntries"
+
+[objects."Box.Port.{i}.Rule.{i}.".parameters]
+Note = { type = "string", writable = true }
+
+[objects."Box.Port.{i}.Stats.".parameters]
+Sent = { type = "unsignedInt", notify = "default-active" }
+
+[objects."Box.Fixed.{i}."]
+
+[objects."Box.Fixed.{i}.".parameters]
+Port = { type = "link", reference = "Box.Port." }
+
+[rows]
+"Box.Port." = [1, 3]
+"Box.Port.3.Rule." = [2]
+"Box.Fixed." = [1]
+
+[values]
+"Box.Port.1.Enable" = true
+"Box.Port.1.Label" = "one"
+"Box.Port.3.Rule.2.Note" = "given"
+"Box.Fixed.1.Port" = "Box.Port.3"
+"""
+
+
+def build(*documents: bytes | str) -> Model:
+    """The model of TOML documents."""
+    builder = ModelBuilder()
+    for number, document in enumerate(documents, 1):
+        read_toml(document.encode() if isinstance(document, str) else document, f"{number}.toml", builder)
+    return builder.build("sample")
+
+
+def assign(tree: Tree, /, **texts: str) -> Plan:
+    """Apply an assignment; ``__`` in a name stands for a dot, and all are below the root."""
+    plan = plan_values(
+        tree, [ParameterAssignment("Box." + name.replace("__", "."), text) for name, text in texts.items()]
+    )
+    tree.apply(plan)
+    return plan
+
+
+def add(tree: Tree, table: str) -> int:
+    """Add a row and give its number."""
+    plan, number = plan_add(tree, table)
+    tree.apply(plan)
+    return number

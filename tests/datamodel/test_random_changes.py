@@ -1,0 +1,258 @@
+"""Random changes of a tree beside a naive device that keeps every path in one dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from twisted.trial.unittest import SynchronousTestCase
+
+from cwmpagent.datamodel.plan import (
+    AttributeChange,
+    ParameterAssignment,
+    Plan,
+    plan_add,
+    plan_attributes,
+    plan_delete,
+    plan_values,
+)
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.errors import CwmpFault
+from cwmpagent.records import Attributes, Batch, Saved
+from tests.datamodel.sample import SAMPLE, build
+
+MODEL = build(SAMPLE)
+FACTORY = {"Box.Port.1.Number": "7", "Box.Level": "-1"}
+TABLES = ("Box.Port.", "Box.Port.1.Rule.", "Box.Port.3.Rule.", "Box.Port.4.Rule.", "Box.Fixed.", "Box.", "Box.Nothing.")
+LEAVES = {
+    "": ["Version", "Mode", "Level", "Since", "Secret", "Uptime", "Address", "Main", "All", "PortNumberOfEntries"],
+    "Box.Port.": ["Enable", "Label", "Number", "Place", "Speed", "RuleNumberOfEntries", "Stats.Sent"],
+    "Rule.": ["Note"],
+    "Box.Fixed.": ["Port"],
+}
+DEFAULTS = {"Enable": "false", "Number": "0", "Speed": "0", "Stats.Sent": "0", "RuleNumberOfEntries": "0"}
+READ_ONLY = {"Version", "Uptime", "Address", "PortNumberOfEntries", "Speed", "RuleNumberOfEntries", "Sent"}
+GOOD: Mapping[str, Callable[[str], bool]] = {
+    "Mode": lambda text: text in ("Auto", "Fixed"),
+    "Level": lambda text: text in ("0", "1", "5"),
+    "Since": lambda text: False,
+    "Secret": lambda text: len(text) < 9,
+    "Enable": lambda text: text in ("true", "false", "1", "0"),
+    "Number": lambda text: text in ("0", "1", "5"),
+}
+TEXTS = st.sampled_from(["", "true", "false", "1", "0", "5", "Auto", "Fixed", "Box.Port.1", "Box.Port.3", "Box.Port.4"])
+
+
+class Naive:
+    """A device as somebody would write it who has all the time in the world."""
+
+    def __init__(self) -> None:
+        self.rows: set[str] = set()
+        self.values: dict[str, str] = {
+            "Box." + name: "" for name in ("Secret", "Address", "Main", "All", "PortNumberOfEntries")
+        } | {"Box.Version": "1.0", "Box.Mode": "Auto", "Box.Level": "-1", "Box.Uptime": "0"}
+        self.values["Box.Since"] = "0001-01-01T00:00:00Z"
+        self.last = {"Box.Port.": 3, "Box.Port.3.Rule.": 2}
+        self.attributes: dict[str, Attributes] = {}
+        for row in ("Box.Port.1.", "Box.Port.3.", "Box.Port.3.Rule.2.", "Box.Fixed.1."):
+            self.create(row)
+        self.values |= {"Box.Port.1.Enable": "true", "Box.Port.1.Label": "one", "Box.Port.1.Number": "7"}
+        self.values |= {"Box.Port.3.Rule.2.Note": "given", "Box.Fixed.1.Port": "Box.Port.3"}
+
+    def create(self, row: str) -> None:
+        self.rows.add(row)
+        kind = "Rule." if "Rule." in row else row.rstrip("0123456789.") + "."
+        for name in LEAVES[kind]:
+            self.values[row + name] = DEFAULTS.get(name, "")
+
+    def drop(self, row: str) -> None:
+        self.rows = {each for each in self.rows if not each.startswith(row)}
+        for kept in (self.values, self.attributes, self.last):
+            for path in [path for path in kept if path.startswith(row)]:
+                del kept[path]
+        for path, text in self.values.items():
+            if path.rpartition(".")[2] in ("Main", "All", "Port"):
+                self.values[path] = ",".join(item for item in text.split(",") if not (item + ".").startswith(row))
+
+    def count(self) -> None:
+        for path in self.values:
+            if path.endswith("NumberOfEntries"):
+                self.values[path] = str(len(self.children(path.removesuffix("NumberOfEntries") + ".")))
+
+    def children(self, table: str) -> list[str]:
+        return [row for row in self.rows if row.startswith(table) and row.count(".") == table.count(".") + 1]
+
+    def text(self, path: str, text: str) -> str:
+        return {"1": "true", "0": "false"}.get(text, text) if path.endswith(".Enable") else text
+
+    def faults(self, pairs: list[tuple[str, str]]) -> dict[str, int]:
+        codes: dict[str, int] = {}
+        after = dict(self.values)
+        for path, text in pairs:
+            name = path.rpartition(".")[2]
+            if [each for each, _ in pairs].count(path) > 1:
+                codes[path] = 9003
+            elif path not in self.values:
+                codes[path] = 9005
+            elif name in READ_ONLY:
+                codes[path] = 9008
+            elif name in ("Main", "Port"):
+                if text and not (text + "." in self.rows and text.startswith("Box.Port.")):
+                    codes[path] = 9007
+            elif name == "All":
+                if text and text + "." not in self.rows:
+                    codes[path] = 9007
+            elif name in GOOD and not GOOD[name](text):
+                codes[path] = 9007
+            if path not in codes:
+                after[path] = self.text(path, text)
+        for row in self.children("Box.Port."):
+            for other in set(self.children("Box.Port.")) - {row}:
+                same = all(after[row + name] == after[other + name] for name in ("Label", "Number"))
+                if same and after[row + "Enable"] == after[other + "Enable"] == "true":
+                    given = [path for path, _ in pairs if path in (row + "Label", row + "Number") and path not in codes]
+                    switch = [path for path, _ in pairs if path == row + "Enable" and path not in codes]
+                    codes |= dict.fromkeys(given or switch, 9007)
+                if after[row + "Place"] == after[other + "Place"] != "" and row + "Place" in dict(pairs):
+                    codes.setdefault(row + "Place", 9007)
+        return codes
+
+
+class Store:
+    """Keeps what it is given, as the store's contract says."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, dict[str, Any]] = {name: {} for name in ("values", "attributes", "rows", "counters")}
+
+    def save(self, batch: Batch) -> None:
+        for name, kept in self.kept.items():
+            for path, item in getattr(batch, name).items():
+                if item is None:
+                    kept.pop(path, None)
+                else:
+                    kept[path] = item
+
+    def load(self) -> Saved:
+        return Saved(**{name: dict(kept) for name, kept in self.kept.items()})
+
+
+class Changes(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.naive = Naive()
+        self.store = Store()
+        self.tree = self.loaded()
+
+    def loaded(self) -> Tree:
+        return Tree(MODEL, self.store.load(), FACTORY)
+
+    def carry_out(self, plan: Plan) -> None:
+        before = {path: self.tree.value(path) for path in self.tree.parameters("")}
+        self.store.save(plan.batch)
+        self.tree.apply(plan)
+        after = {path: self.tree.value(path) for path in self.tree.parameters("")}
+        both = before.keys() & after.keys()
+        assert plan.changed == {path: (before[path], after[path]) for path in both if before[path] != after[path]}
+
+    def paths(self) -> st.SearchStrategy[str]:
+        return st.sampled_from([*sorted(self.naive.values), "Box.Port.2.Label", "Box.Port.1.", "Box.Mode."])
+
+    @rule(data=st.data())
+    def assign(self, data: st.DataObject) -> None:
+        pairs = data.draw(st.lists(st.tuples(self.paths(), TEXTS), max_size=4))
+        expected = self.naive.faults(pairs)
+        try:
+            plan = plan_values(self.tree, [ParameterAssignment(path, text) for path, text in pairs])
+        except CwmpFault as fault:
+            assert {each.name: each.code for each in fault.parameters} == expected
+            assert fault.code == 9003 and len(fault.parameters) == len(expected)
+        else:
+            assert not expected, expected
+            self.carry_out(plan)
+            for path, text in pairs:
+                self.naive.values[path] = self.naive.text(path, text)
+
+    @rule(table=st.sampled_from(TABLES))
+    def add(self, table: str) -> None:
+        exists = table == "Box.Port." or ("Rule." in table and table.removesuffix("Rule.") in self.naive.rows)
+        full = table == "Box.Port." and len(self.naive.children(table)) >= 4
+        try:
+            plan, number = plan_add(self.tree, table)
+        except CwmpFault as fault:
+            assert fault.code == (9004 if full else 9005) and (full or not exists)
+        else:
+            assert exists and not full
+            assert number == self.naive.last.get(table, 0) + 1
+            self.naive.last[table] = number
+            self.naive.create(f"{table}{number}.")
+            self.carry_out(plan)
+
+    @precondition(lambda self: len(self.naive.rows) > 1)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        row = data.draw(st.sampled_from([*sorted(self.naive.rows), "Box.Port.2.", "Box.Port."]))
+        before = set(self.naive.rows)
+        try:
+            plan = plan_delete(self.tree, row)
+        except CwmpFault as fault:
+            assert fault.code == 9005 and (row not in before or "Fixed" in row)
+        else:
+            self.naive.drop(row)
+            self.carry_out(plan)
+            assert set(plan.removed) == before - self.naive.rows
+
+    @rule(data=st.data(), level=st.sampled_from([None, 0, 1, 2]), access=st.sampled_from([None, (), ("Subscriber",)]))
+    def set_attributes(self, data: st.DataObject, level: int | None, access: tuple[str, ...] | None) -> None:
+        path = data.draw(st.one_of(self.paths(), st.sampled_from(["Box.", "Box.Port."])))
+        covered = [each for each in self.naive.values if each == path or (path.endswith(".") and each.startswith(path))]
+        known = path in ("Box.", "Box.Port.") or path in self.naive.rows or bool(covered)
+        denied = level == 2 and any(each.endswith(("Uptime", "Speed")) for each in covered)
+        denied |= level in (0, 1) and path == "Box.Version"
+        try:
+            plan = plan_attributes(self.tree, [AttributeChange(path, level, access)])
+        except CwmpFault as fault:
+            assert fault.code == (9009 if known else 9005) and (denied or not known)
+        else:
+            assert known and not denied
+            self.carry_out(plan)
+            for each in covered:
+                present = self.attributes(each)
+                wanted = present.notification if level is None else level
+                self.naive.attributes[each] = Attributes(
+                    2 if each == "Box.Version" else wanted, present.access_list if access is None else access
+                )
+
+    def attributes(self, path: str) -> Attributes:
+        active = path.endswith(("Version", "Address", "Sent"))
+        return self.naive.attributes.get(path) or Attributes(2 if active else 0)
+
+    @rule()
+    def restart(self) -> None:
+        self.tree = self.loaded()
+        assert self.tree.ignored == ()
+
+    @invariant()
+    def same(self) -> None:
+        self.naive.count()
+        for tree in (self.tree, self.loaded()):
+            values = {path: tree.value(path).text for path in tree.parameters("")}
+            assert values == self.naive.values
+            assert {path: tree.attributes(path) for path in values} == {path: self.attributes(path) for path in values}
+            names = {name for name, _ in tree.names("", False)}
+            assert {name for name in names if name[-2:-1].isdecimal()} == self.naive.rows
+            assert len(tree.names("", False)) == len(names)
+            for name in names:
+                depth = name.count(".") + 1
+                below = {each for each in names if each.startswith(name) and each.rstrip(".").count(".") + 1 == depth}
+                if name.endswith("."):
+                    assert {each for each, _ in tree.names(name, True)} == below - {name}
+
+
+class RandomChangeTests(SynchronousTestCase):
+    def test_a_tree_is_its_naive_twin_and_the_one_rebuilt_from_what_was_saved(self) -> None:
+        run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis leaves it untyped
+            Changes, settings=settings(deadline=None, max_examples=60, stateful_step_count=25)
+        )
