@@ -47,11 +47,11 @@ class Fields:
             raise ValueError(f"{name}: true or false is expected")
         return found
 
-    def whole(self, name: str, least: int = 0) -> int:
-        """A whole number, ``least`` or more."""
+    def whole(self, name: str) -> int:
+        """A whole number, 0 or more."""
         found = self.members.get(name)
-        if not isinstance(found, int) or isinstance(found, bool) or not least <= found <= LARGEST_WHOLE:
-            raise ValueError(f"{name}: a whole number of at least {least} is expected")
+        if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found <= LARGEST_WHOLE:
+            raise ValueError(f"{name}: a whole number is expected")
         return found
 
     def number(self, name: str) -> float:

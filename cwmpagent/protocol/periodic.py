@@ -25,11 +25,19 @@ _WALL_ROUNDING = 1e-3  # sums of seconds since 1970 are no more exact than this
 
 @dataclass(frozen=True, slots=True)
 class Periodic:
-    """What the ACS has set: ``interval`` in seconds, ``reference`` in seconds since 1970, None for Unknown Time."""
+    """What the ACS has set: ``interval`` in seconds, ``reference`` in seconds since 1970, None for Unknown Time.
+
+    An interval of no second, which the standard forbids, is none.
+    """
 
     enabled: bool = False
     interval: int = 86400
     reference: float | None = None
+
+    @property
+    def ticks(self) -> bool:
+        """Whether there are periodic Informs."""
+        return self.enabled and self.interval >= 1
 
 
 class PeriodicTicks:
@@ -51,7 +59,7 @@ class PeriodicTicks:
         """Begin the phase anew, as after a boot."""
         self._due = self._tick = None
         self._seen = now.monotonic
-        if not self.periodic.enabled:
+        if not self.periodic.ticks:
             return
         if self.periodic.reference is not None and now.wall is not None:
             self._arm(now.wall, now)
@@ -119,10 +127,11 @@ class PeriodicTicks:
     @classmethod
     def restored(cls, record: Fields, *, now: Now, chance: Chance) -> PeriodicTicks:
         """What :meth:`record` gave, within the same boot. Raises ValueError."""
-        interval = record.whole("interval", least=1)
-        ticks = cls(Periodic(record.flag("enabled"), interval, record.number_or_none("reference")))
+        periodic = Periodic(record.flag("enabled"), record.whole("interval"), record.number_or_none("reference"))
+        ticks = cls(periodic)
         ticks._due, ticks._tick = record.number_or_none("due"), record.number_or_none("tick")
         ticks._seen = min(now.monotonic, record.number("seen"))
-        if (ticks._due is None) is ticks.periodic.enabled or (ticks._due or 0.0) > now.monotonic + interval + SLEW:
+        latest = now.monotonic + periodic.interval + SLEW
+        if (ticks._due is None) is periodic.ticks or (ticks._due or 0.0) > latest:
             ticks.start(now, chance)
         return ticks

@@ -13,7 +13,10 @@ LAST_STEP = 10
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """CWMPRetryMinimumWaitInterval in seconds and CWMPRetryIntervalMultiplier in thousandths."""
+    """CWMPRetryMinimumWaitInterval in seconds and CWMPRetryIntervalMultiplier in thousandths.
+
+    What is below the standard's ranges counts as 1 and 1000.
+    """
 
     minimum: int = 5
     multiplier: int = 2000
@@ -21,8 +24,8 @@ class RetryPolicy:
     def bounds(self, failures: int) -> tuple[float, float]:
         """The shortest and the longest wait, in seconds, after ``failures`` (at least 1) failed sessions in a row."""
         step = min(failures, LAST_STEP)
-        factor = self.multiplier / 1000
-        return self.minimum * factor ** (step - 1), self.minimum * factor**step
+        minimum, factor = max(1, self.minimum), max(1000, self.multiplier) / 1000
+        return minimum * factor ** (step - 1), minimum * factor**step
 
 
 class Retries:
@@ -64,7 +67,7 @@ class Retries:
     def restored(cls, record: Fields, now: Now) -> Retries:
         """What :meth:`record` gave, within the same boot. Raises ValueError."""
         retries = cls()
-        retries.policy = RetryPolicy(record.whole("minimum", least=1), record.whole("multiplier", least=1000))
+        retries.policy = RetryPolicy(record.whole("minimum"), record.whole("multiplier"))
         retries.count = record.whole("count")
         retries.owed = record.flag("owed")
         at = record.number_or_none("at")

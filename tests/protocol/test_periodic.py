@@ -44,6 +44,14 @@ class PhaseTests(SynchronousTestCase):
         self.assertEqual(len(world.sessions), 100)
         self.on_the_grid(world, 1, 0.0)
 
+    def test_an_interval_of_nothing_is_none(self) -> None:
+        for reference in (0.0, None):
+            world = periodic_world(0, reference)
+            world.run(1000.0)
+            world.restart()
+            self.assertEqual(world.sessions, [])
+            self.assertIsNone(world.agenda.wake_at(world.now))
+
     def test_the_longest_interval(self) -> None:
         world = periodic_world(2**32 - 1, 1_700_000_100.0)
         world.run(200)

@@ -60,6 +60,14 @@ class TableTests(SynchronousTestCase):
         policy = RetryPolicy(2, 3000)
         self.assertEqual([policy.bounds(n) for n in (1, 2, 3)], [(2, 6), (6, 18), (18, 54)])
 
+    def test_settings_that_the_standard_forbids_are_no_storm(self) -> None:
+        self.assertEqual([RetryPolicy(0, 0).bounds(n) for n in (1, 5)], [(1, 1), (1, 1)])
+        world = refused()
+        world.agenda.configure(now=world.now, retry=RetryPolicy(0, 0))
+        world.run(100)
+        world.restart()
+        self.assertEqual(len(world.sessions), 101)
+
     def test_twelve_failures(self) -> None:
         world = refused()
         world.run(60_000, until=lambda: len(world.sessions) == 13)
