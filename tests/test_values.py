@@ -98,13 +98,11 @@ class CanonicalTests(SynchronousTestCase):
                 canonical(kind, text)
 
     def test_the_sentence_says_what_would_be_right_and_not_what_was_sent(self) -> None:
-        for kind, text in BAD:
-            try:
-                canonical(kind, text)
-            except LexicalError as error:
-                self.assertGreater(len(str(error)), 15)
-                if len(text) > 5 and kind in (T.DATE_TIME, T.BASE64, T.HEX_BINARY):
-                    self.assertNotIn(text, str(error))
+        for kind in set(ValueType) - {T.STRING}:
+            with self.assertRaises(LexicalError) as caught:
+                canonical(kind, "hunter22x")
+            self.assertNotIn("hunter", str(caught.exception))
+            self.assertGreater(len(str(caught.exception)), 20)
 
     @settings(deadline=None, max_examples=200)
     @given(st.sampled_from(ValueType), st.text(max_size=40))

@@ -364,10 +364,12 @@ def _number_converter(shape: Number) -> Callable[[str], int]:
 
 
 def _conditional(reading: Reading, text: str | None, flag: bool | None, shape: Number) -> int | None:
-    if not flag or text is None:
-        return None if flag else 0
+    """A number that counts only where ``flag`` is true; None where it is missing."""
     try:
-        return _number_converter(shape)(text)
+        return _number_converter(shape)(text or "")
     except LexicalError as error:
-        note(reading, f"{shape.element}: {error}")
+        if flag and text is None:
+            return None
+        if flag:
+            note(reading, f"{shape.element}: {error}")
         return 0

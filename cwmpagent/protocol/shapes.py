@@ -37,7 +37,7 @@ class Text(Shape):
 class Number(Shape):
     """A whole number of type ``kind``, further bounded by ``low`` and ``high``.
 
-    ``unless`` names a boolean field of the same class: while that is false, any text is taken as 0.
+    ``unless`` names a boolean field of the same class: while that is false, a wrong or missing number is taken as 0.
     """
 
     kind: ValueType = ValueType.UNSIGNED_INT
@@ -81,7 +81,7 @@ class Repeated(Shape):
 class Field(NamedTuple):
     """One field of a dataclass that is on the wire.
 
-    ``types`` are the dataclasses it can hold (Nested, Array, Repeated); an ``optional`` one may be absent, which is None.
+    ``types`` are the dataclasses it can hold (Nested, Array, Repeated). An ``optional`` one may be absent: None.
     """
 
     attribute: str
