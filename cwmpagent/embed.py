@@ -22,7 +22,7 @@ from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.clock import SystemClock
 from cwmpagent.device.machine import boot_id, run_program, uptime
 from cwmpagent.device.models import find_model
-from cwmpagent.device.readings import readings
+from cwmpagent.device.readings import machine_readings, simulated_readings
 from cwmpagent.errors import StoreWriteError
 from cwmpagent.factory import check, given
 from cwmpagent.records import Batch
@@ -163,7 +163,7 @@ class Agent(Service):
         await self._listener.stopService()
         if self._store is not None:
             await self._store.close()
-        self._observer(AgentStopped(self.config.device.serial_number))
+        self._observer(AgentStopped(f"{self.config.device.oui}-{self.config.device.serial_number}"))
 
     def _raise_at_once(self, done: Deferred[None]) -> None:
         """Raise what ``done`` has failed with already; report what it fails with later."""
@@ -250,7 +250,8 @@ class Agent(Service):
         return next((source for source in map(source_address, addresses) if source is not None), None)
 
     def _readings(self, root: str) -> Any:
-        return readings(root, uptime=lambda: uptime() - self._booted_at, local_time=lambda: current_time(self._clock))
+        live = simulated_readings if self.config.device.provider == "simulated" else machine_readings
+        return live(root, uptime=lambda: uptime() - self._booted_at, local_time=lambda: current_time(self._clock))
 
     def _warn(self, text: str) -> None:
         self._observer(Warned(text))

@@ -1,0 +1,58 @@
+"""Agents in processes of their own, started by ``twistd`` as anybody would start them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+ROOT = Path(__file__).parents[1]
+TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()", "--nodaemon", "--pidfile="]
+
+
+class Child(ProcessProtocol):
+    """A process: what it said, and how it ended (its status, or a negative signal number)."""
+
+    def __init__(self) -> None:
+        self.out = ""
+        self.err = ""
+        self.ended: Deferred[int] = Deferred()
+        self.pid = 0
+
+    @classmethod
+    def start(cls, reactor: Any, arguments: list[str], *, environ: dict[str, str] | None = None) -> Child:
+        """Run ``arguments`` with the checkout on the path."""
+        child = cls()
+        environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **(environ or {})}
+        child.pid = reactor.spawnProcess(child, arguments[0], arguments, env=environment).pid
+        return child
+
+    @classmethod
+    def agent(cls, reactor: Any, config: Path, *arguments: str) -> Child:
+        """``twistd cwmpagent --config`` this file."""
+        return cls.start(reactor, [*TWISTD, "cwmpagent", "--config", str(config), *arguments])
+
+    def signal(self, name: str) -> None:
+        """Send SIG``name``, if it still runs."""
+        if not self.ended.called:
+            self.transport.signalProcess(name)
+
+    def outReceived(self, data: bytes) -> None:
+        self.out += data.decode("utf-8", "replace")
+
+    def errReceived(self, data: bytes) -> None:
+        self.err += data.decode("utf-8", "replace")
+
+    def processEnded(self, reason: Failure) -> None:
+        if reason.check(ProcessDone):
+            self.ended.callback(0)
+        elif isinstance(reason.value, ProcessTerminated):
+            value = reason.value
+            self.ended.callback(-value.signal if value.signal else value.exitCode)
+        else:
+            self.ended.errback(reason)

@@ -1,0 +1,250 @@
+"""The agent as a process: what it refuses to start with, how it takes its signals, and what it never shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from pathlib import Path
+
+from cwmpagent.lab.certificates import certificates
+from cwmpagent.lab.misbehave import Delay
+from cwmpagent.lab.trace import SessionTrace
+from cwmpagent.protocol.rpc import GetParameterValues, SetParameterValues
+from tests.agent.bench import DEVICE, SERVER, BenchCase, assign, reactor
+from tests.process import Child
+
+_CONFIG = """
+[device]
+manufacturer = "Example"
+oui = "00D09E"
+product_class = "Gateway"
+serial_number = "SN0001"
+boot = "{boot}"
+[acs]
+url = "{url}"
+username = "cpe"
+password = "acs-secret"
+{acs}
+[connection_request]
+endpoint = "tcp:{port}:interface=127.0.0.1"
+username = "acs"
+password = "request-secret"
+[state]
+directory = "{state}"
+[log]
+level = "{level}"
+envelopes = {envelopes}
+[parameters]
+"{server}CWMPRetryMinimumWaitInterval" = 1
+{parameters}
+"""
+
+
+def free_port() -> int:
+    """A port that nobody has now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class TapCase(BenchCase):
+    """Agents in processes of their own, against the lab in this one."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.children: list[Child] = []
+        self.request_port = free_port()
+        self.file = self.write()
+
+    def write(self, **changes: object) -> Path:
+        """The configuration as a file; ``changes`` fill its places."""
+        fields = {
+            "boot": "system",
+            "url": self.url,
+            "acs": "",
+            "port": self.request_port,
+            "state": self.state,
+            "level": "info",
+            "envelopes": "false",
+            "server": SERVER,
+            "parameters": "",
+        }
+        file = self.state.parent / "agent.toml"
+        file.touch(mode=0o600)
+        file.write_text(_CONFIG.format(**{**fields, **changes}))
+        return file
+
+    def run_agent(self, *arguments: str) -> Child:
+        child = Child.agent(reactor, self.file, *arguments)
+        self.children.append(child)
+        self.addCleanup(self._kill, child)
+        return child
+
+    async def _kill(self, child: Child) -> None:
+        child.signal("KILL")
+        if not child.ended.called:
+            await child.ended
+
+    async def first(self) -> SessionTrace:
+        """The bootstrap, whose session is complete."""
+        return await self.lab.wait_for_session(DEVICE, event="0 BOOTSTRAP", ended="complete", since=0)
+
+
+class StartTests(TapCase):
+    async def refused(self, *arguments: str) -> str:
+        """The one line with which a start is refused."""
+        child = self.run_agent(*arguments)
+        status = await child.ended
+        self.assertEqual(status, 1, child.out + child.err)
+        lines = child.err.strip().splitlines()
+        self.assertEqual(len(lines), 1, child.err)
+        return lines[0]
+
+    async def test_check(self) -> None:
+        child = self.run_agent("--check")
+        self.assertEqual(await child.ended, 0, child.err)
+        self.assertIn("ok", child.out)
+        self.assertFalse(self.state.exists())
+
+    async def test_wrong_key_is_one_line(self) -> None:
+        self.write(acs="rpc_timeoot = 3")
+        for arguments in ((), ("--check",)):
+            self.assertRegex(await self.refused(*arguments), r"acs\.rpc_timeoot: .*rpc_timeout")
+        self.assertFalse(self.state.exists())
+
+    async def test_wrong_factory_value_names_its_key(self) -> None:
+        self.write(parameters='"Device.Time.Enable" = "maybe"')
+        self.assertRegex(await self.refused(), r"parameters\.Device\.Time\.Enable: ")
+
+    async def test_certificate_that_is_none(self) -> None:
+        (self.state.parent / "ca.pem").write_text("nothing")
+        self.write(acs='ca_file = "ca.pem"')
+        self.assertIn("acs.ca_file", await self.refused())
+
+    async def test_key_that_others_can_read(self) -> None:
+        made = certificates(self.state.parent / "pki")
+        made.client_key.chmod(0o644)
+        self.write(acs=f'client_certificate = "{made.client_certificate}"\nclient_key = "{made.client_key}"')
+        self.assertRegex(await self.refused(), r"acs\.client_key: .*chmod 600")
+
+    async def test_port_that_is_taken(self) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", self.request_port))
+            taken.listen()
+            line = await self.refused()
+        self.assertRegex(line, rf"connection_request\.endpoint: .*{self.request_port}.*in use")
+        self.assertEqual(self.lab.sessions.seen, 0)
+
+    async def test_second_process_names_the_first(self) -> None:
+        first = self.run_agent()
+        await self.first()
+        self.assertIn(f"process {first.pid}", await self.refused())
+        self.request_port = free_port()
+        self.write()
+        self.assertIn(f"process {first.pid}", await self.refused())
+
+
+class SignalTests(TapCase):
+    async def test_sigterm_saves_and_ends_with_0(self) -> None:
+        child = self.run_agent()
+        await self.first()
+        child.signal("TERM")
+        self.assertEqual(await child.ended, 0, child.out)
+        self.assertIn("state is saved", child.out)
+        self.assertEqual(self.state.stat().st_mode & 0o777, 0o700)
+        for file in self.state.iterdir():
+            self.assertEqual(file.stat().st_mode & 0o777, 0o600, file)
+
+    async def test_sigterm_while_the_acs_is_silent(self) -> None:
+        self.lab.misbehave(Delay(at="inform", seconds=1000))
+        child = self.run_agent()
+        await self.until(lambda: self.lab.sessions.seen == 1)
+        await self.pause(0.2)
+        child.signal("TERM")
+        began = reactor.seconds()
+        self.assertEqual(await child.ended, 0, child.out)
+        self.assertLess(reactor.seconds() - began, 10)
+        self.run_agent()
+        trace = await self.first()
+        self.assertEqual(trace.informs[0].retry_count, 1)
+        self.assertEqual(trace.event_codes, ("0 BOOTSTRAP", "1 BOOT"))
+
+    async def test_sigterm_lets_a_change_in_flight_be_whole(self) -> None:
+        child = self.run_agent()
+        await self.first()
+        self.lab.misbehave(Delay(at="SetParameterValuesResponse", seconds=1000))
+        asked = self.lab.queue(DEVICE, assign("half", **{"Device.DeviceInfo.ProvisioningCode": "told"}))
+        await self.lab.connection_request(DEVICE)
+        await asked
+        child.signal("TERM")
+        self.assertEqual(await child.ended, 0, child.out)
+        self.run_agent()
+        answer = self.lab.queue(DEVICE, GetParameterValues(("Device.DeviceInfo.ProvisioningCode",)))
+        await self.lab.wait_for_session(DEVICE, ended="complete")
+        self.assertEqual((await answer).parameter_list[0].value.text, "told")
+
+    async def test_sighup_takes_over_the_log_level_and_the_certificates(self) -> None:
+        ca = certificates(self.state.parent / "pki").ca
+        self.write(acs=f'ca_file = "{ca}"')
+        child = self.run_agent()
+        await self.first()
+        self.write(acs=f'ca_file = "{ca}"', level="debug")
+        child.signal("HUP")
+        await self.until(lambda: "the log level is debug" in child.out)
+        ca.write_text("nothing")
+        child.signal("HUP")
+        await self.until(lambda: "nothing is taken over: acs.ca_file" in child.out)
+        await self.lab.connection_request(DEVICE)
+        await self.until(lambda: "connection request from 127.0.0.1 accepted" in child.out)
+        child.signal("TERM")
+        self.assertEqual(await child.ended, 0, child.out)
+
+    async def test_kill_is_no_boot(self) -> None:
+        child = self.run_agent()
+        await self.first()
+        child.signal("KILL")
+        self.assertEqual(await child.ended, -9)
+        self.run_agent()
+        await self.until(lambda: "restarted without a boot" in self.children[-1].out)
+        await self.lab.connection_request(DEVICE)
+        trace = await self.lab.wait_for_session(DEVICE, ended="complete", event="6 CONNECTION REQUEST", since=0)
+        self.assertEqual(trace.event_codes, ("6 CONNECTION REQUEST",))
+
+    async def test_kill_with_a_boot_is_a_boot(self) -> None:
+        self.write(boot="process")
+        child = self.run_agent()
+        await self.first()
+        child.signal("KILL")
+        await child.ended
+        self.run_agent()
+        trace = await self.lab.wait_for_session(DEVICE, ended="complete", event="1 BOOT")
+        self.assertEqual(trace.event_codes, ("1 BOOT",))
+
+
+class SecretTests(TapCase):
+    async def test_passwords_show_nowhere(self) -> None:
+        self.write(level="debug", envelopes="true")
+        child = self.run_agent()
+        await self.first()
+        password = SERVER + "ConnectionRequestPassword"
+        asked = [
+            self.lab.queue(DEVICE, request)
+            for request in (
+                assign("", **{password: "written-secret", "Device.DeviceInfo.ProvisioningCode": "plain"}),
+                GetParameterValues(("Device.",)),
+                SetParameterValues((), "done"),
+            )
+        ]
+        await self.lab.connection_request(DEVICE)
+        for answer in asked:
+            await answer
+        await self.until(lambda: "SetParameterValues x2" in child.out)
+        arguments = Path(f"/proc/{child.pid}/cmdline").read_bytes().decode()
+        child.signal("TERM")
+        await child.ended
+        self.assertIn("plain", child.out)
+        self.assertTrue(re.search(r"received 200 .*SetParameterValues", child.out))
+        for secret in ("acs-secret", "request-secret", "written-secret", "Digest "):
+            for place in (child.out, child.err, arguments, os.fspath(self.file)):
+                self.assertNotIn(secret, place)
