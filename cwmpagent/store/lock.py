@@ -37,6 +37,7 @@ class Lock:
 
     def release(self) -> None:
         """Let the next process have it; to be called once."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # a child being started may still have a copy of the descriptor
         os.close(self._descriptor)
 
 

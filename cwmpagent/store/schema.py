@@ -31,6 +31,8 @@ def version(connection: sqlite3.Connection) -> int:
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the database to the last version in one transaction: whatever a step raises leaves it as it was."""
+    if version(connection) == len(STEPS):  # nothing to write, so a full disk is no obstacle
+        return
     connection.execute("BEGIN IMMEDIATE")
     try:
         for step in STEPS[version(connection) :]:

@@ -76,6 +76,13 @@ class Opening(DatabaseTestCase):
         self.assertIsNone(moved_aside)
         self.assertEqual(tables.read(connection), MANY_SAVED)
 
+    def test_opening_it_again_writes_nothing_so_that_a_full_disk_is_no_obstacle(self) -> None:
+        self.fill()
+        before = self.files()["state.sqlite"]
+        connection, _ = self.open()
+        self.assertEqual(tables.read(connection), MANY_SAVED)
+        self.assertEqual(self.files(), {"state.sqlite": before} | {n: b"" for n in self.files() if n != "state.sqlite"})
+
     def test_a_page_that_a_loss_of_power_left_half_written_is_healed_from_the_log(self) -> None:
         self.leave_log(MANY)
         with self.path.open("r+b") as file:

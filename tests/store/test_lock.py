@@ -64,8 +64,10 @@ class OneProcess(TestCase):
 
     async def test_a_program_started_meanwhile_does_not_keep_it(self) -> None:
         store = Store.open(self.directory, reactor=reactor)
-        hook = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
-        self.addCleanup(hook.communicate, b"\n")
+        descriptor = store._lock._descriptor
+        self.assertFalse(os.get_inheritable(descriptor))  # so that it does not outlive us in a program that we started
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[descriptor])
+        self.addCleanup(child.communicate, b"\n")
         await store.close()
         await Store.open(self.directory, reactor=reactor).close()
 
