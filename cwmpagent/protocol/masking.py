@@ -88,14 +88,19 @@ def quoted(data: bytes | str, limit: int = 200) -> str:
 
     There are no quotation marks around it; ``...`` ends it where something was cut off.
     """
-    text = data[: limit * 4 + 4].decode("utf-8", "backslashreplace") if isinstance(data, bytes) else data[: limit + 1]
+    text = data[: limit * 4 + 4].decode("utf-8", "surrogateescape") if isinstance(data, bytes) else data[: limit + 1]
     shown: list[str] = []
     length = 0
     for character in text:
-        prints = character.isprintable() and character != "\\"
-        piece = character if prints else character.encode("unicode_escape").decode("ascii")
+        piece = character if character.isprintable() and character != "\\" else _escaped(character)
         length += len(piece)
         if length > limit:
             return "".join(shown) + "..."
         shown.append(piece)
     return "".join(shown)
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # an octet that was not UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
