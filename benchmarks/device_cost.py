@@ -1,0 +1,72 @@
+"""What one more device costs in memory: its tree, unchanged and with 20 changed values.
+
+    python benchmarks/device_cost.py
+
+The model is shared. ``others`` is what a design without sharing would keep: one dictionary of every path and text.
+"""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from collections.abc import Callable
+
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.device.models import find_model
+from cwmpagent.records import Saved
+
+DEVICES = 10_000
+MODEL = find_model("device2")
+WRITABLE = [name for name, writable in Tree(MODEL).names("", False) if writable and not name.endswith(".")]
+
+
+def changed(number: int) -> Saved:
+    """What a store gives for a device that changed 20 values: fresh strings, as read from a database."""
+    texts = {}
+    for path in WRITABLE[:20]:
+        kind = Tree(MODEL).definition(path).kind.value
+        text = {
+            "boolean": "true",
+            "unsignedInt": str(3000 + number % 1000),
+            "dateTime": f"2026-01-01T00:00:{number % 60:02}Z",
+        }
+        texts["".join(path)] = text.get(kind, f"text{number}" if "URL" not in path else f"https://acs{number}/")
+    return Saved(values=texts)
+
+
+def identity(number: int) -> dict[str, str]:
+    """What tells one device from another, as a fleet's configuration gives it."""
+    return {
+        "Device.DeviceInfo.SerialNumber": f"SN{number:08}",
+        "Device.ManagementServer.URL": "https://acs.example.net/",
+    }
+
+
+def cost(make: Callable[[int], object]) -> float:
+    """Bytes that one of many results of ``make`` keeps."""
+    make(0)
+    gc.collect()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    kept = [make(number) for number in range(DEVICES)]
+    gc.collect()
+    after = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return (after - before) / len(kept)
+
+
+def main() -> None:
+    """Measure and print."""
+    print(f"{DEVICES} devices of {len(Tree(MODEL).parameters(''))} parameters, bytes a device")
+    rows: list[tuple[str, Callable[[int], object]]] = [
+        ("unchanged", lambda number: Tree(MODEL)),
+        ("with its own serial number and a URL", lambda number: Tree(MODEL, factory=identity(number))),
+        ("20 changed values", lambda number: Tree(MODEL, changed(number))),
+        ("others: one dictionary a device", lambda number: {name: value.text for name, value in Tree(MODEL).read("")}),
+    ]
+    for name, make in rows:
+        print(f"{name:40} {cost(make):10.0f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Reading a tree of 5,000 parameters: everything, a partial path, single names.
+
+    python benchmarks/walk.py
+
+``scan`` is the naive way: test every full name against the partial path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.device.models import find_model
+from cwmpagent.records import Saved
+
+PORTS = "Device.NAT.PortMapping."
+PARAMETERS = 5_000
+
+
+def big() -> Tree:
+    """A device2 with so many port mappings, half of their parameters changed, that it has 5,000 parameters."""
+    model = find_model("device2")
+    empty = len(Tree(model).parameters(""))
+    rows = (PARAMETERS - empty) // 13 + 1
+    values = {}
+    for row in range(1, rows + 1):
+        values |= {f"{PORTS}{row}.{name}": str(row) for name in ("ExternalPort", "InternalPort", "Description")}
+        values |= {f"{PORTS}{row}.Protocol": "UDP", f"{PORTS}{row}.InternalClient": "192.168.1.20"}
+    return Tree(model, Saved(values=values, rows={f"{PORTS}{row}.": True for row in range(1, rows + 1)}))
+
+
+def best(work: Callable[[], object], repeats: int) -> float:
+    """Milliseconds of the fastest of several runs."""
+    times = []
+    for _ in range(repeats):
+        start = perf_counter()
+        work()
+        times.append(perf_counter() - start)
+    return min(times) * 1000
+
+
+def main() -> None:
+    """Measure and print."""
+    tree = big()
+    names = tree.parameters("")
+    row = f"{PORTS}200."
+
+    def scan() -> list[tuple[str, object]]:
+        return [(name, tree.shown(name)) for name in names if name.startswith(row)]
+
+    work: list[tuple[str, Callable[[], object], int]] = [
+        ('GetParameterValues ""', lambda: tree.read(""), 20),
+        ('GetParameterNames "" false', lambda: tree.names("", False), 20),
+        (f"GetParameterValues {PORTS}", lambda: tree.read(PORTS), 20),
+        (f"GetParameterValues {row}", lambda: tree.read(row), 200),
+        (f"the same, by scan of {len(names)} names", scan, 20),
+        ("GetParameterValues of every full name", lambda: [tree.read(name) for name in names], 5),
+    ]
+    print(f"{len(names)} parameters, milliseconds, best run")
+    for name, call, repeats in work:
+        print(f"{name:45} {best(call, repeats):10.3f}")
+
+
+if __name__ == "__main__":
+    main()
