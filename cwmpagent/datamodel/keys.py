@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from cwmpagent.datamodel.schema import ObjectDefinition, UniqueKey, is_instance_number
 from cwmpagent.datamodel.tree import Tree
@@ -17,11 +17,8 @@ def clashing(tree: Tree, touched: Iterable[str]) -> dict[str, str]:
     for (table, key), names_of_row in _concerned(tree, touched).items():
         definition = tree.find(table).definition
         rows: dict[tuple[str, ...], list[str]] = {}
-        for number in tree.instances(table):
-            row = f"{table}{number}."
-            values = _key_of(tree, row, key, definition)
-            if values is not None:
-                rows.setdefault(values, []).append(row)
+        for row, values in _bound(tree, table, definition, key):
+            rows.setdefault(values, []).append(row)
         for row in (row for same in rows.values() if len(same) > 1 for row in same):
             names = names_of_row.get(row, ())
             # Where the key itself was given, switching the row on is not what was wrong.
@@ -48,10 +45,17 @@ def _concerned(tree: Tree, touched: Iterable[str]) -> dict[tuple[str, UniqueKey]
     return concerned
 
 
-def _key_of(tree: Tree, row: str, key: UniqueKey, definition: ObjectDefinition) -> tuple[str, ...] | None:
-    """The key of a row as text, or ``None`` if the key does not bind this row."""
-    values = tuple(tree.value(row + name).text for name in key.parameters)
-    if key.functional and definition.enable:
-        return values if tree.value(row + definition.enable).text == "true" else None
-    defaults = tuple(tree.definition(row + name).default for name in key.parameters)
-    return values if values != defaults else None
+def _bound(
+    tree: Tree, table: str, definition: ObjectDefinition, key: UniqueKey
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every row of ``table`` that the key binds, with its key."""
+    parameters = [(name, definition.parameter(name)) for name in key.parameters]
+    defaults = tuple(parameter.default for _, parameter in parameters)
+    enable = definition.parameter(definition.enable) if key.functional and definition.enable else None
+    for number in tree.instances(table):
+        row = f"{table}{number}."
+        if enable is not None and tree.value_of(row + enable.name, enable).text != "true":
+            continue
+        values = tuple(tree.value_of(row + name, parameter).text for name, parameter in parameters)
+        if enable is not None or values != defaults:
+            yield row, values

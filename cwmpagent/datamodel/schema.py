@@ -120,6 +120,14 @@ class ObjectDefinition:
         """The last name of the path: ``PortMapping`` of ``Device.NAT.PortMapping.{i}.``."""
         return self.path.removesuffix(ROW)[:-1].rpartition(".")[2]
 
+    def parameter(self, relative: str) -> ParameterDefinition:
+        """The parameter of it, or of an object in it (``Stats.Sent``); raises ``KeyError`` if there is none."""
+        *names, last = relative.split(".")
+        here = self
+        for name in names:
+            here = here.children[name]
+        return here.parameters[last]
+
     def walk(self) -> Iterator[ObjectDefinition]:
         """This definition and all below it, in the order of the model."""
         yield self

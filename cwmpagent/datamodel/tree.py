@@ -118,7 +118,21 @@ class Tree:
 
     def value(self, path: str) -> Value:
         """The value of the parameter ``path``, a hidden one too: not for answers or logs, see :meth:`shown`."""
-        return self._value(path, self.definition(path))
+        return self.value_of(path, self.definition(path))
+
+    def value_of(self, path: str, parameter: ParameterDefinition) -> Value:
+        """The value of an existing parameter whose definition the caller has."""
+        if parameter.counts:
+            table = path.removesuffix(parameter.name) + parameter.counts + "."
+            return Value(parameter.kind, str(len(self._rows(table))))
+        text = self._live(path) if parameter.live and self._live else None
+        if text is None:
+            text = self._overlay.values.get(path)
+        if text is None:
+            text = self._factory.get(path)
+        if text is None:
+            text = self.model.values.get(path)
+        return parameter.initial if text is None else Value(parameter.kind, text)
 
     def shown(self, path: str) -> Value:
         """The value of the parameter ``path`` as an ACS may read it: empty where it is hidden."""
@@ -244,21 +258,8 @@ class Tree:
         for number in self._rows(so_far + before):
             yield from self._expanded(f"{so_far}{before}{number}.", after)
 
-    def _value(self, path: str, parameter: ParameterDefinition) -> Value:
-        if parameter.counts:
-            table = path.removesuffix(parameter.name) + parameter.counts + "."
-            return Value(parameter.kind, str(len(self._rows(table))))
-        text = self._live(path) if parameter.live and self._live else None
-        if text is None:
-            text = self._overlay.values.get(path)
-        if text is None:
-            text = self._factory.get(path)
-        if text is None:
-            text = self.model.values.get(path)
-        return parameter.initial if text is None else Value(parameter.kind, text)
-
     def _shown(self, path: str, parameter: ParameterDefinition) -> Value:
-        return Value(parameter.kind, "") if parameter.hidden else self._value(path, parameter)
+        return Value(parameter.kind, "") if parameter.hidden else self.value_of(path, parameter)
 
     def _covered(self, path: str) -> list[tuple[str, ParameterDefinition]]:
         path = path or self.model.root.name + "."

@@ -241,6 +241,18 @@ class KeyTests(PlanTests):
         assign(self.tree, Port__1__Place="")
         assign(self.tree, Port__3__Place="")
 
+    def test_a_key_in_an_object_of_the_row(self) -> None:
+        self.tree = Tree(
+            build(
+                '[objects."Box."]\n[objects."Box.Port.{i}."]\ncreate = true\nalways_unique = [["Detail.Tag"]]\n'
+                '[objects."Box.Port.{i}.Detail.".parameters]\nTag = { type = "string", writable = true }'
+            )
+        )
+        add(self.tree, "Box.Port.")
+        add(self.tree, "Box.Port.")
+        assign(self.tree, Port__1__Detail__Tag="x")
+        self.assert_faults({"Box.Port.2.Detail.Tag": 9007}, [("Box.Port.2.Detail.Tag", "x")])
+
     def test_an_old_clash_is_nobody_s_fault(self) -> None:
         saved = Saved(values={"Box.Port.1.Place": "x", "Box.Port.3.Place": "x"})
         self.tree = Tree(self.model, saved)

@@ -8,6 +8,7 @@ from cwmpagent.datamodel.schema import Notify, ObjectDefinition, ParameterDefini
 from cwmpagent.errors import ModelError
 from cwmpagent.values import Restriction, ValueType
 from tests.datamodel.sample import SAMPLE, build
+from tests.skips import CHECKOUT
 
 ROOT = '[objects."Box."]\n[objects."Box.".parameters]\nMode = { type = "string" }\nPorts = { type = "unsignedInt" }\n'
 TABLE = '[objects."Box.Port.{i}."]\n%s\n[objects."Box.Port.{i}.".parameters]\nLabel = { type = "string" }\n'
@@ -120,6 +121,20 @@ class ReadTests(SynchronousTestCase):
             "Box.Port.0.Label",
         ):
             self.assertIsNone(self.model.definition(path), path)
+
+
+class DocumentTests(SynchronousTestCase):
+    def test_the_example_of_the_documentation_is_a_model(self) -> None:
+        text = (CHECKOUT / "docs" / "model-format.md").read_text(encoding="utf-8")
+        example = text.partition("```toml\n")[2].partition("```")[0]
+        self.assertEqual(build(example).values, {"Device.NAT.PortMapping.1.ExternalPort": "8080"})
+
+    def test_every_word_of_the_format_is_in_the_documentation(self) -> None:
+        text = (CHECKOUT / "docs" / "model-format.md").read_text(encoding="utf-8")
+        for document in (ROOT + TABLE % "zebra = 1", ROOT.replace('"string"', '"string", zebra = 1')):
+            words = self.assertRaises(ModelError, build, document).reason.partition("known are ")[2].split(", ")
+            self.assertGreater(len(words), 7)
+            self.assertEqual([word for word in words if f"`{word}`" not in text], [])
 
 
 class MistakeTests(SynchronousTestCase):
