@@ -121,7 +121,7 @@ class LabAcs:
         """As :meth:`queue`, and gives the task itself."""
         try:
             encode(Envelope(body=request))
-        except ValueError as error:
+        except (ValueError, MisuseError) as error:
             raise MisuseError(f"{rpc_name(request)}: {error}") from error
         return self.tasks.queue(device, request, self.wall())
 

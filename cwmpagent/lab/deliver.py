@@ -80,7 +80,7 @@ class _Delivery:
         if answer.gzip:
             request.setHeader("Content-Encoding", "gzip")
         for name, value in answer.headers:
-            request.setHeader(name, value)
+            request.responseHeaders.addRawHeader(name, value)
         if not answer.chunked and answer.status != 204:
             length = self._length()
             if length is not None:

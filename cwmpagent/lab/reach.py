@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
@@ -12,14 +14,16 @@ from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, HTTPConnectionPool, ResponseFailed
+from twisted.web.client import Agent, HTTPConnectionPool, ResponseFailed
 from twisted.web.http_headers import Headers
 
 from cwmpagent.errors import CwmpAgentError
 from cwmpagent.lab.devices import LabDevice
 from cwmpagent.protocol.digest import Authenticator, Credentials
+from cwmpagent.protocol.masking import quoted
 
 SECONDS = 10.0
+_PRINTS = re.compile(r"[!-~]+")
 
 
 class UnreachableError(CwmpAgentError):
@@ -60,13 +64,15 @@ async def ask(reactor: IReactorTime, device: LabDevice, default: Credentials | N
 
 
 def _target(url: str) -> str:
+    """The request target of an http URL."""
     try:
-        uri: Any = URI.fromBytes(url.encode("ascii"))  # type: ignore[no-untyped-call]  # no types there
-        if uri.scheme != b"http" or not uri.host or any(byte <= 32 for byte in url.encode()):
-            raise ValueError
+        parts = urlsplit(url)
+        port = parts.port
     except ValueError:
-        raise UnreachableError("its ConnectionRequestURL is not an http URL") from None
-    return str(uri.originForm, "ascii")
+        parts, port = urlsplit(""), None
+    if parts.scheme != "http" or not parts.hostname or port == 0 or not _PRINTS.fullmatch(url) or "@" in parts.netloc:
+        raise UnreachableError(f"its ConnectionRequestURL is not an http URL: {quoted(url)}")
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
 async def _get(reactor: IReactorTime, agent: Any, url: str, authorization: str | None) -> tuple[int, list[bytes]]:

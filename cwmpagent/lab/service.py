@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.address import UNIXAddress
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.protocol import Factory
@@ -67,6 +67,7 @@ class LabService(Service):
         self._reactor = reactor
         self._settings = settings
         self._listening: list[_Listening] = []
+        self._closing: list[Deferred[Any]] = []
         self.certificates: Certificates | None = None
         self.acs = LabAcs(
             reactor,
@@ -114,7 +115,8 @@ class LabService(Service):
                 console: Any = self.console.site()
                 await self._listen("--console", "http", settings.console, console, guarded=guarded)
         except ConfigError:
-            await self._close()
+            # Not awaited: whoever has no reactor running yet is to hear of it, too.
+            self._closing = self._close()
             raise
         for key, url in self.urls:
             self._log.info("{key} {url}", key=key.removeprefix("--"), url=url)
@@ -125,7 +127,7 @@ class LabService(Service):
         """Close the ports and break what is open."""
         super().stopService()  # type: ignore[no-untyped-call]  # Twisted has no types there
         self.acs.close()
-        return Deferred.fromCoroutine(self._close())
+        return Deferred.fromCoroutine(self._closed())
 
     async def _listen(self, key: str, scheme: str, text: str, factory: Factory, *, guarded: bool) -> None:
         served: IProtocolFactory = factory
@@ -143,15 +145,12 @@ class LabService(Service):
                 key, f"{text} can be reached from other machines: it needs {needs}, or interface=127.0.0.1"
             )
 
-    async def _close(self) -> None:
+    def _close(self) -> list[Deferred[Any]]:
         listening, self._listening = self._listening, []
-        await gatherResults([Deferred.fromCoroutine(_stopped(one.port)) for one in listening])
+        return [maybeDeferred(one.port.stopListening) for one in listening]
 
-
-async def _stopped(port: IListeningPort) -> None:
-    stopping: Any = port.stopListening()
-    if stopping is not None:
-        await stopping
+    async def _closed(self) -> None:
+        await gatherResults([*self._closing, *self._close()])
 
 
 def _none(key: str) -> str:

@@ -53,6 +53,7 @@ class BoundedSite(Site):
     """Serves ``resource`` with bodies of at most ``max_body`` bytes."""
 
     requestFactory = BoundedRequest
+    noisy = False
 
     def __init__(self, resource: IResource, *, max_body: int, reactor: IReactorTime) -> None:
         super().__init__(  # type: ignore[no-untyped-call]  # Twisted has no types there

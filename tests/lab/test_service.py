@@ -1,0 +1,254 @@
+"""``twistd cwmplab``: what it is told, what it serves, and how it refuses."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import treq
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import deferLater
+from twisted.python.usage import UsageError
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.web.client import Agent, HTTPConnectionPool
+
+from cwmpagent.errors import ConfigError
+from cwmpagent.lab.service import LabService, LabSettings
+from cwmpagent.lab.tap import Options, makeService
+from cwmpagent.protocol.digest import Credentials
+
+ROOT = Path(__file__).parents[2]
+FREE = "tcp:0:interface=127.0.0.1"
+
+
+class SettingsCase(SynchronousTestCase):
+    def options(self, *arguments: str) -> Options:
+        options = Options()
+        options.parseOptions(list(arguments))
+        return options
+
+    def settings(self, *arguments: str) -> LabSettings:
+        return self.options(*arguments).settings()
+
+    def password(self, text: str = "secret\n", mode: int = 0o600) -> str:
+        path = Path(self.mktemp())
+        path.touch(mode)
+        path.chmod(mode)
+        path.write_text(text)
+        return str(path)
+
+    def refused(self, *arguments: str) -> str:
+        line = str(self.assertRaises(ConfigError, self.settings, *arguments))
+        self.assertNotIn("\n", line)
+        exiting = self.assertRaises(SystemExit, makeService, self.options(*arguments))
+        self.assertEqual(exiting.code, f"cwmplab: {line}")
+        return line
+
+
+class Settings(SettingsCase):
+    def test_defaults(self) -> None:
+        self.assertEqual(self.settings(), LabSettings(directory=Path("cwmplab")))
+        for endpoint in (*LabSettings(directory=Path()).acs, *LabSettings(directory=Path()).acs_tls):
+            self.assertIn("interface=127.0.0.1", endpoint)
+
+    def test_everything(self) -> None:
+        file = self.password("pass word\nsecond line\n")
+        given = self.settings(
+            *("--acs", "tcp:1", "--acs", "tcp:2", "--acs-tls", "none", "--console", "none"),
+            *("--directory", "d", "--auth", "basic", "--username", "u", "--password-file", file),
+            *("--console-username", "c", "--console-password-file", file, "--console-host", "h"),
+            *("--tls-name", "acs.example", "--algorithm", "SHA-256", "--algorithm", "MD5"),
+            *("--connection-request-username", "a", "--connection-request-password-file", file),
+            "--require-client-certificate",
+        )
+        self.assertEqual(
+            given,
+            LabSettings(
+                directory=Path("d"),
+                acs=("tcp:1", "tcp:2"),
+                acs_tls=(),
+                console="",
+                auth="basic",
+                username="u",
+                password="pass word",
+                algorithms=("SHA-256", "MD5"),
+                console_username="c",
+                console_password="pass word",
+                console_hosts=("h",),
+                tls_names=("acs.example",),
+                require_client_certificate=True,
+                connection_request=Credentials("a", "pass word"),
+            ),
+        )
+        self.assertNotIn("pass word", repr(given))
+
+    def test_digest_where_there_is_a_password(self) -> None:
+        self.assertEqual(self.settings("--password-file", self.password()).auth, "digest")
+
+    def test_refusals(self) -> None:
+        self.assertIn("--auth: must be one of digest, basic, none", self.refused("--auth", "ntlm"))
+        self.assertIn("--auth: digest needs --password-file", self.refused("--auth", "digest"))
+        self.assertIn("--algorithm: must be one of MD5, SHA-256", self.refused("--algorithm", "SHA-1"))
+        self.assertIn("/nowhere cannot be read", self.refused("--password-file", "/nowhere"))
+        self.assertIn("chmod 600", self.refused("--password-file", self.password(mode=0o644)))
+        self.assertIn("must hold a password", self.refused("--console-password-file", self.password("")))
+        self.assertIn("must hold a password", self.refused("--console-password-file", self.password("\nx")))
+        self.assertIn("goes with", self.refused("--connection-request-username", "u"))
+        binary = self.password()
+        Path(binary).write_bytes(b"\xff\xfe")
+        self.assertIn("not UTF-8", self.refused("--password-file", binary))
+
+    def test_unknown_option(self) -> None:
+        self.assertRaises(UsageError, self.options, "--nonsense")
+
+    def test_help(self) -> None:
+        told = str(self.options())
+        for word in ("--acs=", "--acs-tls=", "--console=", "--password-file=", "--require-client-certificate"):
+            self.assertIn(word, told)
+
+
+class Ports(TestCase):
+    def service(self, **settings: Any) -> LabService:
+        given = {"directory": Path(self.mktemp()), "acs": (FREE,), "acs_tls": (FREE,), "console": FREE} | settings
+        service = LabService(reactor, LabSettings(**given))
+        self.addCleanup(service.stopService)
+        return service
+
+    async def get(self, url: str) -> int:
+        agent = Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False))
+        response = await treq.get(url, agent=agent)
+        await response.content()
+        return int(response.code)
+
+    async def refused(self, key: str, *words: str, **settings: Any) -> None:
+        service = self.service(**settings)
+        with self.assertRaises(ConfigError) as caught:
+            await service.bind()
+        self.assertEqual(caught.exception.key, key)
+        for word in words:
+            self.assertIn(word, str(caught.exception))
+        self.assertEqual(service.urls, ())
+
+    async def test_all(self) -> None:
+        service = self.service()
+        await service.bind()
+        self.assertEqual([key for key, _ in service.urls], ["--acs", "--acs-tls", "--console"])
+        self.assertRegex(service.url("--acs"), r"^http://127\.0\.0\.1:\d+/$")
+        self.assertRegex(service.url("--acs-tls"), r"^https://127\.0\.0\.1:\d+/$")
+        self.assertEqual(await self.get(service.url("--console")), 200)
+        self.assertEqual(await self.get(service.url("--acs")), 405)
+        assert service.certificates
+        self.assertTrue(service.certificates.ca.exists())
+
+    async def test_stopped(self) -> None:
+        service = self.service()
+        await service.bind()
+        url = service.url("--console")
+        await service.stopService()
+        self.assertEqual(service.urls, ())
+        with self.assertRaises(ConnectionRefusedError):
+            await self.get(url)
+
+    async def test_only_what_is_asked_for(self) -> None:
+        service = self.service(acs=(), acs_tls=(), console=FREE)
+        await service.bind()
+        self.assertEqual([key for key, _ in service.urls], ["--console"])
+        self.assertRaises(LookupError, service.url, "--acs")
+        self.assertIsNone(service.certificates)
+
+    async def test_beyond_loopback_it_needs_a_password(self) -> None:
+        open_port = "tcp:0"
+        await self.refused("--acs", "tcp:0", "--password-file", acs=(open_port,))
+        await self.refused("--acs-tls", "--password-file", acs_tls=(open_port,))
+        await self.refused("--console", "--console-password-file", console=open_port)
+        await self.refused("--acs", acs=("tcp6:0",))
+        await self.refused("--console", console=open_port, auth="digest", password="p")
+
+    async def test_beyond_loopback_with_passwords(self) -> None:
+        service = self.service(
+            acs=("tcp:0",), acs_tls=("tcp:0",), console="tcp:0", auth="digest", password="p", console_password="q"
+        )
+        await service.bind()
+        self.assertEqual(await self.get(service.url("--console")), 401)
+
+    async def test_a_client_certificate_is_as_good(self) -> None:
+        await self.service(acs_tls=("tcp:0",), require_client_certificate=True).bind()
+
+    async def test_a_unix_socket_is_local(self) -> None:
+        await self.service(acs=(f"unix:{Path(self.mktemp()).absolute()}",)).bind()
+
+    async def test_endpoints_that_are_none(self) -> None:
+        for text in ("8069", "tcp:x", "nonsense:1", "tcp:0:interface=300.0.0.1", "tcp:99999999", ""):
+            await self.refused("--acs", acs=(text,))
+
+    async def test_a_busy_port(self) -> None:
+        first = self.service()
+        await first.bind()
+        number = first.url("--acs").rpartition(":")[2].rstrip("/")
+        await self.refused("--acs", f"tcp:{number}", "in use", acs=(f"tcp:{number}:interface=127.0.0.1",))
+
+    async def test_a_directory_that_cannot_be(self) -> None:
+        path = Path(self.mktemp())
+        path.write_text("a file")
+        await self.refused("--directory", directory=path)
+
+
+class _Running(ProcessProtocol):
+    def __init__(self) -> None:
+        self.said = b""
+        self.ended: Deferred[int] = Deferred()
+
+    def outReceived(self, data: bytes) -> None:
+        self.said += data
+
+    errReceived = outReceived
+
+    def processEnded(self, reason: Any) -> None:
+        self.ended.callback(reason.value.exitCode or reason.value.signal)
+
+
+class Twistd(TestCase):
+    """As a process."""
+
+    timeout = 30
+
+    def start(self, *arguments: str) -> tuple[_Running, Any]:
+        twistd = [str(Path(sys.executable).with_name("twistd")), "--nodaemon", "--pidfile=", "cwmplab"]
+        directory = str(Path(self.mktemp()).absolute())
+        running, spawning = _Running(), reactor
+        process = spawning.spawnProcess(
+            running,
+            twistd[0],
+            [*twistd, "--directory", directory, *arguments],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        self.addCleanup(lambda: None if running.ended.called else process.signalProcess("KILL"))
+        return running, process
+
+    async def test_refusal_is_one_line_and_status_1(self) -> None:
+        for arguments, words in (
+            (["--auth", "digest"], b"cwmplab: --auth: digest needs --password-file"),
+            (["--console", "tcp:0", "--acs", FREE, "--acs-tls", "none"], b"cwmplab: --console: tcp:0 can be reached"),
+        ):
+            running, _ = self.start(*arguments)
+            self.assertEqual(await running.ended, 1)
+            (line,) = [line for line in running.said.splitlines() if b"cwmplab: " in line]
+            self.assertIn(words, line)
+            self.assertNotIn(b"Traceback", running.said)
+
+    async def test_it_runs_and_says_where(self) -> None:
+        running, process = self.start("--acs", FREE, "--acs-tls", FREE, "--console", FREE)
+        while b"ca.pem" not in running.said and not running.ended.called:
+            await deferLater(reactor, 0.05)
+        process.signalProcess("TERM")
+        # twistd itself ends by the signal that it was sent.
+        self.assertIn(await running.ended, (None, 0, signal.SIGTERM), running.said)
+        for word in (b"acs http://127.0.0.1:", b"acs-tls https://127.0.0.1:", b"console http://127.0.0.1:"):
+            self.assertIn(word, running.said)
+        self.assertNotIn(b"Traceback", running.said)
