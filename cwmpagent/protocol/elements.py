@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from cwmpagent.protocol.messages import Message
@@ -19,6 +20,7 @@ from cwmpagent.protocol.shapes import Array, Field, Flag, Nested, Number, Repeat
 from cwmpagent.values import LexicalError, Value, ValueType, canonical
 
 _UNLIMITED = 2**63
+_FLAGS: Mapping[str, bool] = MappingProxyType({"0": False, "1": True, "false": False, "true": True})
 
 
 class Reading(Protocol):
@@ -332,7 +334,8 @@ def stand_in(field: Field) -> Any:
 
 
 def _flag(text: str) -> bool:
-    return canonical(ValueType.BOOLEAN, text) == "true"
+    flag = _FLAGS.get(text)
+    return canonical(ValueType.BOOLEAN, text) == "true" if flag is None else flag
 
 
 def _text_converter(shape: Text) -> Callable[[str], str] | None:
