@@ -24,6 +24,8 @@ from cwmpagent.protocol.soap import Envelope, decode
 
 POSTS = 10_000
 """So many POSTs a session may have."""
+OVERHEAD = 500
+"""Bytes that the record of a POST takes besides its body, roughly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +141,7 @@ class OpenSessions:
             greeted(one.trace, message)
             one.timeout = max(float(envelope.session_timeout or 0), self._timeout)
             self._supersede(one)
-        if one.posts >= POSTS or not self._ring.grown(one.trace, len(incoming.body)):
+        if one.posts >= POSTS or not self._ring.grown(one.trace, len(incoming.body) + OVERHEAD):
             return None, self._refuse(one, "the session is longer than the lab allows")
         return one, self._answer(one, incoming, envelope)
 
@@ -150,7 +152,7 @@ class OpenSessions:
             one.exchange.seconds = self._monotonic() - one.began
         if one.cookie not in self._by_cookie:
             return
-        if whole:
+        if whole and one.left is not None:
             one.answer = None
         if whole and one.left is not None and one.session.state is State.OVER and _ends(one.left):
             self._end(one, "complete", "")

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
-IDLE_SECONDS = 60
+IDLE_SECONDS = 300
 
 
 class BoundedRequest(Request):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from cwmpagent.lab.devices import LabDevice
@@ -26,7 +27,7 @@ from cwmpagent.protocol.rpc import (
     rpc_name,
 )
 from cwmpagent.protocol.soap import Envelope, encode
-from cwmpagent.values import Value, format_time
+from cwmpagent.values import Value
 
 _SECRET_WORDS = ("password", "passphrase", "presharedkey", "wepkey", "secret")
 
@@ -97,12 +98,12 @@ def message(body: Message | Unanswered | None) -> dict[str, Any] | None:
     hidden = masked(body, is_secret)
     if isinstance(hidden, GenericRequest | GenericResponse):
         return {"rpc": hidden.name, "arguments": [list(one) for one in hidden.arguments]}
-    return {**plain(hidden), "rpc": rpc_name(hidden)}
+    return {"rpc": rpc_name(hidden), **plain(hidden)}
 
 
 def stamp(wall: float) -> str:
-    """A time of day as dateTime in UTC."""
-    return format_time(wall)
+    """A time of day as dateTime in UTC, to the millisecond."""
+    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def device(one: LabDevice, now: float, tasks: list[Task]) -> dict[str, Any]:

@@ -194,8 +194,8 @@ class Json(ConsoleCase):
                 "product_class": "Gateway",
                 "serial_number": "SN0001",
                 "online": True,
-                "first_inform": "2025-06-15T15:06:40Z",
-                "last_inform": "2025-06-15T15:06:40Z",
+                "first_inform": "2025-06-15T15:06:40.000Z",
+                "last_inform": "2025-06-15T15:06:40.000Z",
                 "events": [
                     {"event_code": "0 BOOTSTRAP", "command_key": ""},
                     {"event_code": "1 BOOT", "command_key": ""},

@@ -358,6 +358,17 @@ class Http(MisbehaveCase):
             [(), ("drop",), ("repeated",), ("drop",), ("repeated",)],
         )
 
+    def test_401_between_a_lost_answer_and_its_repetition(self) -> None:
+        self.lab.queue(DEVICE, Reboot(""))
+        self.lab.misbehave(Drop(processed=True, at="empty"))
+        self.cpe.inform()
+        self.assertEqual(self.cpe.post().status, 0)
+        self.wire.connect()
+        self.lab.misbehave(Unauthorized(at="empty"))
+        self.assertEqual(self.cpe.post().status, 401)
+        self.assertEqual(self.cpe.post().message, Reboot(""))
+        self.assertEqual(self.lab.sessions[0].violations, [])
+
     def test_drop_twice(self) -> None:
         self.lab.misbehave(Drop(processed=True, at="empty", times=2))
         self.cpe.inform()

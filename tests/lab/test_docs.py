@@ -1,0 +1,53 @@
+"""docs/lab.md against what there is: its examples are taken, and nothing is left out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from cwmpagent.lab.misbehave import KINDS, Misbehaviour
+from cwmpagent.lab.tap import Options
+from cwmpagent.lab.wording import misbehaviour_from, request_from
+from cwmpagent.protocol.rpc import REQUESTS, AcsRequest
+from cwmpagent.protocol.soap import Envelope, decode, encode
+
+TEXT = (Path(__file__).parents[2] / "docs" / "lab.md").read_text()
+
+
+def examples(what: str) -> list[object]:
+    return [json.loads(found) for found in re.findall(rf"```json {what}\n(.*?)```", TEXT, re.DOTALL)]
+
+
+class Documentation(SynchronousTestCase):
+    def test_tasks(self) -> None:
+        found = examples("task")
+        self.assertGreater(len(found), 10)
+        for example in found:
+            asked = request_from(example, {})
+            self.assertEqual(decode(encode(Envelope(body=asked, id="1"))).body, asked)
+
+    def test_every_request_is_there(self) -> None:
+        for name, cls in REQUESTS.items():
+            if issubclass(cls, AcsRequest):
+                self.assertIn(name, TEXT)
+
+    def test_misbehaviours(self) -> None:
+        self.assertEqual(len([misbehaviour_from(example) for example in examples("misbehaviour")]), 4)
+
+    def test_every_misbehaviour_and_its_fields_are_there(self) -> None:
+        common = {field.name for field in dataclasses.fields(Misbehaviour)}
+        for name, kind in KINDS.items():
+            rows = [line for line in TEXT.splitlines() if line.startswith("|") and f"`{name}`" in line.split("|")[1]]
+            self.assertEqual(len(rows), 1, name)
+            for field in dataclasses.fields(kind):
+                if field.name not in common:
+                    self.assertIn(f"`{field.name}`", rows[0])
+
+    def test_every_option_is_there(self) -> None:
+        for name in re.findall(r"--[a-z-]+", str(Options())):
+            if name not in ("--help", "--version"):
+                self.assertIn(f"`{name}", TEXT)
