@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Annotated, Any
 
 from cwmpagent.errors import EnvelopeError, ParameterFault
-from cwmpagent.protocol.elements import IGNORED, Element, GenericElement, Reading, StructElement
+from cwmpagent.protocol.compound import GenericElement, StructElement
+from cwmpagent.protocol.elements import IGNORED, Element, Reading
 from cwmpagent.protocol.envelope import CWMP_NAMESPACE, SOAP
 from cwmpagent.protocol.messages import Fault, GenericRequest, GenericResponse, Message, SoapFault
 from cwmpagent.protocol.rpc import REQUESTS, RESPONSES
