@@ -1,8 +1,8 @@
 """Bytes from a peer to an envelope. They are hostile: nothing but EnvelopeError comes out, and memory stays bounded.
 
 defusedxml's expat reader parses them and refuses DTDs and entities; its events go straight to the elements of
-``body.py`` and ``compound.py``, without a tree. The bytes are fed in pieces, so that a tag, a text or a vocabulary without end is
-noticed early.
+``body.py`` and ``compound.py``, without a tree. The bytes are fed in pieces, so that a tag, a text or a vocabulary
+without end is noticed early.
 """
 
 from __future__ import annotations
