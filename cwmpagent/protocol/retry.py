@@ -40,12 +40,14 @@ class Retries:
         self.count = 0
         self.at: float | None = None
         self.owed = False
+        self._wait = 0.0  # the whole of the last wait, in seconds
 
     def failed(self, now: Now, chance: Chance, *, again: bool, informed: bool) -> None:
         """A session failed. ``again``: events are left to tell, so that the wait for another attempt begins."""
         self.count += 1
         self.owed = self.owed or informed
-        self.at = now.monotonic + chance.uniform(*self.policy.bounds(self.count)) if again or self.owed else None
+        self._wait = chance.uniform(*self.policy.bounds(self.count))
+        self.at = now.monotonic + self._wait if again or self.owed else None
 
     def forget(self) -> None:
         """A session succeeded, the device booted, or the ACS is another: start anew."""
@@ -60,6 +62,7 @@ class Retries:
             "multiplier": self.policy.multiplier,
             "count": self.count,
             "at": self.at,
+            "wait": self._wait,
             "owed": self.owed,
         }
 
@@ -70,8 +73,7 @@ class Retries:
         retries.policy = RetryPolicy(record.whole("minimum"), record.whole("multiplier"))
         retries.count = record.whole("count")
         retries.owed = record.flag("owed")
+        retries._wait = record.number("wait")
         at = record.number_or_none("at")
-        if at is not None:
-            _, longest = retries.policy.bounds(max(1, retries.count))
-            retries.at = min(at, now.monotonic + longest)
+        retries.at = None if at is None else min(at, now.monotonic + retries._wait)
         return retries

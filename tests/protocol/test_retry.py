@@ -108,6 +108,10 @@ class TableTests(SynchronousTestCase):
         before = world.agenda.retry_in(world.now)
         world.agenda.configure(now=world.now, retry=RetryPolicy(1000, 2000))
         self.assertEqual(world.agenda.retry_in(world.now), before)
+        world.agenda.configure(now=world.now, retry=RetryPolicy(1, 1000))
+        world.restart()
+        self.assertEqual(world.agenda.retry_in(world.now), before)
+        world.agenda.configure(now=world.now, retry=RetryPolicy(1000, 2000))
         world.run(60, until=lambda: len(world.sessions) == 2)
         self.assertGreaterEqual(world.agenda.retry_in(world.now) or 0, 2000)
 
