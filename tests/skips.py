@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,16 @@ def recorded_messages() -> Path | None:
     return path if path is not None and path.is_file() else None
 
 
+def has_ipv6() -> bool:
+    """Whether something can listen on ``::1``."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class Allowed:
     """``count`` tests are skipped with ``reason`` where ``absent()``, none elsewhere."""
@@ -37,9 +49,15 @@ NO_BBF = "no BBF schemas here: set CWMPAGENT_BBF_DIR, or put them at ../shared/s
 
 NO_RECORDED = "no messages of a real ACS here: put them at vectors/ beside the directory of the BBF schemas"
 
+NO_CURL = "no curl on this machine"
+
+NO_IPV6 = "no IPv6 on this machine's loopback"
+
 ALLOWED: tuple[Allowed, ...] = (
     Allowed(NO_BBF, lambda: bbf_directory() is None, 61),
     Allowed(NO_RECORDED, lambda: recorded_messages() is None, 1),
+    Allowed(NO_CURL, lambda: shutil.which("curl") is None, 2),
+    Allowed(NO_IPV6, lambda: not has_ipv6(), 1),
 )
 
 

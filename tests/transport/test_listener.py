@@ -28,6 +28,7 @@ from cwmpagent.protocol.challenge import parse_challenges
 from cwmpagent.protocol.digest import Authenticator, Credentials
 from cwmpagent.transport.brief import Bounds
 from cwmpagent.transport.listener import ConnectionRequestListener, Limits
+from tests.skips import NO_CURL, NO_IPV6, has_ipv6
 
 USER = Credentials("acs", 'sécret, "x"')
 PATIENT = Limits(bounds=Bounds(seconds=1000))
@@ -586,7 +587,7 @@ class LoopbackTests(TestCase):
     async def curl(self, *arguments: str) -> list[tuple[int, bytes]]:
         program = shutil.which("curl")
         if program is None:
-            raise SkipTest("no curl on this machine")
+            raise SkipTest(NO_CURL)
         options = ["--silent", "--include", "--max-time", "20", "--noproxy", "*", *arguments]
         output, errors, status = await getProcessOutputAndValue(program, options)
         self.assertEqual((errors, status), (b"", 0))
@@ -644,7 +645,7 @@ class LoopbackTests(TestCase):
     def test_ipv6_takes_ipv4_too(self) -> Deferred[None]:
         async def test() -> None:
             if not has_ipv6():
-                raise SkipTest("no IPv6 on this machine's loopback")
+                raise SkipTest(NO_IPV6)
             made = await self.serve("tcp6:0")
             request = b"GET /one HTTP/1.1\r\nConnection: close\r\n\r\n"
             for address in ("::1", "127.0.0.1"):
@@ -719,12 +720,3 @@ class LoopbackTests(TestCase):
             self.assertEqual(made.port, 0)
 
         return self.run_(test)
-
-
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
