@@ -37,7 +37,8 @@ td.now { white-space: nowrap; }
 td.name { overflow-wrap: anywhere; min-width: 12rem; }
 .num { text-align: right; font-variant-numeric: tabular-nums; }
 code { font: .86em ui-monospace, monospace; }
-.tag { display: inline-block; padding: 0 .45rem; margin: 0 .2rem .2rem 0; border-radius: .3rem; background: var(--card); }
+.tag { display: inline-block; margin: 0 .2rem .2rem 0; padding: 0 .45rem; border-radius: .3rem;
+ background: var(--card); white-space: nowrap; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 .good::before, .bad::before { content: "\\25CF\\00A0"; }
 a { color: inherit; }

@@ -215,6 +215,8 @@ class Json(ConsoleCase):
         )
         asked = self.cpe.answer(self.cpe.post(), GetParameterValuesResponse(told))
         self.cpe.answer(asked, Fault(9001, "no"))
+        self.assertIn("Device.WiFi.Password", self.get("/sessions/1")["exchanges"][2]["received"])
+        self.assertNotIn(">pw<", json.dumps(self.get("/sessions/1")))
         self.lab.queue(DEVICE, GetRPCMethods())
         found = self.get(f"/devices/{DEVICE}")
         self.assertEqual(found["parameters"]["Device.N"], {"value": "7", "type": "unsignedInt"})
