@@ -28,11 +28,11 @@ class Bootstrap:
         self._told = told
 
     def check(self, now: Now) -> None:
-        """Raise the event unless it is known, or pending already. Not to be called within a session."""
-        if self._told == self._who(self._server.text("URL")):
-            return
-        if all(event.code != BOOTSTRAP for event in self._agenda.pending):
-            self._agenda.bootstrap(now)
+        """Raise the event unless this ACS has it, or it is pending for this one. Not to be called within a session."""
+        acs = self._who(self._server.text("URL"))
+        pending = any(event.code == BOOTSTRAP for event in self._agenda.pending)
+        if acs != (self._agenda.acs if pending else self._told):
+            self._agenda.bootstrap(now, acs)
 
     def delivered(self, url: str) -> Mapping[str, str | None]:
         """The ACS at ``url`` has the event; the note to save."""

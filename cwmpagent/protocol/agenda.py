@@ -61,6 +61,7 @@ class Agenda:
         self._retries = Retries()
         self._throttle = 0.0
         self._succeeded: float | None = None  # monotonic time at which a session last did
+        self._acs = ""
         self._open: _Open | None = None
 
     # what happens
@@ -89,8 +90,11 @@ class Agenda:
         """Put back what :meth:`scheduled` gave: undoes a :meth:`schedule_inform` that could not be saved."""
         self._schedule = Schedule(waiting)
 
-    def bootstrap(self, now: Now) -> None:
-        """First contact, factory reset or a new ACS: every other undelivered event is discarded (``0 BOOTSTRAP``)."""
+    def bootstrap(self, now: Now, acs: str = "") -> None:
+        """First contact, factory reset or a new ACS: every other undelivered event is discarded (``0 BOOTSTRAP``).
+
+        ``acs`` says for whom the event is, as :attr:`acs` gives it back.
+        """
         self._look(now)
         self._pending = Pending()
         self._schedule = Schedule()
@@ -98,6 +102,7 @@ class Agenda:
         if self._open is not None:
             self._open.superseded = True
         self._pending.add(Event(BOOTSTRAP), True)
+        self._acs = acs
 
     def boot(self, now: Now, command_key: str | None = None) -> None:
         """The device has booted; ``command_key`` is that of the Reboot RPC that caused it, None where none did."""
@@ -162,6 +167,11 @@ class Agenda:
         """Every event that is not delivered, in the order of an Inform."""
         return self._pending.events
 
+    @property
+    def acs(self) -> str:
+        """For whom the last ``0 BOOTSTRAP`` was raised, delivered or not."""
+        return self._acs
+
     # the life of a session
 
     def begin(self, now: Now) -> Snapshot:
@@ -217,6 +227,7 @@ class Agenda:
             "retry": self._retries.record(),
             "throttle": self._throttle,
             "succeeded": self._succeeded,
+            "acs": self._acs,
             "session": session and {"informed": session.informed, "superseded": session.superseded},
         }
         return json.dumps(record, separators=(",", ":"))
@@ -239,6 +250,7 @@ class Agenda:
         agenda._throttle = record.number("throttle")
         succeeded = record.number_or_none("succeeded")
         agenda._succeeded = None if succeeded is None else min(succeeded, now.monotonic)
+        agenda._acs = record.text("acs")
         if record.members.get("session") is not None:
             session = record.fields("session")
             agenda._open = _Open(Snapshot((), 0), session.flag("informed"), session.flag("superseded"))

@@ -1,0 +1,151 @@
+"""A device through its lives with its state on a disk, in made-up time: killed, restarted and booted at will."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from cwmpagent.agent.changes import Origin
+from cwmpagent.compose import Life
+from cwmpagent.datamodel.plan import ParameterAssignment
+from cwmpagent.errors import TransportError
+from cwmpagent.factory import Given
+from cwmpagent.protocol.events import CONNECTION_REQUEST
+from cwmpagent.protocol.rpc import AcsRequest, Inform, Message
+from cwmpagent.protocol.session import Reply
+from cwmpagent.records import Batch, Saved
+from cwmpagent.store.durable import Store
+from tests.agent.ports import SERVER, Lives, Posted, finished
+
+ELSEWHERE = "http://elsewhere.example/"
+CODE = "Device.DeviceInfo.ProvisioningCode"
+SOFTWARE = "Device.DeviceInfo.SoftwareVersion"
+NTP = "Device.Time.NTPServer1"
+TABLE = "Device.NAT.PortMapping."
+
+
+def down(posted: Posted) -> TransportError:
+    """No ACS answers."""
+    return TransportError("connection refused")
+
+
+def good(posted: Posted) -> None:
+    """The ACS answers as it should."""
+
+
+def unanswered(wanted: Callable[[Posted], bool]) -> Callable[[Posted], Deferred[Reply] | None]:
+    """An ACS that is silent on the messages ``wanted`` names, and behaves otherwise."""
+    return lambda posted: Deferred() if wanted(posted) else None
+
+
+def is_inform(posted: Posted) -> bool:
+    """Whether it is the first message of a session."""
+    return isinstance(posted.message, Inform)
+
+
+class DiskStore:
+    """The durable store for tests without a reactor: a save has happened on the disk when it returns."""
+
+    def __init__(self, directory: Path) -> None:
+        self._calls: SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]]] = SimpleQueue()
+        self._store = Store.open(directory, reactor=self)  # type: ignore[arg-type]  # it needs no more than callFromThread
+
+    def callFromThread(self, function: Callable[..., object], *arguments: Any) -> None:
+        self._calls.put((function, arguments))
+
+    def load(self) -> Saved:
+        return self._store.load()
+
+    def save(self, batch: Batch) -> Deferred[None]:
+        return self._wait(self._store.save(batch))
+
+    def close(self) -> None:
+        self._wait(self._store.close())
+
+    def _wait(self, done: Deferred[None]) -> Deferred[None]:
+        while not done.called:
+            function, arguments = self._calls.get(timeout=10)
+            function(*arguments)
+        return done
+
+
+class DiskLives(Lives):
+    """A device whose state is in ``directory``."""
+
+    def __init__(self, directory: Path, values: Mapping[str, str] | None = None, **options: Any) -> None:
+        self.directory = directory
+        super().__init__(values, store=DiskStore(directory), **options)
+
+    def write(self, path: str, text: str) -> None:
+        """Change a factory value in the configuration file; it counts from the next life on."""
+        self._values[path] = Given(text, f"parameters.{path}")
+
+    def kill(self) -> None:
+        """The process ends at this instant; nothing of it runs on."""
+        for call in self.timers.getDelayedCalls():
+            call.cancel()
+        self.store.close()
+        self.store = DiskStore(self.directory)
+
+    def resume(self, *, booted: bool) -> Life:
+        """The next life, after a kill, with an ACS that behaves."""
+        self.acs.instead = good
+        return self.begin(booted=booted)
+
+    def bootstrapped(self) -> Life:
+        """Begin, and let the first session pass."""
+        self.begin()
+        assert self.acs.told() == [("0 BOOTSTRAP", "1 BOOT")], self.acs.told()
+        return self.life
+
+    def call(self) -> None:
+        """A connection request comes."""
+        self.life.reach.requested("198.51.100.1")
+        self.run(0)
+
+    def ask(self, *requests: AcsRequest) -> list[Message]:
+        """What the agent answers to ``requests`` in a session that a connection request opens."""
+        before = len(self.acs.sessions)
+        self.acs.asking.extend(requests)
+        self.call()
+        assert self.acs.told()[before:][:1] and CONNECTION_REQUEST in self.acs.told()[before], self.acs.told()
+        session = self.acs.sessions[before]
+        return [each.message for each in session[1:] if each.message is not None]
+
+    def change(self, path: str, text: str, origin: Origin = Origin.DEVICE) -> None:
+        """Something other than the ACS changes a value."""
+        finished(self.life.changes.set_values([ParameterAssignment(path, text)], origin))
+
+    def value(self, path: str) -> str:
+        """The value of a parameter, a hidden one too."""
+        return self.life.tree.value(path).text
+
+    def server(self, name: str, text: str, origin: Origin = Origin.LOCAL) -> None:
+        """Somebody at the device changes a parameter of ManagementServer."""
+        self.change(SERVER + name, text, origin)
+
+    def last(self) -> Inform:
+        """The last Inform."""
+        return self.acs.informs()[-1]
+
+    def last_values(self) -> dict[str, str]:
+        """What the last Inform tells, by name."""
+        return {each.name: each.value.text for each in self.last().parameter_list}
+
+
+class LivesCase(SynchronousTestCase):
+    """Tests with such devices; none may complain of anything."""
+
+    def device(self, **options: str) -> DiskLives:
+        """A device that has not begun to live; ``options`` are parameters of ManagementServer."""
+        directory = Path(self.mktemp()).absolute()
+        directory.mkdir()
+        lives = DiskLives(directory / "state", **options)  # type: ignore[arg-type]  # some options are no parameters
+        self.addCleanup(lambda: lives.store.close())
+        self.addCleanup(lambda: self.assertEqual(lives.odd(), []))
+        return lives

@@ -1,0 +1,256 @@
+"""Events (reference 9, EVT and FR): what each boot, setting and RPC makes the agent tell, and that none is lost."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from cwmpagent.agent.facts import Warned
+from cwmpagent.lab.acs import LabAcs
+from cwmpagent.protocol.rpc import (
+    AddObject,
+    FactoryReset,
+    FactoryResetResponse,
+    Fault,
+    GetParameterAttributes,
+    GetParameterNames,
+    GetParameterValues,
+    Reboot,
+    RebootResponse,
+    ScheduleInform,
+    ScheduleInformResponse,
+    SetParameterAttributes,
+    SetParameterAttributesStruct,
+    SetParameterValuesResponse,
+)
+from cwmpagent.values import Value, ValueType, format_time
+from tests.agent.bench import DEVICE, SERVER, BenchCase, assign, reactor
+from tests.agent.ports import NEW_YEAR_2026
+from tests.conformance.lives import (
+    CODE,
+    ELSEWHERE,
+    NTP,
+    SOFTWARE,
+    TABLE,
+    LivesCase,
+)
+
+FORCED = {
+    "Device.RootDataModelVersion",
+    "Device.DeviceInfo.HardwareVersion",
+    SOFTWARE,
+    CODE,
+    SERVER + "ParameterKey",
+    SERVER + "ConnectionRequestURL",
+    SERVER + "AliasBasedAddressing",
+}
+
+
+class EventTests(BenchCase):
+    """Over loopback."""
+
+    async def test_evt_01_first_contact_is_a_bootstrap_with_the_forced_parameters(self) -> None:
+        trace = await self.bootstrapped()
+        self.assertEqual(trace.event_codes, ("0 BOOTSTRAP", "1 BOOT"))
+        (inform,) = trace.informs
+        names = [each.name for each in inform.parameter_list]
+        self.assertEqual(sorted(names), sorted(FORCED))
+        self.assertEqual(inform.retry_count, 0)
+        self.assertEqual(inform.max_envelopes, 1)
+        self.assert_nothing_odd()
+
+    async def test_evt_02_a_boot_is_no_bootstrap(self) -> None:
+        await self.bootstrapped()
+        await self.ask(Reboot(""))
+        trace = await self.session(event="1 BOOT", since=1)
+        self.assertNotIn("0 BOOTSTRAP", trace.event_codes)
+        self.assertNotIn("4 VALUE CHANGE", trace.event_codes)
+
+    async def test_evt_03_the_acs_sends_the_device_elsewhere(self) -> None:
+        other = LabAcs(reactor, auth=self.auth, username="cpe", password="acs-secret")
+        port = reactor.listenTCP(0, other.site(), interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        self.addCleanup(other.close)
+        await self.bootstrapped()
+        there = f"http://127.0.0.1:{port.getHost().port}/"
+        coming = other.wait_for_session(DEVICE, ended="complete")
+        done, read = await self.ask(assign("moved", **{SERVER + "URL": there}), GetParameterValues((SERVER + "URL",)))
+        self.assertEqual(done, SetParameterValuesResponse(1))
+        self.assertEqual(read.parameter_list[0].value.text, there)
+        here = self.lab.sessions.seen
+        trace = await coming
+        self.assertEqual(trace.event_codes, ("0 BOOTSTRAP",))
+        self.assertEqual(trace.informs[0].retry_count, 0)
+        self.assertEqual({each.name for each in trace.informs[0].parameter_list}, FORCED)
+        await self.until(lambda: self.agent is not None and not self.agent.life.sessions.in_session)
+        await self.end()
+        again = other.wait_for_session(DEVICE, ended="complete")
+        self.begin()
+        self.assertIn("1 BOOT", (await again).event_codes)
+        self.assertNotIn("0 BOOTSTRAP", (await again).event_codes)
+        self.assertEqual(self.lab.sessions.seen, here)
+        self.assert_nothing_odd_but("already")
+
+    def assert_nothing_odd_but(self, word: str) -> None:
+        self.assertEqual([fact for fact in self.facts if isinstance(fact, Warned) and word not in fact.text], [])
+
+    async def test_evt_07_reboot(self) -> None:
+        await self.bootstrapped()
+        number = self.lab.sessions.seen
+        (answer,) = await self.ask(Reboot("k"))
+        self.assertEqual(answer, RebootResponse())
+        asked = next(trace for trace in self.lab.sessions if trace.number == number + 1)
+        self.assertEqual(asked.ended, "complete")
+        trace = await self.session(event="1 BOOT", since=number)
+        told = [(each.event_code, each.command_key) for each in trace.events]
+        self.assertEqual(told, [("1 BOOT", ""), ("M Reboot", "k")])
+
+    async def test_evt_07_two_reboots_in_one_session_are_told_both(self) -> None:
+        await self.bootstrapped()
+        number = self.lab.sessions.seen
+        await self.ask(Reboot("one"), Reboot("two"))
+        trace = await self.session(event="1 BOOT", since=number)
+        told = [(each.event_code, each.command_key) for each in trace.events]
+        self.assertEqual(told, [("1 BOOT", ""), ("M Reboot", "one"), ("M Reboot", "two")])
+
+    async def test_evt_11_schedule_inform_needs_a_delay(self) -> None:
+        await self.bootstrapped()
+        (answer,) = await self.ask(ScheduleInform(0, "now"))
+        self.assertIsInstance(answer, Fault)
+        self.assertEqual(answer.code, 9003)
+
+    async def test_fr_01_factory_reset(self) -> None:
+        await self.bootstrapped()
+        await self.ask(
+            assign("key", **{CODE: "mine", SERVER + "ConnectionRequestPassword": "request-secret"}),
+            SetParameterAttributes((SetParameterAttributesStruct(NTP, True, 2, True, ()),)),
+            AddObject(TABLE, "key"),
+            ScheduleInform(3600, "dropped"),
+        )
+        number = self.lab.sessions.seen
+        (answer,) = await self.ask(FactoryReset())
+        self.assertEqual(answer, FactoryResetResponse())
+        trace = await self.session(event="0 BOOTSTRAP", since=number)
+        self.assertEqual(trace.event_codes, ("0 BOOTSTRAP", "1 BOOT"))
+        values, names, attributes, added = await self.ask(
+            GetParameterValues((CODE, SERVER + "ParameterKey", SERVER + "URL")),
+            GetParameterNames(TABLE, True),
+            GetParameterAttributes((NTP,)),
+            AddObject(TABLE, ""),
+        )
+        self.assertEqual([each.value.text for each in values.parameter_list], ["", "", self.url])
+        self.assertEqual(names.parameter_list, ())
+        self.assertEqual(attributes.parameter_list[0].notification, 0)
+        self.assertEqual(attributes.parameter_list[0].access_list, ("Subscriber",))
+        self.assertEqual(added.instance_number, 1)
+        self.assertEqual(self.agent and self.agent.life.agenda.scheduled(), ())
+
+    async def test_fr_01_a_reset_brings_back_the_url_of_the_file(self) -> None:
+        await self.bootstrapped()
+        number = self.lab.sessions.seen
+        # In the same session: elsewhere, and then the factory's values again.
+        await self.ask(assign("", **{SERVER + "URL": ELSEWHERE}), FactoryReset())
+        trace = await self.session(event="0 BOOTSTRAP", since=number)
+        self.assertEqual(trace.event_codes, ("0 BOOTSTRAP", "1 BOOT"))
+
+
+class TimeTests(LivesCase):
+    """In made-up time: periods, schedules, settings that change them."""
+
+    def test_evt_05_the_period_hangs_on_its_reference(self) -> None:
+        future = format_time(NEW_YEAR_2026 + 5 * 86400 + 17)
+        lives = self.device(PeriodicInformEnable="true", PeriodicInformInterval="60", PeriodicInformTime=future)
+        lives.bootstrapped()
+        lives.run(200)
+        self.assertEqual(lives.acs.told()[1:], [("2 PERIODIC",)] * 4)
+        ahead = lives.clock.wall() - lives.clock.monotonic()
+        for posted in lives.acs.firsts()[1:]:
+            self.assertAlmostEqual((posted.at + ahead - NEW_YEAR_2026) % 60, 17, places=2)
+
+    def test_evt_06_a_new_interval_counts_at_once(self) -> None:
+        lives = self.device(PeriodicInformEnable="true", PeriodicInformInterval="3600")
+        lives.bootstrapped()
+        lives.ask(assign("", **{SERVER + "PeriodicInformTime": Value(ValueType.DATE_TIME, "2026-01-01T00:00:00Z")}))
+        for interval in (60, 30):
+            lives.ask(assign("", **{SERVER + "PeriodicInformInterval": Value(ValueType.UNSIGNED_INT, str(interval))}))
+            before = len(lives.acs.sessions)
+            lives.run(10 * interval)
+            times = [posted.at for posted in lives.acs.firsts()[before:]]
+            self.assertEqual(len(times), 10)
+            for earlier, later in pairwise(times):
+                self.assertAlmostEqual(later - earlier, interval, places=2)
+
+    def test_evt_06_switched_off_and_on_by_somebody_at_the_device(self) -> None:
+        lives = self.device(PeriodicInformEnable="true", PeriodicInformInterval="60")
+        lives.bootstrapped()
+        lives.server("PeriodicInformEnable", "false")
+        lives.run(1000)
+        self.assertEqual(len(lives.acs.sessions), 1)
+        lives.server("PeriodicInformEnable", "true")
+        lives.run(61)
+        self.assertEqual(lives.acs.told()[1:2], [("2 PERIODIC",)])
+
+    def test_evt_09_two_schedules_come_together(self) -> None:
+        lives = self.device()
+        lives.bootstrapped()
+        lives.ask(ScheduleInform(60, "k1"), ScheduleInform(60, "k2"))
+        lives.run(59)
+        self.assertEqual(len(lives.acs.sessions), 2)
+        lives.run(2)
+        told = [(each.event_code, each.command_key) for each in lives.last().event]
+        self.assertEqual(told, [("3 SCHEDULED", ""), ("M ScheduleInform", "k1"), ("M ScheduleInform", "k2")])
+        self.assertEqual(len(lives.acs.sessions), 3)
+
+    def test_evt_10_the_same_key_again_replaces(self) -> None:
+        lives = self.device()
+        lives.bootstrapped()
+        lives.ask(ScheduleInform(60, "k1"), ScheduleInform(10, "k1"))
+        asked = lives.clock.monotonic()
+        lives.run(1000)
+        self.assertEqual(lives.acs.told()[2:], [("3 SCHEDULED", "M ScheduleInform")])
+        self.assertAlmostEqual(lives.acs.firsts()[-1].at - asked, 10, places=2)
+
+    def test_evt_11_queue_of_schedules_is_bounded_and_holds_three(self) -> None:
+        lives = self.device()
+        lives.bootstrapped()
+        answers = lives.ask(*(ScheduleInform(600, f"k{number}") for number in range(20)))
+        good = [each for each in answers if isinstance(each, ScheduleInformResponse)]
+        refused = [each.code for each in answers if isinstance(each, Fault)]
+        self.assertGreaterEqual(len(good), 3)
+        self.assertEqual(refused, [9004] * (20 - len(good)))
+
+    def test_evt_12_a_schedule_outlives_a_boot(self) -> None:
+        for killed in (False, True):
+            lives = self.device()
+            lives.bootstrapped()
+            lives.ask(ScheduleInform(600, "k1"))
+            asked = lives.clock.monotonic()
+            lives.run(100)
+            if killed:
+                lives.kill()
+                lives.resume(booted=True)
+            else:
+                lives.reboot()
+            self.assertEqual(lives.acs.told()[-1], ("1 BOOT",))
+            lives.run(1000)
+            self.assertEqual(lives.acs.told()[-1], ("3 SCHEDULED", "M ScheduleInform"))
+            self.assertAlmostEqual(lives.acs.firsts()[-1].at - asked, 600, places=2)
+
+    def test_evt_12_without_a_known_time_a_boot_ends_a_schedule(self) -> None:
+        lives = self.device(wall=0.0)
+        lives.bootstrapped()
+        lives.ask(ScheduleInform(600, "k1"))
+        lives.reboot()
+        lives.run(10000)
+        self.assertEqual(lives.acs.told()[2:], [("1 BOOT",)])
+
+    def test_evt_12_a_restart_without_a_boot_leaves_a_schedule_as_it_is(self) -> None:
+        for wall in (0.0, NEW_YEAR_2026):
+            lives = self.device(wall=wall)
+            lives.bootstrapped()
+            lives.ask(ScheduleInform(600, "k1"))
+            asked = lives.clock.monotonic()
+            lives.kill()
+            lives.resume(booted=False)
+            lives.run(10000)
+            self.assertEqual(lives.acs.told()[2:], [("3 SCHEDULED", "M ScheduleInform")])
+            self.assertAlmostEqual(lives.acs.firsts()[-1].at - asked, 600, places=2)
