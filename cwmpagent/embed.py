@@ -30,6 +30,7 @@ from cwmpagent.store.durable import LOCK, Store
 from cwmpagent.store.lock import refuse_if_held
 from cwmpagent.transport.acs import AcsClient
 from cwmpagent.transport.addresses import resolved
+from cwmpagent.transport.deadline import within
 from cwmpagent.transport.limits import Limits
 from cwmpagent.transport.listener import ConnectionRequestListener
 from cwmpagent.transport.local import source_address
@@ -90,6 +91,7 @@ class Agent(Service):
             random=self._chance,
             cnonce=lambda: secrets.token_hex(16),
             warn=self._warn,
+            monotonic=self._clock.monotonic,
         )
         self._listener = ConnectionRequestListener(
             reactor,
@@ -246,7 +248,14 @@ class Agent(Service):
                 timer.cancel()
 
     async def _local_address(self, host: str) -> str | None:
-        addresses = await resolved(self._reactor.nameResolver, host)
+        names = resolved(self._reactor.nameResolver, host)
+        seconds = self.config.acs.connect_timeout
+        try:
+            addresses = await within(seconds, names, self._reactor, self._clock.monotonic, "")
+        except CancelledError:
+            raise
+        except Exception:  # a resolver may be anybody's; the session that follows tells what is wrong with the name
+            return None
         return next((source for source in map(source_address, addresses) if source is not None), None)
 
     def _readings(self, root: str) -> Any:

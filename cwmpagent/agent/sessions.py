@@ -137,9 +137,13 @@ class Sessions:
         now = self.now()
         self._bootstrap.check(now)
         if self._agenda.due(now):
-            self._current = Deferred.fromCoroutine(self._one_session())
-            self._current.addErrback(self._crashed)
-            self._current.addBoth(self._over)
+            # It is there before the session's own code runs, for that may poke us at once.
+            current: Deferred[None] = Deferred()
+            self._current = current
+            current.addCallback(lambda _: Deferred.fromCoroutine(self._one_session()))
+            current.addErrback(self._crashed)
+            current.addBoth(self._over)
+            current.callback(None)
             return
         wake_at = self._agenda.wake_at(now)
         if wake_at is not None:

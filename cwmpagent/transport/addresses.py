@@ -41,10 +41,22 @@ def resolved(resolver: IHostnameResolver, host: str) -> Deferred[list[str]]:
     try:
         address = str(ip_address(host))
     except ValueError:
-        resolver.resolveHostName(collector, host, addressTypes=(IPv4Address, IPv6Address))
+        if _is_name(host):
+            resolver.resolveHostName(collector, host, addressTypes=(IPv4Address, IPv6Address))
+        else:
+            collector.resolutionComplete()
     else:
         collector.done.callback([address])
     return collector.done
+
+
+def _is_name(host: str) -> bool:
+    """Whether DNS could know it; the system's resolver never answers for a name that it cannot even write."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def in_order(addresses: Sequence[str], random: Random, avoid: str | None = None) -> list[str]:

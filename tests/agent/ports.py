@@ -1,0 +1,310 @@
+"""The world of an agent as a test holds it: time that is stepped, an ACS in memory, a store that may refuse."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from cwmpagent.agent.dispatcher import AfterSession, Dispatcher
+from cwmpagent.agent.facts import Fact, RpcCrashed, SessionEnded, Warned
+from cwmpagent.compose import Life, World
+from cwmpagent.datamodel.schema import Model
+from cwmpagent.device.models import find_model
+from cwmpagent.factory import Given
+from cwmpagent.protocol.events import Event
+from cwmpagent.protocol.rpc import (
+    CpeRequest,
+    GetRPCMethods,
+    GetRPCMethodsResponse,
+    Inform,
+    InformResponse,
+    Message,
+    Request,
+    response_class,
+)
+from cwmpagent.protocol.session import Reply
+from cwmpagent.protocol.soap import Envelope, decode, encode
+from cwmpagent.store.memory import MemoryStore
+
+NEW_YEAR_2026 = 1767225600.0
+TRUSTED_FROM = 1577836800.0
+"""The wall clock is trusted once it shows 2020."""
+SERVER = "Device.ManagementServer."
+FIFTY_YEARS = 50 * 365.25 * 86400
+
+
+class FakeClock:
+    """Both clocks, driven by ``timers``; :meth:`step` sets the wall clock as NTP or a person does.
+
+    ``timers_on_wall``: the timers are those of a reactor that runs on the wall clock, and jump with it.
+    """
+
+    def __init__(self, timers: Clock, wall: float = NEW_YEAR_2026, *, timers_on_wall: bool = False) -> None:
+        self._timers = timers
+        self._ahead = wall - timers.seconds()
+        self._jumped = 0.0
+        self._timers_on_wall = timers_on_wall
+
+    def monotonic(self) -> float:
+        return self._timers.seconds() - self._jumped
+
+    def wall(self) -> float:
+        return self.monotonic() + self._ahead
+
+    def wall_trusted(self) -> bool:
+        return self.wall() >= TRUSTED_FROM
+
+    def utc_offset(self) -> int:
+        return 0
+
+    def step(self, seconds: float) -> None:
+        self._ahead += seconds
+        if self._timers_on_wall:
+            self._jumped += seconds
+            self._timers.advance(seconds)
+
+
+@dataclass(frozen=True)
+class Posted:
+    """One POST: its ``number`` in its session from 1, and ``at`` which monotonic second it came."""
+
+    at: float
+    url: str
+    username: str
+    number: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def envelope(self) -> Envelope:
+        return decode(self.body)
+
+    @property
+    def message(self) -> Message | None:
+        return self.envelope.body if self.body else None
+
+    def header(self, name: str) -> str | None:
+        return next((value for given, value in self.headers if given.lower() == name.lower()), None)
+
+
+Said = Reply | Exception | Deferred[Reply] | None
+Asked = Request | Envelope | bytes
+
+
+def reply(message: Message | Envelope | bytes, asked: Posted | None = None) -> Reply:
+    """An HTTP answer; one to ``asked`` has its ID and namespace."""
+    if isinstance(message, bytes):
+        return Reply(200, message)
+    envelope = message if isinstance(message, Envelope) else Envelope(body=message)
+    if asked is not None:
+        envelope = replace(envelope, id=asked.envelope.id, namespace=asked.envelope.namespace)
+    return Reply(200, encode(envelope))
+
+
+class ScriptedAcs:
+    """An ACS that behaves, unless ``instead`` says something else: it answers, then asks what is in ``asking``.
+
+    ``sessions`` holds what was posted, by session; ``open_now`` counts the exchanges that were not closed.
+    """
+
+    def __init__(self, seconds: Callable[[], float] = lambda: 0.0) -> None:
+        self.seconds = seconds
+        self.sessions: list[list[Posted]] = []
+        self.asking: deque[Asked] = deque()
+        self.instead: Callable[[Posted], Said] = lambda posted: None
+        self.open_now = 0
+        self._ids = 0
+
+    def open(self, url: str, username: str, password: str) -> ScriptedExchange:
+        self.sessions.append([])
+        self.open_now += 1
+        return ScriptedExchange(self, self.sessions[-1], url, username)
+
+    def post(self, session: list[Posted], posted: Posted) -> Said:
+        session.append(posted)
+        said = self.instead(posted)
+        return self.good(posted) if said is None else said
+
+    def good(self, posted: Posted) -> Reply:
+        """What a good ACS answers."""
+        message = posted.message
+        if isinstance(message, Inform):
+            return reply(InformResponse(), posted)
+        if isinstance(message, CpeRequest):
+            own = isinstance(message, GetRPCMethods)
+            return reply(GetRPCMethodsResponse(("Inform",)) if own else response_class(message)(), posted)
+        if not self.asking:
+            return Reply(204, b"")
+        asked = self.asking.popleft()
+        if isinstance(asked, Request):
+            self._ids += 1
+            asked = Envelope(body=asked, id=f"acs{self._ids}")
+        return reply(asked)
+
+    def informs(self) -> list[Inform]:
+        """The Inform of each session."""
+        return [first.message for first in self.firsts() if isinstance(first.message, Inform)]
+
+    def firsts(self) -> list[Posted]:
+        """The first POST of each session."""
+        return [session[0] for session in self.sessions if session]
+
+    def told(self) -> list[tuple[str, ...]]:
+        """The EventCodes of each session's Inform."""
+        return [tuple(event.event_code for event in inform.event) for inform in self.informs()]
+
+    def answers(self) -> list[Message]:
+        """What the agent answered to the requests of the last session."""
+        messages = [posted.message for posted in self.sessions[-1][1:]]
+        return [message for message in messages if message is not None and not isinstance(message, CpeRequest)]
+
+
+class ScriptedExchange:
+    """One session's exchanges with a :class:`ScriptedAcs`."""
+
+    def __init__(self, acs: ScriptedAcs, session: list[Posted], url: str, username: str) -> None:
+        self._acs = acs
+        self._session = session
+        self._where = url, username
+        self._closed = False
+
+    async def post(self, body: bytes) -> Reply:
+        posted = Posted(self._acs.seconds(), *self._where, len(self._session) + 1, body)
+        said = self._acs.post(self._session, posted)
+        if isinstance(said, Exception):
+            raise said
+        if isinstance(said, Deferred):
+            return await said
+        assert said is not None
+        return said
+
+    async def close(self) -> None:
+        assert not self._closed, "an exchange is closed once"
+        self._closed = True
+        self._acs.open_now -= 1
+
+
+@dataclass
+class FakeListener:
+    """Something that listens, or (port 0) nothing."""
+
+    port: int = 7547
+
+
+@cache
+def device2() -> Model:
+    """The built-in model, read once."""
+    return find_model("device2")
+
+
+class Lives:
+    """One device through its lives: each is composed as the agent composes it, on fake ports.
+
+    ``values`` are factory values by full path, ``parameters`` of ManagementServer by name. ``after`` is what sessions
+    left to be done at their end.
+    """
+
+    def __init__(
+        self,
+        values: Mapping[str, str] | None = None,
+        *,
+        wall: float = NEW_YEAR_2026,
+        timers_on_wall: bool = False,
+        store: Any = None,
+        registered: tuple[Callable[[Dispatcher], None], ...] = (),
+        seed: int = 7,
+        **parameters: str,
+    ) -> None:
+        self.timers = Clock()
+        self.timers.advance(1000)
+        self.clock = FakeClock(self.timers, wall, timers_on_wall=timers_on_wall)
+        self.acs = ScriptedAcs(self.clock.monotonic)
+        self.store = MemoryStore() if store is None else store
+        self.facts: list[Fact] = []
+        self.after: list[tuple[AfterSession, ...]] = []
+        self.address = "192.0.2.1"
+        self._registered = registered
+        self._random = random.Random(seed)
+        given = {
+            "Device.DeviceInfo.Manufacturer": "Example",
+            "Device.DeviceInfo.ManufacturerOUI": "00D09E",
+            "Device.DeviceInfo.SerialNumber": "SN0001",
+            SERVER + "URL": "http://acs.example/",
+            SERVER + "PeriodicInformEnable": "false",
+            **(values or {}),
+            **{SERVER + name: text for name, text in parameters.items()},
+        }
+        self._values = {path: Given(text, path) for path, text in given.items()}
+        self.life: Life
+
+    def begin(self, *, booted: bool = True) -> Life:
+        """Begin a life with what is in the store."""
+        world = World(
+            timers=self.timers,
+            clock=self.clock,
+            random=self._random,
+            acs=self.acs,
+            store=self.store,
+            listener=FakeListener(),
+            local_address=self._local_address,
+            observer=self.facts.append,
+            readings=lambda root: {},
+            registered=self._registered,
+        )
+        self.life = Life(
+            device2(),
+            self._values,
+            self.store.load(),
+            world,
+            booted=booted,
+            boot_id="boot",
+            finish=self.after.append,
+        )
+        finished(self.life.start())
+        return self.life
+
+    def reboot(self) -> Life:
+        """Shut down as for a reboot, and boot."""
+        finished(self.life.stop())
+        return self.begin()
+
+    def run(self, seconds: float) -> None:
+        """Let time pass, each timer at its own time."""
+        end = self.timers.seconds() + seconds
+        while (first := self._first()) <= end:
+            self.timers.advance(max(0.0, first - self.timers.seconds()) + 1e-7)
+        self.timers.advance(max(0.0, end - self.timers.seconds()))
+
+    def happen(self, event: Event) -> None:
+        """Something that the ACS must be told."""
+        self.life.agenda.add(event, self.life.sessions.now())
+        self.life.sessions.poke()
+
+    def ended(self) -> list[SessionEnded]:
+        """The agent's own account of its sessions."""
+        return [fact for fact in self.facts if isinstance(fact, SessionEnded)]
+
+    def odd(self) -> list[Fact]:
+        """Whatever the agent complained of."""
+        return [fact for fact in self.facts if isinstance(fact, RpcCrashed | Warned)]
+
+    async def _local_address(self, host: str) -> str | None:
+        return self.address
+
+    def _first(self) -> float:
+        return min((call.getTime() for call in self.timers.getDelayedCalls()), default=float("inf"))
+
+
+def finished(awaitable: Awaitable[Any]) -> Any:
+    """The result of what needs no waiting on fake ports."""
+    done: list[Any] = []
+    Deferred.fromCoroutine(awaitable).addCallback(done.append)  # type: ignore[arg-type]  # every one is a coroutine
+    assert done, "this still waits for something"
+    return done[0]
