@@ -6,7 +6,7 @@ crash it is wholly there or wholly not. The origin travels with the change: what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -28,6 +28,7 @@ from cwmpagent.datamodel.plan import (
 )
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault, StoreWriteError
+from cwmpagent.records import SUBSCRIBER
 
 _T = TypeVar("_T")
 
@@ -83,11 +84,14 @@ class Changes:
     async def set_values(self, assignments: Sequence[Assignment], origin: Origin, key: str | None = None) -> None:
         """Give parameters new values, all or none (TR-069 A.3.2.1). Raises CwmpFault with every bad parameter.
 
+        A person at the device (``Origin.LOCAL``) is refused with 9001 where the AccessList leaves only the ACS.
         A ``key`` becomes the ParameterKey in the same transaction.
         """
 
         async def work() -> None:
             plan = plan_values(self._tree, assignments, as_acs=origin is not Origin.DEVICE)
+            if origin is Origin.LOCAL:
+                self._check_access(plan.assigned)
             await self._carry_out(origin, plan, key)
 
         await self._exclusively(work)
@@ -117,6 +121,11 @@ class Changes:
             await self._carry_out(origin, plan_attributes(self._tree, attributes), None)
 
         await self._exclusively(work)
+
+    def _check_access(self, names: Iterable[str]) -> None:
+        for name in sorted(names):
+            if SUBSCRIBER not in self._tree.attributes(name).access_list:
+                raise CwmpFault(9001, f"{name} may be written by the ACS alone: its AccessList is empty")
 
     async def _exclusively(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         return await self._lock.run(lambda: Deferred.fromCoroutine(work()))

@@ -83,15 +83,16 @@ class Notifications:
     def told(self, reported: Iterable[tuple[str, str]]) -> Mapping[str, str | None]:
         """The ACS has received these names and texts; the notes to save with the delivery of its Inform."""
         notes: dict[str, str | None] = {}
+        doubtful = set(self._news)
         for name, text in reported:
             if name not in self._baselines:
                 continue
+            doubtful.add(name)
             known = self._text(name) if self._tree.definition(name).hidden else text
             if known != self._baselines[name]:
                 notes[BASELINE + name] = known
         self._keep(notes)
-        still = {name for name in self._news if self._differs(name)}
-        self._news = still
+        self._news = still = {name for name in doubtful if self._differs(name)}
         if still:
             self._raised(any(self._level(name) == ACTIVE for name in still))
         return notes

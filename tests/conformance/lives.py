@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.changes import Origin
@@ -20,7 +21,7 @@ from cwmpagent.protocol.rpc import AcsRequest, Inform, Message
 from cwmpagent.protocol.session import Reply
 from cwmpagent.records import Batch, Saved
 from cwmpagent.store.durable import Store
-from tests.agent.ports import SERVER, Lives, Posted, finished
+from tests.agent.ports import SERVER, Lives, Posted
 
 ELSEWHERE = "http://elsewhere.example/"
 CODE = "Device.DeviceInfo.ProvisioningCode"
@@ -119,7 +120,16 @@ class DiskLives(Lives):
 
     def change(self, path: str, text: str, origin: Origin = Origin.DEVICE) -> None:
         """Something other than the ACS changes a value."""
-        finished(self.life.changes.set_values([ParameterAssignment(path, text)], origin))
+        self.set({path: text}, origin)
+
+    def set(self, values: Mapping[str, str], origin: Origin = Origin.DEVICE) -> None:
+        """Something other than the ACS changes several at once. Raises CwmpFault."""
+        assignments = [ParameterAssignment(path, text) for path, text in values.items()]
+        outcome: list[object] = []
+        done = Deferred.fromCoroutine(self.life.changes.set_values(assignments, origin))
+        done.addBoth(outcome.append)
+        if isinstance(outcome[0], Failure):
+            outcome[0].raiseException()
 
     def value(self, path: str) -> str:
         """The value of a parameter, a hidden one too."""
