@@ -80,6 +80,8 @@ class Authenticator:
             if ":" in self._credentials.username:
                 return self._refuse("only Basic is offered, which cannot carry a user name with a colon")
             self._basic = True
+        elif refused and not offered:  # some servers answer wrong credentials with a bare 401
+            return self._refuse(f"the user name or password is refused ({'Basic' if used_basic else 'Digest'})")
         else:
             return self._refuse(_nothing_usable(offered))
         self.reason = ""

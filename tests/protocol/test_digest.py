@@ -188,6 +188,24 @@ class AuthenticatorTests(SynchronousTestCase):
             self.assertIn("refused", ours.reason)
             self.assertIsNone(ours.authorization("POST", "/"))
 
+    def test_a_bare_401_after_the_first_answer_is_a_refusal(self) -> None:
+        for challenge, scheme in ((self.OK.format("n"), "Digest"), ('Basic realm="r"', "Basic")):
+            ours = client(basic_allowed=True)
+            ours.challenged([challenge])
+            ours.authorization("POST", "/")
+            self.assertFalse(ours.challenged([]))
+            self.assertEqual(ours.reason, f"the user name or password is refused ({scheme})")
+
+    def test_a_bare_401_at_another_time_says_nothing_of_the_password(self) -> None:
+        ours = client()
+        self.assertFalse(ours.challenged([]))
+        self.assertIn("no readable challenge", ours.reason)
+        ours.challenged([self.OK.format("n")])
+        ours.authorization("POST", "/")
+        ours.authorization("POST", "/")
+        self.assertFalse(ours.challenged([]))
+        self.assertIn("no readable challenge", ours.reason)
+
     def test_a_new_nonce_after_success_is_answered(self) -> None:
         """Servers that bind the nonce to the connection do that without calling the old one stale."""
         ours = client()
