@@ -96,7 +96,7 @@ class Agent(Service):
         self._listener = ConnectionRequestListener(
             reactor,
             config.connection_request.endpoint,
-            realm="cwmp",
+            realm="device",
             algorithms=config.connection_request.algorithms,
             nonce=lambda: secrets.token_hex(16),
             clock=self._clock.monotonic,

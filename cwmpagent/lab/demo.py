@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import ProcessDone
 from twisted.internet.protocol import ProcessProtocol
@@ -26,12 +26,11 @@ from twisted.python.failure import Failure
 from cwmpagent.lab.acs import LabAcs
 from cwmpagent.lab.certificates import Certificates, certificates
 from cwmpagent.lab.console import Console
+from cwmpagent.lab.reach import UnreachableError
 from cwmpagent.lab.script import Script, Shortcoming
 from cwmpagent.lab.trace import SessionTrace
 from cwmpagent.protocol.digest import Credentials
 
-PATIENCE = 60
-"""Seconds that the whole script may take."""
 DEVICE = "00D09E-Demo-SN0001"
 OUR_AGENT = [str(Path(sys.executable).with_name("twistd")), "--nodaemon", "--pidfile=", "cwmpagent", "--config"]
 
@@ -64,28 +63,41 @@ directory = "state"
 
 
 class AgentProcess(ProcessProtocol):
-    """The agent: what it logs is kept, and shown if it comes to an end that nobody asked for."""
+    """The agent: the last that it said, and whether it still runs."""
 
     def __init__(self) -> None:
-        self.ended: Deferred[None] = Deferred()
         self.said = b""
+        self.problem: str | None = None
+        self._waiting: list[Deferred[str]] = []
 
     def outReceived(self, data: bytes) -> None:
         """Keep the last of it."""
         self.said = (self.said + data)[-8000:]
 
-    errReceived = outReceived  # Twisted's name
+    errReceived = outReceived  # the name that Twisted calls
+
+    def ended(self) -> Deferred[str]:
+        """Fires when it is gone: with an empty text, or with what went wrong."""
+        waiting: Deferred[str] = Deferred()
+        if self.problem is None:
+            self._waiting.append(waiting)
+        else:
+            waiting.callback(self.problem)
+        return waiting
 
     def processEnded(self, reason: Failure) -> None:
         """It is gone."""
-        if reason.check(ProcessDone):  # type: ignore[no-untyped-call]  # Twisted has no types there
-            self.ended.callback(None)
-        else:
-            self.ended.errback(Shortcoming(f"the agent ended: {reason.getErrorMessage()}"))
+        self.problem = "" if isinstance(reason.value, ProcessDone) else f"the agent ended: {reason.value}"
+        for waiting in self._waiting:
+            if not waiting.called:
+                waiting.callback(self.problem)
 
 
-async def demo(reactor: Any, *, once: bool, agent: Sequence[str]) -> int:
-    """Play the script; 0 if the lab saw it all, else 1. Without ``once`` it goes on until it is interrupted."""
+async def demo(reactor: Any, *, once: bool, agent: Sequence[str], patience: float) -> int:
+    """Play the script; 0 if the lab saw it all, else 1. Without ``once`` it goes on until it is interrupted.
+
+    ``agent`` is the command that runs the agent, ``patience`` the seconds that the whole script may take.
+    """
     with tempfile.TemporaryDirectory(prefix="cwmpagent-demo-") as name:
         place = Path(name)
         password, request_password = secrets.token_urlsafe(12), secrets.token_urlsafe(12)
@@ -109,45 +121,43 @@ async def demo(reactor: Any, *, once: bool, agent: Sequence[str]) -> int:
         command = [*agent, str(place / "agent.toml")]
         transport = reactor.spawnProcess(process, command[0], command, env=os.environ, path=None)
         try:
-            status = await _play(reactor, lab, process)
+            status = await _play(reactor, lab, process, patience)
             if status == 0 and not once:
                 print("the agent calls every 30 seconds; Ctrl-C ends both", flush=True)
-                await process.ended
+                print(await process.ended(), file=sys.stderr)
+                status = 1
         finally:
-            if not process.ended.called:
+            if process.problem is None:
                 transport.signalProcess("TERM")
-                await _ended(process)
+                await process.ended()
             lab.close()
             await acs_port.stopListening()
             await console.stopListening()
     return status
 
 
-async def _play(reactor: Any, lab: LabAcs, process: AgentProcess) -> int:
+async def _play(reactor: Any, lab: LabAcs, process: AgentProcess, patience: float) -> int:
     script = Deferred.fromCoroutine(Script(lab, DEVICE, f"demo {secrets.token_hex(4)}", "demo-reboot").play())
-    script.addTimeout(PATIENCE, reactor, lambda result, after: Failure(Shortcoming(f"not done within {after} s")))  # type: ignore[no-untyped-call]  # Twisted has no types there
-    process.ended.addErrback(_stop_waiting, script)
+    late = Failure(Shortcoming(f"not done within {patience:g} s"))  # type: ignore[no-untyped-call]  # as above
+    script.addTimeout(patience, reactor, lambda result, after: late)
+    process.ended().addCallback(lambda problem: script.cancel())
     try:
         await script
-    except Exception as error:
-        print(f"FAILED: {error or type(error).__name__}", file=sys.stderr)
-        print(process.said.decode("utf-8", "replace"), file=sys.stderr)
-        return 1
+    except CancelledError:
+        if process.problem is None:
+            raise
+        return _failed(process.problem or "the agent ended of itself", process)
+    except (Shortcoming, UnreachableError) as error:
+        return _failed(str(error), process)
     print("seen by the lab: bootstrap, the whole device read, a value changed and read back in a later session,")
     print("an object added and used by its number, a reboot reported with its CommandKey", flush=True)
     return 0
 
 
-async def _ended(process: AgentProcess) -> None:
-    try:
-        await process.ended
-    except Shortcoming as error:
-        print(error, file=sys.stderr)
-
-
-def _stop_waiting(failure: Failure, script: Deferred[None]) -> None:
-    script.cancel()
-    print(failure.getErrorMessage(), file=sys.stderr)
+def _failed(reason: str, process: AgentProcess) -> int:
+    print(f"FAILED: {reason}\nThe last that the agent said:", file=sys.stderr)
+    print(process.said.decode("utf-8", "replace"), file=sys.stderr)
+    return 1
 
 
 async def _listen(reactor: Any, lab: LabAcs, made: Certificates) -> Any:
@@ -181,10 +191,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="COMMAND",
         help="another agent: a command that takes the path of a configuration as its last argument",
     )
+    parser.add_argument("--patience", type=float, default=60, metavar="SECONDS", help="for the whole script (60)")
     options = parser.parse_args(arguments)
 
     async def run(reactor: Any) -> None:
-        raise SystemExit(await demo(reactor, once=options.once, agent=options.agent))
+        playing = Deferred.fromCoroutine(
+            demo(reactor, once=options.once, agent=options.agent, patience=options.patience)
+        )
+        over: Deferred[None] = Deferred()
+
+        def interrupted() -> Deferred[None]:
+            playing.cancel()
+            return over
+
+        reactor.addSystemEventTrigger("before", "shutdown", interrupted)
+        try:
+            status = await playing
+        except CancelledError:
+            status = 0
+        finally:
+            over.callback(None)
+        raise SystemExit(status)
 
     react(lambda reactor: Deferred.fromCoroutine(run(reactor)))
 

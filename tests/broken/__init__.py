@@ -1,0 +1,1 @@
+"""Agents with one thing deliberately wrong, to see that the demonstration notices."""

@@ -1,0 +1,61 @@
+"""``python -m tests.broken WHAT CONFIG``: our agent, run by twistd, with WHAT broken in it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from twisted.scripts.twistd import run
+
+from cwmpagent import compose
+from cwmpagent.agent.changes import Changes, Origin
+from cwmpagent.agent.dispatcher import AfterSession
+from cwmpagent.agent.reach import Reach
+
+
+def _forgetful(set_values: Any) -> Any:
+    """SetParameterValues is answered with success, and nothing is set."""
+
+    async def forgets(self: Changes, assignments: object, origin: Origin, key: str | None = None) -> None:
+        if origin is not Origin.ACS:
+            await set_values(self, assignments, origin, key)
+
+    return forgets
+
+
+async def _same_number(self: Changes, path: str, origin: Origin, key: str | None = None) -> int:
+    """AddObject is answered with a number, and there is no such object."""
+    return 7
+
+
+def _no_key(text: str) -> tuple[AfterSession, ...]:
+    """A reboot is forgotten: only ``1 BOOT`` is told, without ``M Reboot``."""
+    return ()
+
+
+def _deaf(self: Reach, source: str) -> bool:
+    """A connection request is answered with 200, and no session follows."""
+    return True
+
+
+def main() -> None:
+    """Break it and run it."""
+    what, config = sys.argv[1:]
+    replaced: dict[str, tuple[Any, str, Any]] = {
+        "set": (Changes, "set_values", _forgetful(Changes.set_values)),
+        "add": (Changes, "add_object", _same_number),
+        "reboot": (compose, "read", _no_key),
+        "deaf": (Reach, "requested", _deaf),
+    }
+    if what == "dead":
+        sys.exit(3)
+    target, name, function = replaced[what]
+    if not hasattr(target, name):
+        sys.exit(f"there is no {name} to break")
+    setattr(target, name, function)
+    sys.argv = ["twistd", "--nodaemon", "--pidfile=", "cwmpagent", "--config", config]
+    run()
+
+
+if __name__ == "__main__":
+    main()
