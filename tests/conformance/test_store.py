@@ -1,0 +1,123 @@
+"""The disk is full, or read-only: what cannot be kept is refused, the agent goes on, and no event is lost."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from cwmpagent.agent.facts import Warned
+from cwmpagent.errors import TransportError
+from cwmpagent.protocol.events import CONNECTION_REQUEST, M_REBOOT, PERIODIC, Event
+from cwmpagent.protocol.rpc import (
+    AcsRequest,
+    AddObject,
+    AddObjectResponse,
+    DeleteObject,
+    FactoryReset,
+    Fault,
+    GetParameterAttributes,
+    GetParameterNames,
+    GetParameterValues,
+    Message,
+    Reboot,
+    ScheduleInform,
+    SetParameterAttributes,
+    SetParameterAttributesStruct,
+)
+from tests.agent.bench import SERVER, assign
+from tests.agent.ports import Lives
+
+CODE = "Device.DeviceInfo.ProvisioningCode"
+WATCHED = "Device.Time.NTPServer1"
+TABLE = "Device.NAT.PortMapping."
+FULL = "database or disk is full"
+CHANGES: tuple[AcsRequest, ...] = (
+    assign("new key", **{CODE: "new", WATCHED: "new.example"}),
+    AddObject(TABLE, "new key"),
+    DeleteObject(TABLE + "1.", "new key"),
+    SetParameterAttributes((SetParameterAttributesStruct(WATCHED, True, 2, True, ()),)),
+    ScheduleInform(60, "never"),
+    Reboot("never"),
+    FactoryReset(),
+)
+LOOKS: tuple[AcsRequest, ...] = (
+    GetParameterValues((CODE, WATCHED, SERVER + "ParameterKey", TABLE)),
+    GetParameterNames(TABLE, False),
+    GetParameterAttributes((WATCHED,)),
+)
+
+
+class RefusingStoreTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.lives = Lives()
+        self.lives.acs.asking.extend([assign("key", **{CODE: "old"}), AddObject(TABLE, "key")])
+        self.lives.begin()
+
+    def ask(self, *requests: AcsRequest) -> list[Message]:
+        """The answers to ``requests``, all in one session that ends well."""
+        self.lives.acs.asking.extend(requests)
+        self.lives.happen(Event(CONNECTION_REQUEST))
+        self.assertTrue(self.lives.ended()[-1].success)
+        return self.lives.acs.answers()
+
+    def test_every_change_is_refused_whole(self) -> None:
+        before = self.ask(*LOOKS)
+        saved = self.lives.store.load()
+        self.lives.store.refusing = FULL
+        for request in CHANGES:
+            (answer,) = self.ask(request)
+            assert isinstance(answer, Fault), answer
+            self.assertEqual(answer.code, 9002, request)
+            self.assertEqual(self.ask(*LOOKS), before, request)
+        self.assertEqual(self.lives.store.load(), saved)
+        self.assertEqual(self.lives.after, [])
+        count = len(self.lives.acs.sessions)
+        self.lives.run(1000)
+        self.assertEqual(len(self.lives.acs.sessions), count)
+
+    def test_once_there_is_room_again_all_is_as_it_was(self) -> None:
+        self.lives.store.refusing = FULL
+        self.ask(*CHANGES)
+        self.lives.store.refusing = None
+        (*done, _) = answers = self.ask(*CHANGES[:-1], *LOOKS[:1])
+        self.assertFalse([answer for answer in answers if isinstance(answer, Fault)])
+        self.assertEqual(done[1], AddObjectResponse(2, 0))
+        self.assertEqual(len(self.lives.after), 1)
+        self.lives.reboot()
+        self.assertEqual(self.lives.acs.told()[-1], ("1 BOOT", M_REBOOT))
+
+    def test_events_are_kept_in_memory(self) -> None:
+        self.lives.store.refusing = FULL
+        self.lives.acs.instead = lambda posted: TransportError("down")
+        self.lives.happen(Event(PERIODIC))
+        self.lives.run(100)
+        self.lives.acs.instead = lambda posted: None
+        self.lives.run(1000)
+        self.assertIn("2 PERIODIC", self.lives.acs.told()[-1])
+        self.assertGreater(self.lives.acs.informs()[-1].retry_count, 2)
+        warnings = [fact for fact in self.lives.odd() if isinstance(fact, Warned)]
+        self.assertEqual(len(warnings), 1, "said once, not at every save")
+        self.assertIn(FULL, warnings[0].text)
+        self.lives.happen(Event(PERIODIC))
+        self.assertEqual(self.lives.acs.informs()[-1].retry_count, 0)
+
+    def test_what_could_not_be_saved_is_told_twice_and_never_lost(self) -> None:
+        self.lives.acs.instead = lambda posted: TransportError("down")
+        self.lives.happen(Event(PERIODIC))
+        self.lives.acs.instead = lambda posted: None
+        self.lives.store.refusing = FULL
+        self.lives.run(11)
+        self.assertEqual(self.lives.acs.told()[-1], ("2 PERIODIC",))
+        self.lives.life.sessions._disarm()
+        self.lives.store.refusing = None
+        self.lives.begin(booted=False)
+        self.lives.run(100)
+        self.assertEqual(self.lives.acs.told()[-1], ("2 PERIODIC",))
+
+    def test_a_device_that_never_could_save(self) -> None:
+        lives = Lives()
+        lives.store.refusing = "attempt to write a readonly database"
+        lives.begin()
+        self.assertEqual(lives.acs.told(), [("0 BOOTSTRAP", "1 BOOT")])
+        self.assertTrue(lives.ended()[0].success)
+        lives.happen(Event(CONNECTION_REQUEST))
+        self.assertEqual(lives.acs.told()[1:], [("6 CONNECTION REQUEST",)])
