@@ -173,6 +173,7 @@ class Life:
         if self._soon is not None and self._soon.active():
             self._soon.cancel()
         await self.sessions.stop()
+        await self.changes.settled()
         await self.journal.save_or_warn()
 
     def _now(self) -> Now:
@@ -180,8 +181,9 @@ class Life:
         return Now(clock.monotonic(), clock.wall() if clock.wall_trusted() else None)
 
     def _wanted(self) -> None:
-        # Not at once: the answer to the request leaves before the session begins.
-        self._soon = self._world.timers.callLater(0, lambda: self._raise(Event(CONNECTION_REQUEST)))
+        # Not at once: the answer to the request leaves before the session begins. Several in a row are one.
+        if self._soon is None or not self._soon.active():
+            self._soon = self._world.timers.callLater(0, lambda: self._raise(Event(CONNECTION_REQUEST)))
 
     def _news(self, active: bool) -> None:
         self._raise(Event(VALUE_CHANGE), opens_session=active)
@@ -197,6 +199,7 @@ class Life:
 
     def _changed(self, change: Change) -> None:
         self._following.changed(change.plan.changed)
+        self.reach.changed(change.plan.changed)
         self.sessions.poke()
 
 

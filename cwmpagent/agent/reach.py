@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
+
+from twisted.internet.defer import Deferred
 
 from cwmpagent.agent.changes import Changes, Origin
 from cwmpagent.agent.facts import ConnectionRequested, Observer, Warned
@@ -39,6 +41,7 @@ class Reach:
         self._fixed_url = fixed_url
         self._wanted = wanted
         self._observer = observer
+        self._switches = {server.path("EnableCWMP"), server.path("HTTPConnectionRequestEnable")}
 
     def credentials(self) -> tuple[str, str] | None:
         """ConnectionRequestUsername and Password; None while either is unset, when nobody can get in."""
@@ -55,6 +58,13 @@ class Reach:
         self._observer(ConnectionRequested(source, True))
         self._wanted()
         return True
+
+    def changed(self, names: Iterable[str]) -> None:
+        """Parameters have new values: where requests are switched off there is no URL, and there is one again after."""
+        if not self._switches.isdisjoint(names):
+            Deferred.fromCoroutine(self.refresh()).addErrback(
+                lambda failure: self._observer(Warned(f"ConnectionRequestURL: {failure.getErrorMessage()}"))
+            )
 
     async def refresh(self) -> None:
         """Bring ConnectionRequestURL up to date with the address that is used towards the ACS; never raises."""

@@ -1,0 +1,419 @@
+"""ConnectionRequests (reference 9, CR): who gets in, and that each good one leads to exactly one session more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+
+from cwmpagent.agent.changes import Origin
+from cwmpagent.agent.facts import ConnectionRequested
+from cwmpagent.config import Config
+from cwmpagent.lab.misbehave import Delay, Status
+from cwmpagent.protocol.digest import Authenticator, Credentials
+from cwmpagent.protocol.rpc import GetParameterValues, InformResponse
+from cwmpagent.protocol.session import Reply
+from cwmpagent.values import Value, ValueType
+from tests.agent.bench import DEVICE, SERVER, BenchCase, assign, reactor
+from tests.agent.ports import finished, reply
+from tests.conformance.lives import CODE, LivesCase, down, good, is_inform
+
+URL = SERVER + "ConnectionRequestURL"
+SIX = ("6 CONNECTION REQUEST",)
+OFF = Value(ValueType.BOOLEAN, "false")
+ON = Value(ValueType.BOOLEAN, "true")
+
+
+class _Whole(Protocol):
+    """Sends ``request`` and reads until the end of the connection, or of an answer without a body."""
+
+    def __init__(self, request: bytes) -> None:
+        self.request = request
+        self.data = b""
+        self.done: Deferred[bytes] = Deferred()
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.write(self.request)
+
+    def dataReceived(self, data: bytes) -> None:
+        self.data += data
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self.done.callback(self.data)
+
+
+class Answered:
+    """One HTTP answer: its status, its headers by lower-case name, its body."""
+
+    def __init__(self, data: bytes) -> None:
+        head, _, self.body = data.partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+        self.status = int(lines[0].split()[1])
+        self.headers = {name.lower(): text.strip() for name, _, text in (line.partition(":") for line in lines[1:])}
+
+
+class RequestCase(BenchCase):
+    """An agent that has introduced itself, and whoever knocks at its door."""
+
+    async def bootstrap(self) -> str:
+        """Its ConnectionRequestURL."""
+        trace = await self.bootstrapped()
+        return next(each.value.text for each in trace.informs[0].parameter_list if each.name == URL)
+
+    async def get(self, url: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answered:
+        """Ask by hand, on a connection of its own."""
+        parts = urlsplit(url)
+        assert parts.hostname is not None and parts.port is not None
+        lines = [f"{method} {parts.path or '/'} HTTP/1.1", f"Host: {parts.netloc}", "Connection: close"]
+        lines += [f"{name}: {text}" for name, text in (headers or {}).items()]
+        asking = _Whole("\r\n".join([*lines, "", ""]).encode())
+        await connectProtocol(TCP4ClientEndpoint(reactor, parts.hostname, parts.port), asking)
+        return Answered(await asking.done)
+
+    async def authorization(self, url: str, username: str = "acs", password: str = "request-secret") -> str:
+        """The answer to a challenge that was just given."""
+        challenge = await self.get(url)
+        self.assertEqual(challenge.status, 401)
+        authenticator = Authenticator(Credentials(username, password), cnonce=lambda: "c0ffee", basic_allowed=False)
+        self.assertTrue(authenticator.challenged([challenge.headers["www-authenticate"]]))
+        header = authenticator.authorization("GET", urlsplit(url).path)
+        assert header is not None
+        return header
+
+    async def quiet(self) -> None:
+        """No session comes."""
+        number = self.lab.sessions.seen
+        await self.pause(0.1)
+        self.assertEqual(self.lab.sessions.seen, number)
+
+    def life_is_idle(self) -> bool:
+        """Whether the agent is in no session."""
+        return self.agent is not None and not self.agent.life.sessions.in_session
+
+
+class AccessTests(RequestCase):
+    """Who gets in."""
+
+    async def test_cr_01_without_credentials(self) -> None:
+        url = await self.bootstrap()
+        first, second = await self.get(url), await self.get(url)
+        for answer in (first, second):
+            self.assertEqual(answer.status, 401)
+            self.assertTrue(answer.headers["www-authenticate"].startswith("Digest "))
+            self.assertIn('qop="auth"', answer.headers["www-authenticate"])
+            self.assertEqual(answer.body, b"")
+            self.assertNotIn("server", answer.headers)
+        self.assertNotEqual(first.headers["www-authenticate"], second.headers["www-authenticate"])
+        await self.quiet()
+
+    async def test_cr_02_answered_before_the_inform_leaves(self) -> None:
+        url = await self.bootstrap()
+        header = await self.authorization(url)
+        number = self.lab.sessions.seen
+        seen: list[int] = []
+        answer = self.get(url, headers={"Authorization": header})
+        done = Deferred.fromCoroutine(answer)
+        done.addCallback(lambda result: seen.append(self.lab.sessions.seen) or result)
+        answered = await done
+        self.assertIn(answered.status, (200, 204))
+        self.assertEqual(answered.body, b"")
+        trace = await self.session(since=number)
+        self.assertEqual(trace.event_codes, SIX)
+        self.assertEqual(trace.informs[0].retry_count, 0)
+
+    async def test_cr_03_wrong_credentials(self) -> None:
+        url = await self.bootstrap()
+        for username, password in (("acs", "wrong"), ("wrong", "request-secret"), ("cpe", "acs-secret"), ("", "")):
+            header = await self.authorization(url, username, password)
+            self.assertEqual((await self.get(url, headers={"Authorization": header})).status, 401)
+        basic = {"Authorization": "Basic YWNzOnJlcXVlc3Qtc2VjcmV0"}
+        self.assertEqual((await self.get(url, headers=basic)).status, 401)
+        await self.quiet()
+
+    async def test_cr_03_what_the_acs_sets_counts_at_once(self) -> None:
+        url = await self.bootstrap()
+        await self.ask(assign("", **{SERVER + "ConnectionRequestPassword": "another"}))
+        old, new = await self.authorization(url), await self.authorization(url, password="another")
+        self.assertEqual((await self.get(url, headers={"Authorization": old})).status, 401)
+        self.assertEqual((await self.get(url, headers={"Authorization": new})).status, 200)
+        await self.session(since=self.lab.sessions.seen - 1)
+
+    async def test_cr_03_without_a_password_nobody_gets_in(self) -> None:
+        url = await self.bootstrap()
+        await self.ask(assign("", **{SERVER + "ConnectionRequestPassword": ""}))
+        header = await self.authorization(url, password="")
+        self.assertEqual((await self.get(url, headers={"Authorization": header})).status, 401)
+        await self.quiet()
+
+    async def test_cr_04_the_same_header_again(self) -> None:
+        url = await self.bootstrap()
+        header = await self.authorization(url)
+        number = self.lab.sessions.seen
+        self.assertEqual((await self.get(url, headers={"Authorization": header})).status, 200)
+        await self.session(since=number)
+        self.assertEqual((await self.get(url, headers={"Authorization": header})).status, 401)
+        await self.quiet()
+
+    async def test_cr_05_another_method_or_path(self) -> None:
+        url = await self.bootstrap()
+        header = await self.authorization(url)
+        for method in ("POST", "HEAD", "PUT"):
+            answer = await self.get(url, method, {"Authorization": header, "Content-Length": "0"})
+            self.assertEqual(answer.status, 405)
+        elsewhere = url.rpartition("/")[0] + "/elsewhere"
+        self.assertEqual((await self.get(elsewhere, headers={"Authorization": header})).status, 404)
+        await self.quiet()
+
+    async def test_the_path_is_the_same_after_a_reboot_and_another_after_a_reset(self) -> None:
+        url = await self.bootstrap()
+        self.assertGreater(len(urlsplit(url).path), 16)
+        path = self.agent and self.agent.life.request_path
+        await self.end()
+        self.begin()
+        await self.session(since=self.lab.sessions.seen)
+        self.assertEqual(self.agent and self.agent.life.request_path, path)
+
+
+class TimingTests(RequestCase):
+    """Before, during and after a session."""
+
+    async def test_cr_06_five_in_a_session_lead_to_one_more(self) -> None:
+        url = await self.bootstrap()
+        number = self.lab.sessions.seen
+        self.lab.misbehave(Delay(at="empty", seconds=0.4))
+        self.assertEqual(await self.lab.connection_request(DEVICE), 200)
+        await self.until(lambda: not self.life_is_idle())
+        statuses = [await self.lab.connection_request(DEVICE) for _ in range(5)]
+        self.assertLessEqual(set(statuses), {200, 503})
+        self.assertFalse(self.life_is_idle(), "they came too late to show anything")
+        await self.until(lambda: self.lab.sessions.seen == number + 2)
+        await self.until(self.life_is_idle)
+        await self.quiet()
+        traces = [trace for trace in self.lab.sessions if trace.number > number]
+        self.assertEqual([(trace.event_codes, trace.ended) for trace in traces], [(SIX, "complete")] * 2)
+        self.assertTrue(url)
+        self.assert_nothing_odd()
+
+    async def test_cr_06_several_before_a_session_are_one(self) -> None:
+        await self.bootstrap()
+        number = self.lab.sessions.seen
+        self.lab.misbehave(Delay(at="inform", seconds=0.3))
+        for _ in range(2):
+            self.assertEqual(await self.lab.connection_request(DEVICE), 200)
+        await self.until(lambda: self.lab.sessions.seen == number + 2)
+        await self.until(self.life_is_idle)
+        await self.quiet()
+        self.assertEqual(len([trace for trace in self.lab.sessions if trace.number > number]), 2)
+
+    async def test_cr_06_after_a_session_that_failed(self) -> None:
+        await self.bootstrap()
+        self.lab.misbehave(Status(at="inform", status=503, times=1))
+        self.assertEqual(await self.lab.connection_request(DEVICE), 200)
+        await self.until(lambda: len(self.ended()) == 2)
+        self.assertFalse(self.ended()[-1].success)
+        self.assertIsNone(self.ended()[-1].retry_in)
+        number = self.lab.sessions.seen
+        self.assertEqual(await self.lab.connection_request(DEVICE), 200)
+        trace = await self.session(since=number)
+        self.assertEqual((trace.event_codes, trace.informs[0].retry_count), (SIX, 1))
+
+    async def test_cr_07_a_burst(self) -> None:
+        url = await self.bootstrap()
+        assert self.agent is not None
+        # Fifty within five seconds are the limit; nobody has to authenticate fifty times to show what comes then.
+        place = next(iter(self.agent._listener._places.values()))
+        now = self.agent._clock.monotonic()
+        place.accepted[:] = [now] * 50
+        header = await self.authorization(url)
+        answer = await self.get(url, headers={"Authorization": header})
+        self.assertEqual(answer.status, 503)
+        self.assertNotIn("retry-after", answer.headers)
+        self.assertIn(ConnectionRequested("127.0.0.1", False), [self.masked(fact) for fact in self.facts])
+        await self.quiet()
+        place.accepted[:] = [now - 6] * 50
+        self.assertEqual(await self.lab.connection_request(DEVICE), 200)
+        await self.session(since=self.lab.sessions.seen - 1)
+
+    def masked(self, fact: object) -> object:
+        """A fact whose source is without its port."""
+        if isinstance(fact, ConnectionRequested):
+            return replace(fact, source=fact.source.rpartition(":")[0] or fact.source)
+        return fact
+
+    async def test_cr_07_a_flood_of_good_ones(self) -> None:
+        url = await self.bootstrap()
+        number = self.lab.sessions.seen
+        statuses = []
+        for _ in range(60):
+            header = await self.authorization(url)
+            statuses.append((await self.get(url, headers={"Authorization": header})).status)
+        self.assertEqual(set(statuses), {200, 503})
+        self.assertEqual(statuses.count(200), 50)
+        await self.until(self.life_is_idle)
+        self.assertTrue(all(trace.ended == "complete" for trace in self.lab.sessions if trace.number > number))
+
+
+class SwitchTests(RequestCase):
+    """Where it listens, and what it tells of that."""
+
+    def config_at(self, endpoint: str, **given: str) -> Config:
+        """A configuration with another endpoint."""
+        config = self.config()
+        return replace(config, connection_request=replace(config.connection_request, endpoint=(endpoint,), **given))
+
+    async def test_cr_08_switched_off(self) -> None:
+        url = await self.bootstrap()
+        number = self.lab.sessions.seen
+        (done,) = await self.ask(assign("", **{SERVER + "HTTPConnectionRequestEnable": OFF}))
+        self.assertEqual(done.status, 0)
+        trace = await self.session(event="4 VALUE CHANGE", since=number)
+        self.assertIn((URL, ""), [(each.name, each.value.text) for each in trace.informs[0].parameter_list])
+        self.assertEqual((await self.get(url)).status, 404)
+        await self.quiet()
+        assert self.agent is not None
+        number = self.lab.sessions.seen
+        await self.agent.life.changes.set_values(
+            assign("", **{SERVER + "HTTPConnectionRequestEnable": ON}).parameter_list, Origin.LOCAL
+        )
+        trace = await self.session(event="4 VALUE CHANGE", since=number)
+        self.assertIn((URL, url), [(each.name, each.value.text) for each in trace.informs[0].parameter_list])
+        self.assertEqual((await self.get(url)).status, 401)
+
+    async def test_cr_08_an_agent_switched_off_takes_none(self) -> None:
+        url = await self.bootstrap()
+        await self.ask(assign("", **{SERVER + "EnableCWMP": OFF}))
+        self.assertEqual((await self.get(url)).status, 404)
+        await self.quiet()
+
+    async def test_cr_09_the_url_is_told_as_it_is(self) -> None:
+        url = await self.bootstrap()
+        self.assertEqual(urlsplit(url).scheme, "http")
+        self.assertEqual(urlsplit(url).hostname, "127.0.0.1")
+        await self.end()
+        # Another port: the ACS is told, and reaches it there.
+        self.begin(self.config(boot="system"))
+        trace = await self.session(since=self.lab.sessions.seen)
+        self.assertEqual(trace.event_codes, ("4 VALUE CHANGE",))
+        told = next(each.value.text for each in trace.informs[0].parameter_list if each.name == URL)
+        self.assertNotEqual(told, url)
+        self.assertEqual(await self.lab.connection_request(DEVICE), 200)
+        await self.session(since=trace.number)
+
+
+class MadeUpTimeTests(LivesCase):
+    """Requests at moments that are hard to meet."""
+
+    def test_cr_02_within_thirty_seconds(self) -> None:
+        lives = self.device()
+        lives.bootstrapped()
+        asked = lives.clock.monotonic()
+        lives.call()
+        self.assertEqual(lives.acs.told()[1:], [SIX])
+        self.assertLess(lives.acs.firsts()[-1].at - asked, 30)
+
+    def test_cr_02_the_session_is_not_opened_before_the_answer_left(self) -> None:
+        lives = self.device()
+        lives.bootstrapped()
+        self.assertTrue(lives.life.reach.requested("198.51.100.1"))
+        self.assertEqual(len(lives.acs.sessions), 1)
+        lives.run(0)
+        self.assertEqual(len(lives.acs.sessions), 2)
+
+    def test_cr_06_at_every_message_of_a_session(self) -> None:
+        for at in (1, 2, 3, 4):
+            for times in (1, 5):
+                with self.subTest(at=at, times=times):
+                    lives = self.device()
+                    lives.bootstrapped()
+
+                    def instead(posted: object, lives: object = lives, at: int = at, times: int = times) -> None:
+                        if len(lives.acs.sessions) == 2 and posted.number == at:  # type: ignore[attr-defined]  # Posted
+                            for _ in range(times):
+                                lives.life.reach.requested("198.51.100.1")  # type: ignore[attr-defined]  # DiskLives
+
+                    lives.acs.instead = instead
+                    lives.ask(GetParameterValues((CODE,)), GetParameterValues((CODE,)))
+                    lives.run(86400)
+                    self.assertEqual(lives.acs.told()[1:], [SIX, SIX])
+                    self.assertTrue(all(ended.success for ended in lives.ended()))
+
+    def test_cr_06_while_the_inform_is_unanswered(self) -> None:
+        lives = self.device()
+        lives.bootstrapped()
+        answer: Deferred[Reply] = Deferred()
+        lives.acs.instead = lambda posted: answer if is_inform(posted) else None
+        lives.call()
+        for _ in range(3):
+            lives.call()
+        self.assertEqual(len(lives.acs.sessions), 2)
+        lives.acs.instead = good
+        answer.callback(reply(InformResponse(), lives.acs.firsts()[-1]))
+        lives.run(86400)
+        self.assertEqual(lives.acs.told()[1:], [SIX, SIX])
+
+    def test_cr_06_in_a_retry_wait_it_counts_as_a_retry(self) -> None:
+        lives = self.device()
+        lives.bootstrapped()
+        lives.acs.instead = down
+        lives.change(CODE, "changed")
+        waiting = lives.life.agenda.retry_in(lives.life.sessions.now())
+        assert waiting is not None and waiting > 4
+        lives.call()
+        self.assertEqual(lives.acs.told()[-1], ("4 VALUE CHANGE", *SIX))
+        self.assertEqual(lives.last().retry_count, 1)
+        longer = lives.life.agenda.retry_in(lives.life.sessions.now())
+        assert longer is not None and longer >= 10
+        lives.acs.instead = good
+        lives.run(20)
+        self.assertEqual(lives.acs.told()[-1], ("4 VALUE CHANGE",))
+        self.assertEqual(lives.last().retry_count, 2)
+        lives.call()
+        self.assertEqual(lives.last().retry_count, 0)
+
+    def test_cr_06_a_failed_one_is_not_retried(self) -> None:
+        lives = self.device()
+        lives.bootstrapped()
+        lives.acs.instead = down
+        lives.call()
+        lives.run(86400)
+        self.assertEqual(lives.acs.told()[1:], [SIX])
+        lives.acs.instead = good
+        lives.run(86400)
+        self.assertEqual(len(lives.acs.sessions), 2)
+
+    def test_cr_06_stopped_right_after_a_request(self) -> None:
+        for times in (1, 3):
+            lives = self.device()
+            life = lives.bootstrapped()
+            for _ in range(times):
+                life.reach.requested("198.51.100.1")
+            finished(life.stop())
+            lives.run(10)
+            self.assertEqual(len(lives.acs.sessions), 1)
+
+    def test_cr_09_another_address(self) -> None:
+        lives = self.device(PeriodicInformEnable="true", PeriodicInformInterval="60")
+        lives.bootstrapped()
+        before = lives.last_values()[URL]
+        self.assertIn("//192.0.2.1:7547/", before)
+        lives.address = "2001:db8::7"
+        lives.run(60)
+        self.assertEqual(lives.acs.told()[1:], [("2 PERIODIC", "4 VALUE CHANGE")])
+        self.assertEqual(lives.last_values()[URL], before.replace("192.0.2.1", "[2001:db8::7]"))
+        lives.run(60)
+        self.assertEqual(lives.acs.told()[2:], [("2 PERIODIC",)])
+
+    def test_cr_09_an_address_that_is_not_known_now_changes_nothing(self) -> None:
+        lives = self.device()
+        lives.bootstrapped()
+        before = lives.last_values()[URL]
+        lives.address = None  # type: ignore[assignment]  # as where a name cannot be resolved
+        lives.call()
+        self.assertEqual(lives.acs.told()[1:], [SIX])
+        self.assertEqual(lives.last_values()[URL], before)
