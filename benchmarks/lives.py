@@ -1,0 +1,133 @@
+"""What one more agent costs in a process that has many: bytes of a Life that has bootstrapped and waits.
+
+All share the model, the connection to the ACS and the clock, and keep their state in memory; the ACS answers at once.
+Beside it the bytes of the device's Tree alone. Usage: ``python benchmarks/lives.py [agents]``.
+"""
+
+from __future__ import annotations
+
+import gc
+import random
+import sys
+import time
+import tracemalloc
+from collections.abc import Mapping
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock as Timers
+
+from cwmpagent.compose import Life, World
+from cwmpagent.config import parse
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.device.models import find_model
+from cwmpagent.factory import given, texts
+from cwmpagent.protocol.actions import Reply
+from cwmpagent.protocol.rpc import Inform, InformResponse
+from cwmpagent.protocol.soap import Envelope, decode, encode
+from cwmpagent.records import Saved
+from cwmpagent.store.memory import MemoryStore
+
+CONFIG = """
+[device]
+manufacturer = "Example"
+oui = "00D09E"
+product_class = "Gateway"
+serial_number = "SN%d"
+provider = "simulated"
+[acs]
+url = "http://acs.example/"
+"""
+
+
+class Polite:
+    """An ACS that wants nothing, and the exchange with it."""
+
+    def open(self, url: str, username: str, password: str) -> Polite:
+        return self
+
+    async def post(self, body: bytes) -> Reply:
+        if not body:
+            return Reply(204, b"")
+        envelope = decode(body)
+        assert isinstance(envelope.body, Inform)
+        return Reply(200, encode(Envelope(body=InformResponse(1), id=envelope.id)))
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+class Fixed:
+    """A clock for everybody."""
+
+    def __init__(self, timers: Timers) -> None:
+        self.monotonic = timers.seconds
+
+    def wall(self) -> float:
+        return 1.8e9 + self.monotonic()
+
+    def wall_trusted(self) -> bool:
+        return True
+
+    def utc_offset(self) -> int:
+        return 0
+
+
+class Deaf:
+    """No listener."""
+
+    port = 0
+
+
+async def nowhere(host: str) -> str | None:
+    """No address."""
+    return None
+
+
+def nothing(root: str) -> Mapping[str, object]:
+    """No readings."""
+    return {}
+
+
+def main(count: int) -> None:
+    """Print the table."""
+    timers = Timers()
+    model = find_model("device2")
+    clock, acs, chance = Fixed(timers), Polite(), random.Random(1)
+    values = [given(parse(CONFIG % number, Path()), "Device.") for number in range(2)]
+
+    def life(number: int) -> Life:
+        world = World(
+            timers=timers,
+            clock=clock,
+            random=chance,
+            acs=acs,
+            store=MemoryStore(),
+            listener=Deaf(),
+            local_address=nowhere,
+            observer=lambda fact: None,
+            readings=nothing,
+        )
+        made = Life(model, values[0], Saved(), world, booted=True, boot_id="b", finish=lambda after: None)
+        Deferred.fromCoroutine(made.start()).addErrback(lambda failure: failure.raiseException())
+        return made
+
+    kept: list[object] = [life(0)]
+    assert not kept[0].agenda.pending  # type: ignore[attr-defined]  # it is a Life
+    gc.collect()
+    tracemalloc.start()
+    trees = [Tree(model, factory=texts(values[1])) for _ in range(count)]
+    tree_bytes = tracemalloc.get_traced_memory()[0] / count
+    del trees
+    gc.collect()
+    before, began = tracemalloc.get_traced_memory()[0], time.perf_counter()
+    kept += [life(number) for number in range(count)]
+    took = time.perf_counter() - began
+    gc.collect()
+    life_bytes = (tracemalloc.get_traced_memory()[0] - before) / count
+    print(f"{count} agents, each after its first session: {life_bytes:,.0f} bytes one (its Tree: {tree_bytes:,.0f})")
+    print(f"{took / count * 1e3:.2f} ms to make one and have its first session, tracing included")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)
