@@ -82,7 +82,10 @@ class Reach:
             return ""
         if self._fixed_url:
             return self._fixed_url
-        host = urlsplit(self._server.text("URL")).hostname
+        try:
+            host = urlsplit(self._server.text("URL")).hostname
+        except ValueError:  # no URL at all, which its session will say
+            return None
         address = await self._local_address(host) if host else None
         if address is None:
             return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
+
 from cwmpagent.agent.changes import Origin
 from cwmpagent.agent.facts import Noted, Warned
 from cwmpagent.protocol.events import DIAGNOSTICS_COMPLETE, Event
@@ -86,6 +88,31 @@ class BootstrapTests(LivesCase):
         lives.kill()
         lives.resume(booted=True)
         self.assertEqual(lives.acs.told()[2:], [("1 BOOT",)])
+
+    def test_a_url_that_is_none_fails_by_the_table_and_can_be_corrected(self) -> None:
+        lives = self.device()
+        lives.bootstrapped()
+        lives.acs.instead = down
+        lives.server("URL", "http://[::1::2]/")
+        lives.run(3600)
+        self.assertLess(len(lives.acs.sessions), 15)
+        lives.acs.instead = good
+        lives.server("URL", ELSEWHERE)
+        self.assertEqual((lives.acs.told()[-1], lives.acs.firsts()[-1].url), (("0 BOOTSTRAP",), ELSEWHERE))
+
+    def test_killed_or_broken_off_after_the_acs_sent_the_device_elsewhere(self) -> None:
+        for killed in (True, False):
+            lives = self.device()
+            lives.bootstrapped()
+            broken = (lambda posted: Deferred()) if killed else down
+            lives.acs.instead = lambda posted, broken=broken: broken(posted) if posted.number == 3 else None
+            lives.ask(assign("moved", **{SERVER + "URL": ELSEWHERE}))
+            if killed:
+                lives.kill()
+                lives.resume(booted=False)
+            self.assertEqual(lives.acs.told()[2:], [("0 BOOTSTRAP",)])
+            self.assertEqual((lives.acs.firsts()[-1].url, lives.last().retry_count), (ELSEWHERE, 0))
+            self.assertEqual(lives.last_values()[SERVER + "ParameterKey"], "moved")
 
     def test_a_new_oui_is_a_bootstrap(self) -> None:
         lives = self.device()

@@ -240,7 +240,12 @@ class SetTests(Case):
             (CODE, ValueType.STRING, ("", "x" * 64), ("x" * 65,)),
             ("Device.Ethernet.Interface.1.DuplexMode", ValueType.STRING, ("Half", "Auto"), ("half", "", "Half,Full")),
             ("Device.IP.Interface.1.IPv4Address.1.IPAddress", ValueType.STRING, ("", "10.0.0.1"), ("10.0.0.256", "x")),
-            (SERVER + "URL", ValueType.STRING, (), ("ftp://a/", "http://user:pw@a/", "http://", "a b")),
+            (
+                SERVER + "URL",
+                ValueType.STRING,
+                (),
+                ("ftp://a/", "http://user:pw@a/", "http://", "a b", "http://[::1/", "http://a:b/", "http://a:123456/"),
+            ),
             (SERVER + "PeriodicInformEnable", ValueType.BOOLEAN, ("1", "0", "false", "true"), ("yes", "TRUE", "")),
             (
                 SERVER + "PeriodicInformTime",
