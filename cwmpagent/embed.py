@@ -106,6 +106,7 @@ class Agent(Service):
         self._registered: list[Callable[[Dispatcher], None]] = []
         self._store: Store | None = None
         self._life: Life | None = None
+        self._beginning: Deferred[None] | None = None
         self._ending: Deferred[None] | None = None
         self._booted_at = 0.0
 
@@ -158,11 +159,11 @@ class Agent(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        if self._ending is not None:
-            self._ending.cancel()
+        await self._listener.stopService()
+        await _broken_off(self._beginning)
+        await _broken_off(self._ending)
         if self._life is not None:
             await self._life.stop()
-        await self._listener.stopService()
         if self._store is not None:
             await self._store.close()
         self._observer(AgentStopped(f"{self.config.device.oui}-{self.config.device.serial_number}"))
@@ -200,7 +201,8 @@ class Agent(Service):
             finish=self._finish,
         )
         self._listener.add(life.request_path, life.reach)
-        Deferred.fromCoroutine(life.start()).addErrback(self._crashed)
+        self._beginning = Deferred.fromCoroutine(life.start())
+        self._beginning.addErrback(self._crashed)
 
     def _finish(self, after: tuple[AfterSession, ...]) -> None:
         """Carry out what had to wait for the end of a session, once the session's own code has returned."""
@@ -221,6 +223,8 @@ class Agent(Service):
         elif not problem and program:
             await self._pause(REBOOT_PATIENCE)
             problem = f"{program[0]} did not reboot this machine"
+        if not self.running:
+            return
         if problem:
             self._warn(f"{'factory reset' if reset else 'reboot'} failed: {problem}")
             await life.journal.save_or_warn({PENDING: None})
@@ -268,3 +272,10 @@ class Agent(Service):
     def _crashed(self, failure: Failure) -> None:
         if not failure.check(CancelledError):  # type: ignore[no-untyped-call]  # Twisted has no types there
             self._warn(f"an error of the agent itself: {failure.getTraceback()}")
+
+
+async def _broken_off(work: Deferred[None] | None) -> None:
+    """Cancel ``work``, and wait until it has ended: a commit under way is finished first."""
+    if work is not None:
+        work.cancel()
+        await work

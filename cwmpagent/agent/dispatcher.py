@@ -18,7 +18,8 @@ from cwmpagent.agent.facts import Observer, RpcCrashed, Warned
 from cwmpagent.agent.ports import Timers
 from cwmpagent.errors import CwmpFault, MisuseError
 from cwmpagent.faults import fault_text
-from cwmpagent.protocol.rpc import AcsRequest, Fault, GenericRequest, GetRPCMethods, Request, Response
+from cwmpagent.protocol.found import answers
+from cwmpagent.protocol.rpc import AcsRequest, Fault, GenericRequest, GetRPCMethods, Request, Response, rpc_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +96,11 @@ class Dispatcher:
         except Exception:
             self._observer(RpcCrashed(name, Failure().getTraceback()))  # type: ignore[no-untyped-call]  # Twisted has no types there
             return Answer(_fault(9002))
-        if isinstance(result, Answer):
-            return result
-        if isinstance(result, Response):
-            return Answer(result)
-        self._observer(Warned(f"{name}: its function returned {type(result).__name__}, not a response"))
+        answer = Answer(result) if isinstance(result, Response) else result
+        if isinstance(answer, Answer) and (isinstance(answer.response, Fault) or answers(request, answer.response)):
+            return answer
+        got = rpc_name(answer.response) if isinstance(answer, Answer) else type(result).__name__
+        self._observer(Warned(f"{name}: its function returned {got}, not the response"))
         return Answer(_fault(9002))
 
     async def _in_time(self, name: str, work: Deferred[Any]) -> Any:

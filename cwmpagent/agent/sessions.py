@@ -164,7 +164,12 @@ class Sessions:
         self._observer(Warned(f"a session ended in an error of the agent itself: {failure.getTraceback()}"))
 
     async def _one_session(self) -> None:
-        await self._prepare()
+        try:
+            await self._prepare()
+        except CancelledError:
+            raise
+        except Exception:  # without this session there would be another at once, and so for ever
+            self._observer(Warned(f"an error of the agent itself: {Failure().getTraceback()}"))  # type: ignore[no-untyped-call]  # Twisted has no types there
         snapshot = self._agenda.begin(self.now())
         started = self._clock.monotonic()
         finished = Finished(False, "an error of the agent itself", False)

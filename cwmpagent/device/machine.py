@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from twisted.internet.defer import CancelledError
 from twisted.internet.utils import getProcessOutputAndValue
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -32,6 +33,8 @@ async def run_program(reactor: Any, argv: Sequence[str]) -> str:
     """Run one of the owner's programs to its end; an empty text, or what went wrong with it in one line."""
     try:
         output, errors, status = await getProcessOutputAndValue(argv[0], argv[1:], env=None, reactor=reactor)  # type: ignore[no-untyped-call]  # Twisted has no types there
+    except CancelledError:
+        raise
     except Exception as error:
         return f"{argv[0]} could not be run: {error}"
     if status == 0:

@@ -77,10 +77,10 @@ class DispatcherTests(SynchronousTestCase):
 
     def test_coroutine_with_work_for_later(self) -> None:
         async def perform(request: object) -> Answer:
-            return Answer(RebootResponse(), after=(RebootAfter("key"),))
+            return Answer(GenericResponse(BLINK + "Response", ()), after=(RebootAfter("key"),))
 
         answer = self.successResultOf(self.answer(perform))
-        self.assertEqual(answer, Answer(RebootResponse(), (RebootAfter("key"),)))
+        self.assertEqual(answer, Answer(GenericResponse(BLINK + "Response", ()), (RebootAfter("key"),)))
 
     def test_fault_with_its_parameters(self) -> None:
         faults = (ParameterFault("Device.X", 9007, "must be 1"),)
@@ -109,7 +109,8 @@ class DispatcherTests(SynchronousTestCase):
         self.assertNotIn("secret", repr(self.response(perform)))
 
     def test_what_is_no_response_is_9002(self) -> None:
-        for result in (None, 7, Reboot("x")):
+        others = (None, 7, Reboot("x"), RebootResponse(), GenericResponse("X_OTHER_DanceResponse", ()))
+        for result in (*others, Answer(RebootResponse(), after=(RebootAfter("key"),))):
             with self.subTest(result=result):
                 self.setUp()
                 self.assertFault(self.response(lambda request, result=result: result), 9002)

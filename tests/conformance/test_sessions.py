@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.changes import Origin
-from cwmpagent.agent.facts import RpcCrashed
+from cwmpagent.agent.facts import RpcCrashed, Warned
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.embed import Agent
 from cwmpagent.errors import CwmpFault, TransportError
@@ -116,6 +116,18 @@ class OrderTests(SynchronousTestCase):
         url = {each.name: each.value.text for each in lives.acs.informs()[1].parameter_list}
         self.assertIn("192.0.2.77", url[SERVER + "ConnectionRequestURL"])
 
+    def test_what_fails_before_a_session_is_no_storm(self) -> None:
+        async def fail(host: str) -> None:
+            raise OSError("no route, no socket, nothing")
+
+        lives = Lives()
+        lives.begin()
+        lives.life.reach._local_address = fail  # type: ignore[assignment]  # a port that breaks its promise
+        lives.happen(Event(CONNECTION_REQUEST))
+        lives.run(100)
+        self.assertEqual(lives.acs.told()[1:], [("6 CONNECTION REQUEST",)])
+        self.assertEqual(len(lives.odd()), 1)
+
 
 class RepeatedTests(BenchCase):
     async def test_ses_06_fault_8005_three_times(self) -> None:
@@ -191,6 +203,24 @@ class AskedTests(BenchCase):
         self.assertNotIsInstance(known, Fault)
         (crashed,) = [fact for fact in self.facts if isinstance(fact, RpcCrashed)]
         self.assertIn("the wheels came off", crashed.trace)
+
+    async def test_a_vendors_rpc_that_answers_something_else(self) -> None:
+        await self.registered("X_00D09E_Odd", lambda request: GenericResponse("X_00D09E_OtherResponse", ()))
+        fault, known = await self.ask(GenericRequest("X_00D09E_Odd", ()), GetRPCMethods())
+        self.assertEqual(fault.code, 9002)
+        self.assertNotIsInstance(known, Fault)
+        self.assertIn("X_00D09E_OtherResponse", next(fact.text for fact in self.facts if isinstance(fact, Warned)))
+
+    async def test_a_vendors_rpc_whose_answer_xml_cannot_carry(self) -> None:
+        def odd(request: GenericRequest) -> GenericResponse:
+            if request.arguments:
+                raise CwmpFault(9003, "\0")
+            return GenericResponse("X_00D09E_OddResponse", (("Out", "\0"),))
+
+        await self.registered("X_00D09E_Odd", odd)
+        faults = await self.ask(GenericRequest("X_00D09E_Odd", ()), GenericRequest("X_00D09E_Odd", (("A", "b"),)))
+        self.assertEqual([fault.code for fault in faults], [9002, 9002])
+        self.assertEqual(self.ended()[-1].success, True)
 
     async def test_a_vendors_rpc_that_hangs(self) -> None:
         hung: Deferred[None] = Deferred()
