@@ -1,4 +1,4 @@
-"""Puts together a :class:`Model` from what a source declares, in any order, and checks that it holds together.
+"""Puts together a :class:`Model` from what sources declare, in any order, and checks that it holds together.
 
 Every declaration says where it stands (file and element), and that is the key of the ``ModelError`` about it.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from cwmpagent.datamodel.keys import clashing
 from cwmpagent.datamodel.schema import ROW, Model, ObjectDefinition, ParameterDefinition
@@ -17,6 +18,12 @@ from cwmpagent.values import LexicalError
 LONGEST_PATH = 256
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _TEMPLATE = re.compile(rf"{_NAME.pattern}\.({_NAME.pattern}\.({{i}}\.)?)*")
+_INSTANCE = re.compile(r"(?<=\.)[0-9]+(?=\.)")
+
+
+def template_of(path: str) -> str:
+    """The template of a real path: ``Device.IP.Interface.{i}.Name`` of ``Device.IP.Interface.1.Name``."""
+    return _INSTANCE.sub("{i}", path)
 
 
 @dataclass(slots=True)
@@ -27,15 +34,43 @@ class _Draft:
     children: list[str] = field(default_factory=list)
 
 
+class _Given(NamedTuple):
+    where: str
+    text: str
+    observed: bool
+
+
 class ModelBuilder:
     """Collects declarations of one or several sources. Later values replace earlier ones; nothing else may be
-    declared twice."""
+    declared twice, so a source that adds to others asks :meth:`declared` first."""
 
     def __init__(self) -> None:
         self._drafts: dict[str, _Draft] = {}
         self._rows: dict[str, tuple[str, set[int]]] = {}
-        self._values: dict[str, tuple[str, str]] = {}
+        self._values: dict[str, _Given] = {}
+        self._reports: list[str] = []
         self._interned: dict[ParameterDefinition, ParameterDefinition] = {}
+
+    @property
+    def root(self) -> str:
+        """The path of the root object that is declared (``Device.``), empty where there is none yet."""
+        return next((path for path in self._drafts if not _parent(path)), "")
+
+    def declared(self, template: str) -> ObjectDefinition | ParameterDefinition | None:
+        """What is declared for a template (see :func:`template_of`), by this or an earlier source.
+
+        An object's path ends in a dot; ``Device.IP.Interface.`` is not declared by ``Device.IP.Interface.{i}.``.
+        The definition of an object is without its parameters and children.
+        """
+        above, _, name = template.rpartition(".")
+        draft = self._drafts.get(above + ".")
+        if draft is None or not name:
+            return draft.definition if draft else None
+        return draft.parameters[name][1] if name in draft.parameters else None
+
+    def report(self, where: str, text: str) -> None:
+        """Note what of a source is not followed to the letter; the model's ``reports`` tell it to people."""
+        self._reports.append(f"{where}: {text}")
 
     def add_object(self, where: str, definition: ObjectDefinition) -> None:
         """Declare an object or table, without its parameters and children."""
@@ -66,19 +101,26 @@ class ModelBuilder:
         """Give the factory state the row ``number`` of ``table`` (a real path)."""
         self._rows.setdefault(table, (where, set()))[1].add(number)
 
-    def set_value(self, where: str, path: str, text: str) -> None:
-        """Give the parameter ``path`` a factory value."""
-        self._values[path] = where, text
+    def set_value(self, where: str, path: str, text: str, *, observed: bool = False) -> None:
+        """Give the parameter ``path`` a factory value.
+
+        A wrong one makes :meth:`build` fail. One that was ``observed`` on a real device is kept even where the model
+        would not allow it (its restriction, a reference to nowhere, a unique key), unless it is no value of its
+        type at all; either is reported. Where it counts rows, the rows are counted anew.
+        """
+        self._values[path] = _Given(where, text, observed)
 
     def build(self, name: str) -> Model:
         """The model; raises ``ModelError`` for the first thing in it that does not fit the rest."""
         root = self._linked()
         self._check_references()
         model = self._with_rows(Model(name=name, root=self._built(root)))
+        model = replace(model, values=self._observed(Tree(model)))
         tree = self._tree(model)
-        clashes = clashing(tree, self._values)
-        for path, reason in clashes.items():
-            raise ModelError(self._values[path][0], reason)
+        for path, reason in clashing(tree, tree.model.values.keys() | self._strict().keys()).items():
+            if not self._values[path].observed:
+                raise ModelError(self._values[path].where, reason)
+            self.report(self._values[path].where, reason)
         everything = [(each.path, parameter) for each in model.root.walk() for parameter in each.parameters.values()]
         return replace(
             model,
@@ -87,6 +129,7 @@ class ModelBuilder:
                 path + each.name for path, each in everything if each.forced_inform and ROW not in path
             ),
             active=tuple(path + each.name for path, each in everything if each.starts_active),
+            reports=tuple(self._reports),
         )
 
     def _linked(self) -> str:
@@ -159,11 +202,38 @@ class ModelBuilder:
             rows[table] = tuple(sorted(numbers))
         return replace(model, rows=rows)
 
+    def _observed(self, tree: Tree) -> dict[str, str]:
+        """The observed values that can be kept; what is odd about them is reported."""
+        kept: dict[str, str] = {}
+        for path, (where, text, observed) in self._values.items():
+            if not observed:
+                continue
+            if not tree.exists(path):
+                self.report(where, "is left out: the model has no such parameter, or no such row")
+                continue
+            parameter = tree.definition(path)
+            if parameter.counts:
+                if text != tree.value(path).text:
+                    self.report(where, f"says {text[:20]!r}, but there are {tree.value(path).text} rows")
+                continue
+            try:
+                kept[path] = parameter.lexical(text)
+                refusal = parameter.refusal(kept[path]) or tree.refusal(parameter, kept[path])
+            except LexicalError as error:
+                self.report(where, f"is left out: {error}")
+            else:
+                if refusal:
+                    self.report(where, f"is kept, but could not be set so: {refusal}")
+        return kept
+
+    def _strict(self) -> dict[str, str]:
+        return {path: each.text for path, each in self._values.items() if not each.observed}
+
     def _tree(self, model: Model) -> Tree:
         try:
-            return Tree(model, factory={path: text for path, (_, text) in self._values.items()})
+            return Tree(model, factory=self._strict())
         except ModelError as error:
-            raise ModelError(self._values[error.key][0], error.reason) from None
+            raise ModelError(self._values[error.key].where, error.reason) from None
 
 
 def _parent(path: str) -> str:

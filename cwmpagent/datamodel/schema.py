@@ -60,12 +60,20 @@ class ParameterDefinition:
         """Whether its notification is active until somebody changes that."""
         return self.notify in (Notify.FORCED, Notify.DEFAULT_ACTIVE)
 
-    def admitted(self, text: str) -> str:
-        """The canonical text of ``text``; raises ``LexicalError`` with what would be allowed."""
+    def lexical(self, text: str) -> str:
+        """The canonical text of a value of this type; raises ``LexicalError`` where it is none."""
         if _NOT_IN_XML.search(text):
             raise LexicalError("control characters other than tab and line ends cannot be sent")
-        text = canonical(self.kind, text)
-        refusal = self.restriction.refusal(self.kind, text) if self.restriction else None
+        return canonical(self.kind, text)
+
+    def refusal(self, text: str) -> str | None:
+        """Why a canonical ``text`` is not allowed, as a sentence that says what is; ``None`` where it is."""
+        return self.restriction.refusal(self.kind, text) if self.restriction else None
+
+    def admitted(self, text: str) -> str:
+        """The canonical text of ``text``; raises ``LexicalError`` with what would be allowed."""
+        text = self.lexical(text)
+        refusal = self.refusal(text)
         if refusal:
             raise LexicalError(refusal)
         return text
@@ -141,7 +149,8 @@ class Model:
 
     ``rows``: table path -> ascending instance numbers; ``values``: parameter path -> canonical text, where it
     is not the default. ``forced_inform``: parameters of every Inform, full paths. ``active``: templates of the
-    parameters that start with active notification.
+    parameters that start with active notification. ``reports``: lines for people about what of its sources is not
+    followed to the letter.
     """
 
     name: str
@@ -150,6 +159,7 @@ class Model:
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     forced_inform: tuple[str, ...] = ()
     active: tuple[str, ...] = ()
+    reports: tuple[str, ...] = field(default=(), repr=False)
 
     def definition(self, path: str) -> ObjectDefinition | ParameterDefinition | None:
         """What a template or real path stands for, whether or not its rows exist; ``None`` for an unknown one.
