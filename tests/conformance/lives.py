@@ -76,11 +76,11 @@ class DiskStore:
 
 
 class DiskLives(Lives):
-    """A device whose state is in ``directory``."""
+    """A device whose state is in ``directory``, or where that is None only as good as on a disk."""
 
-    def __init__(self, directory: Path, values: Mapping[str, str] | None = None, **options: Any) -> None:
+    def __init__(self, directory: Path | None, values: Mapping[str, str] | None = None, **options: Any) -> None:
         self.directory = directory
-        super().__init__(values, store=DiskStore(directory), **options)
+        super().__init__(values, store=None if directory is None else DiskStore(directory), **options)
 
     def write(self, path: str, text: str) -> None:
         """Change a factory value in the configuration file; it counts from the next life on."""
@@ -90,8 +90,9 @@ class DiskLives(Lives):
         """The process ends at this instant; nothing of it runs on."""
         for call in self.timers.getDelayedCalls():
             call.cancel()
-        self.store.close()
-        self.store = DiskStore(self.directory)
+        if self.directory is not None:
+            self.store.close()
+            self.store = DiskStore(self.directory)
 
     def resume(self, *, booted: bool) -> Life:
         """The next life, after a kill, with an ACS that behaves."""

@@ -1,0 +1,112 @@
+"""Whatever happens, and however often it is killed: in the end the ACS knows what is so, and each event came once."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from itertools import count
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from cwmpagent.errors import TransportError
+from cwmpagent.protocol.rpc import (
+    Inform,
+    ScheduleInform,
+    ScheduleInformResponse,
+    SetParameterAttributes,
+    SetParameterAttributesStruct,
+    SetParameterValues,
+)
+from tests.agent.bench import assign
+from tests.agent.ports import Posted
+from tests.conformance.lives import CODE, NTP, DiskLives
+
+PASSIVE = "Device.Time.NTPServer2"
+WATCHED = (CODE, NTP, PASSIVE)
+SEEDS = range(60)
+STEPS = 40
+
+
+class Belief:
+    """An ACS that now and then fails, and what it holds for true of a device."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.lives = DiskLives(None, PeriodicInformEnable="true", PeriodicInformInterval="3600")
+        self.lives.acs.instead = self._instead
+        self.believed: dict[str, str] = {}
+        self.told: Counter[str] = Counter()
+        self.promised: set[str] = set()
+        self.asked_key = ""
+        self.keys = count(1)
+        self.fails_at = 0
+
+    def _instead(self, posted: Posted) -> TransportError | None:
+        if self.fails_at and posted.number >= self.fails_at:
+            return TransportError("the connection was reset")
+        message = posted.message
+        if isinstance(message, Inform):
+            self.believed |= {each.name: each.value.text for each in message.parameter_list if each.name in WATCHED}
+            self.told.update(each.command_key for each in message.event if each.command_key)
+        elif isinstance(message, ScheduleInformResponse):
+            self.promised.add(self.asked_key)
+        if message is None or not isinstance(message, Inform):
+            for asked in list(self.lives.acs.asking)[:1]:
+                if isinstance(asked, SetParameterValues):
+                    self.believed |= {each.name: each.value.text for each in asked.parameter_list}
+                elif isinstance(asked, ScheduleInform):
+                    self.asked_key = asked.command_key
+        return None
+
+    def begin(self) -> None:
+        self.lives.begin()
+        watch = [SetParameterAttributesStruct(name, True, level, False, ()) for name, level in ((NTP, 2), (PASSIVE, 1))]
+        self.lives.ask(SetParameterAttributes(tuple(watch)))
+        self.believed |= {name: self.lives.value(name) for name in WATCHED}
+
+    def step(self) -> None:
+        """Something happens."""
+        name, text = self.random.choice(WATCHED), self.random.choice("abc")
+        match self.random.randrange(8):
+            case 0 | 1:
+                self.lives.change(name, text)
+            case 2:
+                self.lives.acs.asking.append(assign("", **{name: text}))
+                self.lives.call()
+            case 3:
+                key = f"k{next(self.keys)}"
+                self.lives.acs.asking.append(ScheduleInform(self.random.randrange(1, 2000), key))
+                self.lives.call()
+            case 4:
+                self.lives.run(self.random.uniform(0, 3000))
+            case 5:
+                self.fails_at = self.random.choice((0, 0, 1, 2, 3))
+            case 6:
+                self.lives.run(self.random.uniform(0, 20))
+            case 7:
+                self.lives.kill()
+                self.lives.begin(booted=self.random.random() < 0.3)
+
+    def end(self) -> None:
+        """All is well again, and time passes."""
+        self.fails_at = 0
+        self.lives.run(3 * 3600)
+        self.lives.call()
+
+
+class RandomTests(SynchronousTestCase):
+    def test_the_acs_knows_in_the_end(self) -> None:
+        for seed in SEEDS:
+            with self.subTest(seed=seed):
+                belief = Belief(seed)
+                belief.begin()
+                for _ in range(STEPS):
+                    belief.step()
+                belief.end()
+                lives = belief.lives
+                self.assertEqual(belief.believed, {name: lives.value(name) for name in WATCHED})
+                self.assertEqual(lives.life.agenda.pending, ())
+                self.assertEqual(lives.life.agenda.retry_count, 0)
+                self.assertEqual({key: belief.told[key] for key in belief.promised}, dict.fromkeys(belief.promised, 1))
+                self.assertEqual(lives.odd(), [])
+                self.assertEqual(lives.acs.open_now, 0)
