@@ -36,28 +36,33 @@ def run(*names: str) -> TextReporter:
 
 class VerdictTests(SynchronousTestCase):
     def test_counts_are_the_last_line(self) -> None:
-        lines, good = verdict(run("passes", "passes"), [])
+        lines, good = verdict(run("passes", "passes"), [], ())
         self.assertEqual(lines, ["2 passed, 0 failed, 0 skipped"])
         self.assertTrue(good)
 
     def test_a_failed_test_fails_the_run(self) -> None:
-        lines, good = verdict(run("passes", "fails"), [])
+        lines, good = verdict(run("passes", "fails"), [], ())
         self.assertEqual(lines[-1], "1 passed, 1 failed, 0 skipped")
         self.assertFalse(good)
 
     def test_no_test_at_all_fails_the_run(self) -> None:
-        lines, good = verdict(run(), [])
+        lines, good = verdict(run(), [], ())
         self.assertEqual(lines, ["WRONG: no test was run", "0 passed, 0 failed, 0 skipped"])
         self.assertFalse(good)
 
+    def test_a_skip_that_is_allowed_here_is_fine_and_counted(self) -> None:
+        lines, good = verdict(run("passes", "skips"), [], (Allowed("the moon is down", lambda: True, 1),))
+        self.assertEqual(lines, ["skipped 1: the moon is down", "1 passed, 0 failed, 1 skipped"])
+        self.assertTrue(good)
+
     def test_an_unexpected_skip_fails_the_run_and_is_named(self) -> None:
-        lines, good = verdict(run("passes", "skips"), [])
+        lines, good = verdict(run("passes", "skips"), [], ())
         self.assertIn("skipped 1: the moon is down", lines)
         self.assertEqual(lines[-1], "1 passed, 0 failed, 1 skipped")
         self.assertFalse(good)
 
     def test_a_failed_check_fails_the_run_and_is_named(self) -> None:
-        lines, good = verdict(run("passes"), ["mypy failed"])
+        lines, good = verdict(run("passes"), ["mypy failed"], ())
         self.assertEqual(lines, ["WRONG: mypy failed", "1 passed, 0 failed, 0 skipped"])
         self.assertFalse(good)
 
