@@ -137,8 +137,6 @@ class ConnectionTests(BenchCase):
         self.assertEqual(trace.informs[0].retry_count, 4)
 
     async def test_http_12_one_connection_and_one_post_at_a_time(self) -> None:
-        connections: set[str] = set()
-        self.lab.observers.append(lambda trace: connections.add(trace.peer))
         for _ in range(5):
             self.lab.queue(DEVICE, GetRPCMethods())
         trace = await self.bootstrapped()

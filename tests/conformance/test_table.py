@@ -1,0 +1,46 @@
+"""``docs/conformance.md`` names the tests that there are, and every check that one of them is named after."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from twisted.python.reflect import namedAny
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.skips import CHECKOUT
+
+PAGE = CHECKOUT / "docs" / "conformance.md"
+ROW = re.compile(r"^\| ([A-Z]+-\d\d) \| .+ \| (.+) \|$", re.MULTILINE)
+TEST = re.compile(r"`(tests\.[\w.]+)`")
+NAMED_AFTER = re.compile(r"test_([a-z]+)_(\d\d)_")
+
+
+def named() -> Iterator[str]:
+    """The checks that tests of this directory are named after."""
+    for path in (CHECKOUT / "tests" / "conformance").glob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (found := NAMED_AFTER.match(node.name)):
+                yield f"{found[1].upper()}-{found[2]}"
+
+
+class TableTests(SynchronousTestCase):
+    def test_every_test_named_exists(self) -> None:
+        names = TEST.findall(PAGE.read_text(encoding="utf-8"))
+        self.assertGreater(len(names), 100)
+        for name in names:
+            self.assertTrue(callable(namedAny(name)), name)
+
+    def test_every_check_that_is_tested_is_named(self) -> None:
+        rows = dict(ROW.findall(PAGE.read_text(encoding="utf-8")))
+        self.assertGreater(len(rows), 100)
+        for check in set(named()):
+            part = f".test_{check.lower().replace('-', '_')}_"
+            self.assertIn(part, rows.get(check, ""), check)
+
+    def test_a_test_stands_in_the_row_of_its_check(self) -> None:
+        for check, tests in ROW.findall(PAGE.read_text(encoding="utf-8")):
+            for name in TEST.findall(tests):
+                found = NAMED_AFTER.match(name.rpartition(".")[2])
+                self.assertTrue(found is None or f"{found[1].upper()}-{found[2]}" == check, name)
