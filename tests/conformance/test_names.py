@@ -90,7 +90,7 @@ class NamesTests(BenchCase):
 
     async def test_gpn_06_unknown(self) -> None:
         await self.bootstrapped()
-        for path in (
+        paths = (
             "Device.Nowhere",
             "Device.Nowhere.",
             "Device",
@@ -107,9 +107,11 @@ class NamesTests(BenchCase):
             ".",
             " Device.",
             "InternetGatewayDevice.",
-        ):
-            for next_level in (True, False):
-                self.assertEqual(await self.code(path, next_level), 9005, path)
+        )
+        asked = [GetParameterNames(path, next_level) for path in paths for next_level in (True, False)]
+        for request, answer in zip(asked, await self.ask(*asked), strict=True):
+            self.assertIsInstance(answer, Fault, request)
+            self.assertEqual(answer.code, 9005, request)
 
     async def test_gpn_07_writable_says_what_would_succeed(self) -> None:
         await self.bootstrapped()
