@@ -11,6 +11,7 @@ from cwmpagent.lab.acs import LabAcs
 from cwmpagent.lab.devices import LabDevice
 from cwmpagent.lab.tasks import Unanswered
 from cwmpagent.lab.trace import SessionTrace
+from cwmpagent.lab.wording import stamp
 from cwmpagent.protocol.masking import quoted
 from cwmpagent.protocol.rpc import EventStruct, Fault, SoapFault, rpc_name
 
@@ -34,12 +35,12 @@ th, td { text-align: left; vertical-align: top; padding: .5rem .75rem; border-bo
 tr:last-child td { border-bottom: 0; }
 th { font-size: .8rem; font-weight: 600; color: var(--soft); background: var(--card); white-space: nowrap; }
 td.now { white-space: nowrap; }
-td.name { overflow-wrap: anywhere; min-width: 12rem; }
+td.name, td.end { overflow-wrap: anywhere; min-width: 15rem; }
 .num { text-align: right; font-variant-numeric: tabular-nums; }
 code { font: .86em ui-monospace, monospace; }
 .tag { display: inline-block; margin: 0 .2rem .2rem 0; padding: 0 .45rem; border-radius: .3rem;
  background: var(--card); white-space: nowrap; }
-.good { color: var(--good); } .bad { color: var(--bad); }
+.good { color: var(--good); } .bad { color: var(--bad); } .wrong { color: var(--bad); }
 .good::before, .bad::before { content: "\\25CF\\00A0"; }
 a { color: inherit; }
 p.none { padding: 1rem; margin: 0; color: var(--soft); }
@@ -66,7 +67,7 @@ def page(acs: LabAcs) -> str:
 <body>
 <header><h1>cwmplab</h1>
 <span>{_count(len(devices), "device")}, {online} online; {_count(acs.sessions.seen, "session")} so far</span>
-<span><a href="/devices">/devices</a> <a href="/sessions">/sessions</a></span></header>
+<span>as JSON: <a href="/devices">/devices</a> <a href="/sessions">/sessions</a></span></header>
 <h2>Devices</h2>
 <div class="scroll">{_devices(devices[:DEVICES], acs, now)}</div>
 {_more(len(devices) - DEVICES, "device", "/devices")}
@@ -83,7 +84,7 @@ def _devices(devices: list[LabDevice], acs: LabAcs, now: float) -> str:
     rows = "".join(_device(one, acs, now) for one in devices)
     return (
         "<table><thead><tr><th>Device</th><th>State</th><th>Last Inform</th><th>Events</th><th>Software</th>"
-        f'<th class="num">Parameters</th><th class="num">Tasks</th></tr></thead><tbody>{rows}</tbody></table>'
+        f'<th class="num">Parameters</th><th class="num">Waiting tasks</th></tr></thead><tbody>{rows}</tbody></table>'
     )
 
 
@@ -93,10 +94,10 @@ def _device(one: LabDevice, acs: LabAcs, now: float) -> str:
     waiting = sum(task.state == "queued" for task in acs.tasks.of(one.id))
     who = f"{_text(one.identity.manufacturer)} {_text(one.identity.product_class)}"
     return (
-        f'<tr><td class="name"><a href="/devices/{quote(one.id, safe="")}">{_text(one.identity.serial_number)}</a>'
+        f'<tr><td class="name">{_link(one.id, one.identity.serial_number)}'
         f'<br><span class="soft">{who} <code>{_text(one.identity.oui)}</code></span></td>'
         f'<td class="now"><span class="{"good" if online else "bad"}">{state}</span></td>'
-        f'<td class="now">{_ago(now - one.last_inform)}</td><td>{_events(one.events)}</td>'
+        f'<td class="now">{_ago(one.last_inform, now)}</td><td>{_events(one.events)}</td>'
         f"<td>{_text(one.find('DeviceInfo.SoftwareVersion') or '')}</td>"
         f'<td class="num">{len(one.parameters)}</td><td class="num">{waiting}</td></tr>'
     )
@@ -118,13 +119,14 @@ def _session(one: SessionTrace, now: float) -> str:
     asked += [_tag(rpc_name(call.request), _outcome(call.answer)) for call in one.calls[:CALLS]]
     more = len(one.requests) + len(one.calls) - len(asked)
     state = {"complete": "good", "broken": "bad"}.get(one.ended, "soft")
-    told = [one.reason, *(f"violation: {each}" for each in one.violations[:3] if each != one.reason)]
-    notes = "".join(f'<br><span class="soft">{_text(each, 200)}</span>' for each in told if each)
+    notes = f'<br><span class="soft">{_text(one.reason, 200)}</span>' if one.reason else ""
+    for each in [each for each in one.violations if each != one.reason][:3]:
+        notes += f'<br><span class="wrong">violation:</span> <span class="soft">{_text(each, 200)}</span>'
     return (
         f'<tr><td class="num"><a href="/sessions/{one.number}">{one.number}</a></td>'
-        f'<td class="now">{_ago(now - one.started)}</td><td class="name">{_text(one.device_id)}</td>'
+        f'<td class="now">{_ago(one.started, now)}</td><td class="name">{_link(one.device_id)}</td>'
         f"<td>{_events(one.events)}</td><td>{''.join(asked)}{f' and {more} more' if more > 0 else ''}</td>"
-        f'<td><span class="{state}">{one.ended or "open"}</span>{notes}</td>'
+        f'<td class="end"><span class="{state}">{one.ended or "open"}</span>{notes}</td>'
         f'<td class="num">{f"{one.duration:.2f} s" if one.ended else ""}</td></tr>'
     )
 
@@ -153,16 +155,19 @@ def _events(events: tuple[EventStruct, ...]) -> str:
     return shown or '<span class="soft">none</span>'
 
 
+def _link(device_id: str, shown: str = "") -> str:
+    return f'<a href="/devices/{quote(device_id, safe="")}">{_text(shown or device_id)}</a>'
+
+
 def _text(text: str, limit: int = CUT) -> str:
     return escape(quoted(text, limit))
 
 
-def _ago(seconds: float) -> str:
-    seconds = max(0, int(seconds))
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size} {unit} ago"
-    return f"{seconds} s ago"
+def _ago(then: float, now: float) -> str:
+    seconds = max(0, int(now - then))
+    units = ((86400, "d"), (3600, "h"), (60, "min"))
+    size, unit = next((each for each in units if seconds >= each[0]), (1, "s"))
+    return f'<time title="{stamp(then)}">{seconds // size} {unit} ago</time>'
 
 
 def _count(number: int, what: str) -> str:

@@ -47,7 +47,8 @@ async def ask(reactor: IReactorTime, device: LabDevice, default: Credentials | N
     credentials = device.connection_request_credentials(default)
     if credentials is None:
         raise UnreachableError(
-            f"no credentials for {device.id}: set its ConnectionRequestUsername and ConnectionRequestPassword by a task"
+            f"no credentials for {device.id}: set its ConnectionRequestUsername and ConnectionRequestPassword by a "
+            "task, or start the lab with --connection-request-username and --connection-request-password-file"
         )
     try:
         target = _target(url)

@@ -22,8 +22,11 @@ from cwmpagent.protocol.rpc import (
     GenericRequest,
     GenericResponse,
     GetParameterValuesResponse,
+    InstallOpStruct,
     Message,
     ParameterValueStruct,
+    UninstallOpStruct,
+    UpdateOpStruct,
     rpc_name,
 )
 from cwmpagent.protocol.soap import Envelope, encode
@@ -80,13 +83,19 @@ def plain(value: Any) -> Any:
         return {"name": value.name, "value": value.value.text, "type": value.value.kind.value}
     if isinstance(value, Value):
         return {"value": value.text, "type": value.kind.value}
+    if isinstance(value, InstallOpStruct | UpdateOpStruct | UninstallOpStruct):
+        return {"type": type(value).__name__.removesuffix("OpStruct").lower(), **_fields(value)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return _fields(value)
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return {key: plain(one) for key, one in value._asdict().items()}
     if isinstance(value, tuple | list):
         return [plain(one) for one in value]
     return value
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
 
 
 def message(body: Message | Unanswered | None) -> dict[str, Any] | None:

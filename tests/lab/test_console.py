@@ -551,6 +551,15 @@ class Page(ConsoleCase):
         self.clock.advance(100_000)
         self.assertIn("offline", self.page())
 
+    def test_a_violation_is_marked_and_said_once(self) -> None:
+        self.cpe.session()
+        self.cpe.inform()
+        self.cpe.post(b"no envelope")
+        self.lab.sessions[0].violations.append("<late>")
+        page = self.page()
+        self.assertEqual(page.count('<span class="wrong">violation:</span> <span class="soft">&lt;late&gt;</span>'), 1)
+        self.assertEqual(page.count("not an envelope"), 1)
+
     def test_every_string_of_a_device_is_escaped(self) -> None:
         evil = "<script>alert(1)</script>"
         self.lab.queue("x", Reboot(""))
