@@ -11,9 +11,12 @@ import binascii
 import calendar
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Self
 
 UNKNOWN_TIME = "0001-01-01T00:00:00Z"
@@ -43,6 +46,7 @@ class ValueType(StrEnum):
     UNSIGNED_INT = "unsignedInt"
     LONG = "long"
     UNSIGNED_LONG = "unsignedLong"
+    DECIMAL = "decimal"
     BOOLEAN = "boolean"
     DATE_TIME = "dateTime"
     BASE64 = "base64", "base64Binary"
@@ -75,7 +79,9 @@ _INTEGERS = {
     ValueType.LONG: (-(2**63), 2**63 - 1),
     ValueType.UNSIGNED_LONG: (0, 2**64 - 1),
 }
+_NUMBERS = {*_INTEGERS, ValueType.DECIMAL}
 _INTEGER = re.compile(r"([+-]?)0*([0-9]{1,20})")
+_DECIMAL = re.compile(r"([+-]?)0*([0-9]{0,40})(?:\.([0-9]{0,40}))?")
 _BOOLEANS = {"0": "false", "1": "true", "false": "false", "true": "true"}
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
 _DATE_TIME = re.compile(
@@ -100,6 +106,8 @@ def canonical(kind: ValueType, text: str) -> str:
         return _canonical_time(text)
     if kind is ValueType.BASE64:
         return _canonical_base64(text)
+    if kind is ValueType.DECIMAL:
+        return _canonical_decimal(text)
     if kind is ValueType.HEX_BINARY:
         if not _HEX.fullmatch(text):
             raise LexicalError("hexBinary is an even number of hexadecimal digits")
@@ -116,6 +124,17 @@ def _canonical_integer(kind: ValueType, text: str) -> str:
     return str(number)
 
 
+def _canonical_decimal(text: str) -> str:
+    match = _DECIMAL.fullmatch(text)
+    if match is None or not any(character.isdigit() for character in text):
+        raise LexicalError(
+            "a decimal is a number such as 12 or -0.5, with at most 40 digits on either side of the point"
+        )
+    sign, whole, fraction = match[1], match[2] or "0", (match[3] or "").rstrip("0")
+    number = f"{whole}.{fraction}" if fraction else whole
+    return f"-{number}" if sign == "-" and number != "0" else number
+
+
 def _article(kind: ValueType) -> str:
     return "an" if kind.value[0] in "aeiou" else "a"
 
@@ -127,21 +146,36 @@ def _canonical_base64(text: str) -> str:
         raise LexicalError("base64 uses A-Z a-z 0-9 + / and is padded with = to a multiple of four") from None
 
 
+NULL: Mapping[ValueType, str] = MappingProxyType(
+    {kind: "0" if kind in _INTEGERS or kind is ValueType.DECIMAL else "" for kind in ValueType}
+    | {ValueType.BOOLEAN: "false", ValueType.DATE_TIME: UNKNOWN_TIME}
+)
+"""What stands for no value in each type; hidden parameters read so (TR-106)."""
+
+LONGEST_PATTERNED = 2**16
+"""Longer texts are refused wherever a pattern would have to be tried on them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restriction:
     """What a parameter's definition allows beyond its type; empty fields allow everything.
 
-    ``ranges`` bound numbers, ``lengths`` the characters of a string or the octets of base64 and hexBinary.
-    ``patterns`` are Python regular expressions of which one must match the whole. With ``list_of`` the text is a list
-    separated by commas: the rules apply to each item, and ``list_lengths`` to the number of items.
+    ``ranges`` bound numbers, which go in steps of ``step`` from the lower end of a range. ``lengths`` bound the
+    characters of a string or the octets of base64 and hexBinary. ``patterns`` are Python regular expressions of which
+    one must match the whole. With ``list_of`` the text is a list separated by commas: the rules apply to each item,
+    which is of the type ``item`` where that is not the parameter's own; ``list_lengths`` bound the number of items,
+    ``list_sizes`` the characters of the whole.
     """
 
     ranges: Bounds = ()
+    step: int = 1
     lengths: Bounds = ()
     enumeration: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
     list_of: bool = False
+    item: ValueType | None = None
     list_lengths: Bounds = ()
+    list_sizes: Bounds = ()
 
     def refusal(self, kind: ValueType, text: str) -> str | None:
         """Why ``text`` is not allowed, as a sentence that says what is; None where it is."""
@@ -150,8 +184,10 @@ class Restriction:
         items = [item.strip(_WHITE) for item in text.split(",")] if text.strip(_WHITE) else []
         if self.list_lengths and not _within(len(items), self.list_lengths):
             return f"the number of items must be {_spoken(self.list_lengths)}"
+        if self.list_sizes and not _within(len(text), self.list_sizes):
+            return f"the characters of the whole list must be {_spoken(self.list_sizes)}"
         for item in items:
-            refusal = self._item_refusal(kind, item)
+            refusal = self._item_refusal(self.item or kind, item)
             if refusal is not None:
                 return f"each item: {refusal}"
         return None
@@ -161,20 +197,29 @@ class Restriction:
             text = canonical(kind, text)
         except LexicalError as error:
             return str(error)
-        if self.ranges and kind in _INTEGERS and not _within(int(text), self.ranges):
-            return f"the number must be {_spoken(self.ranges)}"
+        if self.ranges and kind in _NUMBERS and not _within(Decimal(text), self.ranges, self.step):
+            steps = f" in steps of {self.step}" if self.step > 1 else ""
+            return f"the number must be {_spoken(self.ranges)}{steps}"
         if self.lengths and not _within(_length(kind, text), self.lengths):
             unit = "octets" if kind in (ValueType.BASE64, ValueType.HEX_BINARY) else "characters"
             return f"the number of {unit} must be {_spoken(self.lengths)}"
         if self.enumeration and text not in self.enumeration:
             return f"the value must be one of {', '.join(self.enumeration)}"
+        if self.patterns and len(text) > LONGEST_PATTERNED:
+            return f"the number of characters must be at most {LONGEST_PATTERNED}"
         if self.patterns and not any(re.fullmatch(pattern, text) for pattern in self.patterns):
-            return f"the value must match {' or '.join(self.patterns)}"
+            shown = [pattern for pattern in self.patterns if pattern]
+            return f"the value must match {' or '.join(shown)}{', or be empty' if '' in self.patterns else ''}"
         return None
 
 
-def _within(number: int, bounds: Bounds) -> bool:
-    return any((low is None or low <= number) and (high is None or number <= high) for low, high in bounds)
+def _within(number: int | Decimal, bounds: Bounds, step: int = 1) -> bool:
+    return any(
+        (low is None or low <= number)
+        and (high is None or number <= high)
+        and (step == 1 or (number - (low or 0)) % step == 0)
+        for low, high in bounds
+    )
 
 
 def _length(kind: ValueType, text: str) -> int:

@@ -11,6 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.values import (
     INFINITE_TIME,
+    LONGEST_PATTERNED,
+    NULL,
     UNKNOWN_TIME,
     LexicalError,
     Restriction,
@@ -33,6 +35,10 @@ GOOD: tuple[tuple[ValueType, str, str], ...] = (
     (T.UNSIGNED_INT, "-0", "0"),
     (T.LONG, "-9223372036854775808", "-9223372036854775808"),
     (T.UNSIGNED_LONG, "18446744073709551615", "18446744073709551615"),
+    (T.DECIMAL, " +012.500 ", "12.5"),
+    (T.DECIMAL, "-.5", "-0.5"),
+    (T.DECIMAL, "-0.0", "0"),
+    (T.DECIMAL, "7.", "7"),
     (T.BOOLEAN, "1", "true"),
     (T.BOOLEAN, "0", "false"),
     (T.BOOLEAN, "\ttrue ", "true"),
@@ -60,6 +66,7 @@ BAD: tuple[tuple[ValueType, str], ...] = (
     (T.UNSIGNED_INT, "0x10"),
     (T.LONG, "9223372036854775808"),
     (T.UNSIGNED_LONG, "18446744073709551616"),
+    *((T.DECIMAL, text) for text in ("", ".", "-", "abc", "1,5", "1e3", "٣", "9" * 41)),
     (T.BOOLEAN, ""),
     (T.BOOLEAN, "TRUE"),
     (T.BOOLEAN, "yes"),
@@ -149,6 +156,27 @@ class RestrictionTests(SynchronousTestCase):
             Restriction(ranges=((1, 65535),)).refusal(T.UNSIGNED_INT, "0"), "the number must be from 1 to 65535"
         )
 
+    def test_steps(self) -> None:
+        levels = Restriction(ranges=((-10, 10),), step=5)
+        self.assertAllows(levels, T.INT, "-10", "-5", "0", "10")
+        self.assertRefuses(levels, T.INT, "-9", "15", because="the number must be from -10 to 10 in steps of 5")
+
+    def test_decimals_in_ranges(self) -> None:
+        share = Restriction(ranges=((0, 1),))
+        self.assertAllows(share, T.DECIMAL, "0.25", "1.0")
+        self.assertRefuses(share, T.DECIMAL, "1.01", "-0.1", because="the number must be from 0 to 1")
+
+    def test_lists_of_another_type(self) -> None:
+        ports = Restriction(list_of=True, item=T.UNSIGNED_INT, ranges=((1, 9),), list_sizes=((None, 7),))
+        self.assertAllows(ports, T.STRING, "", "1,2", "1, 9, 3")
+        self.assertRefuses(ports, T.STRING, "1,10", because="each item: the number must be from 1 to 9")
+        self.assertRefuses(ports, T.STRING, "1,2,3,4,5", because="the characters of the whole list must be at most 7")
+        self.assertIn("unsignedInt is a whole number", ports.refusal(T.STRING, "1,x") or "")
+
+    def test_null_values_are_values(self) -> None:
+        for kind in ValueType:
+            self.assertEqual(canonical(kind, NULL[kind]), NULL[kind])
+
     def test_lengths(self) -> None:
         short = Restriction(lengths=((1, 2), (4, 4)))
         self.assertAllows(short, T.STRING, "é", "éé", "éééé")
@@ -172,8 +200,10 @@ class RestrictionTests(SynchronousTestCase):
         patterned = Restriction(patterns=("[0-9A-F]{6}", ""))
         self.assertAllows(patterned, T.STRING, "00D09E", "")
         self.assertRefuses(
-            patterned, T.STRING, "00D09", "00D09E0", "00D09E\n", because="the value must match [0-9A-F]{6} or "
+            patterned, T.STRING, "00D09", "00D09E0", "00D09E\n", because="the value must match [0-9A-F]{6}, or be empty"
         )
+        long = "0" * (LONGEST_PATTERNED + 1)
+        self.assertRefuses(patterned, T.STRING, long, because="the number of characters must be at most 65536")
 
     def test_every_restriction_counts(self) -> None:
         both = Restriction(lengths=((None, 3),), patterns=("[a-z]*",))

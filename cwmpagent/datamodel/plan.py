@@ -227,9 +227,12 @@ def _checked(parameter: ParameterDefinition, assignment: Assignment, as_acs: boo
     else:
         text = value.text
     try:
-        return parameter.admitted(text)
+        text = parameter.admitted(text)
     except LexicalError as error:
         raise CwmpFault(9007, str(error)) from None
+    if as_acs and not parameter.settable(text):
+        raise CwmpFault(9007, f"the value must be one of {', '.join(parameter.words)}; others only the device sets")
+    return text
 
 
 def _differences(before: Tree, after: Tree, paths: Iterable[str]) -> dict[str, tuple[Value, Value]]:

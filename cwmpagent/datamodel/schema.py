@@ -15,6 +15,8 @@ from cwmpagent.values import LexicalError, Restriction, Value, ValueType, canoni
 
 _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+_FREE = Restriction()
+
 ROW = "{i}."
 """How the path of a table's rows ends in a template."""
 
@@ -36,7 +38,8 @@ class ParameterDefinition:
     ``reference``: ``None``, or the templates of the tables (``Device.IP.Interface.``) one of whose rows it
     names; an empty tuple allows any row. A reference is empty or names a row that exists (TR-106 "strong").
     ``counts``: name of the sibling table whose rows it counts; such a value is never stored.
-    ``live``: the device supplies the value when it is read. ``hidden``: reads as the empty string.
+    ``live``: the device supplies the value when it is read. ``hidden``: reads as the null value of its type.
+    ``reserved``: allowed values that only the device itself gives it.
     """
 
     name: str
@@ -50,6 +53,7 @@ class ParameterDefinition:
     reference: tuple[str, ...] | None = None
     counts: str = ""
     live: bool = False
+    reserved: tuple[str, ...] = ()
     initial: Value = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -77,6 +81,15 @@ class ParameterDefinition:
         if refusal:
             raise LexicalError(refusal)
         return text
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The enumerated values that an ACS may set; empty where it is not enumerated."""
+        return tuple(word for word in (self.restriction or _FREE).enumeration if word not in self.reserved)
+
+    def settable(self, text: str) -> bool:
+        """Whether an ACS may set an allowed ``text``, nothing of which is reserved to the device."""
+        return not self.reserved or not any(item in self.reserved for item in self.items(text) or ("",))
 
     def items(self, text: str) -> tuple[str, ...]:
         """The single values in ``text``: the items of a list, or the one value there is; none if it is empty."""

@@ -15,7 +15,7 @@ from cwmpagent.datamodel.restore import Ignored, checked_factory, restored
 from cwmpagent.datamodel.schema import ROW, Model, ObjectDefinition, ParameterDefinition, is_instance_number
 from cwmpagent.errors import CwmpFault
 from cwmpagent.records import Attributes, Batch, Saved
-from cwmpagent.values import Value
+from cwmpagent.values import NULL, Value
 
 if TYPE_CHECKING:
     from cwmpagent.datamodel.plan import Plan
@@ -135,7 +135,7 @@ class Tree:
         return parameter.initial if text is None else Value(parameter.kind, text)
 
     def shown(self, path: str) -> Value:
-        """The value of the parameter ``path`` as an ACS may read it: empty where it is hidden."""
+        """The value of the parameter ``path`` as an ACS may read it: the null value of its type where it is hidden."""
         return self._shown(path, self.definition(path))
 
     def attributes(self, path: str) -> Attributes:
@@ -259,7 +259,7 @@ class Tree:
             yield from self._expanded(f"{so_far}{before}{number}.", after)
 
     def _shown(self, path: str, parameter: ParameterDefinition) -> Value:
-        return Value(parameter.kind, "") if parameter.hidden else self.value_of(path, parameter)
+        return Value(parameter.kind, NULL[parameter.kind]) if parameter.hidden else self.value_of(path, parameter)
 
     def _covered(self, path: str) -> list[tuple[str, ParameterDefinition]]:
         path = path or self.model.root.name + "."

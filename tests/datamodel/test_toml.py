@@ -63,7 +63,7 @@ class ReadTests(SynchronousTestCase):
         lines = "\n".join(f'P{number} = {{ type = "{kind.value}" }}' for number, kind in enumerate(ValueType))
         model = build(f'[objects."B.".parameters]\n{lines}')
         defaults = [parameter.default for parameter in model.root.parameters.values()]
-        self.assertEqual(defaults, ["", "0", "0", "0", "0", "false", "0001-01-01T00:00:00Z", "", ""])
+        self.assertEqual(defaults, ["", "0", "0", "0", "0", "0", "false", "0001-01-01T00:00:00Z", "", ""])
 
     def test_a_table(self) -> None:
         found = self.model.definition("Box.Port.{i}.")

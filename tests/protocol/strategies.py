@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cwmpagent.protocol.messages import Message
 from cwmpagent.protocol.rpc import REQUESTS, RESPONSES
 from cwmpagent.protocol.shapes import Array, Field, Flag, Nested, Number, Repeated, Text, Typed, fields_of
-from cwmpagent.values import Value, ValueType
+from cwmpagent.values import Value, ValueType, canonical
 
 RPCS: tuple[type[Message], ...] = (*REQUESTS.values(), *RESPONSES.values())
 
@@ -39,6 +39,8 @@ def canonical_texts(kind: ValueType) -> st.SearchStrategy[str]:
     """Text in the canonical spelling of its type."""
     if kind in BOUNDS:
         return st.integers(*BOUNDS[kind]).map(str)
+    if kind is ValueType.DECIMAL:
+        return st.integers(-(10**12), 10**12).map(lambda number: canonical(kind, f"{number}.25"))
     if kind is ValueType.BOOLEAN:
         return st.sampled_from(["true", "false"])
     if kind is ValueType.DATE_TIME:

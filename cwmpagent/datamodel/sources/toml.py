@@ -10,19 +10,11 @@ from typing import Any, TypeVar
 from cwmpagent.datamodel.builder import ModelBuilder
 from cwmpagent.datamodel.schema import Notify, ObjectDefinition, ParameterDefinition, UniqueKey
 from cwmpagent.errors import ModelError
-from cwmpagent.values import Bounds, Restriction, ValueType
+from cwmpagent.values import NULL, Bounds, Restriction, ValueType
 
 _T = TypeVar("_T")
 _KINDS: Mapping[str, ValueType] = {kind.value: kind for kind in ValueType}
 _NOTIFY: Mapping[str, Notify] = {notify.value: notify for notify in Notify}
-_DEFAULTS: Mapping[ValueType, str] = {
-    ValueType.BOOLEAN: "false",
-    ValueType.DATE_TIME: "0001-01-01T00:00:00Z",
-    ValueType.INT: "0",
-    ValueType.UNSIGNED_INT: "0",
-    ValueType.LONG: "0",
-    ValueType.UNSIGNED_LONG: "0",
-}
 
 
 def read_toml(data: bytes, name: str, builder: ModelBuilder) -> None:
@@ -157,7 +149,7 @@ def _parameter(name: str, table: _Table, types: Mapping[str, _Table]) -> Paramet
         name=name,
         kind=kind,
         writable=table.flag("writable"),
-        default=_DEFAULTS.get(kind, "") if default is None else _text(default, table.at("default")),
+        default=NULL[kind] if default is None else _text(default, table.at("default")),
         restriction=None if restriction == Restriction() else restriction,
         hidden=table.flag("hidden"),
         notify=_NOTIFY[notify],
