@@ -7,8 +7,9 @@ from dataclasses import replace
 from twisted.internet.defer import Deferred
 
 from cwmpagent.agent.facts import AgentStopped, Rebooting
+from cwmpagent.embed import Agent
 from cwmpagent.lab.misbehave import Delay
-from cwmpagent.protocol.rpc import GetRPCMethods, Reboot
+from cwmpagent.protocol.rpc import GenericRequest, GetRPCMethods, Reboot
 from cwmpagent.settings import HooksConfig
 from tests.agent.bench import DEVICE
 from tests.conformance.stage import SteppedCase, call
@@ -70,6 +71,42 @@ class StoppingTests(SteppedCase):
         told = [(event.event_code, event.command_key) for event in trace.events]
         self.assertIn(("M Reboot", "bye"), told)
         await self.pause(0.6)  # the program ends
+
+    async def test_a_reboot_program_that_fails_is_no_end(self) -> None:
+        for program in ("/bin/false", "/nowhere/to/be/found"):
+            config = self.config(boot="system")
+            agent = self.begin(replace(config, hooks=HooksConfig(reboot=(program,))))
+            await self.until(lambda agent=agent: bool(self.ended() and not agent.life.sessions.in_session))
+            asked = self.lab.queue(DEVICE, Reboot("bye"))
+            call(agent)
+            await self.until(lambda: bool(self.odd()))
+            self.assertIn(program, str(self.odd()))
+            self.assertTrue(asked.called)
+            await self.pause(0.02)
+            read = self.lab.queue(DEVICE, GetRPCMethods())
+            call(agent)
+            await self.until(lambda read=read: read.called)
+            await self.until(lambda agent=agent: not agent.life.sessions.in_session)
+            await self.end(agent)
+            self.assertNotIn("M Reboot", [code for trace in self.lab.sessions for code in trace.event_codes])
+            self.facts.clear()
+
+    async def test_while_an_rpc_hangs(self) -> None:
+        agent = Agent(self.config(), reactor=self.time, clock=self.clock, observer=self.facts.append, model=self.model)
+        hung: Deferred[None] = Deferred()
+        agent.register("X_00D09E_Hang", lambda request: hung)
+        agent.startService()
+        self.agent = agent
+        await self.until(lambda: bool(self.ended() and not agent.life.sessions.in_session))
+        self.lab.queue(DEVICE, GenericRequest("X_00D09E_Hang", ()))
+        call(agent)
+        await self.until(lambda: bool(hung.callbacks))
+        stopped = Deferred.fromCoroutine(self.end(agent))
+        await self.pause(0.05)
+        self.time.advance(5.1)
+        await stopped
+        self.assertIsInstance(self.facts[-1], AgentStopped)
+        self.assertEqual(self.odd(), [])
 
     async def test_while_a_reboot_begins(self) -> None:
         for turns in range(8):
