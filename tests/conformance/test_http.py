@@ -17,6 +17,7 @@ from cwmpagent.settings import AcsConfig
 from tests.agent.bench import DEVICE, SERVER, BenchCase, reactor
 from tests.agent.ports import Posted
 from tests.conformance.stage import Headed, ScriptedCase, SteppedCase, call
+from tests.transport.scripted import Names
 
 URL = SERVER + "URL"
 CODE = "Device.DeviceInfo.ProvisioningCode"
@@ -177,6 +178,20 @@ class SilenceTests(SteppedCase):
         trace = await self.session()
         self.assertEqual(trace.informs[0].retry_count, 1)
         self.assertIn("0 BOOTSTRAP", trace.event_codes)
+
+
+class NameTests(SteppedCase):
+    async def test_a_resolver_that_never_answers_holds_nothing_up_for_ever(self) -> None:
+        self.time.nameResolver = Names()
+        self.time.nameResolver.resolveHostName = lambda *given, **named: None
+        self.begin(_at(self.config(), "http://acs.example/"))
+        for _ in range(6):
+            await self.pause(0.02)
+            self.time.advance(15.1)
+        await self.sessions_ended(1)
+        self.assertIn("was not resolved within 15 s", self.ended()[0].reason)
+        self.assertIsNotNone(self.ended()[0].retry_in)
+        self.assertEqual(self.odd(), [])
 
 
 class TlsCase(BenchCase):
