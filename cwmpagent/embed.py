@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.application.service import Service
@@ -23,7 +23,7 @@ from cwmpagent.device.clock import SystemClock
 from cwmpagent.device.machine import boot_id, run_program, uptime
 from cwmpagent.device.models import find_model
 from cwmpagent.device.readings import machine_readings, simulated_readings
-from cwmpagent.errors import StoreWriteError
+from cwmpagent.errors import StoreWriteError, TooSlowError
 from cwmpagent.factory import check, given
 from cwmpagent.records import Batch
 from cwmpagent.store.durable import LOCK, Store
@@ -37,7 +37,7 @@ from cwmpagent.transport.local import source_address
 from cwmpagent.transport.tls import TlsTrust
 
 REBOOT_PATIENCE = 600.0
-"""Seconds after which a box whose reboot program ended well, but which still runs, is taken to go on."""
+"""Seconds after which a box whose reboot program has ended well or hangs, but which still runs, is taken to go on."""
 
 
 class Agent(Service):
@@ -217,7 +217,7 @@ class Agent(Service):
         life = self.life
         await life.stop()
         program = self.config.hooks.factory_reset if reset else self.config.hooks.reboot
-        problem = await run_program(self._reactor, program) if program else ""
+        problem = await self._run(program) if program else ""
         if not problem and reset:
             problem = await self._forget_everything()
         elif not problem and program:
@@ -233,6 +233,15 @@ class Agent(Service):
         self._listener.remove(life.request_path)
         self._booted_at = uptime()
         self._begin_life(booted=True)
+
+    async def _run(self, program: Sequence[str]) -> str:
+        """What went wrong with it; one that hangs must not keep the agent from its ACS for ever."""
+        running = Deferred.fromCoroutine(run_program(self._reactor, program))
+        reason = f"{program[0]} has not ended after {REBOOT_PATIENCE:g} s"
+        try:
+            return await within(REBOOT_PATIENCE, running, self._reactor, self._clock.monotonic, reason)
+        except TooSlowError as error:
+            return str(error)
 
     async def _forget_everything(self) -> str:
         assert self._store is not None

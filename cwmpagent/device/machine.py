@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 from twisted.internet.defer import CancelledError
 from twisted.internet.utils import getProcessOutputAndValue
+from twisted.python.failure import Failure
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -32,7 +33,8 @@ def uptime() -> float:
 async def run_program(reactor: Any, argv: Sequence[str]) -> str:
     """Run one of the owner's programs to its end; an empty text, or what went wrong with it in one line."""
     try:
-        output, errors, status = await getProcessOutputAndValue(argv[0], argv[1:], env=None, reactor=reactor)  # type: ignore[no-untyped-call]  # Twisted has no types there
+        ended = getProcessOutputAndValue(argv[0], argv[1:], env=None, reactor=reactor)  # type: ignore[no-untyped-call]  # Twisted has no types there
+        output, errors, status = await ended.addErrback(_killed)
     except CancelledError:
         raise
     except Exception as error:
@@ -40,4 +42,14 @@ async def run_program(reactor: Any, argv: Sequence[str]) -> str:
     if status == 0:
         return ""
     last = (errors or output).decode("utf-8", "replace").strip().splitlines()[-1:]
-    return f"{argv[0]} ended with status {status}" + (f": {last[0][:200]}" if last else "")
+    how = f"ended with status {status}" if status > 0 else f"was killed by signal {-status}"
+    return f"{argv[0]} {how}" + (f": {last[0][:200]}" if last else "")
+
+
+def _killed(failure: Failure) -> tuple[bytes, bytes, int]:
+    """Twisted's answer for a program that a signal ended is a failure without an exception, which none can await."""
+    ended: object = failure.value
+    if not isinstance(ended, tuple):
+        failure.raiseException()
+    output, errors, signal = ended
+    return output, errors, -signal
