@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from cwmpagent.agent.changes import Change, Origin
 from cwmpagent.agent.journal import BASELINE
-from cwmpagent.datamodel.tree import Tree, default_attributes
+from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
 
 ACTIVE = 2
@@ -61,7 +61,7 @@ class Notifications:
         for name, attributes in plan.batch.attributes.items():
             if not self._tree.exists(name):
                 continue
-            level = (attributes or default_attributes(self._tree.definition(name))).notification
+            level = (attributes or self._tree.factory_attributes(name)).notification
             if level not in _WATCHED:
                 notes[BASELINE + name] = None
             elif name not in self._baselines:

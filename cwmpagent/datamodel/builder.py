@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from cwmpagent.datamodel.keys import clashing
-from cwmpagent.datamodel.schema import ROW, Model, ObjectDefinition, ParameterDefinition
+from cwmpagent.datamodel.schema import ROW, Model, Notify, ObjectDefinition, ParameterDefinition
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import ModelError
+from cwmpagent.records import Attributes
 from cwmpagent.values import LexicalError
 
 LONGEST_PATH = 256
@@ -48,6 +49,9 @@ class ModelBuilder:
         self._drafts: dict[str, _Draft] = {}
         self._rows: dict[str, tuple[str, set[int]]] = {}
         self._values: dict[str, _Given] = {}
+        self._absent: set[str] = set()
+        self._attributes: dict[str, tuple[str, Attributes]] = {}
+        self._always_told: list[str] = []
         self._reports: list[str] = []
         self._interned: dict[ParameterDefinition, ParameterDefinition] = {}
 
@@ -110,11 +114,23 @@ class ModelBuilder:
         """
         self._values[path] = _Given(where, text, observed)
 
+    def leave_out(self, path: str) -> None:
+        """Give the factory row that holds ``path`` no such parameter or object (with a dot), unlike other rows."""
+        self._absent.add(path)
+
+    def set_attributes(self, where: str, path: str, attributes: Attributes) -> None:
+        """Let the parameter ``path`` start with ``attributes``; reported where its definition forbids that."""
+        self._attributes[path] = where, attributes
+
+    def force_inform(self, path: str) -> None:
+        """Have the parameter ``path``, one that lies in a row, in every Inform while it exists."""
+        self._always_told.append(path)
+
     def build(self, name: str) -> Model:
         """The model; raises ``ModelError`` for the first thing in it that does not fit the rest."""
         root = self._linked()
         self._check_references()
-        model = self._with_rows(Model(name=name, root=self._built(root)))
+        model = self._with_rows(Model(name=name, root=self._built(root), absent=frozenset(self._absent)))
         model = replace(model, values=self._observed(Tree(model)))
         tree = self._tree(model)
         for path, reason in clashing(tree, tree.model.values.keys() | self._strict().keys()).items():
@@ -125,10 +141,12 @@ class ModelBuilder:
         return replace(
             model,
             values=dict(tree.given_values()),
-            forced_inform=tuple(
-                path + each.name for path, each in everything if each.forced_inform and ROW not in path
+            forced_inform=(
+                *(path + each.name for path, each in everything if each.forced_inform and ROW not in path),
+                *self._always_told,
             ),
             active=tuple(path + each.name for path, each in everything if each.starts_active),
+            attributes=self._allowed_attributes(tree),
             reports=tuple(self._reports),
         )
 
@@ -225,6 +243,16 @@ class ModelBuilder:
                 if refusal:
                     self.report(where, f"is kept, but could not be set so: {refusal}")
         return kept
+
+    def _allowed_attributes(self, tree: Tree) -> dict[str, Attributes]:
+        allowed: dict[str, Attributes] = {}
+        for path, (where, attributes) in self._attributes.items():
+            notify = tree.definition(path).notify if tree.exists(path) else Notify.NORMAL
+            if notify is (Notify.CAN_DENY if attributes.notification == 2 else Notify.FORCED):
+                self.report(where, f"has notification {attributes.notification}, which the model does not allow")
+            elif tree.exists(path) and attributes != tree.factory_attributes(path):
+                allowed[path] = attributes
+        return allowed
 
     def _strict(self) -> dict[str, str]:
         return {path: each.text for path, each in self._values.items() if not each.observed}

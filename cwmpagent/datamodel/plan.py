@@ -15,7 +15,7 @@ from typing import Protocol
 from cwmpagent.datamodel.keys import clashing
 from cwmpagent.datamodel.overlay import split_row
 from cwmpagent.datamodel.schema import Notify, ObjectDefinition, ParameterDefinition
-from cwmpagent.datamodel.tree import Tree, default_attributes
+from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault, ParameterFault
 from cwmpagent.records import SUBSCRIBER, Attributes, Batch
 from cwmpagent.values import LexicalError, Value
@@ -179,7 +179,7 @@ def plan_attributes(tree: Tree, changes: Sequence[AttributeChange]) -> Plan:
     saved = tree.overlay.attributes
     changed: dict[str, Attributes | None] = {}
     for path, attributes in new.items():
-        if attributes == default_attributes(tree.definition(path)):
+        if attributes == tree.factory_attributes(path):
             if path in saved:
                 changed[path] = None
         elif saved.get(path) != attributes:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from cwmpagent.records import Attributes
 from cwmpagent.values import LexicalError, Restriction, Value, ValueType, canonical
 
 _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -162,8 +163,10 @@ class Model:
 
     ``rows``: table path -> ascending instance numbers; ``values``: parameter path -> canonical text, where it
     is not the default. ``forced_inform``: parameters of every Inform, full paths. ``active``: templates of the
-    parameters that start with active notification. ``reports``: lines for people about what of its sources is not
-    followed to the letter.
+    parameters that start with active notification. ``absent``: full paths of parameters, and objects (with a
+    dot), that a factory row lacks although its definition has them. ``attributes``: what single parameters start
+    with, by full path, where that is not the definition's. ``reports``: lines for people about what of its sources
+    is not followed to the letter.
     """
 
     name: str
@@ -172,6 +175,8 @@ class Model:
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     forced_inform: tuple[str, ...] = ()
     active: tuple[str, ...] = ()
+    absent: frozenset[str] = field(default=frozenset(), repr=False)
+    attributes: Mapping[str, Attributes] = field(default_factory=dict, repr=False)
     reports: tuple[str, ...] = field(default=(), repr=False)
 
     def definition(self, path: str) -> ObjectDefinition | ParameterDefinition | None:

@@ -78,7 +78,7 @@ class Tree:
     def find(self, path: str) -> Found:
         """What ``path`` names: a parameter (no dot at its end), or an object, table or row (with one)."""
         root, *names = path.split(".")
-        here = self.model.root
+        here, absent = self.model.root, self.model.absent
         if root != here.name or not names:
             raise _unknown(path)
         last = names.pop()
@@ -94,10 +94,12 @@ class Tree:
                     raise _unknown(path)
                 here, at_table = child, child.table
             so_far += name + "."
+            if so_far in absent:
+                raise _unknown(path)
         if not last:
             return Found(here, None, at_table)
         parameter = None if at_table else here.parameters.get(last)
-        if parameter is None:
+        if parameter is None or path in absent:
             raise _unknown(path)
         return Found(here, parameter, False)
 
@@ -139,8 +141,13 @@ class Tree:
         return self._shown(path, self.definition(path))
 
     def attributes(self, path: str) -> Attributes:
-        """The attributes of the parameter ``path``; those of the model until somebody sets them."""
-        return self._overlay.attributes.get(path) or default_attributes(self.definition(path))
+        """The attributes of the parameter ``path``; those of the factory until somebody sets them."""
+        return self._overlay.attributes.get(path) or self.factory_attributes(path)
+
+    def factory_attributes(self, path: str) -> Attributes:
+        """The attributes of the parameter ``path`` before anybody set them."""
+        definition = self.definition(path)
+        return self.model.attributes.get(path) or (_ACTIVE if definition.starts_active else _QUIET)
 
     def instances(self, table: str) -> tuple[int, ...]:
         """The instance numbers of a table, ascending."""
@@ -187,9 +194,10 @@ class Tree:
             raise CwmpFault(9003, f"{path} is a parameter: NextLevel needs a partial path")
         if is_table:
             return [(f"{path}{number}.", definition.deletable) for number in self._rows(path)]
-        return [(path + name, parameter.writable) for name, parameter in definition.parameters.items()] + [
+        listed = [(path + name, parameter.writable) for name, parameter in definition.parameters.items()] + [
             (f"{path}{name}.", child.table and child.creatable) for name, child in definition.children.items()
         ]
+        return [each for each in listed if each[0] not in self.model.absent]
 
     def given_values(self) -> Iterator[tuple[str, str]]:
         """Path and text of every value that is not just a default; some may belong to rows deleted since."""
@@ -198,7 +206,8 @@ class Tree:
     def attributed(self) -> list[str]:
         """The parameters that exist here and have other attributes than most: set by somebody, or by the model."""
         names = [name for template in self.model.active for name in self._expanded("", template)]
-        return list(dict.fromkeys([*names, *(name for name in self._overlay.attributes if self.exists(name))]))
+        names += [*self.model.attributes, *self._overlay.attributes]
+        return [name for name in dict.fromkeys(names) if self.exists(name)]
 
     # --- changes
 
@@ -277,9 +286,11 @@ class Tree:
             for number in self._rows(path):
                 self._collect(here, f"{path}{number}.", False, out)
             return
-        out += [(path + name, parameter) for name, parameter in here.parameters.items()]
+        absent = self.model.absent
+        out += [(path + name, parameter) for name, parameter in here.parameters.items() if path + name not in absent]
         for name, child in here.children.items():
-            self._collect(child, f"{path}{name}.", child.table, out)
+            if (below := f"{path}{name}.") not in absent:
+                self._collect(child, below, child.table, out)
 
     def _collect_names(self, here: Found, path: str, out: list[tuple[str, Found]]) -> None:
         out.append((path, here))
@@ -289,14 +300,15 @@ class Tree:
             for number in self._rows(path):
                 self._collect_names(row, f"{path}{number}.", out)
             return
-        out += [(path + name, Found(definition, parameter, False)) for name, parameter in definition.parameters.items()]
+        absent = self.model.absent
+        out += [
+            (path + name, Found(definition, parameter, False))
+            for name, parameter in definition.parameters.items()
+            if path + name not in absent
+        ]
         for name, child in definition.children.items():
-            self._collect_names(Found(child, None, child.table), f"{path}{name}.", out)
-
-
-def default_attributes(parameter: ParameterDefinition) -> Attributes:
-    """The attributes a parameter has until somebody sets them (factory, new row)."""
-    return _ACTIVE if parameter.starts_active else _QUIET
+            if (below := f"{path}{name}.") not in absent:
+                self._collect_names(Found(child, None, child.table), below, out)
 
 
 def _unknown(path: str) -> CwmpFault:
