@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from cwmpagent.agent.facts import EnvelopeReceived, EnvelopeSent, Observer
-from cwmpagent.errors import EnvelopeError
+from cwmpagent.errors import EnvelopeError, MisuseError
 from cwmpagent.protocol.masking import masked, quoted, scrub
 from cwmpagent.protocol.session import Post, Reply
 from cwmpagent.protocol.soap import decode, encode
@@ -31,13 +31,24 @@ class Trace:
             self._observer(EnvelopeReceived(reply.status, self._readable(reply.body, reply.charset)))
 
     def _readable(self, body: bytes, charset: str | None = None) -> str:
-        """``body`` written anew from its masked message; the masked beginning of what is no envelope."""
+        """``body`` written anew from its masked message.
+
+        Where we would not write it (wrong arguments, odd names) it is shown as it came, but for what may be secret; of
+        what is no envelope, only the beginning.
+        """
         if not body:
             return ""
         try:
             envelope = decode(body, charset=charset)
         except EnvelopeError:
-            return quoted(scrub(body[:2000].decode("utf-8", "replace")))
-        if envelope.body is None:
-            return encode(envelope).decode()
-        return encode(replace(envelope, body=masked(envelope.body, self._hidden))).decode()
+            return quoted(_scrubbed(body[:2000]))
+        shown = envelope.body and masked(envelope.body, self._hidden)
+        try:
+            return encode(replace(envelope, body=shown)).decode()
+        except MisuseError:
+            return _scrubbed(body)
+
+
+def _scrubbed(body: bytes) -> str:
+    # Without its NULs UTF-16 is readable, and what is secret in it is found.
+    return scrub(body.decode("utf-8", "replace").replace("\0", ""))
