@@ -19,13 +19,14 @@ class _Entry:
     """One occurrence.
 
     ``opens``: it is a reason for a session. ``asks``: no session was opened since it became one. ``told``: the Inform
-    under way lists it.
+    under way lists it. ``heard``: an Inform that listed it was answered, so that only another message can deliver it.
     """
 
     event: Event
     opens: bool
     asks: bool
     told: bool = False
+    heard: bool = False
 
 
 class Pending:
@@ -44,12 +45,14 @@ class Pending:
         return {entry.event.code for entry in self._entries if entry.asks}
 
     def add(self, event: Event, opens: bool) -> None:
-        """Something happened; a single event that is pending untold already is not news."""
-        same = None if event.rule.multiple else self._find(event, told=False)
+        """Something happened; a single event that is pending already is not news, unless the ACS has heard of it."""
+        same = self._find(event, told=False)
         if same is None:
             self._entries.append(_Entry(event, opens, asks=opens))
-        elif opens and not same.opens:
-            same.opens = same.asks = True
+        else:
+            if opens and (same.heard or not same.opens):
+                same.opens = same.asks = True
+            same.heard = False
         if event.rule.companion is not None:
             self.add(Event(event.rule.companion), opens)
 
@@ -58,8 +61,8 @@ class Pending:
         self._keep(lambda entry: entry.event.code != code)
 
     def tell(self) -> tuple[Event, ...]:
-        """An Inform is made: its events. Those for which the last one had no room come first."""
-        ranked = sorted(self._entries, key=lambda entry: (not entry.event.numbered, not entry.asks, place(entry.event)))
+        """An Inform is made: its events. What the ACS has not heard of comes before what it has."""
+        ranked = sorted(self._entries, key=lambda entry: (not entry.event.numbered, entry.heard, place(entry.event)))
         for rank, entry in enumerate(ranked):
             entry.told = rank < MOST_EVENTS
             entry.asks = False
@@ -68,6 +71,8 @@ class Pending:
     def informed(self) -> None:
         """The Inform under way was answered."""
         self._keep(lambda entry: not (entry.told and entry.event.rule.delivered_by == "Inform"))
+        for entry in self._entries:
+            entry.heard = entry.heard or entry.told
 
     def delivered_by(self, request: str, command_key: str, code: str, more: bool) -> None:
         """``request`` was answered; see :meth:`cwmpagent.protocol.agenda.Agenda.delivered_by`."""
@@ -88,7 +93,7 @@ class Pending:
         """The session ended well: what its Inform had no room for asks for another one."""
         self._entries = [entry for entry in self._entries if not (entry.told and self._find(entry.event, told=False))]
         for entry in self._entries:
-            entry.asks = entry.asks or (entry.opens and not entry.told)
+            entry.asks = entry.asks or (entry.opens and not entry.heard)
             entry.told = False
 
     def failed(self) -> None:
@@ -109,6 +114,8 @@ class Pending:
         """The device has booted; the new ``1 BOOT`` is still to be added."""
         self.failed()
         self._entries = [entry for entry in self._entries if entry.event.rule.over_boot is OverBoot.KEEP]
+        for entry in self._entries:
+            entry.heard = False
 
     def record(self) -> list[dict[str, object]]:
         """What :meth:`restored` needs, as JSON can carry it."""
@@ -119,6 +126,7 @@ class Pending:
                 "opens": entry.opens,
                 "asks": entry.asks,
                 "told": entry.told,
+                "heard": entry.heard,
             }
             for entry in self._entries
         ]
@@ -132,7 +140,9 @@ class Pending:
                 event = Event(row.text("code"), row.text("key"))
             except MisuseError as error:
                 raise ValueError(str(error)) from error
-            pending._entries.append(_Entry(event, row.flag("opens"), row.flag("asks"), row.flag("told")))
+            pending._entries.append(
+                _Entry(event, row.flag("opens"), row.flag("asks"), row.flag("told"), row.flag("heard"))
+            )
         return pending
 
     def _find(self, event: Event, *, told: bool) -> _Entry | None:

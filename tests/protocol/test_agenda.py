@@ -132,9 +132,21 @@ class TogetherTests(SynchronousTestCase):
         world.agenda.add(Event(M_DOWNLOAD, "k"), world.now)
         world.run(100_000)
         self.assertEqual(len(world.sessions), 1)
+        self.assertEqual(world.agenda.pending, (Event(TRANSFER_COMPLETE), Event(M_DOWNLOAD, "k")))
         world.agenda.add(Event(M_DOWNLOAD, "l"), world.now)
+        self.assertEqual([event.code for event in world.agenda.pending].count(TRANSFER_COMPLETE), 1)
         world.run(100_000)
         self.assertEqual([session.keys for session in world.sessions], [("k",), ("k", "l")])
+
+    def test_a_single_event_whose_report_was_not_taken_is_news_again_when_it_happens_again(self) -> None:
+        world = World()
+        world.agenda.add(Event(AUTONOMOUS_TRANSFER_COMPLETE), world.now)
+        world.run(1000)
+        world.restart()
+        self.assertFalse(world.agenda.due(world.now))
+        world.agenda.add(Event(AUTONOMOUS_TRANSFER_COMPLETE), world.now)
+        world.run(1000)
+        self.assertEqual(told(world), [(AUTONOMOUS_TRANSFER_COMPLETE,)] * 2)
 
     def test_more_than_one_inform_can_carry(self) -> None:
         world = World()
@@ -155,6 +167,25 @@ class TogetherTests(SynchronousTestCase):
         world.run(1000)
         self.assertLessEqual(len(world.sessions), 9)
         self.assertEqual(len(world.agenda.pending), 150)
+
+    def test_what_found_no_room_comes_before_what_was_told_in_vain(self) -> None:
+        world = World()
+        keys = [f"key{number:03}" for number in range(100)]
+        for key in keys:
+            world.agenda.add(Event(M_DOWNLOAD, key), world.now)
+        world.run(1000)
+        self.assertEqual([len(session.codes) for session in world.sessions], [64, 64])
+        self.assertEqual({session.codes[0] for session in world.sessions}, {TRANSFER_COMPLETE})
+        self.assertEqual(set(world.sessions[0].keys) | set(world.sessions[1].keys), set(keys))
+
+    def test_what_found_no_room_waits_when_the_session_breaks(self) -> None:
+        world = World()
+        world.outcome = lambda _: "broken"
+        for number in range(100):
+            world.agenda.add(Event(M_SCHEDULE_INFORM, str(number)), world.now)
+        world.session()
+        self.assertFalse(world.agenda.due(world.now))
+        self.assertIn(Event(SCHEDULED), world.agenda.pending)
 
     def test_methods_beyond_the_first_inform_keep_what_stands_beside_them(self) -> None:
         world = World()
@@ -201,6 +232,17 @@ class DuringTests(SynchronousTestCase):
         world.agenda.delivered_by("TransferComplete", "k")
         world.agenda.ended(True, world.now)
         self.assertFalse(world.agenda.due(world.now))
+
+    def test_a_transfer_that_ends_after_another_was_told_in_vain(self) -> None:
+        world = World()
+        world.agenda.add(Event(M_DOWNLOAD, "k"), world.now)
+        snapshot = world.agenda.begin(world.now)
+        world.agenda.informed(snapshot)
+        world.agenda.add(Event(M_DOWNLOAD, "l"), world.now)
+        world.agenda.ended(True, world.now)
+        self.assertEqual([event.code for event in world.agenda.pending], [TRANSFER_COMPLETE, M_DOWNLOAD, M_DOWNLOAD])
+        world.run(1000)
+        self.assertEqual([session.keys for session in world.sessions], [("k", "l")])
 
     def test_a_transfer_that_ends_too_late_for_it_opens_the_next(self) -> None:
         world = World()
@@ -335,6 +377,15 @@ class ThrottleTests(SynchronousTestCase):
         self.world.agenda.withdraw(VALUE_CHANGE)
         self.world.run(1000)
         self.assertEqual(told(self.world), [])
+
+    def test_and_what_is_left_is_retried(self) -> None:
+        self.world.outcome = lambda _: "refused"
+        self.world.agenda.add(Event(PERIODIC), self.world.now)
+        self.change()
+        self.world.session()
+        self.world.agenda.withdraw(VALUE_CHANGE)
+        self.world.run(10.5)
+        self.assertEqual(told(self.world), [(PERIODIC, VALUE_CHANGE), (PERIODIC,)])
 
     def test_also_while_it_is_being_retried(self) -> None:
         self.world.outcome = lambda _: "refused"

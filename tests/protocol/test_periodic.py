@@ -170,13 +170,22 @@ class SlewTests(SynchronousTestCase):
     @settings(deadline=None, max_examples=60)
     def test_each_tick_is_told_once(self, interval: int, drift: float, reference: float) -> None:
         world = periodic_world(interval, reference)
-        end = world.monotonic + 20 * interval
-        while world.monotonic < end:  # corrected once a second, as ntpd does
-            world.run(max(1.0, interval / 100))
-            world.step(drift * max(1.0, interval / 100))
+        world.drift = drift
+        world.run(20.0 * interval)
         numbers = [round((session.wall - reference) / interval) for session in world.sessions]  # type: ignore[operator]  # trusted
         self.assertEqual(numbers, list(range(numbers[0], numbers[0] + len(numbers))))
-        self.assertTrue(18 <= len(numbers) <= 22, numbers)
+        self.assertTrue(19 <= len(numbers) <= 21, numbers)
+        self.assertLessEqual(world.looks, 20 * (interval / LOOK_EVERY + 5))
+
+    def test_corrections_of_less_than_a_second(self) -> None:
+        for correction in (0.4, -0.4):
+            world = periodic_world(10, 0.0)
+            for number in range(200):
+                world.step_in(7.3 * number, correction if number % 2 else -correction)
+            world.run(7.3 * 200)
+            numbers = [round(session.wall / 10) for session in world.sessions]  # type: ignore[operator]  # trusted
+            self.assertEqual(numbers, list(range(numbers[0], numbers[0] + len(numbers))))
+            self.assertIn(len(numbers), (145, 146))
 
 
 class StepTests(SynchronousTestCase):
@@ -191,12 +200,11 @@ class StepTests(SynchronousTestCase):
     @settings(deadline=None, max_examples=150)
     def test_phased(self, step: float, interval: int, reference: float, before: float) -> None:
         world = periodic_world(interval, reference)
-        world.run(min(before, 20.0 * interval))
-        world.sessions.clear()
-        stepped = world.monotonic
-        world.step(step)
-        world.run(3.0 * interval + LOOK_EVERY, until=lambda: len(world.sessions) == 4)
-        times = [session.monotonic for session in world.sessions]
+        before = min(before, 20.0 * interval)
+        stepped = world.monotonic + before
+        world.step_in(before, step)
+        world.run(before + 3.0 * interval + 2 * LOOK_EVERY)
+        times = [session.monotonic for session in world.sessions if session.monotonic > stepped]
         self.assertLessEqual(times[0] - stepped, interval + LOOK_EVERY + 0.01)
         settled = [session for session in world.sessions if session.monotonic > stepped + LOOK_EVERY]
         for session in settled:
@@ -206,28 +214,51 @@ class StepTests(SynchronousTestCase):
             self.assertLess(abs(later.monotonic - earlier.monotonic - interval), 0.02)
         self.assertLessEqual(sum(time <= stepped + LOOK_EVERY for time in times), LOOK_EVERY / interval + 2)
 
-    @given(st.lists(st.tuples(st.floats(0, 700), st.sampled_from(STEPS)), max_size=12), st.integers(1, 2000))
+    def test_a_tick_right_after_the_step_is_not_lost(self) -> None:
+        for step in (-3600.0, 3600.0, 50 * YEAR):
+            for since in (1.0, 20.0, 45.0):  # seconds from the step to the tick, all before the next look
+                world = periodic_world(7000, 1_700_000_010.0 + step + since)
+                world.step_in(10.0, step)
+                world.run(6000.0)
+                self.assertEqual([session.monotonic for session in world.sessions], [5000.0 + LOOK_EVERY], step)
+                world.run(5000.0)
+                self.assertEqual(round(world.sessions[1].monotonic), 12_010 + since)
+
+    def test_ticks_that_the_clock_jumped_over_are_missed(self) -> None:
+        world = periodic_world(300, 1_700_000_050.0)
+        world.step_in(70.0, 3600.0 + 17.0)
+        world.run(180.0)
+        self.assertEqual([round(session.monotonic - 5000) for session in world.sessions], [50])
+        world.run(200.0)
+        self.assertEqual([round(session.monotonic - 5000) for session in world.sessions], [50, 333])
+
+    @given(st.lists(st.tuples(st.floats(0, 5000), st.sampled_from(STEPS)), max_size=12), st.integers(1, 2000))
     @settings(deadline=None, max_examples=80)
     def test_phased_through_many_steps(self, steps: list[tuple[float, float]], interval: int) -> None:
         world = periodic_world(interval, 0.0)
-        began = world.monotonic
         for wait, step in steps:
-            world.run(wait)
-            world.step(step)
+            world.step_in(wait, step)
+        world.run(5000.0)
         world.run(interval + LOOK_EVERY + 0.01)
-        elapsed = world.monotonic - began
+        elapsed = world.monotonic - 5000.0
         self.assertGreaterEqual(len(world.sessions), 1)
-        self.assertLessEqual(len(world.sessions), elapsed / interval + len(steps) + 1)
+        self.assertLessEqual(len(world.sessions), elapsed / interval + 2 * len(steps) + 1)
         self.assertLessEqual(world.looks, elapsed / LOOK_EVERY + 2 * (len(world.sessions) + len(steps)) + 4)
 
-    @given(st.lists(st.tuples(st.floats(0, 3000), st.sampled_from(STEPS)), max_size=8), st.integers(0, 1000))
+    def test_nothing_but_a_phase_is_looked_at_in_between(self) -> None:
+        for reference in (None, 1_700_000_000.0):
+            world = periodic_world(86_400, reference)
+            world.run(86_399.0, until=lambda world=world: len(world.sessions) == 1)
+            looks = 3 if reference is None else 86_400 / LOOK_EVERY + 1
+            self.assertLessEqual(world.looks, looks)
+            self.assertGreaterEqual(world.looks, looks - 2)
+
+    @given(st.lists(st.tuples(st.floats(0, 20_000), st.sampled_from(STEPS)), max_size=8), st.integers(0, 1000))
     @settings(deadline=None, max_examples=40)
     def test_everything_else_takes_no_notice(self, steps: list[tuple[float, float]], seed: int) -> None:
         calm, stepped = self.busy_world(seed), self.busy_world(seed)
         for wait, step in steps:
-            calm.run(wait)
-            stepped.run(wait)
-            stepped.step(step)
+            stepped.step_in(wait, step)
         calm.run(30_000.0)
         stepped.run(30_000.0)
         self.assertEqual(self.without_wall(calm), self.without_wall(stepped))

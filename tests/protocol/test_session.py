@@ -431,9 +431,10 @@ class VersionTests(SynchronousTestCase):
             run.informed(use_version=version)
             self.assertEqual((run.session.version, run.sent.namespace), (version, namespace))
             run.hears(says(TransferCompleteResponse(), "2"))
-            run.hears(says(READ, namespace=CWMP_1_2))
-            run.answers()
-            self.assertEqual(run.sent.namespace, namespace)
+            for asked in (CWMP_1_2, CWMP_1_0):
+                run.hears(says(READ, namespace=asked))
+                run.answers()
+                self.assertEqual(run.sent.namespace, namespace)
 
     def test_it_may_not_choose_what_was_not_offered(self) -> None:
         for version, chosen in (("1.4", "1.5"), ("1.4", "2.0\n"), ("1.0", "1.0"), ("1.4", "")):
@@ -538,6 +539,7 @@ class FailureTests(SynchronousTestCase):
         for word in words:
             self.assertIn(word, reason)
         self.assertLess(len(reason), 600)
+        self.assertTrue(reason.isprintable(), reason)
         with self.assertRaises(MisuseError):
             run.session.receive(NOTHING)
 
@@ -561,7 +563,13 @@ class FailureTests(SynchronousTestCase):
             (says(READ), "the request GetParameterValues in answer to Inform"),
             (says(INFORM, "1"), "the request Inform in answer to Inform"),
             (says(TransferCompleteResponse(), "1"), "TransferCompleteResponse in answer to Inform"),
-            (says(GenericResponse("OddResponse"), "1"), "OddResponse in answer to Inform"),
+            (says(GenericResponse("OddResponse"), "1"), "sent OddResponse in answer to Inform"),
+            (says(GenericResponse("Odd.Response"), "1"), "sent 'Odd.Response' in answer to Inform"),
+            (says(GenericResponse("O" * 300 + "Response"), "1"), f"sent '{'O' * 200}...' in answer to Inform"),
+            (
+                replace(says(None, "1"), body=says(READ).body.replace(b"GetParameterValues", "Ü​X".encode())),
+                "sent the request 'ÜX' in answer to Inform",
+            ),
             (says(None, "1"), "empty body in answer to Inform"),
             (says(None, "1", hold_requests=True), "empty body in answer to Inform"),
             (says(InformResponse(), "2"), "with the ID '2' instead of '1'"),

@@ -39,16 +39,32 @@ class World:
         self.sessions: list[Opened] = []
         self.looks = 0
         self.outcome: Callable[[int], str] = lambda number: "ok"
-        self.steps: list[tuple[float, float]] = []
+        self.drift = 0.0
+        self._steps: list[tuple[float, float]] = []
 
     @property
     def now(self) -> Now:
-        return Now(self.monotonic, None if self.offset is None else self.monotonic + self.offset)
+        """Both clocks; the wall clock gains ``drift`` seconds in each second."""
+        if self.offset is None:
+            return Now(self.monotonic, None)
+        return Now(self.monotonic, self.monotonic + self.offset + self.drift * (self.monotonic - 5000.0))
 
     def step(self, seconds: float) -> None:
-        """Set the wall clock."""
+        """Set the wall clock; the driver does not notice before it looks."""
         assert self.offset is not None
         self.offset += seconds
+
+    def step_in(self, wait: float, seconds: float) -> None:
+        """Set the wall clock ``wait`` seconds from now, while the driver sleeps."""
+        self._steps.append((self.monotonic + wait, seconds))
+        self._steps.sort()
+
+    def sleep_until(self, moment: float) -> None:
+        """Let time pass without looking."""
+        while self._steps and self._steps[0][0] <= moment:
+            self.monotonic = max(self.monotonic, self._steps[0][0])
+            self.step(self._steps.pop(0)[1])
+        self.monotonic = moment
 
     def restart(self) -> None:
         """The process alone starts anew."""
@@ -67,15 +83,16 @@ class World:
         end = self.monotonic + seconds
         while not until():
             self.looks += 1
+            assert self.looks < 100_000 and len(self.sessions) < 10_000, "a storm"
             if self.agenda.due(self.now):
                 self.session()
                 continue
             wake_at = self.agenda.wake_at(self.now)
             assert wake_at is None or wake_at > self.monotonic, "it asks to be woken up at once, again"
             if wake_at is None or wake_at > end:
-                self.monotonic = end
+                self.sleep_until(end)
                 return
-            self.monotonic = wake_at
+            self.sleep_until(wake_at)
 
     def session(self) -> None:
         now = self.now
