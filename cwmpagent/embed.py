@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.python.failure import Failure
 
 from cwmpagent.agent.dispatcher import AfterSession, Dispatcher, FactoryResetAfter, Performer, RebootAfter
@@ -108,6 +108,7 @@ class Agent(Service):
         self._life: Life | None = None
         self._beginning: Deferred[None] | None = None
         self._ending: Deferred[None] | None = None
+        self._stopping = DeferredLock()
         self._booted_at = 0.0
 
     def register(self, rpc: str, perform: Performer) -> None:
@@ -149,24 +150,27 @@ class Agent(Service):
             self._booted_at = uptime() if self.config.device.boot == "process" else 0.0
             self._begin_life(booted)
         except BaseException:
+            self._store = None
             store.close().addErrback(lambda failure: self._warn(failure.getErrorMessage()))
             raise
         super().startService()  # type: ignore[no-untyped-call]  # Twisted has no types there
 
     def stopService(self) -> Deferred[None]:
-        """End the session under way (within 5 seconds), save, close; fires when all is done."""
+        """End the session under way (within 5 seconds), save, close; fires when all is done. A new start may follow."""
         super().stopService()  # type: ignore[no-untyped-call]  # Twisted has no types there
-        return Deferred.fromCoroutine(self._stop())
+        return self._stopping.run(lambda: Deferred.fromCoroutine(self._stop()))
 
     async def _stop(self) -> None:
-        await self._listener.stopService()
+        closed, self._bound = self._listener.stopService(), None
         await _broken_off(self._beginning)
         await _broken_off(self._ending)
-        if self._life is not None:
-            await self._life.stop()
         if self._store is not None:
+            await self.life.stop()
             await self._store.close()
-        self._observer(AgentStopped(f"{self.config.device.oui}-{self.config.device.serial_number}"))
+            self._store = None
+            self._listener.remove(self.life.request_path)
+            self._observer(AgentStopped(f"{self.config.device.oui}-{self.config.device.serial_number}"))
+        await closed
 
     def _raise_at_once(self, done: Deferred[None]) -> None:
         """Raise what ``done`` has failed with already; report what it fails with later."""
@@ -205,9 +209,13 @@ class Agent(Service):
         self._beginning.addErrback(self._crashed)
 
     def _finish(self, after: tuple[AfterSession, ...]) -> None:
-        """Carry out what had to wait for the end of a session, once the session's own code has returned."""
-        self._ending = Deferred.fromCoroutine(self._end_life(after))
-        self._ending.addErrback(self._crashed)
+        """Carry out what had to wait for the end of a session, once the session's own code has returned.
+
+        Where the agent stops it stays owed: the next start carries it out.
+        """
+        if self.running:
+            self._ending = Deferred.fromCoroutine(self._end_life(after))
+            self._ending.addErrback(self._crashed)
 
     async def _end_life(self, after: tuple[AfterSession, ...]) -> None:
         await self._pause(0)

@@ -1,0 +1,98 @@
+"""The agent as a service among others: stopped more than once, before its start, after one that failed; begun again."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred, gatherResults
+
+from cwmpagent.agent.facts import AgentStopped, Rebooting
+from cwmpagent.embed import Agent
+from cwmpagent.errors import StoreLockedError
+from cwmpagent.lab.misbehave import Delay
+from cwmpagent.protocol.rpc import FactoryReset, GetRPCMethods, Reboot
+from tests.agent.bench import DEVICE
+from tests.conformance.stage import SteppedCase, call
+
+
+class ServiceTests(SteppedCase):
+    timeout = 30
+
+    def agent_of(self) -> Agent:
+        """One that has not been started."""
+        return Agent(self.config(), reactor=self.time, observer=self.facts.append, clock=self.clock, model=self.model)
+
+    def stops(self) -> int:
+        return sum(isinstance(fact, AgentStopped) for fact in self.facts)
+
+    async def ready(self) -> Agent:
+        agent = self.begin(self.config(boot="system"))
+        await self.sessions_ended(1)
+        return agent
+
+    async def test_stopped_more_than_once(self) -> None:
+        agent = await self.ready()
+        await gatherResults([agent.stopService(), agent.stopService()])
+        await agent.stopService()
+        self.assertEqual(self.stops(), 1)
+        self.assertEqual(self.odd(), [])
+
+    async def test_stopped_before_its_start(self) -> None:
+        agent = self.agent_of()
+        await agent.bind()
+        await agent.stopService()
+        self.assertEqual(self.facts, [])
+
+    async def test_stopped_after_a_start_that_failed(self) -> None:
+        first = await self.ready()
+        other = self.agent_of()
+        with self.assertRaises(StoreLockedError):
+            other.startService()
+        await other.stopService()
+        self.assertEqual(self.stops(), 0)
+        await self.end(first)
+        other.startService()
+        await self.sessions_ended(2)
+        await other.stopService()
+        self.assertEqual(self.odd(), [])
+
+    async def test_begun_again(self) -> None:
+        agent = await self.ready()
+        for count in (2, 3):
+            await agent.stopService()
+            agent.startService()
+            call(agent)
+            await self.sessions_ended(count)
+            self.assertIn(f"/{agent.life.request_path[1:]}", agent.life.server.text("ConnectionRequestURL"))
+            self.assertEqual(await self.lab.connection_request(DEVICE), 200)
+            await self.until(lambda count=count: len(self.lab.sessions) > count)
+            await self.until(lambda: not self.busy())
+            self.facts[:] = [fact for fact in self.facts if fact in self.ended()[:count]]
+        self.assertEqual(self.odd(), [])
+
+    async def test_what_a_session_owes_when_it_is_broken_off_is_left_to_the_next_start(self) -> None:
+        for request, event in ((Reboot("bye"), "M Reboot"), (FactoryReset(), "0 BOOTSTRAP")):
+            self.facts.clear()
+            agent = await self.ready()
+            self.lab.queue(DEVICE, request)
+            self.lab.queue(DEVICE, GetRPCMethods())
+            self.lab.misbehave(Delay(at=3, seconds=3600))
+            call(agent)
+            await self.until(lambda: not self.lab.misbehaviours.waiting())
+            await self.pause(0.02)
+            stopped = Deferred.fromCoroutine(self.end(agent))
+            await self.pause(0.02)
+            self.time.advance(5.1)
+            await stopped
+            for _ in range(5):
+                await self.pause(0.01)
+                self.time.advance(0.01)
+            self.assertIsInstance(self.facts[-1], AgentStopped)
+            self.assertFalse(any(isinstance(fact, Rebooting) for fact in self.facts))
+            self.lab.tasks.forget(DEVICE)
+            seen, ended = self.lab.sessions.seen, len(self.ended())
+            self.begin(self.config(boot="system"))
+            await self.sessions_ended(ended + 1)
+            trace = await self.session(event="1 BOOT", since=seen)
+            self.assertIn(event, trace.event_codes)
+            await self.until(lambda: not self.busy())
+            await self.end()
+            self.assertEqual(self.odd(), [])
