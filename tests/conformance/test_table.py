@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from twisted.python.reflect import namedAny
 from twisted.trial.unittest import SynchronousTestCase
 
+from cwmpagent.protocol.rpc import GetRPCMethods, GetRPCMethodsResponse
+from tests.agent.bench import BenchCase
 from tests.skips import CHECKOUT
 
+README = CHECKOUT / "README.md"
 PAGE = CHECKOUT / "docs" / "conformance.md"
 ROW = re.compile(r"^\| ([A-Z]+-\d\d) \| .+ \| (.+) \|$", re.MULTILINE)
 TEST = re.compile(r"`(tests\.[\w.]+)`")
@@ -44,3 +47,32 @@ class TableTests(SynchronousTestCase):
             for name in TEST.findall(tests):
                 found = NAMED_AFTER.match(name.rpartition(".")[2])
                 self.assertTrue(found is None or f"{found[1].upper()}-{found[2]}" == check, name)
+
+
+def rows(title: str) -> set[str]:
+    """The first column of the table of ``docs/conformance.md`` that has this title."""
+    (table,) = re.findall(
+        rf"^\| {title} \| test \|\n\|---\|---\|\n((?:\|.*\n)+)", PAGE.read_text(encoding="utf-8"), re.M
+    )
+    return {line.split(" | ")[0].removeprefix("| ") for line in table.splitlines()}
+
+
+def supported(title: str) -> set[str]:
+    """What a row of the README's lists names, without what it says in addition."""
+    (row,) = re.findall(rf"^\| {title} \| (.+) \|$", README.read_text(encoding="utf-8"), re.M)
+    return {name for name in re.sub(r" \([^)]*\)", "", row).split(", ") if not name.startswith("and ")}
+
+
+class ListTests(BenchCase):
+    """The README and the page list what the agent does."""
+
+    async def test_rpcs(self) -> None:
+        await self.bootstrapped()
+        (answer,) = await self.ask(GetRPCMethods())
+        assert isinstance(answer, GetRPCMethodsResponse)
+        done = set(answer.method_list)
+        self.assertEqual(supported("carried out"), done)
+        self.assertEqual(rows("RPC"), done | {"a vendor's own", "all others: fault 9000"})
+
+    async def test_events(self) -> None:
+        self.assertEqual(supported("raised"), rows("event"))
