@@ -100,4 +100,6 @@ class Table:
         if isinstance(self._content.get(key), str):
             value = self.text(key, most=4096)
             return (value,) if value else ()
+        if key in self._content and not isinstance(self._content[key], list):
+            raise self.error(key, 'must be a string, or a list of strings as in ["first", "second"]')
         return self.words(key, default)

@@ -114,7 +114,7 @@ class ParseTests(SynchronousTestCase):
             (request + 'endpoint = "tcp:65536"', "connection_request.endpoint", "65535"),
             (request + 'endpoint = ["tcp:1", 2]', "connection_request.endpoint", "list of strings"),
             (request + 'endpoint = ["tcp:1", ""]', "connection_request.endpoint", "empty"),
-            (request + "endpoint = 7547", "connection_request.endpoint", "list of strings"),
+            (request + "endpoint = 7547", "connection_request.endpoint", "a string, or a list of strings"),
             (request + 'url = "acs"', "connection_request.url", "http://"),
             (request + 'algorithms = ["md5"]', "connection_request.algorithms", "MD5, SHA-256"),
             (request + "algorithms = []", "connection_request.algorithms", "at least one"),
