@@ -83,6 +83,7 @@ _NUMBERS = {*_INTEGERS, ValueType.DECIMAL}
 _INTEGER = re.compile(r"([+-]?)0*([0-9]{1,20})")
 _DECIMAL = re.compile(r"([+-]?)0*([0-9]{0,40})(?:\.([0-9]{0,40}))?")
 _BOOLEANS = {"0": "false", "1": "true", "false": "false", "true": "true"}
+_ITEM = re.compile(r"([ \t\r\n]*\[[^\[\]]*\][ \t\r\n]*|[^,]*),")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
 _DATE_TIME = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]{1,12})?(Z|[+-][0-9]{2}:[0-9]{2})?"
@@ -162,7 +163,7 @@ class Restriction:
 
     ``ranges`` bound numbers, which go in steps of ``step`` from the lower end of a range. ``lengths`` bound the
     characters of a string or the octets of base64 and hexBinary. ``patterns`` are Python regular expressions of which
-    one must match the whole. With ``list_of`` the text is a list separated by commas: the rules apply to each item,
+    one must match the whole. With ``list_of`` the text is a list (:func:`list_items`): the rules apply to each item,
     which is of the type ``item`` where that is not the parameter's own; ``list_lengths`` bound the number of items,
     ``list_sizes`` the characters of the whole.
     """
@@ -181,7 +182,7 @@ class Restriction:
         """Why ``text`` is not allowed, as a sentence that says what is; None where it is."""
         if not self.list_of:
             return self._item_refusal(kind, text)
-        items = [item.strip(_WHITE) for item in text.split(",")] if text.strip(_WHITE) else []
+        items = list_items(text)
         if self.list_lengths and not _within(len(items), self.list_lengths):
             return f"the number of items must be {_spoken(self.list_lengths)}"
         if self.list_sizes and not _within(len(text), self.list_sizes):
@@ -211,6 +212,15 @@ class Restriction:
             shown = [pattern for pattern in self.patterns if pattern]
             return f"the value must match {' or '.join(shown)}{', or be empty' if '' in self.patterns else ''}"
         return None
+
+
+def list_items(text: str) -> list[str]:
+    """The items of a list (TR-106 3.2.3): commas separate them, except within square brackets around an item."""
+    if not text.strip(_WHITE):
+        return []
+    if "[" not in text:
+        return [item.strip(_WHITE) for item in text.split(",")]
+    return [match[1].strip(_WHITE).removeprefix("[").removesuffix("]") for match in _ITEM.finditer(text + ",")]
 
 
 def _within(number: int | Decimal, bounds: Bounds, step: int = 1) -> bool:

@@ -21,6 +21,7 @@ from cwmpagent.values import (
     canonical,
     format_time,
     is_unknown_time,
+    list_items,
     parse_time,
 )
 
@@ -172,6 +173,15 @@ class RestrictionTests(SynchronousTestCase):
         self.assertRefuses(ports, T.STRING, "1,10", because="each item: the number must be from 1 to 9")
         self.assertRefuses(ports, T.STRING, "1,2,3,4,5", because="the characters of the whole list must be at most 7")
         self.assertIn("unsignedInt is a whole number", ports.refusal(T.STRING, "1,x") or "")
+
+    def test_items_of_a_list(self) -> None:
+        self.assertEqual(list_items(" "), [])
+        self.assertEqual(list_items("a, b,,"), ["a", "b", "", ""])
+        self.assertEqual(list_items("[1,2], [3] ,4"), ["1,2", "3", "4"])
+        self.assertEqual(list_items("[1,2"), ["1", "2"])
+        pairs = Restriction(list_of=True, patterns=("[0-9],[0-9]",), list_lengths=((2, 2),))
+        self.assertAllows(pairs, T.STRING, "[1,2],[3,4]")
+        self.assertRefuses(pairs, T.STRING, "1,2", because="each item: the value must match [0-9],[0-9]")
 
     def test_null_values_are_values(self) -> None:
         for kind in ValueType:

@@ -50,6 +50,7 @@ class ModelBuilder:
         self._rows: dict[str, tuple[str, set[int]]] = {}
         self._values: dict[str, _Given] = {}
         self._absent: set[str] = set()
+        self._referable: set[str] = set()
         self._attributes: dict[str, tuple[str, Attributes]] = {}
         self._always_told: list[str] = []
         self._reports: list[str] = []
@@ -113,6 +114,10 @@ class ModelBuilder:
         type at all; either is reported. Where it counts rows, the rows are counted anew.
         """
         self._values[path] = _Given(where, text, observed)
+
+    def allow_reference(self, table: str) -> None:
+        """References to ``table`` are no mistake: where the device has no such table, they can only be empty."""
+        self._referable.add(table)
 
     def leave_out(self, path: str) -> None:
         """Give the factory row that holds ``path`` no such parameter or object (with a dot), unlike other rows."""
@@ -194,7 +199,7 @@ class ModelBuilder:
         for draft in self._drafts.values():
             for where, parameter in draft.parameters.values():
                 for table in parameter.reference or ():
-                    if table + ROW not in self._drafts:
+                    if table + ROW not in self._drafts and table not in self._referable:
                         raise ModelError(where, f"refers to {table}, which is no table of the model")
 
     def _built(self, path: str) -> ObjectDefinition:

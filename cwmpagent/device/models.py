@@ -1,43 +1,69 @@
 """Finds and reads data models: built-in ones by name, others by path.
 
-A model is one file, or a directory whose files are read in the order of their names. Built-in models are
-directories of the package data ``builtin/``. A model is meant to be read once and shared by all its devices.
+A model is made of one or several sources, the later ones adding to the earlier ones. A source is a file, or a
+directory whose files are read in the order of their names; built-in sources are directories of the package data
+``builtin/``. A model is meant to be read once and shared by all its devices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from cwmpagent.datamodel.builder import ModelBuilder
 from cwmpagent.datamodel.schema import Model
+from cwmpagent.datamodel.sources.bbf import read_bbf
+from cwmpagent.datamodel.sources.bbfprofiles import KEY as PROFILES_KEY
 from cwmpagent.datamodel.sources.toml import read_toml
+from cwmpagent.device.modelcache import WORTH_KEEPING, ModelCache, key_of
 from cwmpagent.errors import ModelError
 
 KEY = "device.model"
-_READERS: Mapping[str, Callable[[bytes, str, ModelBuilder], None]] = {".toml": read_toml}
+_Reader = Callable[[bytes, str, ModelBuilder], None]
+_READERS: Mapping[str, _Reader] = {".toml": read_toml}
+_BBF = ".xml"
+SUFFIXES = (*_READERS, _BBF)
+"""How the names of model files end."""
 
 
-def find_model(names: str | Sequence[str], directory: Path | None = None) -> Model:
-    """The model of one or several built-in names and paths, the later ones adding to the earlier ones.
+def find_model(
+    names: str | Sequence[str],
+    directory: Path | None = None,
+    *,
+    profiles: Sequence[str] = (),
+    cache: ModelCache | None = None,
+) -> Model:
+    """The model of one or several built-in names and paths.
 
-    Relative paths start at ``directory``, or else where the process runs. Raises ``ModelError``: with the
-    configuration's key where there is nothing to read, else with file and element.
+    Relative paths start at ``directory``, or else where the process runs. ``profiles`` select what the device has of a
+    Broadband Forum model. A big model is taken from ``cache`` if it is there, and else left there to be saved. Raises
+    ``ModelError``: with the configuration's key where there is nothing to read, else with file and element.
     """
     wanted = (names,) if isinstance(names, str) else tuple(names)
     if not wanted:
         raise ModelError(KEY, f"names no model; built in: {', '.join(builtin_names())}")
+    files = [(file.name, _content(file)) for name in wanted for file in _files(name, directory or Path())]
+    if profiles and not any(name.endswith(_BBF) for name, _ in files):
+        raise ModelError(PROFILES_KEY, f"are those of a Broadband Forum model ({_BBF}), which {KEY} does not name")
+    if cache is None or sum(len(data) for _, data in files) < WORTH_KEEPING:
+        return _read(files, wanted[0], profiles)
+    key = key_of([("", wanted[0].encode()), *files], profiles)
+    model = cache.find(key)
+    if model is None:
+        model = _read(files, wanted[0], profiles)
+        cache.keep(key, model)
+    return model
+
+
+def _read(files: Sequence[tuple[str, bytes]], name: str, profiles: Sequence[str]) -> Model:
+    readers: dict[str, _Reader] = {**_READERS, _BBF: partial(read_bbf, profiles=profiles)}
     builder = ModelBuilder()
-    for name in wanted:
-        for file in _files(name, directory or Path()):
-            try:
-                data = file.read_bytes()
-            except OSError as error:
-                raise ModelError(KEY, f"cannot read {file}: {error.strerror}") from None
-            _READERS[Path(file.name).suffix](data, file.name, builder)
-    return builder.build(wanted[0])
+    for file, data in files:
+        readers[Path(file).suffix](data, file, builder)
+    return builder.build(name)
 
 
 def builtin_names() -> tuple[str, ...]:
@@ -49,6 +75,13 @@ def _builtin() -> Traversable:
     return resources.files("cwmpagent.device") / "builtin"
 
 
+def _content(file: Traversable) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ModelError(KEY, f"cannot read {file}: {error.strerror}") from None
+
+
 def _files(name: str, directory: Path) -> list[Traversable]:
     if name in builtin_names():
         place: Traversable = _builtin() / name
@@ -57,10 +90,10 @@ def _files(name: str, directory: Path) -> list[Traversable]:
     else:
         raise ModelError(KEY, f"{name!r} is neither a path nor built in; built in: {', '.join(builtin_names())}")
     if not place.is_dir():
-        if Path(name).suffix not in _READERS:
-            raise ModelError(KEY, f"{name} does not end in {' or '.join(_READERS)}, of which a model is read")
+        if Path(name).suffix not in SUFFIXES:
+            raise ModelError(KEY, f"{name} does not end in {' or '.join(SUFFIXES)}, of which a model is read")
         return [place]
-    files = [file for file in place.iterdir() if Path(file.name).suffix in _READERS]
+    files = [file for file in place.iterdir() if Path(file.name).suffix in SUFFIXES]
     if not files:
-        raise ModelError(KEY, f"the directory {name} holds no {' or '.join(_READERS)} file")
+        raise ModelError(KEY, f"the directory {name} holds no {' or '.join(SUFFIXES)} file")
     return sorted(files, key=lambda file: file.name)
