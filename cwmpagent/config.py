@@ -114,19 +114,18 @@ def _config(content: Mapping[str, object], base: Path, environ: Mapping[str, str
 
 
 def _device(table: Table) -> DeviceConfig:
-    manufacturer = table.text("manufacturer", most=64, empty=False)
-    oui = table.text("oui")
-    if not re.fullmatch("[0-9A-F]{6}", oui):
+    oui = table.text("oui", "")
+    if "oui" in table and not re.fullmatch("[0-9A-F]{6}", oui):
         raise table.error("oui", 'must be six hexadecimal digits in capitals, as in "00D09E"')
     model = table.text("model", "device2", most=4096, empty=False)
     if "/" in model or model.endswith(".toml"):
         model = str(table.base / model)
     provider = table.choice("provider", "linux", PROVIDERS)
     return DeviceConfig(
-        manufacturer=manufacturer,
+        manufacturer=table.text("manufacturer", "", most=64, empty=False),
         oui=oui,
         product_class=table.text("product_class", "", most=64),
-        serial_number=table.text("serial_number", most=64, empty=False),
+        serial_number=table.text("serial_number", "", most=64, empty=False),
         model=model,
         provider=provider,
         boot=table.choice("boot", "process" if provider == "simulated" else "system", BOOTS),

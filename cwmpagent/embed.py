@@ -72,7 +72,7 @@ class Agent(Service):
         self._chance = chance or random.SystemRandom()
         self._model = model or find_model(config.device.model)
         self._values = given(config, self._model.root.path)
-        check(self._model, self._values)
+        self._name = check(self._model, self._values)
         self.trust = TlsTrust(
             config.acs.ca_file or "",
             config.acs.client_certificate or "",
@@ -169,7 +169,7 @@ class Agent(Service):
             await self._store.close()
             self._store = None
             self._listener.remove(self.life.request_path)
-            self._observer(AgentStopped(f"{self.config.device.oui}-{self.config.device.serial_number}"))
+            self._observer(AgentStopped(self._name))
         await closed
 
     def _raise_at_once(self, done: Deferred[None]) -> None:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import ConfigError, CwmpFault, ModelError
 from cwmpagent.settings import Config
+
+_IDENTITY = MappingProxyType(
+    {"Manufacturer": "device.manufacturer", "ManufacturerOUI": "device.oui", "SerialNumber": "device.serial_number"}
+)
+_NO_OUI = "000000"
 
 
 class Given(NamedTuple):
@@ -23,11 +30,14 @@ class Given(NamedTuple):
 def given(config: Config, root: str) -> dict[str, Given]:
     """The factory values that ``config`` gives a device whose root object is ``root``."""
     info, server = root + "DeviceInfo.", root + "ManagementServer."
-    values = {
-        info + "Manufacturer": Given(config.device.manufacturer, "device.manufacturer"),
-        info + "ManufacturerOUI": Given(config.device.oui, "device.oui"),
-        info + "ProductClass": Given(config.device.product_class, "device.product_class"),
-        info + "SerialNumber": Given(config.device.serial_number, "device.serial_number"),
+    device = config.device
+    identity = {
+        info + "Manufacturer": Given(device.manufacturer, "device.manufacturer"),
+        info + "ManufacturerOUI": Given(device.oui, "device.oui"),
+        info + "ProductClass": Given(device.product_class, "device.product_class"),
+        info + "SerialNumber": Given(device.serial_number, "device.serial_number"),
+    }
+    values = {path: each for path, each in identity.items() if each.text} | {
         server + "URL": Given(config.acs.url, "acs.url"),
         server + "Username": Given(config.acs.username, "acs.username"),
         server + "Password": Given(config.acs.password, "acs.password"),
@@ -46,13 +56,26 @@ def texts(values: Mapping[str, Given]) -> dict[str, str]:
     return {path: each.text for path, each in values.items()}
 
 
-def check(model: Model, values: Mapping[str, Given]) -> None:
-    """Raises ConfigError, naming the key, for a value that the model does not allow."""
+def check(model: Model, values: Mapping[str, Given]) -> str:
+    """Raises ConfigError, naming the key, for a value that the model does not allow, and where neither says who the
+    device is. Gives the device's short name: its OUI and serial number."""
     try:
-        Tree(model, factory=texts(values))
+        tree = Tree(model, factory=texts(values))
     except ModelError as error:
         key = values[error.key].key if error.key in values else error.key
         raise ConfigError(key, error.reason) from error
+    identity = {name: _identity(tree, name, key) for name, key in _IDENTITY.items()}
+    return f"{identity['ManufacturerOUI']}-{identity['SerialNumber']}"
+
+
+def _identity(tree: Tree, name: str, key: str) -> str:
+    path = f"{tree.model.root.path}DeviceInfo.{name}"
+    text = tree.value(path).text if tree.exists(path) else ""
+    if text in ("", _NO_OUI):
+        raise ConfigError(key, f"is required: the model {tree.model.name} does not say it")
+    if len(text) > 64 or (name == "ManufacturerOUI" and not re.fullmatch("[0-9A-F]{6}", text)):
+        raise ConfigError(key, f"is required: what the model {tree.model.name} says cannot stand in an Inform")
+    return text
 
 
 def outvoted(values: Mapping[str, Given], tree: Tree, note: str | None) -> tuple[list[str], str]:

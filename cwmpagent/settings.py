@@ -10,12 +10,12 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceConfig:
-    """Who the device is (DeviceId of every Inform), what it has, and what counts as its boot."""
+    """Who the device is (in every Inform; empty: as its model says), what it has, and what counts as its boot."""
 
-    manufacturer: str
-    oui: str
+    manufacturer: str = ""
+    oui: str = ""
     product_class: str = ""
-    serial_number: str
+    serial_number: str = ""
     model: str = "device2"
     provider: str = "linux"
     boot: str = "system"

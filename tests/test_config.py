@@ -84,7 +84,6 @@ class ParseTests(SynchronousTestCase):
     def test_mistakes_name_their_key(self) -> None:
         request = SMALLEST + "[connection_request]\n"
         for text, key, hint in (
-            ("", "device.manufacturer", "required"),
             (DEVICE, "acs.url", "required"),
             ('[device]\nmanufacturer = ""\n', "device.manufacturer", "empty"),
             (DEVICE.replace("00D09E", "00d09e"), "device.oui", "capitals"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from cwmpagent.agent.server import ManagementServer
 from cwmpagent.protocol.agenda import Agenda, Now, Periodic, RetryPolicy
-from cwmpagent.values import parse_time
+from cwmpagent.values import UNKNOWN_TIME, parse_time
 
 _PERIODIC = ("PeriodicInformEnable", "PeriodicInformInterval", "PeriodicInformTime")
 _OTHERS = ("CWMPRetryMinimumWaitInterval", "CWMPRetryIntervalMultiplier", "DefaultActiveNotificationThrottle")
@@ -28,7 +28,7 @@ class Following:
             periodic=Periodic(
                 server.flag("PeriodicInformEnable"),
                 server.number("PeriodicInformInterval", 86400),
-                parse_time(server.text("PeriodicInformTime")),
+                parse_time(server.text("PeriodicInformTime", UNKNOWN_TIME)),
             ),
             retry=RetryPolicy(
                 server.number("CWMPRetryMinimumWaitInterval", 5),
