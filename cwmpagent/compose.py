@@ -145,7 +145,7 @@ class Life:
             envelope_ids=_envelope_ids(),
             trace=Trace(world.observer, wanted=world.envelopes, hidden=lambda path: _hidden(tree, path)),
             observer=world.observer,
-            prepare=self.reach.refresh,
+            prepare=self._prepare,
             finish=finish,
         )
         self._following = Following(server, agenda, self._now)
@@ -175,6 +175,11 @@ class Life:
         await self.sessions.stop()
         await self.changes.settled()
         await self.journal.save_or_warn()
+
+    async def _prepare(self) -> None:
+        """What must be up to date in an Inform."""
+        await self.reach.refresh()
+        self.notifications.look()
 
     def _now(self) -> Now:
         clock = self._world.clock
@@ -208,7 +213,7 @@ def _live(readings: Mapping[str, Reading]) -> Callable[[str], str | None]:
         read = readings.get(path)
         try:
             return None if read is None else read()
-        except (OSError, ValueError) as error:
+        except Exception as error:  # a device maker's own code: it must not take an Inform with it
             raise CwmpFault(9002, f"{path} could not be read: {error}") from error
 
     return live

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from cwmpagent.agent.ports import Clock
 from cwmpagent.datamodel.tree import Tree
+from cwmpagent.errors import CwmpFault
 from cwmpagent.protocol.agenda import Snapshot
 from cwmpagent.protocol.rpc import DeviceIdStruct, EventStruct, Inform, ParameterValueStruct
 from cwmpagent.values import UNKNOWN_TIME, format_time
@@ -23,14 +25,17 @@ def device_id(tree: Tree) -> DeviceIdStruct:
 
 
 def current_time(clock: Clock) -> str:
-    """The wall time with its offset from UTC; Unknown Time while the clock is not to be trusted."""
+    """The wall time with its offset from UTC; Unknown Time while it is not to be trusted, or beyond all years."""
     if not clock.wall_trusted():
         return UNKNOWN_TIME
-    return format_time(int(clock.wall()), clock.utc_offset())
+    try:
+        return format_time(int(clock.wall()), clock.utc_offset())
+    except ValueError:
+        return UNKNOWN_TIME
 
 
 def build_inform(tree: Tree, news: Iterable[str], snapshot: Snapshot, clock: Clock) -> Inform:
-    """The Inform that tells ``snapshot``: forced parameters, and those whose change is news."""
+    """The Inform that tells ``snapshot``: forced parameters, and changes that are news; no value that cannot be read."""
     names = dict.fromkeys((*tree.model.forced_inform, *news))
     return Inform(
         device_id=device_id(tree),
@@ -38,5 +43,11 @@ def build_inform(tree: Tree, news: Iterable[str], snapshot: Snapshot, clock: Clo
         max_envelopes=1,
         current_time=current_time(clock),
         retry_count=snapshot.retry_count,
-        parameter_list=tuple(ParameterValueStruct(name, tree.shown(name)) for name in names if tree.exists(name)),
+        parameter_list=tuple(_readable(tree, names)),
     )
+
+
+def _readable(tree: Tree, names: Iterable[str]) -> Iterator[ParameterValueStruct]:
+    for name in names:
+        with suppress(CwmpFault):
+            yield ParameterValueStruct(name, tree.shown(name))

@@ -49,6 +49,10 @@ class Notifications:
         self._compare(watched)
         return notes
 
+    def look(self) -> None:
+        """Compare the live values, of whose changes nobody tells: a session is about to open."""
+        self._compare([name for name in self._baselines if self._live(name)])
+
     @property
     def news(self) -> tuple[str, ...]:
         """The parameters that the next Inform must carry, in order."""
@@ -93,8 +97,8 @@ class Notifications:
                 notes[BASELINE + name] = known
         self._keep(notes)
         self._news = still = {name for name in doubtful if self._differs(name)}
-        if still:
-            self._raised(any(self._level(name) == ACTIVE for name in still))
+        if still:  # a live one always may, which must not lead to session after session
+            self._raised(any(self._level(name) == ACTIVE and not self._live(name) for name in still))
         return notes
 
     def _keep(self, notes: Mapping[str, str | None]) -> None:
@@ -116,8 +120,15 @@ class Notifications:
             self._withdrawn()
 
     def _differs(self, name: str) -> bool:
+        """Whether it is another than the ACS knows; not so where it is gone, or cannot be read now."""
         baseline = self._baselines.get(name)
-        return baseline is not None and self._tree.exists(name) and self._text(name) != baseline
+        try:
+            return baseline is not None and self._tree.value(name).text != baseline
+        except CwmpFault:
+            return False
+
+    def _live(self, name: str) -> bool:
+        return self._tree.exists(name) and self._tree.definition(name).live
 
     def _level(self, name: str) -> int:
         return self._tree.attributes(name).notification

@@ -208,7 +208,7 @@ class Lives:
     """One device through its lives: each is composed as the agent composes it, on fake ports.
 
     ``values`` are factory values by full path, ``parameters`` of ManagementServer by name. ``after`` is what sessions
-    left to be done at their end.
+    left to be done at their end. ``readings`` are what the device reads itself, by full path.
     """
 
     def __init__(
@@ -230,6 +230,7 @@ class Lives:
         self.facts: list[Fact] = []
         self.after: list[tuple[AfterSession, ...]] = []
         self.address = "192.0.2.1"
+        self.readings: dict[str, Callable[[], str]] = {}
         self._registered = registered
         self._random = random.Random(seed)
         given = {
@@ -255,7 +256,7 @@ class Lives:
             listener=FakeListener(),
             local_address=self._local_address,
             observer=self.facts.append,
-            readings=lambda root: {},
+            readings=lambda root: self.readings,
             registered=self._registered,
         )
         self.life = Life(
