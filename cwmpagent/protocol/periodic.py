@@ -94,8 +94,8 @@ class PeriodicTicks:
         moved = (wall - now.monotonic) - (self._tick - self._due)
         if abs(moved) <= SLEW:
             came = wall >= self._tick - _WALL_ROUNDING
-            if came:  # half an interval, so that a clock running slow does not meet the same tick twice
-                self._arm(max(wall, self._tick + self.periodic.interval / 2), now)
+            if came:
+                self._arm(max(wall, self._tick), now)
             else:
                 self._due = now.monotonic + (self._tick - wall)
             return came

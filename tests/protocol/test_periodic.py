@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from itertools import pairwise
 
@@ -145,6 +146,15 @@ class PhaseTests(SynchronousTestCase):
             self.assertEqual([session.codes for session in world.sessions], [(PERIODIC,)])
             world.run(300.0)
             self.assertEqual(len(world.sessions), 2)
+
+    def test_a_tick_that_cannot_be_so_far_away(self) -> None:
+        for due in (1e9, None):
+            world = periodic_world(300, None)
+            record = json.loads(world.agenda.record())
+            record["periodic"]["due"] = due
+            world.agenda = Agenda.restored(json.dumps(record), random=random.Random(1), now=world.now, booted=False)
+            world.run(301.0)
+            self.assertIn(len(world.sessions), (1, 2))
 
     def test_a_restart_keeps_the_phase_and_a_boot_takes_it_from_the_clock(self) -> None:
         for reference in (0.0, None):
