@@ -109,9 +109,10 @@ class ModelBuilder:
     def set_value(self, where: str, path: str, text: str, *, observed: bool = False) -> None:
         """Give the parameter ``path`` a factory value.
 
-        A wrong one makes :meth:`build` fail. One that was ``observed`` on a real device is kept even where the model
-        would not allow it (its restriction, a reference to nowhere, a unique key), unless it is no value of its
-        type at all; either is reported. Where it counts rows, the rows are counted anew.
+        A wrong one makes :meth:`build` fail. One that was ``observed`` on a real device and that the model does not
+        allow (its type or restriction, a reference to nowhere) is left out, so that the default stays; one that breaks
+        a unique key is kept, as it takes several rows to break it. Both are reported. Where it counts rows, the
+        rows are counted anew.
         """
         self._values[path] = _Given(where, text, observed)
 
@@ -141,7 +142,7 @@ class ModelBuilder:
         for path, reason in clashing(tree, tree.model.values.keys() | self._strict().keys()).items():
             if not self._values[path].observed:
                 raise ModelError(self._values[path].where, reason)
-            self.report(self._values[path].where, reason)
+            self.report(self._values[path].where, f"{path} is kept, though {reason}")
         everything = [(each.path, parameter) for each in model.root.walk() for parameter in each.parameters.values()]
         return replace(
             model,
@@ -232,21 +233,22 @@ class ModelBuilder:
             if not observed:
                 continue
             if not tree.exists(path):
-                self.report(where, "is left out: the model has no such parameter, or no such row")
+                self.report(where, f"{path} is left out: the model has no such parameter, or no such row")
                 continue
             parameter = tree.definition(path)
             if parameter.counts:
                 if text != tree.value(path).text:
-                    self.report(where, f"says {text[:20]!r}, but there are {tree.value(path).text} rows")
+                    self.report(where, f"{path} says {text[:20]!r}, but there are {tree.value(path).text} rows")
                 continue
             try:
-                kept[path] = parameter.lexical(text)
-                refusal = parameter.refusal(kept[path]) or tree.refusal(parameter, kept[path])
+                text = parameter.admitted(text)
+                refusal = tree.refusal(parameter, text)
             except LexicalError as error:
-                self.report(where, f"is left out: {error}")
+                refusal = str(error)
+            if refusal:
+                self.report(where, f"the value of {path} is left out: {refusal}")
             else:
-                if refusal:
-                    self.report(where, f"is kept, but could not be set so: {refusal}")
+                kept[path] = text
         return kept
 
     def _allowed_attributes(self, tree: Tree) -> dict[str, Attributes]:

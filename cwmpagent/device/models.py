@@ -17,16 +17,20 @@ from cwmpagent.datamodel.builder import ModelBuilder
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.datamodel.sources.bbf import read_bbf
 from cwmpagent.datamodel.sources.bbfprofiles import KEY as PROFILES_KEY
+from cwmpagent.datamodel.sources.csv import read_csv
+from cwmpagent.datamodel.sources.json import read_json
 from cwmpagent.datamodel.sources.toml import read_toml
 from cwmpagent.device.modelcache import WORTH_KEEPING, ModelCache, key_of
 from cwmpagent.errors import ModelError
 
 KEY = "device.model"
 _Reader = Callable[[bytes, str, ModelBuilder], None]
-_READERS: Mapping[str, _Reader] = {".toml": read_toml}
+_READERS: Mapping[str, _Reader] = {".toml": read_toml, ".csv": read_csv, ".json": read_json}
 _BBF = ".xml"
 SUFFIXES = (*_READERS, _BBF)
 """How the names of model files end."""
+LARGEST = 64 * 2**20
+"""Octets of a model file at most."""
 
 
 def find_model(
@@ -77,9 +81,13 @@ def _builtin() -> Traversable:
 
 def _content(file: Traversable) -> bytes:
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            data = opened.read(LARGEST + 1)
     except OSError as error:
         raise ModelError(KEY, f"cannot read {file}: {error.strerror}") from None
+    if len(data) > LARGEST:
+        raise ModelError(file.name, f"has more than {LARGEST // 2**20} MiB")
+    return data
 
 
 def _files(name: str, directory: Path) -> list[Traversable]:

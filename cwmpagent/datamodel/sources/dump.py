@@ -133,9 +133,10 @@ class _Dump:
             self._shape.own.setdefault(above(template), []).append(known.name)
         assert isinstance(known, ParameterDefinition)
         for path, entry in group.items():
-            if is_unknown(entry, known):
-                if not known.hidden:
-                    builder.report(entry.where, f"{path} is empty, which no {known.kind} is: taken as unknown")
+            if not entry.text and known.hidden:
+                pass  # a device does not tell it
+            elif is_unknown(entry, known):
+                builder.report(entry.where, f"{path} is empty, which no {known.kind} is: taken as unknown")
             else:
                 builder.set_value(entry.where, path, entry.text, observed=True)
             if entry.notification or entry.access:
