@@ -68,8 +68,8 @@ class VerdictTests(SynchronousTestCase):
 
     def test_a_check_that_ends_with_an_error_is_reported(self) -> None:
         self.patch(sys, "stdout", io.StringIO())
-        wrong = ("compileall", "-qq", "no_such_directory")  # which fails without a word
-        self.assertEqual(lint([("keyword",), wrong]), ["compileall -qq no_such_directory failed"])
+        wrong = ("pip", "-qqq", "show", "no-such-package")  # which fails without a word
+        self.assertEqual(lint([("keyword",), wrong]), ["pip -qqq show no-such-package failed"])
 
 
 class SkipTests(SynchronousTestCase):
