@@ -93,7 +93,14 @@ def plan_values(tree: Tree, assignments: Sequence[Assignment], *, as_acs: bool =
             texts[name] = _checked(definitions[name], assignment, as_acs)
         except CwmpFault as fault:
             faults[name] = ParameterFault(name, fault.code, fault.text)
-    batch = Batch(values={name: text for name, text in texts.items() if tree.overlay.values.get(name) != text})
+    written = tree.overlay.values
+    batch = Batch(
+        values={
+            name: text
+            for name, text in texts.items()
+            if written.get(name) != text or tree.value_of(name, definitions[name]).text != text
+        }
+    )
     after = tree.after(batch)
     for name, text in texts.items():
         refusal = after.refusal(definitions[name], text)
@@ -106,31 +113,36 @@ def plan_values(tree: Tree, assignments: Sequence[Assignment], *, as_acs: bool =
     return Plan(batch=batch, changed=_differences(tree, after, texts), assigned=frozenset(texts))
 
 
-def plan_add(tree: Tree, path: str) -> tuple[Plan, int]:
+def plan_add(tree: Tree, path: str, *, as_acs: bool = True, number: int | None = None) -> tuple[Plan, int]:
     """Create a row in the table ``path`` (AddObject); gives its plan and its instance number.
 
-    Raises ``CwmpFault`` 9005 if ``path`` is no table in which rows can be created, 9004 if it is full.
+    With ``as_acs`` false the device itself has a new row, in any table and whatever there are already; ``number``
+    where it had it before. Raises ``CwmpFault`` 9005 if ``path`` is no table in which rows can be created, 9004 if it
+    is full.
     """
     found = tree.find(path)
-    if not (found.is_table and found.definition.creatable):
+    if not (found.is_table and (found.definition.creatable or not as_acs)):
         raise CwmpFault(9005, f"{path} is no table in which objects can be created")
-    limit = found.definition.max_rows
-    number = tree.last_instance(path) + 1
+    limit = found.definition.max_rows if as_acs else None
+    last = tree.last_instance(path)
+    number = number or last + 1
     if number > HIGHEST_INSTANCE or (limit is not None and len(tree.instances(path)) >= limit):
         raise CwmpFault(9004, f"{path} is full" if limit is None else f"{path} holds at most {limit} objects")
     row = f"{path}{number}."
-    batch = Batch(rows={row: True}, counters={path: number})
+    exists = None if number in tree.model.rows.get(path, ()) else True
+    batch = Batch(rows={row: exists}, counters={path: max(number, last)})
     changed = _differences(tree, tree.after(batch), _counter(tree, path, found.definition))
     return Plan(batch=batch, changed=changed, added=(row,)), number
 
 
-def plan_delete(tree: Tree, path: str) -> Plan:
+def plan_delete(tree: Tree, path: str, *, as_acs: bool = True) -> Plan:
     """Delete the row ``path`` and everything below it (DeleteObject); references to any of it become empty.
 
-    Raises ``CwmpFault`` 9005 if ``path`` is no row that exists and can be deleted.
+    With ``as_acs`` false the device itself has the row no longer, in any table. Raises ``CwmpFault`` 9005 if ``path``
+    is no row that exists and can be deleted.
     """
     definition, parameter, is_table = tree.find(path)
-    if parameter is not None or is_table or not (definition.table and definition.deletable):
+    if parameter is not None or is_table or not (definition.table and (definition.deletable or not as_acs)):
         raise CwmpFault(9005, f"{path} is no object that can be deleted")
     values: dict[str, str | None] = {}
     attributes: dict[str, Attributes | None] = {}

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _QUIET = Attributes()
 _ACTIVE = Attributes(notification=2)
 _NO_FACTORY: Mapping[str, str] = {}
+Live = Callable[[str], str | None]
+"""Full name -> the text that the device reads, or None."""
 
 
 class Found(NamedTuple):
@@ -48,7 +50,7 @@ class Tree:
     ``factory`` gives factory values by full path, before those of the model; a wrong path or value raises
     ``ModelError`` with the path as its key. Whatever of ``saved`` the model does not allow (it may have been
     written under another model) is left out and listed in :attr:`ignored`.
-    ``live`` is asked for parameters that the model calls live; ``None`` stands for what the tree holds.
+    ``live`` gives the text of a parameter that the device itself supplies; ``None`` stands for what the tree holds.
 
     Everything that takes a path raises ``CwmpFault`` 9005 for one that names nothing here.
     """
@@ -61,7 +63,7 @@ class Tree:
         saved: Saved | None = None,
         factory: Mapping[str, str] = _NO_FACTORY,
         *,
-        live: Callable[[str], str | None] | None = None,
+        live: Live | None = None,
     ) -> None:
         self.model = model
         self.ignored: tuple[Ignored, ...] = ()
@@ -127,7 +129,7 @@ class Tree:
         if parameter.counts:
             table = path.removesuffix(parameter.name) + parameter.counts + "."
             return Value(parameter.kind, str(len(self._rows(table))))
-        text = self._live(path) if parameter.live and self._live else None
+        text = self._live(path) if self._live else None
         if text is None:
             text = self._overlay.values.get(path)
         if text is None:
@@ -215,7 +217,7 @@ class Tree:
         """A tree as this one would be after ``batch``; this one stays as it is."""
         tree = Tree.__new__(Tree)
         tree.model, tree.ignored = self.model, ()
-        tree._live, tree._factory = self._live, self._factory
+        tree._live, tree._factory = _except_for(self._live, batch.values), self._factory
         tree._overlay = self._overlay.merged(batch, self.model.rows)
         return tree
 
@@ -309,6 +311,13 @@ class Tree:
         for name, child in definition.children.items():
             if (below := f"{path}{name}.") not in absent:
                 self._collect_names(Found(child, None, child.table), below, out)
+
+
+def _except_for(live: Live | None, written: Mapping[str, str | None]) -> Live | None:
+    """What is read is older than what is ``written`` now."""
+    if live is None or not written:
+        return live
+    return lambda path: None if path in written else live(path)
 
 
 def _unknown(path: str) -> CwmpFault:
