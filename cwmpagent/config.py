@@ -117,16 +117,17 @@ def _device(table: Table) -> DeviceConfig:
     oui = table.text("oui", "")
     if "oui" in table and not re.fullmatch("[0-9A-F]{6}", oui):
         raise table.error("oui", 'must be six hexadecimal digits in capitals, as in "00D09E"')
-    model = table.text("model", "device2", most=4096, empty=False)
-    if "/" in model or model.endswith(".toml"):
-        model = str(table.base / model)
+    model = table.word_or_words("model", ("device2",))
+    if not model:
+        raise table.error("model", "must not be empty: it names one model, or several in a list")
     provider = table.choice("provider", "linux", PROVIDERS)
     return DeviceConfig(
         manufacturer=table.text("manufacturer", "", most=64, empty=False),
         oui=oui,
         product_class=table.text("product_class", "", most=64),
         serial_number=table.text("serial_number", "", most=64, empty=False),
-        model=model,
+        model=tuple(str(table.base / name) if "/" in name or "." in name else name for name in model),
+        profiles=table.words("profiles", ()),
         provider=provider,
         boot=table.choice("boot", "process" if provider == "simulated" else "system", BOOTS),
     )

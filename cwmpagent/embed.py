@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.python.failure import Failure
 
 from cwmpagent.agent.dispatcher import AfterSession, Dispatcher, FactoryResetAfter, Performer, RebootAfter
-from cwmpagent.agent.facts import AgentStopped, ConnectionRequested, Fact, Rebooting, Warned
+from cwmpagent.agent.facts import AgentStopped, ConnectionRequested, Fact, Noted, Rebooting, Warned
 from cwmpagent.agent.inform import current_time
 from cwmpagent.agent.journal import BOOT_ID, PENDING
 from cwmpagent.agent.ports import Clock
@@ -21,6 +21,7 @@ from cwmpagent.config import Config
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.clock import SystemClock
 from cwmpagent.device.machine import boot_id, run_program, uptime
+from cwmpagent.device.modelcache import ModelCache
 from cwmpagent.device.models import find_model
 from cwmpagent.device.readings import machine_readings, simulated_readings
 from cwmpagent.errors import StoreWriteError, TooSlowError
@@ -48,7 +49,7 @@ class Agent(Service):
     state directory (:class:`~cwmpagent.errors.StoreError`) and begins to talk to the ACS. ``stopService`` fires when
     the state is saved. ``observer`` gets every fact (:mod:`cwmpagent.agent.facts`), ``envelopes`` tells whether whole
     messages are wanted among them. ``model``: one that agents of one process share, in place of the
-    configuration's.
+    configuration's, which is then not read; :attr:`model` is the one in use.
     """
 
     def __init__(
@@ -70,9 +71,14 @@ class Agent(Service):
         self._envelopes = envelopes
         self._clock = clock or SystemClock()
         self._chance = chance or random.SystemRandom()
-        self._model = model or find_model(config.device.model)
-        self._values = given(config, self._model.root.path)
-        self._name = check(self._model, self._values)
+        self._cache = ModelCache(config.state.directory)
+        self._reports: Sequence[str] = ()
+        if model is None:
+            model = find_model(config.device.model, profiles=config.device.profiles, cache=self._cache)
+            self._reports = model.reports
+        self.model = model
+        self._values = given(config, model.root.path)
+        self._name = check(model, self._values)
         self.trust = TlsTrust(
             config.acs.ca_file or "",
             config.acs.client_certificate or "",
@@ -141,6 +147,7 @@ class Agent(Service):
         self._store = store = Store.open(self.config.state.directory, reactor=self._reactor)
         try:
             self._raise_at_once(self.bind())
+            self._cache.save()
             if store.moved_aside is not None:
                 self._warn(
                     f"the state was damaged and is moved to {store.moved_aside}: the device starts from the factory"
@@ -148,6 +155,8 @@ class Agent(Service):
             this_boot = boot_id()
             booted = self.config.device.boot == "process" or store.load().notes.get(BOOT_ID) != this_boot
             self._booted_at = uptime() if self.config.device.boot == "process" else 0.0
+            for report in self._reports:
+                self._observer(Noted(f"the model is not followed to the letter: {report}"))
             self._begin_life(booted)
         except BaseException:
             self._store = None
@@ -182,7 +191,7 @@ class Agent(Service):
     def _begin_life(self, booted: bool) -> None:
         assert self._store is not None
         self._life = life = Life(
-            self._model,
+            self.model,
             self._values,
             self._store.load(),
             World(

@@ -10,13 +10,18 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceConfig:
-    """Who the device is (in every Inform; empty: as its model says), what it has, and what counts as its boot."""
+    """Who the device is (in every Inform; empty: as its model says), what it has, and what counts as its boot.
+
+    ``model``: names of built-in models and paths, the later ones adding to the earlier ones; ``profiles`` are of a
+    Broadband Forum model, none: everything it names.
+    """
 
     manufacturer: str = ""
     oui: str = ""
     product_class: str = ""
     serial_number: str = ""
-    model: str = "device2"
+    model: tuple[str, ...] = ("device2",)
+    profiles: tuple[str, ...] = ()
     provider: str = "linux"
     boot: str = "system"
 

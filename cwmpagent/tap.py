@@ -135,6 +135,8 @@ def makeService(options: Options) -> IService:  # the name that twistd looks for
     except ConfigError as error:
         raise SystemExit(f"cwmpagent: {error}") from None
     if options["check"]:
+        for report in agent.model.reports:
+            print(f"{options.path}: the model is not followed to the letter: {report}")
         print(f"{options.path}: ok")
         raise SystemExit(0)
     for warning in options.configuration.warnings:

@@ -39,7 +39,7 @@ class ParseTests(SynchronousTestCase):
         config = read(SMALLEST)
         self.assertEqual(config.device.product_class, "")
         self.assertEqual(
-            (config.device.model, config.device.provider, config.device.boot), ("device2", "linux", "system")
+            (config.device.model, config.device.provider, config.device.boot), (("device2",), "linux", "system")
         )
         acs = config.acs
         self.assertEqual((acs.connect_timeout, acs.answer_timeout, acs.rpc_timeout), (15, 30, 20))
@@ -60,7 +60,10 @@ class ParseTests(SynchronousTestCase):
             DEVICE + 'model = "box.toml"\n' + ACS + 'ca_file = "ca.pem"\nclient_certificate = "/c.pem"\n'
             'client_key = "k.pem"\n[state]\ndirectory = "state"\n'
         )
-        self.assertEqual(config.device.model, "/base/box.toml")
+        self.assertEqual(config.device.model, ("/base/box.toml",))
+        several = read(DEVICE + 'model = ["../tr-181.xml", "device2", "/mine.toml"]\nprofiles = ["Baseline:3"]\n' + ACS)
+        self.assertEqual(several.device.model, ("/base/../tr-181.xml", "device2", "/mine.toml"))
+        self.assertEqual(several.device.profiles, ("Baseline:3",))
         self.assertEqual(config.acs.ca_file, BASE / "ca.pem")
         self.assertEqual(config.acs.client_certificate, Path("/c.pem"))
         self.assertEqual(config.acs.client_key, BASE / "k.pem")
@@ -92,7 +95,9 @@ class ParseTests(SynchronousTestCase):
             (DEVICE.replace("SN0001", "S" * 65), "device.serial_number", "at most 64"),
             (DEVICE.replace("SN0001", "S\\u0007"), "device.serial_number", "control"),
             (DEVICE + "product_class = 1", "device.product_class", "string"),
-            (DEVICE + 'model = ["a", "b"]', "device.model", "string"),
+            (DEVICE + 'model = ["a", 1]', "device.model", "list of strings"),
+            (DEVICE + "model = []", "device.model", "empty"),
+            (DEVICE + 'profiles = "Baseline:3"', "device.profiles", "list of strings"),
             (DEVICE + 'model = ""', "device.model", "empty"),
             (DEVICE + 'provider = "windows"', "device.provider", "linux, simulated"),
             (DEVICE + 'boot = "always"', "device.boot", "system, process"),
