@@ -17,6 +17,7 @@
     |   +-- StoreLockedError       another process has it
     |   +-- StoreNewerError        a newer version of this package wrote it
     |   +-- StoreWriteError        a change could not be saved (disk full, read-only)
+    +-- ControlError               what was asked at the local command line cannot be done
     +-- CwmpFault                  an RPC is answered with this fault
 """
 
@@ -96,6 +97,10 @@ class StoreNewerError(StoreError):
 
 class StoreWriteError(StoreError):
     """A change could not be saved; nothing of it was."""
+
+
+class ControlError(CwmpAgentError):
+    """A request at the control socket is refused, or no agent is there to answer it; ``str()`` is one line."""
 
 
 class ParameterFault(NamedTuple):

@@ -26,6 +26,7 @@ from cwmpagent.datamodel.plan import (
     plan_delete,
     plan_values,
 )
+from cwmpagent.datamodel.reset import plan_reset
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault, StoreWriteError
 from cwmpagent.records import SUBSCRIBER
@@ -107,12 +108,30 @@ class Changes:
         return await self._exclusively(work)
 
     async def delete_object(self, path: str, origin: Origin, key: str | None = None) -> None:
-        """Delete the row ``path`` with all below it (A.3.2.7). Raises CwmpFault."""
+        """Delete the row ``path`` with all below it (A.3.2.7). Raises CwmpFault, 9001 as :meth:`set_values`."""
 
         async def work() -> None:
-            await self._carry_out(origin, plan_delete(self._tree, path), key)
+            plan = plan_delete(self._tree, path)
+            if origin is Origin.LOCAL:
+                self._check_access(self._tree.parameters(path))
+            await self._carry_out(origin, plan, key)
 
         await self._exclusively(work)
+
+    async def reset_values(self, paths: Sequence[str], origin: Origin) -> tuple[str, ...]:
+        """Take away what was written to parameters or below partial paths; the names of those that it was taken from.
+
+        They have the configuration's or the model's value again. Raises CwmpFault as :meth:`set_values`.
+        """
+
+        async def work() -> tuple[str, ...]:
+            plan = plan_reset(self._tree, paths)
+            if origin is Origin.LOCAL:
+                self._check_access(plan.assigned)
+            await self._carry_out(origin, plan, None)
+            return tuple(sorted(plan.assigned))
+
+        return await self._exclusively(work)
 
     async def set_attributes(self, attributes: Sequence[AttributeChange], origin: Origin) -> None:
         """Change notification and access lists, all or none (A.3.2.4). Raises CwmpFault."""

@@ -153,6 +153,19 @@ class Agenda:
             looks.append(self._throttled_until())
         return min((look for look in looks if look is not None), default=None)
 
+    def session_at(self, now: Now) -> float | None:
+        """The monotonic time at which a session will fall due if nothing happens before; None where none will.
+
+        It is :meth:`wake_at` for people: the looks at a clock in between are not in it.
+        """
+        self._look(now)
+        if self._is_due(now):
+            return now.monotonic
+        times = [self._retries.at, self._ticks.due, *(each.due for each in self._schedule.waiting)]
+        if self._pending.asking():
+            times.append(self._throttled_until())
+        return min((time for time in times if time is not None), default=None)
+
     def retry_in(self, now: Now) -> float | None:
         """Seconds until a failed session is tried again; None where none is to be."""
         return None if self._retries.at is None else max(0.0, self._retries.at - now.monotonic)

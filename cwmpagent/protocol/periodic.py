@@ -80,6 +80,11 @@ class PeriodicTicks:
         self._seen = now.monotonic
         return came
 
+    @property
+    def due(self) -> float | None:
+        """The monotonic time of the next tick, as far as it is known now; None where there is none."""
+        return self._due
+
     def next_look(self, now: Now) -> float | None:
         """The monotonic time of the next tick or look at the wall clock, whichever is first."""
         if self._due is None or self.periodic.reference is None:

@@ -1,0 +1,80 @@
+"""Back to the factory's values: what goes, what stays, what is refused."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from cwmpagent.datamodel.plan import ParameterAssignment, plan_add, plan_delete, plan_values
+from cwmpagent.datamodel.reset import plan_reset
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.device.models import find_model
+from cwmpagent.errors import CwmpFault
+from tests.datamodel.sample import SAMPLE, assign, build
+
+SERVER = "Device.ManagementServer."
+CODE = "Device.DeviceInfo.ProvisioningCode"
+
+
+class ResetTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.tree = Tree(find_model("device2"), factory={CODE: "factory"})
+
+    def write(self, *, as_acs: bool = True, **values: str) -> None:
+        assignments = [ParameterAssignment(name, text) for name, text in values.items()]
+        self.tree.apply(plan_values(self.tree, assignments, as_acs=as_acs))
+
+    def refused(self, *paths: str) -> CwmpFault:
+        return self.assertRaises(CwmpFault, plan_reset, self.tree, paths)
+
+    def test_the_files_value_is_back(self) -> None:
+        self.write(**{CODE: "written"})
+        plan = plan_reset(self.tree, [CODE])
+        self.assertEqual(plan.assigned, {CODE})
+        self.assertEqual([value.text for value in plan.changed[CODE]], ["written", "factory"])
+        self.tree.apply(plan)
+        self.assertEqual(self.tree.value(CODE).text, "factory")
+        self.assertNotIn(CODE, self.tree.overlay.values)
+
+    def test_what_was_written_the_same_is_taken_away_but_no_change(self) -> None:
+        self.write(**{CODE: "other"})
+        self.write(**{CODE: "factory"})
+        plan = plan_reset(self.tree, [CODE])
+        self.assertEqual((plan.assigned, dict(plan.changed)), ({CODE}, {}))
+
+    def test_nothing_written_nothing_done(self) -> None:
+        plan = plan_reset(self.tree, [CODE, "Device."])
+        self.assertEqual((plan.assigned, dict(plan.batch.values)), (frozenset(), {}))
+
+    def test_below_a_partial_path_what_the_device_keeps_stays(self) -> None:
+        self.write(**{SERVER + "PeriodicInformInterval": "77", CODE: "written"})
+        self.write(as_acs=False, **{SERVER + "ParameterKey": "key"})
+        self.tree.apply(plan_reset(self.tree, [SERVER]))
+        self.assertEqual(self.tree.value(SERVER + "ParameterKey").text, "key")
+        self.assertEqual(self.tree.value(CODE).text, "written")
+        self.assertNotEqual(self.tree.value(SERVER + "PeriodicInformInterval").text, "77")
+
+    def test_a_row_that_was_added_keeps_its_place(self) -> None:
+        plan, number = plan_add(self.tree, "Device.NAT.PortMapping.")
+        self.tree.apply(plan)
+        row = f"Device.NAT.PortMapping.{number}."
+        self.write(**{row + "ExternalPort": "80"})
+        self.tree.apply(plan_reset(self.tree, ["Device."]))
+        self.assertTrue(self.tree.exists(row))
+        self.assertEqual(self.tree.value(row + "ExternalPort").text, "0")
+
+    def test_a_factory_value_that_no_longer_fits_is_refused(self) -> None:
+        self.tree = Tree(build(SAMPLE), factory={"Box.Main": "Box.Port.3", "Box.Port.1.Place": "left"})
+        assign(self.tree, Main="Box.Port.1", Port__1__Place="right", Port__3__Place="left")
+        fault = self.refused("Box.Port.1.Place")
+        self.assertEqual([(each.name, each.code) for each in fault.parameters], [("Box.Port.1.Place", 9007)])
+        self.tree.apply(plan_delete(self.tree, "Box.Port.3."))
+        fault = self.refused("Box.")
+        self.assertEqual(
+            [(each.name, each.code) for each in fault.parameters], [("Box.Main", 9007), ("Box.Fixed.1.Port", 9007)]
+        )
+
+    def test_unknown_and_read_only(self) -> None:
+        self.assertEqual(self.refused("Device.Nothing").code, 9005)
+        fault = self.refused(SERVER + "ParameterKey", "Device.DeviceInfo.SerialNumber")
+        self.assertEqual(fault.code, 9003)
+        self.assertEqual([each.code for each in fault.parameters], [9008, 9008])
