@@ -26,6 +26,13 @@ def recorded_messages() -> Path | None:
     return path if path is not None and path.is_file() else None
 
 
+def models_directory() -> Path | None:
+    """Where the dumps of real devices are on this machine, if they are."""
+    directory = bbf_directory()
+    path = directory.parent / "models" if directory is not None else None
+    return path if path is not None and path.is_dir() else None
+
+
 def has_ipv6() -> bool:
     """Whether something can listen on ``::1``."""
     try:
@@ -49,6 +56,8 @@ NO_BBF = "no BBF schemas here: set CWMPAGENT_BBF_DIR, or put them at ../shared/s
 
 NO_RECORDED = "no messages of a real ACS here: put them at vectors/ beside the directory of the BBF schemas"
 
+NO_MODELS = "no dumps of real devices here: put them at models/ beside the directory of the BBF schemas"
+
 NO_CURL = "no curl on this machine"
 
 NO_IPV6 = "no IPv6 on this machine's loopback"
@@ -56,6 +65,7 @@ NO_IPV6 = "no IPv6 on this machine's loopback"
 ALLOWED: tuple[Allowed, ...] = (
     Allowed(NO_BBF, lambda: bbf_directory() is None, 61),
     Allowed(NO_RECORDED, lambda: recorded_messages() is None, 1),
+    Allowed(NO_MODELS, lambda: models_directory() is None, 3),
     Allowed(NO_CURL, lambda: shutil.which("curl") is None, 2),
     Allowed(NO_IPV6, lambda: not has_ipv6(), 1),
 )

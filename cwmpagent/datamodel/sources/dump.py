@@ -189,8 +189,10 @@ def _plain(entry: Entry) -> str:
     if "%" in path:
         path = ".".join(unquote(name) for name in path.split("."))
     path = path.removesuffix(".")
-    if not path:
-        raise ModelError(entry.where, "has no name")
+    if not path.isprintable():
+        raise ModelError(entry.where, "the name holds what cannot be printed")
+    if not all(path.split(".")):
+        raise ModelError(entry.where, "the name, or a part of it between dots, is empty")
     if len(path) > LONGEST_PATH:
         raise ModelError(entry.where, f"the name has {len(path)} characters; a path has at most {LONGEST_PATH}")
     return path

@@ -45,7 +45,7 @@ def _kind(name: str, group: Mapping[str, Entry], report: Report) -> ValueType:
     kinds = {_KINDS.get(each.rpartition(":")[2]) for each in types}
     kind = kinds.pop()
     if kind is None or kinds:
-        what = ", ".join(each[:40] for each in types)
+        what = " and ".join(repr(each[:40]) for each in types)
         report(first.where, f"{path} has the type {what}, which is not one of CWMP's: taken as a string")
         return ValueType.STRING
     for path, entry in group.items():

@@ -53,7 +53,8 @@ def _refused(constant: str) -> None:
 def _entries(content: Mapping[str, Any], path: str, name: str) -> Iterator[Entry]:
     """The entries below ``path``, which ends in a dot unless it is empty."""
     for key, value in content.items():
-        where = f"{name}: {(path + key)[:LONGEST_PATH]}"
+        shown = (path + key)[:LONGEST_PATH]
+        where = f"{name}: {shown if shown.isprintable() else ascii(shown)}"
         if key.startswith("_"):
             if key == "_deviceId" and isinstance(value, dict):
                 yield from _identity(value, where)

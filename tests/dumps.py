@@ -1,0 +1,96 @@
+"""Dumps of real devices, read by plainer means than the package's, to judge what it makes of them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+from twisted.trial.unittest import SkipTest
+
+from tests.skips import NO_MODELS, models_directory
+
+UNKNOWN = {"xsd:dateTime": "0001-01-01T00:00:00Z", "xsd:boolean": "false"}
+SECRETS = ("Password", "Passphrase", "SharedKey", "Secret", "WEPKey", "EncryptionKey", "WEPKey1", "WEPKey2")
+
+
+class Known(NamedTuple):
+    """A dump: how many objects and parameters are in it, and how many of its values are not shown as given."""
+
+    name: str
+    device: str
+    objects: int
+    parameters: int
+    secret: int
+    empty: int
+    other_zero: int
+
+
+KNOWN = (
+    Known("tr098-bm632w.csv", "202BC1-BM632w-3AF4DC5296307418", 210, 792, 1, 0, 0),
+    Known("tr098-eg8145v5.csv", "00259E-EG8145V5-30741852F63074F8", 643, 3147, 1, 19, 2),
+    Known("tr181-ex220.csv", "1C61B4-Device2-3074185296307", 816, 4413, 4, 29, 17),
+)
+
+
+class Row(NamedTuple):
+    """A row of a dump: its full name with a dot if it is an object, and what a device must answer for it."""
+
+    name: str
+    writable: bool
+    value: str
+    type: str
+
+
+class Judge:
+    """What a device that is like the dump ``known`` must answer, row by row of the file."""
+
+    def __init__(self, known: Known) -> None:
+        self.known = known
+        self.secret = self.empty = self.other_zero = 0
+        with dump(known.name).open(newline="", encoding="utf-8") as file:
+            lines = list(csv.DictReader(file))
+        names = {line["Parameter"] for line in lines}
+        self.root = "Device." if "Device" in names else "InternetGatewayDevice."
+        self.tables = {name.rpartition(".")[0] for name in names if name.rpartition(".")[2].isdecimal()}
+        self.identity = {
+            f"{self.root}DeviceInfo.{ours}": line["Value"]
+            for line in lines
+            for theirs, ours in (("SerialNumber", "SerialNumber"), ("OUI", "ManufacturerOUI"))
+            if line["Parameter"] == "DeviceID." + theirs
+        }
+        rows = [self._row(line) for line in lines if (line["Parameter"] + ".").startswith(self.root)]
+        self.objects = {row.name: row.writable for row in rows if row.name.endswith(".")}
+        self.parameters = {row.name: row for row in rows if not row.name.endswith(".")}
+
+    def _row(self, line: dict[str, str]) -> Row:
+        name, value, kind = line["Parameter"], line["Value"], line["Value type"]
+        writable = line["Writable"] == "true"
+        if line["Object"] == "true":
+            return Row(name + ".", writable, "", "")
+        if name in self.identity:
+            value = self.identity[name]
+        elif writable and name.endswith(SECRETS) and value:
+            self.secret += 1
+            value = ""
+        if not value and kind != "xsd:string" and kind != "xsd:base64":
+            self.empty += 1
+            value = UNKNOWN.get(kind, "0")
+        elif value == "0001-01-01T00:00:00.000Z":
+            self.other_zero += 1
+            value = UNKNOWN[kind]
+        return Row(name, writable, value, kind)
+
+    def is_plain(self, path: str) -> bool:
+        """Whether the object ``path`` is neither a row nor, by its rows, a table: nobody may create or delete there."""
+        bare = path[:-1]
+        has_names = any(name.startswith(path) for name in (*self.parameters, *self.objects) if name != path)
+        return has_names and bare not in self.tables and not bare.rpartition(".")[2].isdecimal()
+
+
+def dump(name: str) -> Path:
+    """The file ``name``; the test is skipped where there are no dumps."""
+    directory = models_directory()
+    if directory is None:
+        raise SkipTest(NO_MODELS)
+    return directory / name
