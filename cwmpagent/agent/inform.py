@@ -35,7 +35,7 @@ def current_time(clock: Clock) -> str:
 
 
 def build_inform(tree: Tree, news: Iterable[str], snapshot: Snapshot, clock: Clock) -> Inform:
-    """The Inform that tells ``snapshot``: forced parameters, and changes that are news; no value that cannot be read."""
+    """The Inform that tells ``snapshot``: forced parameters and changes that are news, where they can be read."""
     names = dict.fromkeys((*tree.model.forced_inform, *news))
     return Inform(
         device_id=device_id(tree),
