@@ -280,7 +280,9 @@ class _File:
             if ROW not in path and parameter.definition.forced_inform
         )
         added = []
-        for full in dict.fromkeys((*(root + relative for relative, each in ESSENTIAL.items() if not each.live), *forced)):
+        for full in dict.fromkeys(
+            (*(root + relative for relative, each in ESSENTIAL.items() if not each.live), *forced)
+        ):
             path, _, name = full.rpartition(".")
             known = self._objects[path + "."].parameters if path + "." in self._objects else {}
             if name in known and name not in selected.setdefault(path + ".", set()):
