@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
+from cwmpagent.datamodel.identifiers import ALIAS, alias_parameter
 from cwmpagent.datamodel.schema import ObjectDefinition, UniqueKey, is_instance_number
-from cwmpagent.datamodel.tree import Tree
+
+if TYPE_CHECKING:
+    from cwmpagent.datamodel.tree import Tree
+
+_BY_ALIAS = UniqueKey((ALIAS,), functional=False)
 
 
 def clashing(tree: Tree, touched: Iterable[str]) -> dict[str, str]:
@@ -38,11 +44,18 @@ def _concerned(tree: Tree, touched: Iterable[str]) -> dict[tuple[str, UniqueKey]
                 row = above + "."
                 definition = tree.find(row).definition
                 relative = name.removeprefix(row)
-                for key in definition.unique_keys:
+                for key in _keys(definition):
                     if relative in key.parameters or (key.functional and relative == definition.enable):
                         concerned.setdefault((table + ".", key), {}).setdefault(row, []).append(name)
             above = table
     return concerned
+
+
+def _keys(definition: ObjectDefinition) -> tuple[UniqueKey, ...]:
+    """The keys of a table: a row's alias is one, whatever its model says."""
+    if alias_parameter(definition) is None or _BY_ALIAS in definition.unique_keys:
+        return definition.unique_keys
+    return (*definition.unique_keys, _BY_ALIAS)
 
 
 def _bound(

@@ -9,11 +9,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from cwmpagent.datamodel.identifiers import (
+    ALIAS,
+    alias_in,
+    alias_parameter,
+    alias_refusal,
+    aliased_row,
+    own_alias,
+    segments,
+)
 from cwmpagent.datamodel.keys import clashing
 from cwmpagent.datamodel.overlay import split_row
+from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.schema import Notify, ObjectDefinition, ParameterDefinition
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault, ParameterFault
@@ -75,24 +85,29 @@ def plan_values(tree: Tree, assignments: Sequence[Assignment], *, as_acs: bool =
     """Assign values, all or nothing (SetParameterValues).
 
     With ``as_acs`` false the device itself writes: read-only parameters may be written, all else is checked.
-    Raises ``CwmpFault`` 9003 that lists every parameter at fault with its own code: 9003 named twice, 9005 unknown,
-    9006 wrong type, 9007 not allowed, not an existing row, or no longer unique, 9008 read-only.
+    Rows may be named by alias, also where a value refers to them. Raises ``CwmpFault`` 9003 that lists every
+    parameter at fault, as it was written, with its own code: 9003 named twice, 9005 unknown, 9006 wrong type, 9007 not
+    allowed, not an existing row, or no longer unique, 9008 read-only.
     """
-    times = Counter(assignment.name for assignment in assignments)
+    resolver = Resolver(tree)
+    names = {name: _resolved(resolver, name) for name in dict.fromkeys(each.name for each in assignments)}
+    times = Counter(names[assignment.name] for assignment in assignments)
     faults: dict[str, ParameterFault] = {}
     texts: dict[str, str] = {}
     definitions: dict[str, ParameterDefinition] = {}
     for assignment in assignments:
-        name = assignment.name
-        if name in faults:
-            continue
+        name = names[assignment.name]
         try:
             if times[name] > 1:
                 raise CwmpFault(9003, "is named more than once")
             definitions[name] = tree.definition(name)
-            texts[name] = _checked(definitions[name], assignment, as_acs)
+            texts[name] = _checked(name, definitions[name], assignment, as_acs)
         except CwmpFault as fault:
-            faults[name] = ParameterFault(name, fault.code, fault.text)
+            faults[assignment.name] = ParameterFault(assignment.name, fault.code, fault.text)
+            continue
+        if definitions[name].reference is not None and "[" in texts[name]:
+            items = definitions[name].items(texts[name])
+            texts[name] = ",".join(_resolved(resolver, item) for item in items)
     written = tree.overlay.values
     batch = Batch(
         values={
@@ -102,27 +117,29 @@ def plan_values(tree: Tree, assignments: Sequence[Assignment], *, as_acs: bool =
         }
     )
     after = tree.after(batch)
-    for name, text in texts.items():
-        refusal = after.refusal(definitions[name], text)
-        if refusal:
-            faults[name] = ParameterFault(name, 9007, refusal)
-    for name, reason in clashing(after, texts).items():
-        faults.setdefault(name, ParameterFault(name, 9007, reason))
+    refusals = {name: after.refusal(definitions[name], text) for name, text in texts.items()}
+    reasons = {**clashing(after, texts), **{name: reason for name, reason in refusals.items() if reason}}
+    faults |= {given: ParameterFault(given, 9007, reasons[name]) for given, name in names.items() if name in reasons}
     if faults:
-        raise CwmpFault(9003, "", tuple(faults[name] for name in times if name in faults))
+        raise CwmpFault(9003, "", tuple(faults[given] for given in names if given in faults))
     return Plan(batch=batch, changed=_differences(tree, after, texts), assigned=frozenset(texts))
 
 
 def plan_add(tree: Tree, path: str, *, as_acs: bool = True, number: int | None = None) -> tuple[Plan, int]:
     """Create a row in the table ``path`` (AddObject); gives its plan and its instance number.
 
-    With ``as_acs`` false the device itself has a new row, in any table and whatever there are already; ``number``
-    where it had it before. Raises ``CwmpFault`` 9005 if ``path`` is no table in which rows can be created, 9004 if it
-    is full.
+    ``Table.[alias].`` gives the row an alias; otherwise the device itself does. With ``as_acs`` false the device itself
+    has a new row, in any table and whatever there are already; ``number`` where it had it before. Raises ``CwmpFault`` 9005 if ``path`` is no table in which rows can be created, 9004 if it
+    is full, 9003 for an alias that is none or another row's.
     """
+    resolver = Resolver(tree)
+    path, alias = _named_row(path)
+    path = resolver.path(path)
     found = tree.find(path)
     if not (found.is_table and (found.definition.creatable or not as_acs)):
         raise CwmpFault(9005, f"{path} is no table in which objects can be created")
+    if alias is not None:
+        _check_alias(found.definition, path, alias, resolver)
     limit = found.definition.max_rows if as_acs else None
     last = tree.last_instance(path)
     number = number or last + 1
@@ -130,7 +147,9 @@ def plan_add(tree: Tree, path: str, *, as_acs: bool = True, number: int | None =
         raise CwmpFault(9004, f"{path} is full" if limit is None else f"{path} holds at most {limit} objects")
     row = f"{path}{number}."
     exists = None if number in tree.model.rows.get(path, ()) else True
-    batch = Batch(rows={row: exists}, counters={path: max(number, last)})
+    batch = Batch(
+        rows={row: exists}, counters={path: max(number, last)}, values=_alias_of_new(tree, row, exists, alias)
+    )
     changed = _differences(tree, tree.after(batch), _counter(tree, path, found.definition))
     return Plan(batch=batch, changed=changed, added=(row,)), number
 
@@ -141,6 +160,7 @@ def plan_delete(tree: Tree, path: str, *, as_acs: bool = True) -> Plan:
     With ``as_acs`` false the device itself has the row no longer, in any table. Raises ``CwmpFault`` 9005 if ``path``
     is no row that exists and can be deleted.
     """
+    path = Resolver(tree).path(path)
     definition, parameter, is_table = tree.find(path)
     if parameter is not None or is_table or not (definition.table and (definition.deletable or not as_acs)):
         raise CwmpFault(9005, f"{path} is no object that can be deleted")
@@ -181,8 +201,10 @@ def plan_attributes(tree: Tree, changes: Sequence[AttributeChange]) -> Plan:
     a partial path such a parameter just stays active).
     """
     new: dict[str, Attributes] = {}
+    resolver = Resolver(tree)
     for change in changes:
         _check_change(change)
+        change = replace(change, name=resolver.path(change.name))
         for path in tree.parameters(change.name):
             present = new.get(path) or tree.attributes(path)
             access = present.access_list if change.access_list is None else change.access_list
@@ -227,10 +249,52 @@ _SHARED: Mapping[tuple[int, tuple[str, ...]], Attributes] = {
 }
 
 
-def _checked(parameter: ParameterDefinition, assignment: Assignment, as_acs: bool) -> str:
+def _resolved(resolver: Resolver, path: str) -> str:
+    """``path`` with instance numbers, as it is where it names no row."""
+    try:
+        return resolver.path(path)
+    except CwmpFault:
+        return path
+
+
+def _named_row(path: str) -> tuple[str, str | None]:
+    """The table and the alias of ``Table.[alias].``; of ``Table.`` the alias is ``None``."""
+    *above, last, end = ["", *segments(path)]
+    alias = None if end else alias_in(last)
+    return (path, None) if alias is None else (".".join([*above[1:], ""]), alias)
+
+
+def _check_alias(definition: ObjectDefinition, table: str, alias: str, resolver: Resolver) -> None:
+    parameter = alias_parameter(definition)
+    if parameter is None:
+        raise CwmpFault(9005, f"the rows of {table} have no alias")
+    refusal = alias_refusal(alias) or parameter.refusal(alias)
+    if refusal is None and resolver.number(table, alias) is not None:
+        refusal = f"{ALIAS} must be unique in {table}"
+    if refusal:
+        raise CwmpFault(9003, refusal)
+
+
+def _alias_of_new(tree: Tree, row: str, exists: bool | None, alias: str | None) -> Mapping[str, str]:
+    """The alias to save with a new row: the one it is given, or one of ours where its usual one is another row's."""
+    path = row + ALIAS
+    if alias is not None:
+        return {path: alias}
+    after = tree.after(Batch(rows={row: exists}))
+    attempt = 1
+    while clashing(after, [path]):
+        attempt += 1
+        after = after.after(Batch(values={path: own_alias(split_row(row)[1], attempt)}))
+    return {path: after.value(path).text} if attempt > 1 else {}
+
+
+def _checked(path: str, parameter: ParameterDefinition, assignment: Assignment, as_acs: bool) -> str:
     """The canonical text to store; raises ``CwmpFault`` with the code for this parameter."""
     if parameter.counts or (as_acs and not parameter.writable):
         raise CwmpFault(9008, "is read-only")
+    alias = aliased_row(path, parameter) is not None
+    if alias and not as_acs:
+        raise CwmpFault(9008, "is the ACS's to change")
     value = assignment.value
     if isinstance(value, str):
         text = value
@@ -242,6 +306,8 @@ def _checked(parameter: ParameterDefinition, assignment: Assignment, as_acs: boo
         text = parameter.admitted(text)
     except LexicalError as error:
         raise CwmpFault(9007, str(error)) from None
+    if alias and (refusal := alias_refusal(text)):
+        raise CwmpFault(9007, refusal)
     if as_acs and not parameter.settable(text):
         raise CwmpFault(9007, f"the value must be one of {', '.join(parameter.words)}; others only the device sets")
     return text

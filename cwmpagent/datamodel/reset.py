@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from cwmpagent.datamodel.identifiers import aliased_row
 from cwmpagent.datamodel.keys import clashing
 from cwmpagent.datamodel.plan import Plan
 from cwmpagent.datamodel.tree import Tree
@@ -14,8 +15,8 @@ from cwmpagent.records import Batch
 def plan_reset(tree: Tree, paths: Sequence[str]) -> Plan:
     """Give parameters the value they have without what was written: the configuration's, or else the model's.
 
-    A partial path stands for every writable parameter below it; rows stay as they are. What nobody has written is left
-    alone, and is not in ``assigned``. Raises ``CwmpFault`` 9005 for an unknown path; 9003 that lists each parameter at
+    A partial path stands for every writable parameter below it; rows and their aliases stay as they are. What nobody
+    has written is left alone, and is not in ``assigned``. Raises ``CwmpFault`` 9005 for an unknown path; 9003 that lists each parameter at
     fault: 9008 read-only, 9007 when the factory's value names a row that is gone or is no longer unique.
     """
     faults: dict[str, ParameterFault] = {}
@@ -46,5 +47,8 @@ def plan_reset(tree: Tree, paths: Sequence[str]) -> Plan:
 
 def _written(tree: Tree, path: str) -> Iterator[str]:
     for name in tree.parameters(path):
-        if name in tree.overlay.values and tree.definition(name).writable:
+        if name not in tree.overlay.values:
+            continue
+        definition = tree.definition(name)
+        if definition.writable and aliased_row(name, definition) is None:
             yield name

@@ -5,16 +5,19 @@ Other versions of a model may have written the state, so nothing in it is truste
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
+from cwmpagent.datamodel.identifiers import ALIAS, alias_refusal, aliased_row
+from cwmpagent.datamodel.keys import clashing
 from cwmpagent.datamodel.overlay import Overlay, split_row
 from cwmpagent.errors import CwmpFault, ModelError
 from cwmpagent.records import Batch, Saved
 from cwmpagent.values import LexicalError
 
 if TYPE_CHECKING:
+    from cwmpagent.datamodel.schema import ParameterDefinition
     from cwmpagent.datamodel.tree import Tree
 
 
@@ -42,10 +45,16 @@ def checked_factory(tree: Tree, factory: Mapping[str, str]) -> dict[str, str]:
             checked[path] = parameter.admitted(text)
         except LexicalError as error:
             raise ModelError(path, str(error)) from None
-        refusal = tree.refusal(parameter, checked[path])
+        refusal = _alias_refusal(path, parameter, checked[path]) or tree.refusal(parameter, checked[path])
         if refusal:
             raise ModelError(path, refusal)
     return checked
+
+
+def check_aliases(tree: Tree, given: Iterable[str]) -> None:
+    """Raises ``ModelError``, with the path as key, for an alias among ``given`` paths that another row has too."""
+    for path, reason in clashing(tree, _aliases(given)).items():
+        raise ModelError(path, reason)
 
 
 def restored(tree: Tree, saved: Saved) -> tuple[Overlay, tuple[Ignored, ...]]:
@@ -69,7 +78,20 @@ def restored(tree: Tree, saved: Saved) -> tuple[Overlay, tuple[Ignored, ...]]:
             values={path: text for path, text in saved.values.items() if fits(path, _value_refusal(tree, path, text))},
         )
     )
+    # No alias was unique by itself before there was addressing by alias: the last one given gives way.
+    while clashes := clashing(tree, _aliases(saved.values.keys() & tree.overlay.values.keys())):
+        path = max(clashes)
+        ignored.append(Ignored(path, clashes[path]))
+        tree = tree.after(Batch(values={path: None}))
     return tree.overlay, tuple(ignored)
+
+
+def _aliases(paths: Iterable[str]) -> list[str]:
+    return [path for path in paths if path.endswith(f".{ALIAS}")]
+
+
+def _alias_refusal(path: str, parameter: ParameterDefinition, text: str) -> str | None:
+    return alias_refusal(text) if aliased_row(path, parameter) is not None else None
 
 
 def _depth(path: str) -> int:
@@ -104,4 +126,4 @@ def _value_refusal(tree: Tree, path: str, text: str) -> str | None:
             return "is not in its canonical form"
     except LexicalError as error:
         return str(error)
-    return tree.refusal(parameter, text)
+    return _alias_refusal(path, parameter, text) or tree.refusal(parameter, text)

@@ -10,8 +10,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from cwmpagent.datamodel.identifiers import aliased_row, own_alias
 from cwmpagent.datamodel.overlay import UNCHANGED, Overlay
-from cwmpagent.datamodel.restore import Ignored, checked_factory, restored
+from cwmpagent.datamodel.restore import Ignored, check_aliases, checked_factory, restored
 from cwmpagent.datamodel.schema import ROW, Model, ObjectDefinition, ParameterDefinition, is_instance_number
 from cwmpagent.errors import CwmpFault
 from cwmpagent.records import Attributes, Batch, Saved
@@ -52,7 +53,8 @@ class Tree:
     written under another model) is left out and listed in :attr:`ignored`.
     ``live`` gives the text of a parameter that the device itself supplies; ``None`` stands for what the tree holds.
 
-    Everything that takes a path raises ``CwmpFault`` 9005 for one that names nothing here.
+    Everything that takes a path raises ``CwmpFault`` 9005 for one that names nothing here. Paths name rows by their
+    instance numbers; :class:`cwmpagent.datamodel.resolve.Resolver` reads the others.
     """
 
     __slots__ = ("_factory", "_live", "_overlay", "ignored", "model")
@@ -72,6 +74,7 @@ class Tree:
         self._factory = _NO_FACTORY
         if factory:
             self._factory = checked_factory(self, factory)
+            check_aliases(self, self._factory)
         if saved is not None:
             self._overlay, self.ignored = restored(self, saved)
 
@@ -136,6 +139,8 @@ class Tree:
             text = self._factory.get(path)
         if text is None:
             text = self.model.values.get(path)
+        if not text and (number := aliased_row(path, parameter)) is not None:
+            text = own_alias(number)
         return parameter.initial if text is None else Value(parameter.kind, text)
 
     def shown(self, path: str) -> Value:

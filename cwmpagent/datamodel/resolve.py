@@ -1,0 +1,106 @@
+"""Paths as an ACS may write them, with aliases and wildcards, to the paths with instance numbers that a tree knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cwmpagent.datamodel.identifiers import ALIAS, ANY, alias_in, alias_parameter, alias_refusal, segments
+from cwmpagent.errors import CwmpFault
+
+if TYPE_CHECKING:
+    from cwmpagent.datamodel.tree import Tree
+
+
+class _Table(NamedTuple):
+    numbers: dict[str, int]
+    aliases: dict[int, str]
+
+
+class Resolver:
+    """Reads the paths of one request. It remembers the aliases of a table: it holds while the tree stays as it is."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._tables: dict[str, _Table] = {}
+
+    def path(self, path: str) -> str:
+        """``path`` with instance numbers for aliases. Raises ``CwmpFault`` 9005 for an alias that no row has.
+
+        Whether the rest of it names anything is left to whoever uses it.
+        """
+        if "[" not in path:
+            return path
+        so_far = ""
+        for segment in segments(path):
+            alias = alias_in(segment)
+            if alias is None:
+                so_far += segment + "."
+                continue
+            number = self.number(so_far, alias)
+            if number is None:
+                raise _unknown(path)
+            so_far += f"{number}."
+        return so_far[:-1]
+
+    def paths(self, path: str) -> list[str]:
+        """The paths that ``path``, in which ``*`` may stand for a row, names: those that exist, maybe none.
+
+        Raises ``CwmpFault`` 9005 where the model has nothing of the kind, for an unknown row before the first ``*``,
+        and as :meth:`path` does.
+        """
+        if ANY not in path:
+            return [self.path(path)]
+        *parts, last = segments(path)
+        if ANY not in parts:
+            return [self.path(path)]
+        template = [part if part != ANY and alias_in(part) is None else "{i}" for part in parts]
+        if self._tree.model.definition(".".join([*template, last])) is None:
+            raise _unknown(path)
+        first = parts.index(ANY)
+        found = [self.path(".".join(parts[:first]) + ".")]
+        if not self._tree.exists(found[0]):
+            raise _unknown(path)
+        for part in parts[first:]:
+            found = [below for above in found for below in self._rows(above, part) if self._tree.exists(below)]
+        return [above + last for above in found if not last or self._tree.exists(above + last)]
+
+    def number(self, table: str, alias: str) -> int | None:
+        """The row of ``table`` that ``alias`` names."""
+        return self._table(table).numbers.get(alias)
+
+    def alias(self, table: str, number: int) -> str | None:
+        """The alias by which row ``number`` of ``table`` can be named."""
+        return self._table(table).aliases.get(number)
+
+    def _rows(self, above: str, part: str) -> list[str]:
+        if part == ANY:
+            return [f"{above}{number}." for number in self._tree.instances(above)]
+        alias = alias_in(part)
+        if alias is None:
+            return [f"{above}{part}."]
+        number = self.number(above, alias)
+        return [] if number is None else [f"{above}{number}."]
+
+    def _table(self, path: str) -> _Table:
+        table = self._tables.get(path)
+        if table is None:
+            table = self._tables[path] = self._read(path)
+        return table
+
+    def _read(self, path: str) -> _Table:
+        tree, table = self._tree, _Table({}, {})
+        found = tree.find(path) if tree.exists(path) else None
+        parameter = alias_parameter(found.definition) if found is not None and found.is_table else None
+        if parameter is None:
+            return table
+        for number in tree.instances(path):
+            name = f"{path}{number}.{ALIAS}"
+            text = "" if name in tree.model.absent else tree.value_of(name, parameter).text
+            # What a model was given from elsewhere may be no alias, or be there twice: then the first has it.
+            if alias_refusal(text) is None and table.numbers.setdefault(text, number) == number:
+                table.aliases[number] = text
+        return table
+
+
+def _unknown(path: str) -> CwmpFault:
+    return CwmpFault(9005, f"no such parameter or object: {path[:256]}")
