@@ -168,6 +168,10 @@ class Life:
         else:
             self.sessions.start()
 
+    def happened(self, event: Event) -> None:
+        """Something has happened that the ACS is told in a session of now, or in one that follows the present one."""
+        self._raise(event)
+
     async def stop(self) -> None:
         """End the session under way, and save."""
         if self._soon is not None and self._soon.active():

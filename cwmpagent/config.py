@@ -23,6 +23,7 @@ from cwmpagent.settings import (
     AcsConfig,
     Config,
     ConnectionRequestConfig,
+    ControlConfig,
     DeviceConfig,
     HooksConfig,
     LogConfig,
@@ -34,6 +35,7 @@ __all__ = [
     "AcsConfig",
     "Config",
     "ConnectionRequestConfig",
+    "ControlConfig",
     "DeviceConfig",
     "HooksConfig",
     "LogConfig",
@@ -108,6 +110,7 @@ def _config(content: Mapping[str, object], base: Path, environ: Mapping[str, str
         connection_request=_connection_request(section("connection_request", "password_file"), environ),
         state=StateConfig(directory=section("state").path("directory") or StateConfig().directory),
         log=_log(section("log")),
+        control=ControlConfig(socket=section("control").path("socket")),
         hooks=_hooks(section("hooks")),
         parameters=MappingProxyType(_parameters(tables.get("parameters", {}))),
     )
@@ -264,6 +267,7 @@ _SECTIONS = MappingProxyType(
         "connection_request": ConnectionRequestConfig,
         "state": StateConfig,
         "log": LogConfig,
+        "control": ControlConfig,
         "hooks": HooksConfig,
     }
 )

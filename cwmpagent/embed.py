@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.application.service import Service
@@ -12,20 +12,33 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.python.failure import Failure
 
 from cwmpagent.agent.dispatcher import AfterSession, Dispatcher, FactoryResetAfter, Performer, RebootAfter
-from cwmpagent.agent.facts import AgentStopped, ConnectionRequested, Fact, Noted, Rebooting, Warned
+from cwmpagent.agent.facts import (
+    AgentStopped,
+    ConnectionRequested,
+    EnvelopeReceived,
+    EnvelopeSent,
+    Fact,
+    Noted,
+    Rebooting,
+    Warned,
+)
 from cwmpagent.agent.inform import current_time
 from cwmpagent.agent.journal import BOOT_ID, PENDING
+from cwmpagent.agent.pending import written
 from cwmpagent.agent.ports import Clock
 from cwmpagent.compose import Life, World
 from cwmpagent.config import Config
+from cwmpagent.control.address import NAME
+from cwmpagent.control.recent import Recent
+from cwmpagent.control.service import ControlSocket
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.clock import SystemClock
 from cwmpagent.device.machine import boot_id, run_program, uptime
 from cwmpagent.device.modelcache import ModelCache
 from cwmpagent.device.models import find_model
 from cwmpagent.device.readings import machine_readings, simulated_readings
-from cwmpagent.errors import StoreWriteError, TooSlowError
-from cwmpagent.factory import check, given
+from cwmpagent.errors import CwmpFault, StoreWriteError, TooSlowError
+from cwmpagent.factory import Given, check, given
 from cwmpagent.records import Batch
 from cwmpagent.store.durable import LOCK, Store
 from cwmpagent.store.lock import refuse_if_held
@@ -67,9 +80,10 @@ class Agent(Service):
             from twisted.internet import reactor
         self.config = config
         self._reactor = reactor
-        self._observer = observer
+        self._told = observer
         self._envelopes = envelopes
         self._clock = clock or SystemClock()
+        self._recent = Recent(self._clock.wall)
         self._chance = chance or random.SystemRandom()
         self._cache = ModelCache(config.state.directory)
         self._reports: Sequence[str] = ()
@@ -106,7 +120,7 @@ class Agent(Service):
             algorithms=config.connection_request.algorithms,
             nonce=lambda: secrets.token_hex(16),
             clock=self._clock.monotonic,
-            limited=lambda path, source: observer(ConnectionRequested(source, False)),
+            limited=lambda path, source: self._observer(ConnectionRequested(source, False)),
         )
         self._bound: Deferred[None] | None = None
         self._registered: list[Callable[[Dispatcher], None]] = []
@@ -116,6 +130,15 @@ class Agent(Service):
         self._ending: Deferred[None] | None = None
         self._stopping = DeferredLock()
         self._booted_at = 0.0
+        self._rebooting = False
+        self._control = ControlSocket(
+            reactor,
+            config.control.socket or config.state.directory / NAME,
+            self,
+            self._recent,
+            self._clock,
+            self._warn,
+        )
 
     def register(self, rpc: str, perform: Performer) -> None:
         """Let ``perform`` carry out the vendor's RPC ``X_<VENDOR>_Name``; to be called before the agent starts.
@@ -131,6 +154,28 @@ class Agent(Service):
         if self._life is None:
             raise RuntimeError("the agent has not been started")
         return self._life
+
+    @property
+    def rebooting(self) -> bool:
+        """Whether the present life is at its end: until the next one begins, nothing may be changed."""
+        return self._rebooting
+
+    @property
+    def values(self) -> Mapping[str, Given]:
+        """The factory values that the configuration gives, by path."""
+        return self._values
+
+    async def factory_reset(self) -> None:
+        """Go back to the factory's values, as a person at the device wants it; returns once that is promised.
+
+        A session under way is broken off. Raises CwmpFault 9002 where the promise cannot be saved.
+        """
+        after = (FactoryResetAfter(),)
+        try:
+            await self.life.journal.save({PENDING: written(after)})
+        except StoreWriteError as error:
+            raise CwmpFault(9002, f"the factory reset could not be saved: {error}") from error
+        self._finish(after, local=True)
 
     def check_state(self) -> None:
         """Raises StoreLockedError where another process has the state directory; touches nothing."""
@@ -157,9 +202,11 @@ class Agent(Service):
             self._booted_at = uptime() if self.config.device.boot == "process" else 0.0
             for report in self._reports:
                 self._observer(Noted(f"the model is not followed to the letter: {report}"))
+            self._control.open()
             self._begin_life(booted)
         except BaseException:
             self._store = None
+            Deferred.fromCoroutine(self._control.close()).addErrback(self._crashed)
             store.close().addErrback(lambda failure: self._warn(failure.getErrorMessage()))
             raise
         super().startService()  # type: ignore[no-untyped-call]  # Twisted has no types there
@@ -171,6 +218,7 @@ class Agent(Service):
 
     async def _stop(self) -> None:
         closed, self._bound = self._listener.stopService(), None
+        await self._control.close()
         await _broken_off(self._beginning)
         await _broken_off(self._ending)
         if self._store is not None:
@@ -206,31 +254,34 @@ class Agent(Service):
                 readings=self._readings,
                 fixed_url=self.config.connection_request.url,
                 rpc_timeout=self.config.acs.rpc_timeout,
-                envelopes=self._envelopes,
+                envelopes=lambda: self._envelopes() or self._recent.wants_envelopes(),
                 registered=tuple(self._registered),
             ),
             booted=booted,
             boot_id=boot_id(),
             finish=self._finish,
         )
+        self._rebooting = False
         self._listener.add(life.request_path, life.reach)
         self._beginning = Deferred.fromCoroutine(life.start())
         self._beginning.addErrback(self._crashed)
 
-    def _finish(self, after: tuple[AfterSession, ...]) -> None:
+    def _finish(self, after: tuple[AfterSession, ...], *, local: bool = False) -> None:
         """Carry out what had to wait for the end of a session, once the session's own code has returned.
 
-        Where the agent stops it stays owed: the next start carries it out.
+        Where the agent stops it stays owed: the next start carries it out. What comes while another is being carried
+        out (a person and the ACS at the same time) is left to that one.
         """
-        if self.running:
-            self._ending = Deferred.fromCoroutine(self._end_life(after))
+        if self.running and not self._rebooting:
+            self._rebooting = True
+            self._ending = Deferred.fromCoroutine(self._end_life(after, local))
             self._ending.addErrback(self._crashed)
 
-    async def _end_life(self, after: tuple[AfterSession, ...]) -> None:
+    async def _end_life(self, after: tuple[AfterSession, ...], local: bool) -> None:
         await self._pause(0)
         reset = any(isinstance(each, FactoryResetAfter) for each in after)
         keys = [each.command_key for each in after if isinstance(each, RebootAfter)]
-        self._observer(Rebooting(keys[-1] if keys else "", reset))
+        self._observer(Rebooting(keys[-1] if keys else "", reset, local))
         life = self.life
         await life.stop()
         program = self.config.hooks.factory_reset if reset else self.config.hooks.reboot
@@ -245,6 +296,7 @@ class Agent(Service):
         if problem:
             self._warn(f"{'factory reset' if reset else 'reboot'} failed: {problem}")
             await life.journal.save_or_warn({PENDING: None})
+            self._rebooting = False
             life.sessions.start()
             return
         self._listener.remove(life.request_path)
@@ -291,6 +343,12 @@ class Agent(Service):
     def _readings(self, root: str) -> Any:
         live = simulated_readings if self.config.device.provider == "simulated" else machine_readings
         return live(root, uptime=lambda: uptime() - self._booted_at, local_time=lambda: current_time(self._clock))
+
+    def _observer(self, fact: Fact) -> None:
+        """Tell those who look on at the control socket, and the embedding program what it asked for."""
+        self._recent(fact)
+        if not isinstance(fact, EnvelopeSent | EnvelopeReceived) or self._envelopes():
+            self._told(fact)
 
     def _warn(self, text: str) -> None:
         self._observer(Warned(text))

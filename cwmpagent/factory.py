@@ -12,7 +12,9 @@ from typing import NamedTuple
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import ConfigError, CwmpFault, ModelError
+from cwmpagent.records import Batch
 from cwmpagent.settings import Config
+from cwmpagent.values import Value
 
 _IDENTITY = MappingProxyType(
     {"Manufacturer": "device.manufacturer", "ManufacturerOUI": "device.oui", "SerialNumber": "device.serial_number"}
@@ -78,8 +80,28 @@ def _identity(tree: Tree, name: str, key: str) -> str:
     return text
 
 
+class Overruled(NamedTuple):
+    """A value of the configuration that is not in force, because another one has been written since."""
+
+    key: str
+    path: str
+    file: Value
+    present: Value
+
+
+def overruled(values: Mapping[str, Given], tree: Tree) -> list[Overruled]:
+    """Every value of the configuration that is not in force now; true values, secret ones too."""
+    found: list[Overruled] = []
+    for path, each in values.items():
+        if path in tree.overlay.values and tree.exists(path):
+            file, present = tree.after(Batch(values={path: None})).value(path), tree.value(path)
+            if file != present:
+                found.append(Overruled(each.key, path, file, present))
+    return found
+
+
 def outvoted(values: Mapping[str, Given], tree: Tree, note: str | None) -> tuple[list[str], str]:
-    """Lines about values that changed in the file but have been written by the ACS since, and the note to keep.
+    """Lines about values that changed in the file but have been written since, and the note to keep.
 
     ``note`` is what this gave at the last start. Values of hidden parameters are not shown.
     """
@@ -101,5 +123,6 @@ def outvoted(values: Mapping[str, Given], tree: Tree, note: str | None) -> tuple
         if present.text != each.text:
             told = "another value" if secret else repr(each.text)
             force = "the one written since" if secret else repr(present.text)
-            lines.append(f"{each.key}: the file now says {told}, but {force} stays in force until a factory reset")
+            until = f"until `cwmpagent reset {path}`"
+            lines.append(f"{each.key}: the file now says {told}, but {force} stays in force {until}")
     return lines, json.dumps(marks)

@@ -92,7 +92,8 @@ def line(fact: Fact) -> str:
             return f"changed by {quoted(fact.origin)}: {_listed(fact.names)}"
         case Rebooting():
             what = "factory reset" if fact.factory_reset else "reboot"
-            return f"{what} for the ACS" + (f", CommandKey {quoted(fact.command_key)}" if fact.command_key else "")
+            who = "asked for at the device" if fact.local else "for the ACS"
+            return f"{what} {who}" + (f", CommandKey {quoted(fact.command_key)}" if fact.command_key else "")
         case RpcCrashed():
             trace = "\n".join(quoted(part, LONG) for part in fact.trace.splitlines())
             return f"{quoted(fact.rpc)} failed inside the agent, the ACS got fault 9002:\n{trace}"

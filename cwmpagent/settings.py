@@ -69,6 +69,13 @@ class LogConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ControlConfig:
+    """Where `cwmpagent` on the same machine reaches the agent; no ``socket``: in the state directory."""
+
+    socket: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HooksConfig:
     """Programs, as argument lists, for what only the box can do; empty: the agent plays it."""
 
@@ -88,6 +95,7 @@ class Config:
     connection_request: ConnectionRequestConfig = ConnectionRequestConfig()
     state: StateConfig = StateConfig()
     log: LogConfig = LogConfig()
+    control: ControlConfig = ControlConfig()
     hooks: HooksConfig = HooksConfig()
     parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     warnings: tuple[str, ...] = ()

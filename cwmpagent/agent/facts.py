@@ -102,10 +102,11 @@ class ParametersChanged(Fact):
 
 @dataclass(frozen=True, slots=True)
 class Rebooting(Fact):
-    """The device is about to reboot because the ACS asked for it."""
+    """The device is about to reboot because the ACS asked for it, or ``local``: a person at the device did."""
 
     command_key: str
     factory_reset: bool
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,99 @@
+"""The control socket of one running agent: `cwmpagent` on the same machine asks here."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
+
+from cwmpagent.agent.ports import Clock
+from cwmpagent.control.commands import Commands
+from cwmpagent.control.connection import Connection
+from cwmpagent.control.door import KEY, Door
+from cwmpagent.control.recent import Recent
+from cwmpagent.control.report import Running
+from cwmpagent.errors import ConfigError
+
+MOST_CLIENTS = 8
+TOO_MANY = b'{"error":{"reason":"%d clients are connected already","code":0,"parameters":[]}}\n' % MOST_CLIENTS
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
+class ControlSocket:
+    """Listens at ``path`` between :meth:`open` and :meth:`close`; ``warn`` is told of what a person should know."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        path: Path,
+        agent: Running,
+        recent: Recent,
+        clock: Clock,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._reactor = reactor
+        self._path = path
+        self._agent = agent
+        self._recent = recent
+        self._clock = clock
+        self._warn = warn
+        self._door: Door | None = None
+        self._commands: Commands | None = None
+        self._connections: set[Connection] = set()
+        self._emptied: Deferred[None] | None = None
+
+    def open(self) -> None:
+        """Listen. Raises ConfigError for what a person must mend; a machine that is full is a warning only."""
+        self._commands = Commands(self._agent, self._recent, self._clock)
+        try:
+            self._door = Door(self._reactor, self._path, self._welcome)
+        except OSError as error:
+            reason = f"{self._path} cannot be made: {error.strerror}"
+            if error.errno not in _FULL:
+                raise ConfigError(KEY, reason) from error
+            self._warn(f"the command line cannot reach this agent: {KEY}: {reason}")
+
+    async def close(self) -> None:
+        """Stop listening, and let all clients go; a change under way is finished by whoever makes it."""
+        if self._door is not None:
+            self._door.close()
+            self._door = None
+        if self._connections:
+            self._emptied = Deferred()
+            for connection in tuple(self._connections):
+                connection.transport.abortConnection()
+            await self._emptied
+            self._emptied = None
+
+    def _welcome(self, peer: socket.socket) -> None:
+        if len(self._connections) >= MOST_CLIENTS:
+            with suppress(OSError):  # it need not wait for the refusal
+                peer.send(TOO_MANY)
+            return
+        assert self._commands is not None
+        connection = Connection(self._reactor, self._commands, self._recent, warn=self._warn, closed=self._closed)
+        self._connections.add(connection)
+        self._reactor.adoptStreamConnection(peer.fileno(), socket.AF_UNIX, _One(connection))
+
+    def _closed(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        if self._emptied is not None and not self._connections:
+            self._emptied.callback(None)
+
+
+class _One(Factory):
+    """What a reactor wants to be given for a connection that is there already."""
+
+    noisy = False
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def buildProtocol(self, addr: object) -> Connection:
+        return self._connection

@@ -1,0 +1,64 @@
+"""Parameters as the control socket shows them: what is secret is masked, whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from cwmpagent.compose import Life
+from cwmpagent.control.recent import Item
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.errors import CwmpFault
+from cwmpagent.protocol.masking import MASK, masked
+from cwmpagent.protocol.rpc import GetParameterValuesResponse, ParameterValueStruct
+from cwmpagent.values import NULL, Value
+
+
+def path_of(tree: Tree, text: str) -> str:
+    """``text`` as a path of the model: a person may leave out the dot at the end of an object."""
+    return text + "." if text and not tree.exists(text) and tree.exists(text + ".") else text
+
+
+async def parameters(life: Life, paths: Iterable[str]) -> list[tuple[str, Value]]:
+    """Names and values below ``paths``, each once, secret ones masked. Raises CwmpFault 9005, 9002."""
+    tree = life.tree
+    found: dict[str, Value] = {}
+    for path in paths:
+        found.update(tree.read(path_of(tree, path)))
+    return [(name, _masked(tree, name, value)) for name, value in found.items()]
+
+
+def shown(tree: Tree, name: str, value: Value) -> Value:
+    """``value`` as the parameter ``name`` has it, or in the place of a secret whether there is any."""
+    if _hidden(tree, name):
+        return Value(value.kind, "" if value.text == NULL[value.kind] else MASK)
+    answer = masked(GetParameterValuesResponse((ParameterValueStruct(name, value),)), lambda path: False)
+    assert isinstance(answer, GetParameterValuesResponse)
+    return answer.parameter_list[0].value
+
+
+def items(tree: Tree, values: Sequence[tuple[str, Value]]) -> Iterator[Item]:
+    """One object a parameter; those that go while the client reads are left out."""
+    for name, value in values:
+        if tree.exists(name):
+            yield {
+                "name": name,
+                "type": value.kind.value,
+                "value": value.text,
+                "writable": tree.definition(name).writable,
+            }
+
+
+def _masked(tree: Tree, name: str, read: Value) -> Value:
+    """The parameter ``name``, of which ``read`` is what an ACS may read."""
+    try:
+        return shown(tree, name, tree.value(name) if _hidden(tree, name) else read)
+    except CwmpFault:
+        return read
+
+
+def _hidden(tree: Tree, name: str) -> bool:
+    """Whether its value is a secret; what is not known may be one."""
+    try:
+        return tree.definition(name).hidden
+    except CwmpFault:
+        return True

@@ -1,0 +1,94 @@
+"""What a support case needs, as sections of one JSON object: everything there is, without the secrets."""
+
+from __future__ import annotations
+
+import platform
+import ssl
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from cwmpagent.agent.inform import current_time
+from cwmpagent.agent.ports import Clock
+from cwmpagent.config import Config
+from cwmpagent.control.recent import Item, Recent
+from cwmpagent.control.report import Running, events, status
+from cwmpagent.control.shown import shown
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.protocol.masking import MASK, scrub
+from cwmpagent.values import Value
+
+FORMAT = 1
+_PACKAGES = ("cwmpagent", "Twisted", "treq", "pyOpenSSL", "cryptography", "defusedxml", "service-identity", "psutil")
+
+
+def sections(
+    agent: Running, recent: Recent, started: float, clock: Clock, values: Sequence[tuple[str, Value]]
+) -> Iterator[Item]:
+    """``{"section": ..., "content": ...}`` for each; that of ``parameters`` comes in parts, one a parameter.
+
+    ``values``: every parameter with its masked value.
+    """
+    tree = agent.life.tree
+    yield {"section": "format", "content": FORMAT}
+    yield {"section": "made", "content": current_time(clock)}
+    yield {"section": "versions", "content": _versions()}
+    yield {"section": "configuration", "content": configuration(agent.config, tree)}
+    yield {"section": "status", "content": status(agent, recent, started)}
+    yield {"section": "events", "content": events(agent.life, recent)}
+    yield {"section": "facts", "content": recent.items()}
+    for name, value in values:
+        if tree.exists(name):
+            yield {"section": "parameters", "part": _parameter(tree, name, value)}
+
+
+def configuration(config: Config, tree: Tree) -> dict[str, Any]:
+    """The file as it was understood; what its own ``repr`` would not show is masked, and so are arguments of hooks."""
+    content = _plain(config)
+    assert isinstance(content, dict)
+    content["parameters"] = {
+        path: shown(tree, path, Value(tree.definition(path).kind, text)).text if tree.exists(path) else MASK
+        for path, text in config.parameters.items()
+    }
+    hooks = content["hooks"]
+    content["hooks"] = {name: [*words[:1], *[MASK] * len(words[1:])] for name, words in hooks.items()}
+    return content
+
+
+def _plain(value: object) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: _plain(getattr(value, field.name)) if field.repr else MASK if getattr(value, field.name) else ""
+            for field in fields(value)
+        }
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, str | Path):
+        return scrub(str(value))
+    return value
+
+
+def _parameter(tree: Tree, name: str, value: Value) -> dict[str, Any]:
+    attributes = tree.attributes(name)
+    return {
+        "name": name,
+        "type": value.kind.value,
+        "value": value.text,
+        "writable": tree.definition(name).writable,
+        "notification": attributes.notification,
+        "access_list": list(attributes.access_list),
+        "written": name in tree.overlay.values,
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"Python": sys.version.split()[0], "OpenSSL": ssl.OPENSSL_VERSION, "system": platform.platform()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = ""
+    return found
