@@ -139,10 +139,7 @@ class ModelBuilder:
         model = self._with_rows(Model(name=name, root=self._built(root), absent=frozenset(self._absent)))
         model = replace(model, values=self._observed(Tree(model)))
         tree = self._tree(model)
-        for path, reason in clashing(tree, tree.model.values.keys() | self._strict().keys()).items():
-            if not self._values[path].observed:
-                raise ModelError(self._values[path].where, reason)
-            self.report(self._values[path].where, f"{path} is kept, though {reason}")
+        self._check_keys(tree)
         everything = [(each.path, parameter) for each in model.root.walk() for parameter in each.parameters.values()]
         return replace(
             model,
@@ -250,6 +247,15 @@ class ModelBuilder:
             else:
                 kept[path] = text
         return kept
+
+    def _check_keys(self, tree: Tree) -> None:
+        broken: dict[str, list[str]] = {}
+        for path, reason in clashing(tree, tree.model.values.keys() | self._strict().keys()).items():
+            if not self._values[path].observed:
+                raise ModelError(self._values[path].where, reason)
+            broken.setdefault(reason, []).append(path)
+        for reason, paths in broken.items():
+            self.report(self._values[paths[0]].where, f"{reason}: {len(paths)} values are kept though they are not")
 
     def _allowed_attributes(self, tree: Tree) -> dict[str, Attributes]:
         allowed: dict[str, Attributes] = {}

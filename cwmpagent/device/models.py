@@ -31,6 +31,7 @@ SUFFIXES = (*_READERS, _BBF)
 """How the names of model files end."""
 LARGEST = 64 * 2**20
 """Octets of a model file at most."""
+_PART = 2**20
 
 
 def find_model(
@@ -80,14 +81,16 @@ def _builtin() -> Traversable:
 
 
 def _content(file: Traversable) -> bytes:
+    data = bytearray()
     try:
         with file.open("rb") as opened:
-            data = opened.read(LARGEST + 1)
+            while len(data) <= LARGEST and (part := opened.read(_PART)):
+                data += part
     except OSError as error:
         raise ModelError(KEY, f"cannot read {file}: {error.strerror}") from None
     if len(data) > LARGEST:
         raise ModelError(file.name, f"has more than {LARGEST // 2**20} MiB")
-    return data
+    return bytes(data)
 
 
 def _files(name: str, directory: Path) -> list[Traversable]:

@@ -406,8 +406,7 @@ class CombinationTests(SynchronousTestCase):
                 "line 7: Box.PortNumberOfEntries says '7', but there are 2 rows",
                 "line 10: the value of Box.Port.1.Speed is left out: "
                 "an unsignedInt is a whole number from 0 to 4294967295",
-                "line 5: Box.Port.1.Alias is kept, though Alias must be unique in Box.Port.",
-                "line 6: Box.Port.2.Alias is kept, though Alias must be unique in Box.Port.",
+                "line 5: Alias must be unique in Box.Port.: 2 values are kept though they are not",
             ],
         )
 
