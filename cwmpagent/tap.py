@@ -12,6 +12,7 @@ from typing import Any
 from twisted.application.service import IService, MultiService
 from twisted.logger import ILogObserver
 from twisted.python.components import Componentized
+from twisted.python.failure import Failure
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
@@ -73,31 +74,35 @@ class Daemon(MultiService):
         super().setServiceParent(parent)  # type: ignore[no-untyped-call]  # Twisted has no types there
 
     def privilegedStartService(self) -> None:
-        """Listen while privileges last, unless another process has the state. Raises SystemExit with one line."""
-        failed: list[str] = []
+        """Listen while privileges last, unless another process has the state. Raises what :meth:`_refusal` gives."""
+        failed: list[Failure] = []
         try:
             self._agent.check_state()
+            self._agent.bind().addErrback(failed.append)
+            if failed:
+                failed[0].raiseException()
         except CwmpAgentError as error:
-            raise self._refusal(str(error)) from None
-        self._agent.bind().addErrback(lambda failure: failed.append(failure.getErrorMessage()))
-        if failed:
-            raise self._refusal(failed[0])
+            raise self._refusal(error) from None
 
     def startService(self) -> None:
-        """Begin. Raises SystemExit with one line."""
+        """Begin. Raises what :meth:`_refusal` gives."""
         try:
             super().startService()  # type: ignore[no-untyped-call]  # Twisted has no types there
         except CwmpAgentError as error:
-            raise self._refusal(str(error)) from None
+            raise self._refusal(error) from None
         self._reactor.callWhenRunning(self._heed_signals)
 
-    def _refusal(self, reason: str) -> SystemExit:
-        """What ends the process; standard error is the log by now, so a person in front of it gets the true one."""
-        line = f"cwmpagent: {reason}"
-        if self._in_front and sys.__stderr__ is not None:
-            print(line, file=sys.__stderr__)
-            return SystemExit(1)
-        return SystemExit(line)
+    def _refusal(self, error: BaseException) -> BaseException:
+        """What ends the process.
+
+        To a person in front of it SystemExit with one line; standard error is the log by now, so they get the true one.
+        Who started a daemon waits for twistd to tell them of an Exception, and for anything else would wait for ever.
+        """
+        if not self._in_front or sys.__stderr__ is None:
+            self._facts(Warned(f"this is no start: {error}"))
+            return error
+        print(f"cwmpagent: {error}", file=sys.__stderr__)
+        return SystemExit(1)
 
     def _heed_signals(self) -> None:
         """SIGTERM is the regular end, with status 0; the reactor's own answer to it would be death by the signal."""

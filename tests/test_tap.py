@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from cwmpagent.lab.misbehave import Delay
 from cwmpagent.lab.trace import SessionTrace
 from cwmpagent.protocol.rpc import GetParameterValues, SetParameterValues
 from tests.agent.bench import DEVICE, SERVER, BenchCase, assign, reactor
-from tests.process import Child
+from tests.process import TWISTD, Child
 
 _CONFIG = """
 [device]
@@ -220,6 +221,56 @@ class SignalTests(TapCase):
         self.run_agent()
         trace = await self.lab.wait_for_session(DEVICE, ended="complete", event="1 BOOT")
         self.assertEqual(trace.event_codes, ("1 BOOT",))
+
+
+class DaemonTests(TapCase):
+    """Without ``--nodaemon``: the process that was started ends as soon as the agent runs, or cannot."""
+
+    def run_daemon(self) -> Child:
+        arguments = [
+            f"--pidfile={self.pid_file}",
+            f"--logfile={self.log_file}",
+            "cwmpagent",
+            "--config",
+            str(self.file),
+        ]
+        child = Child.start(reactor, [*TWISTD[:3], *arguments])
+        self.addCleanup(self._kill, child)
+        return child
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.pid_file = self.state.parent / "agent.pid"
+        self.log_file = self.state.parent / "agent.log"
+
+    async def test_from_its_start_to_its_end(self) -> None:
+        child = self.run_daemon()
+        self.assertEqual(await child.ended, 0, child.err)
+        pid = int(self.pid_file.read_text())
+        await self.first()
+        os.kill(pid, signal.SIGTERM)
+        await self.until(lambda: not self.pid_file.exists())
+        self.assertIn("state is saved", self.log_file.read_text())
+
+    async def test_a_port_that_is_taken(self) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", self.request_port))
+            taken.listen()
+            child = self.run_daemon()
+            self.assertEqual(await child.ended, 1)
+        self.assertIn("connection_request.endpoint", child.err)
+        await self.until(lambda: "in use" in self.log_file.read_text())
+        self.assertFalse(self.pid_file.exists())
+
+    async def test_a_second_process(self) -> None:
+        first = self.run_agent()
+        await self.first()
+        self.request_port = free_port()
+        self.write()
+        child = self.run_daemon()
+        self.assertEqual(await child.ended, 1)
+        await self.until(lambda: f"process {first.pid}" in self.log_file.read_text())
+        self.assertFalse(self.pid_file.exists())
 
 
 class SecretTests(TapCase):
