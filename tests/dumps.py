@@ -24,22 +24,24 @@ class Known(NamedTuple):
     secret: int
     empty: int
     other_zero: int
+    unnamed: int
 
 
 KNOWN = (
-    Known("tr098-bm632w.csv", "202BC1-BM632w-3AF4DC5296307418", 210, 792, 1, 0, 0),
-    Known("tr098-eg8145v5.csv", "00259E-EG8145V5-30741852F63074F8", 643, 3147, 1, 19, 2),
-    Known("tr181-ex220.csv", "1C61B4-Device2-3074185296307", 816, 4413, 4, 29, 17),
+    Known("tr098-bm632w.csv", "202BC1-BM632w-3AF4DC5296307418", 210, 792, 1, 0, 0, 0),
+    Known("tr098-eg8145v5.csv", "00259E-EG8145V5-30741852F63074F8", 643, 3147, 1, 19, 2, 0),
+    Known("tr181-ex220.csv", "1C61B4-Device2-3074185296307", 816, 4413, 4, 29, 17, 10),
 )
 
 
 class Row(NamedTuple):
-    """A row of a dump: its full name with a dot if it is an object, and what a device must answer for it."""
+    """A row of a dump: its full name with a dot if it is an object, what a device must answer for it, what it says."""
 
     name: str
     writable: bool
     value: str
     type: str
+    given: str
 
 
 class Judge:
@@ -47,7 +49,7 @@ class Judge:
 
     def __init__(self, known: Known) -> None:
         self.known = known
-        self.secret = self.empty = self.other_zero = 0
+        self.secret = self.empty = self.other_zero = self.unnamed = 0
         with dump(known.name).open(newline="", encoding="utf-8") as file:
             lines = list(csv.DictReader(file))
         names = {line["Parameter"] for line in lines}
@@ -67,19 +69,23 @@ class Judge:
         name, value, kind = line["Parameter"], line["Value"], line["Value type"]
         writable = line["Writable"] == "true"
         if line["Object"] == "true":
-            return Row(name + ".", writable, "", "")
+            return Row(name + ".", writable, "", "", "")
         if name in self.identity:
-            value = self.identity[name]
+            value = line["Value"] = self.identity[name]
         elif writable and name.endswith(SECRETS) and value:
             self.secret += 1
             value = ""
-        if not value and kind != "xsd:string" and kind != "xsd:base64":
+        row = name.rpartition(".")[0].rpartition(".")[2]
+        if name.endswith(".Alias") and row.isdecimal() and not value:
+            self.unnamed += 1
+            value = f"cpe-{row}"
+        elif not value and kind != "xsd:string" and kind != "xsd:base64":
             self.empty += 1
             value = UNKNOWN.get(kind, "0")
         elif value == "0001-01-01T00:00:00.000Z":
             self.other_zero += 1
             value = UNKNOWN[kind]
-        return Row(name, writable, value, kind)
+        return Row(name, writable, value, kind, line["Value"])
 
     def is_plain(self, path: str) -> bool:
         """Whether the object ``path`` is neither a row nor, by its rows, a table: nobody may create or delete there."""

@@ -65,7 +65,7 @@ NO_IPV6 = "no IPv6 on this machine's loopback"
 ALLOWED: tuple[Allowed, ...] = (
     Allowed(NO_BBF, lambda: bbf_directory() is None, 84),
     Allowed(NO_RECORDED, lambda: recorded_messages() is None, 1),
-    Allowed(NO_MODELS, lambda: models_directory() is None, 6),
+    Allowed(NO_MODELS, lambda: models_directory() is None, 9),
     Allowed(NO_CURL, lambda: shutil.which("curl") is None, 2),
     Allowed(NO_IPV6, lambda: not has_ipv6(), 1),
 )

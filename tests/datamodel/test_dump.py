@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv as writer
 import io
 import json as notation
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,14 +17,16 @@ from cwmpagent.datamodel.builder import ModelBuilder
 from cwmpagent.datamodel.plan import AttributeChange, plan_add, plan_attributes, plan_delete
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.datamodel.sources import dump as dumps
+from cwmpagent.datamodel.sources.bbf import read_bbf
 from cwmpagent.datamodel.sources.csv import read_csv
 from cwmpagent.datamodel.sources.json import read_json
 from cwmpagent.datamodel.sources.toml import read_toml
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault, ModelError
 from cwmpagent.records import Attributes
-from cwmpagent.values import ValueType
+from cwmpagent.values import NULL, LexicalError, ValueType
 from tests.dumps import KNOWN, Judge, dump
+from tests.skips import bbf_directory
 
 SHORT = "Parameter,Object,Writable,Value,Value type"
 LONG = (
@@ -644,7 +647,8 @@ class RealTests(SynchronousTestCase):
         tree = Tree(builder.build(judge.known.name))
         known = judge.known
         self.assertEqual((len(judge.objects), len(judge.parameters)), (known.objects, known.parameters))
-        self.assertEqual((judge.secret, judge.empty, judge.other_zero), (known.secret, known.empty, known.other_zero))
+        others = (judge.secret, judge.empty, judge.other_zero, judge.unnamed)
+        self.assertEqual(others, (known.secret, known.empty, known.other_zero, known.unnamed))
         read = tree.read("")
         self.assertEqual(len(read), known.parameters)
         for name, value in read:
@@ -670,3 +674,53 @@ class RealTests(SynchronousTestCase):
 
     def test_tr181_long(self) -> None:
         self.check(2)
+
+    def combine(self, at: int, standard: str) -> tuple[int, int, int]:
+        """How many values of the dump a device of the published model shows, hides, and does not take."""
+        judge = Judge(KNOWN[at])
+        builder = ModelBuilder()
+        schemas = bbf_directory()
+        assert schemas is not None
+        read_bbf((schemas / standard).read_bytes(), standard, builder)
+        read_csv(dump(judge.known.name).read_bytes(), judge.known.name, builder)
+        model = builder.build("both")
+        tree, reports = Tree(model), "\n".join(model.reports)
+        gone = re.findall(r"(\S+) is left out, with all below it", reports)
+        shown = hidden = refused = 0
+        for name, row in judge.parameters.items():
+            if not tree.exists(name):
+                refused += 1
+                template = re.sub(r"\.\d+\.", ".{i}.", re.sub(r"\.\d+\.", ".{i}.", name))
+                self.assertTrue(name.startswith(tuple(gone)) or f"{template} is left out" in reports, name)
+            elif tree.definition(name).hidden:
+                hidden += 1
+                self.assertEqual(tree.shown(name).text, NULL[tree.definition(name).kind], name)
+            elif _same(tree, name, row.given) or row.value == tree.shown(name).text != row.given == "":
+                shown += 1
+            else:
+                refused += 1
+                told = (f"the value of {name} is left out", f"{name} says", f"{name} is empty")
+                self.assertTrue(any(each in reports for each in told), name)
+        self.assertEqual(shown + hidden + refused, judge.known.parameters)
+        return shown, hidden, refused
+
+    def assert_combined(self, at: int, standard: str, *, shown: int, refused: int) -> None:
+        found, _, odd = self.combine(at, standard)
+        self.assertGreaterEqual(found, shown)
+        self.assertLessEqual(odd, refused)
+
+    def test_tr098_short_with_its_standard(self) -> None:
+        self.assert_combined(0, "tr-098-1-8-0-full.xml", shown=773, refused=7)
+
+    def test_tr098_long_with_its_standard(self) -> None:
+        self.assert_combined(1, "tr-098-1-8-0-full.xml", shown=3055, refused=29)
+
+    def test_tr181_long_with_its_standard(self) -> None:
+        self.assert_combined(2, "tr-181-2-17-0-cwmp-full.xml", shown=4191, refused=65)
+
+
+def _same(tree: Tree, name: str, given: str) -> bool:
+    try:
+        return tree.shown(name).text == tree.definition(name).lexical(given)
+    except LexicalError:
+        return False
