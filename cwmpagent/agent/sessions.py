@@ -193,7 +193,8 @@ class Sessions:
             self._finish(run.after)
 
     def _open(self, snapshot: Snapshot) -> _Run:
-        inform = build_inform(self._tree, self._notifications.news, snapshot, self._clock)
+        news = () if snapshot.heartbeat else self._notifications.news
+        inform = build_inform(self._tree, news, snapshot, self._clock)
         url = self._server.text("URL")
         exchange = self._acs.open(url, self._server.text("Username"), self._server.text("Password"))
         session = Session(inform, envelope_ids=self._envelope_ids)
@@ -230,6 +231,7 @@ class Sessions:
         notes: dict[str, str | None] = {}
         if isinstance(delivered.request, Inform):
             self._agenda.informed(run.snapshot)
+        if isinstance(delivered.request, Inform) and not run.snapshot.heartbeat:
             told = ((each.name, each.value.text) for each in run.inform.parameter_list)
             notes.update(self._notifications.told(told))
             if any(event.code == BOOTSTRAP for event in run.snapshot.events):

@@ -15,6 +15,7 @@ from cwmpagent.errors import MisuseError
 from cwmpagent.protocol.events import (
     BOOT,
     BOOTSTRAP,
+    HEARTBEAT,
     M_REBOOT,
     M_SCHEDULE_INFORM,
     PERIODIC,
@@ -22,6 +23,7 @@ from cwmpagent.protocol.events import (
     Event,
 )
 from cwmpagent.protocol.fields import Fields
+from cwmpagent.protocol.heartbeat import Heartbeat
 from cwmpagent.protocol.moment import Chance, Now
 from cwmpagent.protocol.pending import Pending
 from cwmpagent.protocol.periodic import Periodic, PeriodicTicks
@@ -35,10 +37,14 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the Inform of one session says: the events, in order, and RetryCount."""
+    """What the Inform of one session says: the events, in order, and RetryCount.
+
+    A ``heartbeat`` delivers nothing else, changed parameters neither.
+    """
 
     events: tuple[Event, ...]
     retry_count: int
+    heartbeat: bool = False
 
 
 @dataclass(slots=True)
@@ -57,6 +63,7 @@ class Agenda:
         self._random = random
         self._pending = Pending()
         self._ticks = PeriodicTicks()
+        self._heartbeat = Heartbeat()
         self._schedule = Schedule()
         self._retries = Retries()
         self._throttle = 0.0
@@ -118,10 +125,12 @@ class Agenda:
         periodic: Periodic | None = None,
         retry: RetryPolicy | None = None,
         throttle: float | None = None,
+        heartbeat: Periodic | None = None,
     ) -> None:
         """Take over settings, each in force at once; None leaves one as it is, an equal one disturbs nothing.
 
         ``throttle`` is DefaultActiveNotificationThrottle, in seconds. A retry wait that runs keeps its end.
+        ``heartbeat`` is HeartbeatPolicy.
         """
         self._look(now)
         if periodic is not None:
@@ -130,6 +139,8 @@ class Agenda:
             self._retries.policy = retry
         if throttle is not None:
             self._throttle = float(throttle)
+        if heartbeat is not None:
+            self._heartbeat.configure(heartbeat, now, self._random)
 
     # when to act
 
@@ -148,7 +159,12 @@ class Agenda:
             return None
         if self._is_due(now):
             return now.monotonic
-        looks = [self._retries.at, self._ticks.next_look(now), self._schedule.next_look(now)]
+        looks = [
+            self._retries.at,
+            self._ticks.next_look(now),
+            self._schedule.next_look(now),
+            self._heartbeat.next_look(now),
+        ]
         if self._pending.asking():
             looks.append(self._throttled_until())
         return min((look for look in looks if look is not None), default=None)
@@ -161,7 +177,7 @@ class Agenda:
         self._look(now)
         if self._is_due(now):
             return now.monotonic
-        times = [self._retries.at, self._ticks.due, *(each.due for each in self._schedule.waiting)]
+        times = [self._retries.at, self._ticks.due, self._heartbeat.due, *(each.due for each in self._schedule.waiting)]
         if self._pending.asking():
             times.append(self._throttled_until())
         return min((time for time in times if time is not None), default=None)
@@ -192,6 +208,10 @@ class Agenda:
         if self._open is not None:
             raise MisuseError("a session is open already")
         self._look(now)
+        if self._heartbeat.came and not (self._heartbeat.last and self._is_called_for(now)):
+            self._heartbeat.came = False
+            self._open = _Open(Snapshot((Event(HEARTBEAT),), self._retries.count, heartbeat=True))
+            return self._open.snapshot
         self._retries.at = None
         self._open = _Open(Snapshot(self._pending.tell(), self._retries.count))
         return self._open.snapshot
@@ -201,7 +221,8 @@ class Agenda:
         if self._open is None or self._open.snapshot != snapshot:
             raise MisuseError("no open session told this snapshot")
         self._open.informed = True
-        self._pending.informed()
+        if not snapshot.heartbeat:
+            self._pending.informed()
 
     def delivered_by(self, request: str, command_key: str = "", *, code: str = "", more: bool = False) -> None:
         """The ACS has answered ``request`` (``TransferComplete`` ...), the report on ``command_key``.
@@ -217,6 +238,9 @@ class Agenda:
             raise MisuseError("no session is open")
         self._look(now)
         session, self._open = self._open, None
+        self._heartbeat.last = session.snapshot.heartbeat
+        if session.snapshot.heartbeat:
+            return
         if success:
             self._pending.succeeded()
             self._retries.forget()
@@ -241,7 +265,13 @@ class Agenda:
             "throttle": self._throttle,
             "succeeded": self._succeeded,
             "acs": self._acs,
-            "session": session and {"informed": session.informed, "superseded": session.superseded},
+            "heartbeat": self._heartbeat.record(),
+            "session": session
+            and {
+                "informed": session.informed,
+                "superseded": session.superseded,
+                "heartbeat": session.snapshot.heartbeat,
+            },
         }
         return json.dumps(record, separators=(",", ":"))
 
@@ -264,9 +294,12 @@ class Agenda:
         succeeded = record.number_or_none("succeeded")
         agenda._succeeded = None if succeeded is None else min(succeeded, now.monotonic)
         agenda._acs = record.text("acs")
+        if record.members.get("heartbeat") is not None:
+            agenda._heartbeat = Heartbeat.restored(record.fields("heartbeat"), now=now, chance=random)
         if record.members.get("session") is not None:
             session = record.fields("session")
-            agenda._open = _Open(Snapshot((), 0), session.flag("informed"), session.flag("superseded"))
+            snapshot = Snapshot((), 0, heartbeat=session.members.get("heartbeat") is True)
+            agenda._open = _Open(snapshot, session.flag("informed"), session.flag("superseded"))
         if booted:
             agenda._booted(now)
         elif agenda._open is not None:
@@ -281,10 +314,13 @@ class Agenda:
             self._pending.add(Event(PERIODIC), True)
         for command_key in self._schedule.take(now):
             self._pending.add(Event(M_SCHEDULE_INFORM, command_key), True)
+        self._heartbeat.look(now, known=Event(BOOTSTRAP) not in self._pending.events)
 
     def _is_due(self, now: Now) -> bool:
-        if self._open is not None:
-            return False
+        return self._open is None and (self._heartbeat.came or self._is_called_for(now))
+
+    def _is_called_for(self, now: Now) -> bool:
+        """Whether something other than a heartbeat is a reason for a session now."""
         if self._retries.at is not None and now.reached(self._retries.at):
             return True
         asking = self._pending.asking()
@@ -302,3 +338,4 @@ class Agenda:
         self._retries.forget()
         self._schedule.booted(now)
         self._ticks.start(now, self._random)
+        self._heartbeat.start(now, self._random)
