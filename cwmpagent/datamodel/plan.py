@@ -129,8 +129,9 @@ def plan_add(tree: Tree, path: str, *, as_acs: bool = True, number: int | None =
     """Create a row in the table ``path`` (AddObject); gives its plan and its instance number.
 
     ``Table.[alias].`` gives the row an alias; otherwise the device itself does. With ``as_acs`` false the device itself
-    has a new row, in any table and whatever there are already; ``number`` where it had it before. Raises ``CwmpFault`` 9005 if ``path`` is no table in which rows can be created, 9004 if it
-    is full, 9003 for an alias that is none or another row's.
+    has a new row, in any table and whatever there are already; ``number`` where it had it before. Raises ``CwmpFault``
+    9005 if ``path`` is no table in which rows can be created, 9004 if it is full, 9003 for an alias that is none or
+    another row's.
     """
     resolver = Resolver(tree)
     path, alias = _named_row(path)

@@ -16,8 +16,9 @@ def plan_reset(tree: Tree, paths: Sequence[str]) -> Plan:
     """Give parameters the value they have without what was written: the configuration's, or else the model's.
 
     A partial path stands for every writable parameter below it; rows and their aliases stay as they are. What nobody
-    has written is left alone, and is not in ``assigned``. Raises ``CwmpFault`` 9005 for an unknown path; 9003 that lists each parameter at
-    fault: 9008 read-only, 9007 when the factory's value names a row that is gone or is no longer unique.
+    has written is left alone, and is not in ``assigned``. Raises ``CwmpFault`` 9005 for an unknown path; 9003 that
+    lists each parameter at fault: 9008 read-only, 9007 when the factory's value names a row that is gone or is no
+    longer unique.
     """
     faults: dict[str, ParameterFault] = {}
     written: dict[str, None] = {}
