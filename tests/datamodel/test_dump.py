@@ -7,12 +7,14 @@ import io
 import json as notation
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from cwmpagent.datamodel import portable
 from cwmpagent.datamodel.builder import ModelBuilder
 from cwmpagent.datamodel.plan import AttributeChange, plan_add, plan_attributes, plan_delete
 from cwmpagent.datamodel.schema import Model
@@ -22,6 +24,7 @@ from cwmpagent.datamodel.sources.csv import read_csv
 from cwmpagent.datamodel.sources.json import read_json
 from cwmpagent.datamodel.sources.toml import read_toml
 from cwmpagent.datamodel.tree import Tree
+from cwmpagent.device import models
 from cwmpagent.errors import CwmpFault, ModelError
 from cwmpagent.records import Attributes
 from cwmpagent.values import NULL, LexicalError, ValueType
@@ -112,7 +115,11 @@ class NamesTests(SynchronousTestCase):
             "Box.Port.2.Rule.4.Note,false,true,n,xsd:string",
             "Box.Open,true,true,,",
             "Box.Open.Way,false,true,on,xsd:string",
+            "Box.Kept,true,true,,",
+            "Box.Kept.1,true,false,,",
+            "Box.Kept.1.Name,false,true,n,xsd:string",
         )
+        self.assertEqual(dict(tree.names("Box.Kept.", False))["Box.Kept.1."], False)
         kinds = {name: tree.find(f"Box.{name}.").is_table for name in ("Creatable", "Counted", "Plain", "Open")}
         self.assertEqual(kinds, {"Creatable": True, "Counted": True, "Plain": False, "Open": False})
         self.assertEqual(tree.instances("Box.Port.1.Rule."), ())
@@ -157,6 +164,7 @@ class ValuesTests(SynchronousTestCase):
         tree = tree_of(
             'Box.Quoted,false,false,"a, ""b""",xsd:string',
             'Box.Lines,false,false,"one\r\ntwo\n\x85three\u2028",xsd:string',
+            "Box.Bare,false,false,a\x85b\u2028c,xsd:string",
             "Box.After,false,true,1,xsd:boolean",
             "Box.Time,false,false,2023-05-25T21:04:26.000Z,xsd:dateTime",
             "Box.Octets,false,false,YWI=,xsd:base64",
@@ -168,6 +176,7 @@ class ValuesTests(SynchronousTestCase):
             {
                 "Box.Quoted": 'a, "b"',
                 "Box.Lines": "one\r\ntwo\n\x85three\u2028",
+                "Box.Bare": "a\x85b\u2028c",
                 "Box.After": "true",
                 "Box.Time": "2023-05-25T21:04:26.000Z",
                 "Box.Octets": "YWI=",
@@ -230,11 +239,13 @@ class ValuesTests(SynchronousTestCase):
             "Box.RekeyingInterval,false,true,60,xsd:int",
             "Box.ChangePassword,false,true,true,xsd:boolean",
             "Box.PrintedPassword,false,false,on the label,xsd:string",
+            "Box.A.1.PeerPassword,false,true,,xsd:unsignedInt",
         )
+        self.assertNotIn("PeerPassword", "".join(tree.model.reports))
         hidden = {name: value.text for name, value in tree.read("Box.") if tree.definition(name).hidden}
         self.assertEqual(
             {name: text for name, text in hidden.items() if not name.startswith("Box.ManagementServer.")},
-            {"Box.Users.1.Password": "", "Box.WPS.DevicePassword": "0"},
+            {"Box.Users.1.Password": "", "Box.WPS.DevicePassword": "0", "Box.A.1.PeerPassword": "0"},
         )
         self.assertEqual(tree.value("Box.Users.1.Password").text, "hunter2")
 
@@ -342,6 +353,31 @@ always_unique = [["Alias"]]
 Alias = { type = "string", writable = true }
 Speed = { type = "unsignedInt" }
 """
+
+
+class FileTests(SynchronousTestCase):
+    def test_found_by_the_ends_of_their_names(self) -> None:
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        (directory / "box.csv").write_text(f"{SHORT}\nBox.A,false,false,x,xsd:string")
+        (directory / "box.json").write_text(notation.dumps({"Box.B": [True, "y", "xsd:string"]}))
+        tree = Tree(models.find_model(["box.csv", "box.json"], directory))
+        self.assertEqual((tree.value("Box.A").text, tree.value("Box.B").text), ("x", "y"))
+        self.patch(models, "LARGEST", 20)
+        error = self.assertRaises(ModelError, models.find_model, "box.csv", directory)
+        self.assertTrue(str(error).startswith("box.csv: has more than"), str(error))
+
+    def test_a_model_of_a_dump_can_be_kept(self) -> None:
+        model = model_of(
+            "Box.Port.1.Extra,false,,true,,x,xsd:string,,2,,,",
+            "Box.Port.2.Other,false,,true,,-1,xsd:unsignedInt,,,,,",
+            header=LONG,
+        )
+        again = portable.read(portable.written(model))
+        self.assertEqual(Tree(again).read(""), Tree(model).read(""))
+        self.assertEqual(Tree(again).names("", False), Tree(model).names("", False))
+        self.assertEqual(Tree(again).attributes("Box.Port.1.Extra"), Attributes(2))
+        self.assertEqual(again.reports, model.reports)
 
 
 class CombinationTests(SynchronousTestCase):
@@ -500,7 +536,7 @@ FLAT: Mapping[str, list[Any]] = {
     "DeviceID.SerialNumber": [False, "S1", "xsd:string"],
     "Box.": [False],
     "Box.DeviceInfo.": [False],
-    "Box.DeviceInfo.SerialNumber": [False, "S1", "xsd:string"],
+    "Box.DeviceInfo.SerialNumber": [False, "0", "xsd:string"],
     "Box.Port.": [True],
     "Box.Port.1.": [True],
     "Box.Port.1.Speed": [True, 100, "xsd:unsignedInt"],
@@ -519,7 +555,7 @@ NESTED: Mapping[str, Any] = {
         "_writable": False,
         "DeviceInfo": {
             "_object": True,
-            "SerialNumber": {"_object": False, "_writable": False, "_value": "S1", "_type": "xsd:string"},
+            "SerialNumber": {"_object": False, "_writable": False, "_value": "0", "_type": "xsd:string"},
         },
         "Port": {
             "_object": True,
