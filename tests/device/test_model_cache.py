@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from pathlib import Path
 from unittest.mock import patch
 
@@ -11,12 +12,14 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from cwmpagent.datamodel import portable
-from cwmpagent.datamodel.schema import Model
+from cwmpagent.datamodel.schema import Model, ObjectDefinition, ParameterDefinition, UniqueKey
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.device import models
 from cwmpagent.device.modelcache import FILE, ModelCache, key_of
 from cwmpagent.device.models import find_model
 from cwmpagent.errors import ModelError
+from cwmpagent.records import Attributes
+from cwmpagent.values import Restriction
 from tests.datamodel.bbfsample import document
 from tests.datamodel.bbfsample import read as sample
 from tests.skips import NO_BBF, bbf_directory
@@ -47,6 +50,25 @@ class PortableTests(SynchronousTestCase):
             )
             self.assertEqual(model.attributes, back.attributes)
             self.assertEqual(Tree(model).read(""), Tree(back).read(""))
+
+    def test_nothing_of_a_model_is_forgotten(self) -> None:
+        """A field that is new in one of these must be written too, and FORMAT go up."""
+        for cls, names in (
+            (Model, "name root rows values forced_inform active absent attributes reports"),
+            (
+                ObjectDefinition,
+                "path creatable deletable unique_keys enable number_of_entries max_rows parameters children table",
+            ),
+            (
+                ParameterDefinition,
+                "name kind writable default restriction hidden notify forced_inform reference counts live reserved "
+                "initial",
+            ),
+            (Restriction, "ranges step lengths enumeration patterns list_of item list_lengths list_sizes"),
+            (UniqueKey, "parameters functional"),
+            (Attributes, "notification access_list"),
+        ):
+            self.assertEqual({each.name for each in fields(cls)}, set(names.split()))
 
     def test_the_published_ones(self) -> None:
         directory = bbf_directory()
