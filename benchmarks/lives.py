@@ -11,7 +11,6 @@ import random
 import sys
 import time
 import tracemalloc
-from collections.abc import Mapping
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -84,11 +83,6 @@ async def nowhere(host: str) -> str | None:
     return None
 
 
-def nothing(root: str) -> Mapping[str, object]:
-    """No readings."""
-    return {}
-
-
 def main(count: int) -> None:
     """Print the table."""
     timers = Timers()
@@ -106,7 +100,6 @@ def main(count: int) -> None:
             listener=Deaf(),
             local_address=nowhere,
             observer=lambda fact: None,
-            readings=nothing,
         )
         made = Life(model, values[0], Saved(), world, booted=True, boot_id="b", finish=lambda after: None)
         Deferred.fromCoroutine(made.start()).addErrback(lambda failure: failure.raiseException())

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from random import Random
 
+from twisted.internet.defer import Deferred
+
 from cwmpagent.agent.changes import Change, Changes
 from cwmpagent.agent.dispatcher import AfterSession, Dispatcher
-from cwmpagent.agent.facts import AgentStarted, Noted, Observer
+from cwmpagent.agent.facts import AgentStarted, Noted, Observer, Warned
 from cwmpagent.agent.following import Following
 from cwmpagent.agent.journal import AGENDA, BOOT_ID, BOOTSTRAPPED, FILE_VALUES, PENDING, REQUEST_PATH, Journal
+from cwmpagent.agent.live import Live
 from cwmpagent.agent.notifications import Notifications
 from cwmpagent.agent.pending import read, written
-from cwmpagent.agent.ports import Acs, Clock, DelayedCall, Listener, LocalAddress, Reading, Store, Timers
+from cwmpagent.agent.ports import Acs, Clock, DelayedCall, Listener, LocalAddress, Provider, Store, Timers
 from cwmpagent.agent.reach import Reach
+from cwmpagent.agent.reading import Readings
+from cwmpagent.agent.rows import Rows
 from cwmpagent.agent.rpcs.attributes import ParameterAttributes
 from cwmpagent.agent.rpcs.control import Control
 from cwmpagent.agent.rpcs.objects import Objects
@@ -23,7 +28,9 @@ from cwmpagent.agent.rpcs.parameters import Parameters
 from cwmpagent.agent.server import ManagementServer
 from cwmpagent.agent.sessions import Sessions
 from cwmpagent.agent.startup import Bootstrap, reconcile, restored
+from cwmpagent.agent.suppliers import Suppliers
 from cwmpagent.agent.trace import Trace
+from cwmpagent.agent.transaction import Transactions
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
@@ -48,7 +55,7 @@ class World:
     listener: Listener
     local_address: LocalAddress
     observer: Observer
-    readings: Callable[[str], Mapping[str, Reading]]
+    providers: Callable[[str], Sequence[Provider]] = lambda root: ()
     fixed_url: str = ""
     rpc_timeout: float = 20.0
     envelopes: Callable[[], bool] = lambda: False
@@ -77,7 +84,8 @@ class Life:
         self._booted = booted
         self._soon: DelayedCall | None = None
         root = model.root.path
-        self.tree = tree = Tree(model, saved, factory=texts(values), live=_live(world.readings(root)))
+        known: dict[str, str] = {}
+        self.tree = tree = Tree(model, saved, factory=texts(values), live=known.get)
         self.server = server = ManagementServer(tree)
         for ignored in tree.ignored:
             world.observer(Noted(f"what was saved for {ignored.path} is not used: {ignored.reason}"))
@@ -105,19 +113,35 @@ class Life:
         self.notifications = notifications = Notifications(
             tree, saved.notes, raised=self._news, withdrawn=self._no_news
         )
+        monotonic = world.clock.monotonic
+        suppliers = Suppliers(world.providers(root), world.timers, monotonic, world.observer)
+        keys: dict[str, str] = {}
+        rows = Rows(suppliers, tree, monotonic, keys, saved.notes)
+        readings = Readings(suppliers, tree.definition, monotonic, known, keys)
+
+        def forget(paths: Sequence[str]) -> None:
+            readings.forget(paths)
+            rows.forget()
+
+        transactions = Transactions(suppliers, world.store, world.observer, keys, saved.notes, forget)
+        readings.held = lambda: transactions.held
         self.changes = changes = Changes(
             tree,
             world.store,
             world.observer,
+            suppliers=suppliers,
+            rows=rows,
+            transactions=transactions,
             key_path=server.path("ParameterKey"),
             notes=notifications.before,
         )
+        self.live = live = Live(tree, readings, rows, changes, world.observer)
         self.dispatcher = dispatcher = Dispatcher(
             world.timers, world.observer, rpc_timeout=world.rpc_timeout, settled=changes.settled
         )
-        Parameters(tree, changes, [server.path(name) for name in _AFTER_SESSION]).register(dispatcher)
-        ParameterAttributes(tree, changes).register(dispatcher)
-        Objects(changes).register(dispatcher)
+        Parameters(tree, changes, live, [server.path(name) for name in _AFTER_SESSION]).register(dispatcher)
+        ParameterAttributes(tree, changes, live).register(dispatcher)
+        Objects(changes, live).register(dispatcher)
         Control(agenda, journal, self._now).register(dispatcher)
         for register in world.registered:
             register(dispatcher)
@@ -146,6 +170,7 @@ class Life:
             trace=Trace(world.observer, wanted=world.envelopes, hidden=lambda path: _hidden(tree, path)),
             observer=world.observer,
             prepare=self._prepare,
+            settle=changes.finish,
             finish=finish,
         )
         self._following = Following(server, agenda, self._now)
@@ -155,8 +180,11 @@ class Life:
     async def start(self) -> None:
         """Save what this life begins with, settle what is owed from the last one, and open sessions."""
         self._following.configure()
+        await self.changes.reconcile()
+        await self.changes.finish()
         await self.reach.refresh()
-        notes = {**self._notes, **self.notifications.start()}
+        unread = await self.live.freshen([*self.tree.model.forced_inform, *self.tree.attributed()])
+        notes = {**self._notes, **self.notifications.start(unread)}
         await self.journal.save_or_warn(notes)
         info = self.tree.model.root.path + "DeviceInfo."
         device = "-".join(self.tree.value(info + name).text for name in ("ManufacturerOUI", "SerialNumber"))
@@ -182,8 +210,9 @@ class Life:
 
     async def _prepare(self) -> None:
         """What must be up to date in an Inform."""
+        await self.changes.finish()
         await self.reach.refresh()
-        self.notifications.look()
+        self.notifications.look(await self.live.freshen([*self.tree.model.forced_inform, *self.notifications.watched]))
 
     def _now(self) -> Now:
         clock = self._world.clock
@@ -207,20 +236,13 @@ class Life:
         self.sessions.poke()
 
     def _changed(self, change: Change) -> None:
+        if self.changes.unfinished and not self.sessions.in_session:
+            Deferred.fromCoroutine(self.changes.finish()).addErrback(
+                lambda failure: self._world.observer(Warned(f"an error of the agent itself: {failure.getTraceback()}"))
+            )
         self._following.changed(change.plan.changed)
         self.reach.changed(change.plan.changed)
         self.sessions.poke()
-
-
-def _live(readings: Mapping[str, Reading]) -> Callable[[str], str | None]:
-    def live(path: str) -> str | None:
-        read = readings.get(path)
-        try:
-            return None if read is None else read()
-        except Exception as error:  # a device maker's own code: it must not take an Inform with it
-            raise CwmpFault(9002, f"{path} could not be read: {error}") from error
-
-    return live
 
 
 def _hidden(tree: Tree, path: str) -> bool:

@@ -25,7 +25,7 @@ from cwmpagent.agent.facts import (
 from cwmpagent.agent.inform import current_time
 from cwmpagent.agent.journal import BOOT_ID, PENDING
 from cwmpagent.agent.pending import written
-from cwmpagent.agent.ports import Clock
+from cwmpagent.agent.ports import Clock, Provider
 from cwmpagent.compose import Life, World
 from cwmpagent.config import Config
 from cwmpagent.control.address import NAME
@@ -36,7 +36,7 @@ from cwmpagent.device.clock import SystemClock
 from cwmpagent.device.machine import boot_id, run_program, uptime
 from cwmpagent.device.modelcache import ModelCache
 from cwmpagent.device.models import find_model
-from cwmpagent.device.readings import machine_readings, simulated_readings
+from cwmpagent.device.readings import passing_time
 from cwmpagent.errors import CwmpFault, StoreWriteError, TooSlowError
 from cwmpagent.factory import Given, check, given
 from cwmpagent.records import Batch
@@ -124,6 +124,7 @@ class Agent(Service):
         )
         self._bound: Deferred[None] | None = None
         self._registered: list[Callable[[Dispatcher], None]] = []
+        self._provided: list[Provider] = []
         self._store: Store | None = None
         self._life: Life | None = None
         self._beginning: Deferred[None] | None = None
@@ -147,6 +148,13 @@ class Agent(Service):
         awaitable of one; it refuses by raising :class:`~cwmpagent.errors.CwmpFault`.
         """
         self._registered.append(lambda dispatcher: dispatcher.register(rpc, perform))
+
+    def provide(self, provider: Provider) -> None:
+        """Let ``provider`` (:class:`cwmpagent.device.provider.Provider`) supply its part of the device.
+
+        To be called before the agent starts. Where others answer for the same path, this one counts.
+        """
+        self._provided.append(provider)
 
     @property
     def life(self) -> Life:
@@ -251,7 +259,7 @@ class Agent(Service):
                 listener=self._listener,
                 local_address=self._local_address,
                 observer=self._observer,
-                readings=self._readings,
+                providers=self._providers,
                 fixed_url=self.config.connection_request.url,
                 rpc_timeout=self.config.acs.rpc_timeout,
                 envelopes=lambda: self._envelopes() or self._recent.wants_envelopes(),
@@ -340,9 +348,11 @@ class Agent(Service):
             return None
         return next((source for source in map(source_address, addresses) if source is not None), None)
 
-    def _readings(self, root: str) -> Any:
-        live = simulated_readings if self.config.device.provider == "simulated" else machine_readings
-        return live(root, uptime=lambda: uptime() - self._booted_at, local_time=lambda: current_time(self._clock))
+    def _providers(self, root: str) -> Sequence[Provider]:
+        time = passing_time(
+            root, uptime=lambda: uptime() - self._booted_at, local_time=lambda: current_time(self._clock)
+        )
+        return (time, *self._provided)
 
     def _observer(self, fact: Fact) -> None:
         """Tell those who look on at the control socket, and the embedding program what it asked for."""

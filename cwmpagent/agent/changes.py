@@ -1,20 +1,26 @@
-"""The one door through which values, objects and attributes change: plan, save, apply, tell.
+"""The one door through which values, objects and attributes change: plan, check, apply, save, tell.
 
-A change is wholly in the store before it is in the tree, and in the tree before anybody is told of it, so that after a
-crash it is wholly there or wholly not. The origin travels with the change: what the ACS wrote itself is no news to it.
+What providers answer for is changed in the device first (:mod:`cwmpagent.agent.transaction`). A change is wholly in
+the store before it is in the tree, and in the tree before anybody is told of it, so that after a crash it is wholly
+there or wholly not. The origin travels with the change: what the ACS wrote itself is no news to it, and what the device
+itself has changed needs no provider.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock
 
 from cwmpagent.agent.facts import Observer, ParametersChanged
 from cwmpagent.agent.ports import Store
+from cwmpagent.agent.rows import Rows
+from cwmpagent.agent.suppliers import Suppliers
+from cwmpagent.agent.transaction import Transactions, steps
 from cwmpagent.datamodel.plan import (
     Assignment,
     AttributeChange,
@@ -32,6 +38,7 @@ from cwmpagent.errors import CwmpFault, StoreWriteError
 from cwmpagent.records import SUBSCRIBER
 
 _T = TypeVar("_T")
+NOTHING: Mapping[str, str | None] = MappingProxyType({})
 
 
 class Origin(StrEnum):
@@ -54,7 +61,8 @@ class Changes:
     """Carries changes out, one after another.
 
     ``key_path`` is the full path of ParameterKey. ``notes`` is asked what else belongs into a change's transaction;
-    listeners are told once it is made.
+    listeners are told once it is made. Whatever changes something gives True where that takes effect only after the
+    session, which :meth:`finish` then sees to.
     """
 
     def __init__(
@@ -63,12 +71,18 @@ class Changes:
         store: Store,
         observer: Observer,
         *,
+        suppliers: Suppliers,
+        rows: Rows,
+        transactions: Transactions,
         key_path: str,
         notes: Callable[[Change], Mapping[str, str | None]],
     ) -> None:
         self._tree = tree
         self._store = store
         self._observer = observer
+        self._suppliers = suppliers
+        self._rows = rows
+        self._transactions = transactions
         self._key_path = key_path
         self._notes = notes
         self._lock = DeferredLock()
@@ -82,41 +96,65 @@ class Changes:
         """Return when no change is being carried out."""
         await self._lock.run(lambda: None)
 
-    async def set_values(self, assignments: Sequence[Assignment], origin: Origin, key: str | None = None) -> None:
+    async def reconcile(self) -> None:
+        """At the start: undo in the device what an earlier process began and did not save."""
+        await self._exclusively(self._transactions.reconcile)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether something waits for the end of the session."""
+        return bool(self._transactions.held)
+
+    async def finish(self) -> None:
+        """No session is under way: let take effect what waited for that."""
+        await self._exclusively(self._transactions.finish)
+
+    async def supply_rows(self, table: str, keys: Collection[str]) -> None:
+        """The device has the rows of ``keys`` in ``table``: make the tree's rows those. Raises CwmpFault 9002."""
+        if self._rows_for(table, keys) is None:
+            return
+
+        async def work() -> None:
+            planned = self._rows_for(table, keys)
+            if planned is not None:
+                await self._carry_out(Origin.DEVICE, planned[0], None, planned[1])
+
+        await self._exclusively(work)
+
+    async def set_values(self, assignments: Sequence[Assignment], origin: Origin, key: str | None = None) -> bool:
         """Give parameters new values, all or none (TR-069 A.3.2.1). Raises CwmpFault with every bad parameter.
 
         A person at the device (``Origin.LOCAL``) is refused with 9001 where the AccessList leaves only the ACS.
         A ``key`` becomes the ParameterKey in the same transaction.
         """
 
-        async def work() -> None:
+        async def work() -> bool:
             plan = plan_values(self._tree, assignments, as_acs=origin is not Origin.DEVICE)
             if origin is Origin.LOCAL:
                 self._check_access(plan.assigned)
-            await self._carry_out(origin, plan, key)
-
-        await self._exclusively(work)
-
-    async def add_object(self, path: str, origin: Origin, key: str | None = None) -> int:
-        """Create a row of the table ``path`` (A.3.2.6); its instance number. Raises CwmpFault."""
-
-        async def work() -> int:
-            plan, instance = plan_add(self._tree, path)
-            await self._carry_out(origin, plan, key)
-            return instance
+            return await self._carry_out(origin, plan, key)
 
         return await self._exclusively(work)
 
-    async def delete_object(self, path: str, origin: Origin, key: str | None = None) -> None:
+    async def add_object(self, path: str, origin: Origin, key: str | None = None) -> tuple[int, bool]:
+        """Create a row of the table ``path`` (A.3.2.6); its instance number first. Raises CwmpFault."""
+
+        async def work() -> tuple[int, bool]:
+            plan, instance = plan_add(self._tree, path)
+            return instance, await self._carry_out(origin, plan, key)
+
+        return await self._exclusively(work)
+
+    async def delete_object(self, path: str, origin: Origin, key: str | None = None) -> bool:
         """Delete the row ``path`` with all below it (A.3.2.7). Raises CwmpFault, 9001 as :meth:`set_values`."""
 
-        async def work() -> None:
+        async def work() -> bool:
             plan = plan_delete(self._tree, path)
             if origin is Origin.LOCAL:
                 self._check_access(self._tree.parameters(path))
-            await self._carry_out(origin, plan, key)
+            return await self._carry_out(origin, plan, key)
 
-        await self._exclusively(work)
+        return await self._exclusively(work)
 
     async def reset_values(self, paths: Sequence[str], origin: Origin) -> tuple[str, ...]:
         """Take away what was written to parameters or below partial paths; the names of those that it was taken from.
@@ -149,18 +187,34 @@ class Changes:
     async def _exclusively(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         return await self._lock.run(lambda: Deferred.fromCoroutine(work()))
 
-    async def _carry_out(self, origin: Origin, plan: Plan, key: str | None) -> None:
+    def _rows_for(self, table: str, keys: Collection[str]) -> tuple[Plan, Mapping[str, str]] | None:
+        if not self._tree.exists(table):
+            return None
+        return self._rows.plan(table, keys, self._transactions.held)
+
+    async def _carry_out(
+        self, origin: Origin, plan: Plan, key: str | None, notes: Mapping[str, str | None] = NOTHING
+    ) -> bool:
         if key is not None:
             then = self._tree.after(plan.batch)
             plan = joined(plan, plan_values(then, [ParameterAssignment(self._key_path, key)], as_acs=False))
         change = Change(origin, plan)
-        batch = replace(plan.batch, notes={**plan.batch.notes, **self._notes(change)})
+        notes = {**self._rows.before(plan), **notes}
+        parts = [] if origin is Origin.DEVICE else steps(plan, self._tree, self._suppliers, self._rows.keys)
+
+        async def commit(more: Mapping[str, str | None]) -> None:
+            everything = {**plan.batch.notes, **self._notes(change), **notes, **more}
+            await self._store.save(replace(plan.batch, notes=everything))
+
         try:
-            await self._store.save(batch)
+            await self._transactions.check(parts)
+            later = await self._transactions.carry_out(parts, commit)
         except StoreWriteError as error:
             raise CwmpFault(9002, f"the change could not be saved: {error}") from error
         self._tree.apply(plan)
+        self._rows.saved(notes)
         if plan.changed:
             self._observer(ParametersChanged(origin.value, tuple(plan.changed)))
         for listener in self._listeners:
             listener(change)
+        return later

@@ -7,7 +7,7 @@ comparison finds again what was pending.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from cwmpagent.agent.changes import Change, Origin
 from cwmpagent.agent.journal import BASELINE
@@ -39,9 +39,14 @@ class Notifications:
             name.removeprefix(BASELINE): text for name, text in notes.items() if name.startswith(BASELINE)
         }
         self._news: set[str] = set()
+        self._unread: frozenset[str] = frozenset()
 
-    def start(self) -> Mapping[str, str | None]:
-        """Compare everything watched with its baseline; the notes to save for what has none yet."""
+    def start(self, unread: Collection[str] = ()) -> Mapping[str, str | None]:
+        """Compare everything watched with its baseline; the notes to save for what has none yet.
+
+        ``unread`` as for :meth:`look`.
+        """
+        self._unread = frozenset(unread)
         watched = {name for name in self._tree.attributed() if self._level(name) in _WATCHED}
         notes: dict[str, str | None] = {BASELINE + name: None for name in self._baselines.keys() - watched}
         notes |= {BASELINE + name: self._text(name) for name in watched - self._baselines.keys()}
@@ -49,9 +54,18 @@ class Notifications:
         self._compare(watched)
         return notes
 
-    def look(self) -> None:
-        """Compare the live values, of whose changes nobody tells: a session is about to open."""
-        self._compare([name for name in self._baselines if self._live(name)])
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The parameters that have a baseline."""
+        return tuple(self._baselines)
+
+    def look(self, unread: Collection[str] = ()) -> None:
+        """Compare all values anew, as nobody tells of changes of live ones: a session is about to open.
+
+        What is ``unread``, as it could not be, is no news until it can.
+        """
+        self._unread = frozenset(unread)
+        self._compare(self.watched)
 
     @property
     def news(self) -> tuple[str, ...]:
@@ -121,7 +135,7 @@ class Notifications:
 
     def _differs(self, name: str) -> bool:
         """Whether it is another than the ACS knows; not so where it is gone, or cannot be read now."""
-        baseline = self._baselines.get(name)
+        baseline = None if name in self._unread else self._baselines.get(name)
         try:
             return baseline is not None and self._tree.value(name).text != baseline
         except CwmpFault:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
+from cwmpagent.datamodel.names import Name
 from cwmpagent.protocol.session import Reply
 from cwmpagent.records import Batch
 
@@ -89,8 +90,42 @@ class Machine(Protocol):
         """Forget everything, and start anew."""
 
 
-Reading = Callable[[], str]
-"""The present text of a parameter that the device itself knows."""
+class Provider(Protocol):
+    """A part of the real device, written by whoever makes it: see :class:`cwmpagent.device.provider.Provider`.
+
+    Every method may also give a coroutine or a Deferred, and may raise or give whatever it likes: it is not trusted.
+    """
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """What it answers for: objects, tables and single parameters."""
+
+    @property
+    def tables(self) -> Sequence[str]:
+        """The tables whose rows it supplies."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the log."""
+
+    def read(self, names: Sequence[Name]) -> Any:
+        """A mapping of name -> text."""
+
+    def instances(self, table: Name) -> Any:
+        """The keys of the rows of ``table``."""
+
+    def check(self, changes: Mapping[Name, str | None]) -> Any:
+        """A mapping of what is refused -> why, or None."""
+
+    def apply(self, changes: Mapping[Name, str | None]) -> Any:
+        """Make the changes; True where they take effect only after the session."""
+
+    def undo(self, former: Mapping[Name, str | None]) -> Any:
+        """Go back to ``former``."""
+
+    def finish(self, changes: Mapping[Name, str | None]) -> Any:
+        """Let the changes take effect: the session is over."""
+
 
 LocalAddress = Callable[[str], Awaitable[str | None]]
 """The address that this machine uses towards a host, None where that is unknown."""

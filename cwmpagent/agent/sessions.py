@@ -57,8 +57,8 @@ class _Run:
 class Sessions:
     """One agent's sessions with its ACS.
 
-    ``prepare`` runs before each Inform is built; ``finish`` is handed what had to wait for the end of a session;
-    no session opens after that until :meth:`start` is called again.
+    ``prepare`` runs before each Inform is built, ``settle`` after each session. ``finish`` is handed what had to wait
+    for the end of a session; no session opens after that until :meth:`start` is called again.
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class Sessions:
         trace: Trace,
         observer: Observer,
         prepare: Callable[[], Awaitable[None]],
+        settle: Callable[[], Awaitable[None]],
         finish: Callable[[tuple[AfterSession, ...]], None],
     ) -> None:
         self._tree = tree
@@ -94,6 +95,7 @@ class Sessions:
         self._trace = trace
         self._observer = observer
         self._prepare = prepare
+        self._settle = settle
         self._finish = finish
         self._running = False
         self._timer: DelayedCall | None = None
@@ -186,6 +188,7 @@ class Sessions:
             self._agenda.ended(finished.success, self.now())
         if run is not None:
             await self._close(run)
+            await self._settle()
         await self._journal.save_or_warn()
         self._tell(snapshot, run, finished, started)
         if run is not None and run.after:

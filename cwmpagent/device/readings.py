@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-import psutil
-
-Readings = Mapping[str, Callable[[], str]]
-"""Full parameter path -> a function that reads its text now."""
+from cwmpagent.device.provider import Name, Provider
 
 
-def simulated_readings(root: str, *, uptime: Callable[[], float], local_time: Callable[[], str]) -> Readings:
+class Readings(Provider):
+    """Single parameters, each with a function that reads its text now; one that raises harms no other."""
+
+    name = "readings"
+
+    def __init__(self, functions: Mapping[str, Callable[[], str]]) -> None:
+        self.paths = tuple(functions)
+        self._functions = functions
+
+    def read(self, names: Sequence[Name]) -> dict[str, str | Exception]:
+        """What each function gives."""
+        found: dict[str, str | Exception] = {}
+        for name in names:
+            try:
+                found[name] = self._functions[name]()
+            except Exception as error:  # whatever a device maker's function may raise
+                found[name] = error
+        return found
+
+
+def passing_time(root: str, *, uptime: Callable[[], float], local_time: Callable[[], str]) -> Readings:
     """What every device has: time goes on for a simulated one too.
 
     ``uptime`` is in seconds since the device's last boot, ``local_time`` gives the text of a dateTime.
     """
-    return {
-        root + "DeviceInfo.UpTime": lambda: str(int(uptime())),
-        root + "Time.CurrentLocalTime": local_time,
-    }
-
-
-def machine_readings(root: str, *, uptime: Callable[[], float], local_time: Callable[[], str]) -> Readings:
-    """As :func:`simulated_readings`, and the memory (KiB) and load (percent) of this machine."""
-    info = root + "DeviceInfo."
-    return {
-        **simulated_readings(root, uptime=uptime, local_time=local_time),
-        info + "MemoryStatus.Total": lambda: str(psutil.virtual_memory().total // 1024),
-        info + "MemoryStatus.Free": lambda: str(psutil.virtual_memory().available // 1024),
-        info + "ProcessStatus.CPUUsage": lambda: str(round(psutil.cpu_percent())),
-    }
+    return Readings(
+        {root + "DeviceInfo.UpTime": lambda: str(int(uptime())), root + "Time.CurrentLocalTime": local_time}
+    )

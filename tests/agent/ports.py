@@ -17,6 +17,7 @@ from cwmpagent.agent.facts import Fact, RpcCrashed, SessionEnded, Warned
 from cwmpagent.compose import Life, World
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.models import find_model
+from cwmpagent.device.readings import Readings
 from cwmpagent.factory import Given
 from cwmpagent.protocol.events import Event
 from cwmpagent.protocol.rpc import (
@@ -208,7 +209,8 @@ class Lives:
     """One device through its lives: each is composed as the agent composes it, on fake ports.
 
     ``values`` are factory values by full path, ``parameters`` of ManagementServer by name. ``after`` is what sessions
-    left to be done at their end. ``readings`` are what the device reads itself, by full path.
+    left to be done at their end. ``readings`` are what the device reads itself, by full path;
+    ``providers`` are parts of it.
     """
 
     def __init__(
@@ -231,6 +233,7 @@ class Lives:
         self.after: list[tuple[AfterSession, ...]] = []
         self.address = "192.0.2.1"
         self.readings: dict[str, Callable[[], str]] = {}
+        self.providers: list[Any] = []
         self._registered = registered
         self._random = random.Random(seed)
         given = {
@@ -245,8 +248,8 @@ class Lives:
         self._values = {path: Given(text, path) for path, text in given.items()}
         self.life: Life
 
-    def begin(self, *, booted: bool = True) -> Life:
-        """Begin a life with what is in the store."""
+    def begin(self, *, booted: bool = True, seconds: float = 0) -> Life:
+        """Begin a life with what is in the store; it has begun after so many seconds."""
         world = World(
             timers=self.timers,
             clock=self.clock,
@@ -256,7 +259,7 @@ class Lives:
             listener=FakeListener(),
             local_address=self._local_address,
             observer=self.facts.append,
-            readings=lambda root: self.readings,
+            providers=lambda root: [*([Readings(self.readings)] if self.readings else ()), *self.providers],
             registered=self._registered,
         )
         self.life = Life(
@@ -268,8 +271,15 @@ class Lives:
             boot_id="boot",
             finish=self.after.append,
         )
-        finished(self.life.start())
+        started = Deferred.fromCoroutine(self.life.start())
+        self.run(seconds)
+        finished(started)
         return self.life
+
+    def kill(self) -> None:
+        """The process ends at this instant; nothing of it runs on."""
+        for call in self.timers.getDelayedCalls():
+            call.cancel()
 
     def reboot(self) -> Life:
         """Shut down as for a reboot, and boot."""
@@ -306,6 +316,7 @@ class Lives:
 def finished(awaitable: Awaitable[Any]) -> Any:
     """The result of what needs no waiting on fake ports."""
     done: list[Any] = []
-    Deferred.fromCoroutine(awaitable).addCallback(done.append)  # type: ignore[arg-type]  # every one is a coroutine
+    work = awaitable if isinstance(awaitable, Deferred) else Deferred.fromCoroutine(awaitable)  # type: ignore[arg-type]  # every one is a coroutine
+    work.addCallback(done.append)
     assert done, "this still waits for something"
     return done[0]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from cwmpagent.agent.changes import Changes, Origin
 from cwmpagent.agent.dispatcher import Dispatcher
+from cwmpagent.agent.live import Live
 from cwmpagent.protocol.rpc import AddObject, AddObjectResponse, DeleteObject, DeleteObjectResponse
 
 
 class Objects:
     """Creates and deletes rows of tables for the ACS."""
 
-    def __init__(self, changes: Changes) -> None:
+    def __init__(self, changes: Changes, live: Live) -> None:
         self._changes = changes
+        self._live = live
 
     def register(self, dispatcher: Dispatcher) -> None:
         """Register each RPC's function."""
@@ -20,10 +22,12 @@ class Objects:
 
     async def add(self, request: AddObject) -> AddObjectResponse:
         """Create a row with its default values (A.3.2.6). Raises CwmpFault 9004, 9005."""
-        instance = await self._changes.add_object(request.object_name, Origin.ACS, request.parameter_key)
-        return AddObjectResponse(instance_number=instance, status=0)
+        await self._live.rows([request.object_name])
+        instance, later = await self._changes.add_object(request.object_name, Origin.ACS, request.parameter_key)
+        return AddObjectResponse(instance_number=instance, status=int(later))
 
     async def delete(self, request: DeleteObject) -> DeleteObjectResponse:
         """Delete a row and all below it (A.3.2.7). Raises CwmpFault 9005."""
-        await self._changes.delete_object(request.object_name, Origin.ACS, request.parameter_key)
-        return DeleteObjectResponse(status=0)
+        await self._live.rows([request.object_name])
+        later = await self._changes.delete_object(request.object_name, Origin.ACS, request.parameter_key)
+        return DeleteObjectResponse(status=int(later))

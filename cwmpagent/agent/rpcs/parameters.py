@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from cwmpagent.agent.changes import Changes, Origin
 from cwmpagent.agent.dispatcher import Dispatcher
+from cwmpagent.agent.live import Live
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.protocol.rpc import (
     GetParameterNames,
@@ -25,9 +26,10 @@ class Parameters:
     ``deferred`` are the parameters whose new value takes effect only after the session (Status 1).
     """
 
-    def __init__(self, tree: Tree, changes: Changes, deferred: Collection[str]) -> None:
+    def __init__(self, tree: Tree, changes: Changes, live: Live, deferred: Collection[str]) -> None:
         self._tree = tree
         self._changes = changes
+        self._live = live
         self._deferred = frozenset(deferred)
 
     def register(self, dispatcher: Dispatcher) -> None:
@@ -36,18 +38,22 @@ class Parameters:
         dispatcher.register(GetParameterValues, self.get_values)
         dispatcher.register(SetParameterValues, self.set_values)
 
-    def get_names(self, request: GetParameterNames) -> GetParameterNamesResponse:
+    async def get_names(self, request: GetParameterNames) -> GetParameterNamesResponse:
         """Names below a path (A.3.2.3). Raises CwmpFault 9003, 9005."""
+        await self._live.rows([request.parameter_path])
         found = self._tree.names(request.parameter_path, request.next_level)
         return GetParameterNamesResponse(tuple(ParameterInfoStruct(name, writable) for name, writable in found))
 
-    def get_values(self, request: GetParameterValues) -> GetParameterValuesResponse:
-        """Values of parameters and partial paths, each once (A.3.2.2). Raises CwmpFault 9005."""
+    async def get_values(self, request: GetParameterValues) -> GetParameterValuesResponse:
+        """Values of parameters and partial paths, each once (A.3.2.2). Raises CwmpFault 9005, and 9002 where one
+        of them cannot be read."""
+        await self._live.read(request.parameter_names)
         found = {name: value for path in request.parameter_names for name, value in self._tree.read(path)}
         return GetParameterValuesResponse(tuple(ParameterValueStruct(name, value) for name, value in found.items()))
 
     async def set_values(self, request: SetParameterValues) -> SetParameterValuesResponse:
         """Set values, all or none (A.3.2.1). Raises CwmpFault 9003 with every parameter's fault."""
-        await self._changes.set_values(request.parameter_list, Origin.ACS, request.parameter_key)
-        later = any(each.name in self._deferred for each in request.parameter_list)
+        await self._live.rows([each.name for each in request.parameter_list])
+        later = await self._changes.set_values(request.parameter_list, Origin.ACS, request.parameter_key)
+        later = later or any(each.name in self._deferred for each in request.parameter_list)
         return SetParameterValuesResponse(status=int(later))
