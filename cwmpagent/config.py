@@ -40,6 +40,7 @@ __all__ = [
     "HooksConfig",
     "LogConfig",
     "StateConfig",
+    "from_settings",
     "load",
     "parse",
 ]
@@ -75,6 +76,25 @@ def parse(text: str, base: Path, environ: Mapping[str, str] = os.environ) -> Con
     ``environ`` first, where systemd puts what ``LoadCredential`` names.
     """
     return _config(_content(text, "configuration"), base, environ)
+
+
+def from_settings(settings: Mapping[str, object], base: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """The configuration that a program gives: table -> key -> value, as in the file; paths and tuples will do too.
+
+    Raises ConfigError. ``base`` and ``environ`` as for :func:`parse`.
+    """
+    content: dict[str, object] = {}
+    for name, table in settings.items():
+        if not isinstance(table, Mapping):
+            raise ConfigError(name, f'is a table of the configuration: {name}={{"key": value}}')
+        content[name] = {key: _as_in_toml(value) for key, value in table.items()}
+    return _config(content, base.absolute(), environ)
+
+
+def _as_in_toml(value: object) -> object:
+    if isinstance(value, tuple | list):
+        return [_as_in_toml(item) for item in value]
+    return str(value) if isinstance(value, os.PathLike) else value
 
 
 def _content(text: str, name: str) -> dict[str, object]:

@@ -37,10 +37,12 @@ ENVELOPE = 1 << 24
 
 
 class FactLog:
-    """The observer of facts that logs them, at or above ``threshold``; envelopes at debug where ``envelopes``."""
+    """The observer of facts that logs them, from ``threshold`` up (info); envelopes at debug where ``envelopes``."""
 
-    def __init__(self, threshold: Threshold, *, envelopes: bool = False, logger: Logger | None = None) -> None:
-        self.threshold = threshold
+    def __init__(
+        self, threshold: Threshold | None = None, *, envelopes: bool = False, logger: Logger | None = None
+    ) -> None:
+        self.threshold = threshold or Threshold()
         self.envelopes = envelopes
         self._logger = logger or Logger(namespace="cwmpagent")
 

@@ -165,7 +165,7 @@ class Restriction:
     characters of a string or the octets of base64 and hexBinary. ``patterns`` are Python regular expressions of which
     one must match the whole. With ``list_of`` the text is a list (:func:`list_items`): the rules apply to each item,
     which is of the type ``item`` where that is not the parameter's own; ``list_lengths`` bound the number of items,
-    ``list_sizes`` the characters of the whole.
+    ``list_sizes`` the characters of the whole. ``unit`` is what a number counts, for sentences.
     """
 
     ranges: Bounds = ()
@@ -177,6 +177,7 @@ class Restriction:
     item: ValueType | None = None
     list_lengths: Bounds = ()
     list_sizes: Bounds = ()
+    unit: str = ""
 
     def refusal(self, kind: ValueType, text: str) -> str | None:
         """Why ``text`` is not allowed, as a sentence that says what is; None where it is."""
@@ -200,7 +201,8 @@ class Restriction:
             return str(error)
         if self.ranges and kind in _NUMBERS and not _within(Decimal(text), self.ranges, self.step):
             steps = f" in steps of {self.step}" if self.step > 1 else ""
-            return f"the number must be {_spoken(self.ranges)}{steps}"
+            unit = f" {self.unit}" if self.unit else ""
+            return f"the number must be {_spoken(self.ranges)}{unit}{steps}"
         if self.lengths and not _within(_length(kind, text), self.lengths):
             unit = "octets" if kind in (ValueType.BASE64, ValueType.HEX_BINARY) else "characters"
             return f"the number of {unit} must be {_spoken(self.lengths)}"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.config import Config, load, parse
+from cwmpagent.config import Config, from_settings, load, parse
 from cwmpagent.errors import ConfigError
 from tests.skips import CHECKOUT
 
@@ -25,6 +25,44 @@ SECRET = "opensesame"
 
 def read(text: str, environ: dict[str, str] | None = None, base: Path = BASE) -> Config:
     return parse(text, base, environ or {})
+
+
+class SettingsTests(SynchronousTestCase):
+    """What a program gives in the place of a file."""
+
+    DEVICE: dict[str, object] = {"manufacturer": "Example", "oui": "00D09E", "serial_number": "SN0001"}  # noqa: RUF012
+    ACS: dict[str, object] = {"url": "https://acs.example.net:7547/"}  # noqa: RUF012
+
+    def refused(self, **settings: object) -> ConfigError:
+        return self.assertRaises(ConfigError, from_settings, settings, BASE, {})
+
+    def test_they_are_the_tables_of_the_file(self) -> None:
+        given = {"device": self.DEVICE, "acs": self.ACS, "parameters": {"Device.Time.Enable": True}}
+        read_from_file = read(SMALLEST + '[parameters]\n"Device.Time.Enable" = true\n')
+        self.assertEqual(from_settings(given, BASE, {}), read_from_file)
+
+    def test_paths_and_tuples_will_do(self) -> None:
+        config = from_settings(
+            {
+                "device": {**self.DEVICE, "model": ("device2", Path("more.toml"))},
+                "acs": self.ACS,
+                "state": {"directory": Path("state")},
+                "connection_request": {"endpoint": ()},
+            },
+            BASE,
+            {},
+        )
+        self.assertEqual(config.device.model, ("device2", "/base/more.toml"))
+        self.assertEqual(config.state.directory, BASE / "state")
+        self.assertEqual(config.connection_request.endpoint, ())
+
+    def test_mistakes_name_their_key(self) -> None:
+        self.assertEqual(self.refused(device=self.DEVICE, acs={"ulr": "x"}).key, "acs.ulr")
+        self.assertEqual(self.refused(device=self.DEVICE).key, "acs.url")
+        self.assertIn("device", self.refused(devise=self.DEVICE, acs=self.ACS).reason)
+        self.assertEqual(self.refused(device=self.DEVICE, acs="https://acs.example.net/").key, "acs")
+        wrong = {**self.ACS, "answer_timeout": object()}
+        self.assertEqual(self.refused(device=self.DEVICE, acs=wrong).key, "acs.answer_timeout")
 
 
 class ParseTests(SynchronousTestCase):

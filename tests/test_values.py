@@ -156,6 +156,9 @@ class RestrictionTests(SynchronousTestCase):
         self.assertEqual(
             Restriction(ranges=((1, 65535),)).refusal(T.UNSIGNED_INT, "0"), "the number must be from 1 to 65535"
         )
+        self.assertEqual(
+            Restriction(ranges=((5, 30),), unit="K").refusal(T.INT, "4"), "the number must be from 5 to 30 K"
+        )
 
     def test_steps(self) -> None:
         levels = Restriction(ranges=((-10, 10),), step=5)

@@ -14,7 +14,7 @@ from cwmpagent.datamodel.schema import Model, Notify, ObjectDefinition, Paramete
 from cwmpagent.records import Attributes
 from cwmpagent.values import Bounds, Restriction, ValueType
 
-FORMAT = 1
+FORMAT = 2
 """Counts up when the text changes its form, or a model its meaning."""
 
 
@@ -82,13 +82,14 @@ def _restriction_to_json(each: Restriction | None) -> Any:
         each.item,
         each.list_lengths,
         each.list_sizes,
+        each.unit,
     ]
 
 
 def _restriction(data: Any) -> Restriction | None:
     if data is None:
         return None
-    ranges, step, lengths, enumeration, patterns, list_of, item, list_lengths, list_sizes = data
+    ranges, step, lengths, enumeration, patterns, list_of, item, list_lengths, list_sizes, unit = data
     return Restriction(
         ranges=_bounds(ranges),
         step=step,
@@ -99,6 +100,7 @@ def _restriction(data: Any) -> Restriction | None:
         item=None if item is None else ValueType(item),
         list_lengths=_bounds(list_lengths),
         list_sizes=_bounds(list_sizes),
+        unit=unit,
     )
 
 

@@ -64,7 +64,7 @@ class PortableTests(SynchronousTestCase):
                 "name kind writable default restriction hidden notify forced_inform reference counts live reserved "
                 "initial",
             ),
-            (Restriction, "ranges step lengths enumeration patterns list_of item list_lengths list_sizes"),
+            (Restriction, "ranges step lengths enumeration patterns list_of item list_lengths list_sizes unit"),
             (UniqueKey, "parameters functional"),
             (Attributes, "notification access_list"),
         ):
