@@ -16,16 +16,15 @@ from cwmpagent.agent.reach import Reach
 def _forgetful(set_values: Any) -> Any:
     """SetParameterValues is answered with success, and nothing is set."""
 
-    async def forgets(self: Changes, assignments: object, origin: Origin, key: str | None = None) -> None:
-        if origin is not Origin.ACS:
-            await set_values(self, assignments, origin, key)
+    async def forgets(self: Changes, assignments: object, origin: Origin, key: str | None = None) -> bool:
+        return origin is not Origin.ACS and await set_values(self, assignments, origin, key)
 
     return forgets
 
 
-async def _same_number(self: Changes, path: str, origin: Origin, key: str | None = None) -> int:
+async def _same_number(self: Changes, path: str, origin: Origin, key: str | None = None) -> tuple[int, bool]:
     """AddObject is answered with a number, and there is no such object."""
-    return 7
+    return 7, False
 
 
 def _no_key(text: str) -> tuple[AfterSession, ...]:
