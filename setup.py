@@ -14,6 +14,7 @@ setup(
     python_requires=">=3.11",
     packages=[*find_namespace_packages(include=["cwmpagent", "cwmpagent.*"]), "twisted.plugins"],
     package_data={"cwmpagent": ["py.typed", "**/*.toml", "**/*.html", "**/*.css"]},
+    entry_points={"console_scripts": ["cwmpagent = cwmpagent.cli.main:main"]},
     install_requires=[
         "Twisted[tls]>=26.10",
         "treq>=26.7",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cwmpagent.agent.changes import Changes, Origin
@@ -14,7 +14,6 @@ from cwmpagent.control.report import Running, events, status
 from cwmpagent.control.request import Request
 from cwmpagent.control.support import sections
 from cwmpagent.datamodel.plan import ParameterAssignment
-from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import ControlError
 from cwmpagent.protocol.events import BOOTSTRAP, Event
 
@@ -78,39 +77,42 @@ class Commands:
     async def get(self, paths: list[str]) -> Answer:
         """Values of parameters and of all below partial paths."""
         life = self._agent.life
-        values = await shown.parameters(life, paths)
+        values = await shown.parameters(life, [shown.path_of(life.tree, path) for path in paths])
         return Answer({"count": len(values)}, shown.items(life.tree, values))
 
     async def names(self, path: str, all: bool) -> Answer:
         """Names below a path: the next level, or all."""
-        tree = self._agent.life.tree
-        found = tree.names(shown.path_of(tree, path), not all and not _is_parameter(tree, path))
+        life = self._agent.life
+        path = shown.path_of(life.tree, path)
+        await life.live.rows([path])
+        next_level = not all and not (path and life.tree.find(path).parameter)
+        found = life.tree.names(path, next_level)
         return Answer({"count": len(found)}, ({"name": name, "writable": writable} for name, writable in found))
 
     async def set(self, values: dict[str, str]) -> Answer:
         """New values, all or none, as the AccessList allows a Subscriber."""
-        changes = self._changes()
+        names = list(values)
+        changes = await self._changes(names)
         await changes.set_values([ParameterAssignment(*pair) for pair in values.items()], Origin.LOCAL)
-        return await self._now_of(values)
+        return await self._now_of(names)
 
     async def reset(self, paths: list[str]) -> Answer:
         """Back to the values of the configuration or the model."""
-        changes = self._changes()
-        tree = self._agent.life.tree
-        names = await changes.reset_values([shown.path_of(tree, path) for path in paths], Origin.LOCAL)
-        return await self._now_of(names)
+        names = [self._path(path) for path in paths]
+        changes = await self._changes(names)
+        return await self._now_of(await changes.reset_values(names, Origin.LOCAL))
 
     async def add(self, table: str) -> Answer:
         """A new row."""
-        changes = self._changes()
-        path = shown.path_of(self._agent.life.tree, table)
-        number = await changes.add_object(path, Origin.LOCAL)
+        path = self._path(table)
+        changes = await self._changes([path])
+        number, _ = await changes.add_object(path, Origin.LOCAL)
         return Answer({"row": f"{path}{number}."})
 
     async def delete(self, row: str) -> Answer:
         """A row less."""
-        changes = self._changes()
-        path = shown.path_of(self._agent.life.tree, row)
+        path = self._path(row)
+        changes = await self._changes([path])
         await changes.delete_object(path, Origin.LOCAL)
         return Answer({"row": path})
 
@@ -157,16 +159,19 @@ class Commands:
         if self._agent.rebooting:
             raise ControlError("the device is rebooting: nothing is changed now; try again in a moment")
 
-    def _changes(self) -> Changes:
+    def _path(self, text: str) -> str:
+        return shown.path_of(self._agent.life.tree, text)
+
+    async def _changes(self, paths: Sequence[str]) -> Changes:
+        """Where changes of ``paths`` are made, the rows of the device having been brought up to date."""
         self._refuse_while_rebooting()
-        return self._agent.life.changes
+        life = self._agent.life
+        await life.live.rows(paths)
+        self._refuse_while_rebooting()
+        return life.changes
 
     async def _now_of(self, names: Iterable[str]) -> Answer:
         """The values that parameters have now."""
         life = self._agent.life
-        values = await shown.parameters(life, filter(life.tree.exists, names))
+        values = await shown.parameters(life, [name for name in names if life.tree.exists(name)])
         return Answer({"count": len(values)}, shown.items(life.tree, values))
-
-
-def _is_parameter(tree: Tree, path: str) -> bool:
-    return bool(path) and tree.exists(path) and tree.find(path).parameter is not None

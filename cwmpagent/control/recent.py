@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from cwmpagent.agent.facts import EnvelopeReceived, EnvelopeSent, Fact, SessionEnded
 from cwmpagent.logoutput import plain_fields
 from cwmpagent.logs import level_of, line
-from cwmpagent.protocol.masking import scrub
+from cwmpagent.protocol.masking import without_userinfo
 
 MOST = 200
 LONGEST_TEXT = 1 << 18
@@ -86,7 +86,7 @@ def _item(fact: Fact, stamp: float) -> Item:
 
 def _bounded(value: object) -> object:
     if isinstance(value, str):
-        return scrub(value if len(value) <= LONGEST_TEXT else value[:LONGEST_TEXT] + "...")
+        return without_userinfo(value if len(value) <= LONGEST_TEXT else value[:LONGEST_TEXT] + "...")
     if isinstance(value, list):
         return [_bounded(item) for item in value]
     return value

@@ -14,7 +14,7 @@ from cwmpagent.control.recent import Recent, stamped
 from cwmpagent.control.shown import shown
 from cwmpagent.factory import Given, overruled
 from cwmpagent.protocol.agenda import Now
-from cwmpagent.protocol.masking import scrub
+from cwmpagent.protocol.masking import without_userinfo
 
 
 class Running(Protocol):
@@ -56,10 +56,10 @@ def status(agent: Running, recent: Recent, started: float) -> dict[str, Any]:
             "model": tree.model.name,
             "provider": agent.config.device.provider,
         },
-        "acs": {"url": scrub(server.text("URL")), "enabled": server.flag("EnableCWMP", True)},
+        "acs": {"url": without_userinfo(server.text("URL")), "enabled": server.flag("EnableCWMP", True)},
         "session": session(life, recent),
         "connection_request": {
-            "url": scrub(server.text("ConnectionRequestURL")),
+            "url": without_userinfo(server.text("ConnectionRequestURL")),
             "credentials": life.reach.credentials() is not None,
         },
         "overruled": [
@@ -84,7 +84,7 @@ def session(life: Life, recent: Recent) -> dict[str, Any]:
         last = {
             "ended": stamped(stamp),
             "success": fact.success,
-            "reason": scrub(fact.reason),
+            "reason": without_userinfo(fact.reason),
             "events": list(fact.events),
             "rpcs": len(fact.rpcs),
             "faults": list(fact.faults),

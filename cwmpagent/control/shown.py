@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from cwmpagent.compose import Life
 from cwmpagent.control.recent import Item
@@ -18,13 +19,27 @@ def path_of(tree: Tree, text: str) -> str:
     return text + "." if text and not tree.exists(text) and tree.exists(text + ".") else text
 
 
-async def parameters(life: Life, paths: Iterable[str]) -> list[tuple[str, Value]]:
-    """Names and values below ``paths``, each once, secret ones masked. Raises CwmpFault 9005, 9002."""
+class Shown(NamedTuple):
+    """A parameter; ``unread``: the device did not tell its value now, this is the last that is known."""
+
+    name: str
+    value: Value
+    unread: bool
+
+
+async def parameters(life: Life, paths: Sequence[str]) -> list[Shown]:
+    """Names and values below ``paths``, each once, secret ones masked. Raises CwmpFault 9005."""
     tree = life.tree
-    found: dict[str, Value] = {}
-    for path in paths:
-        found.update(tree.read(path_of(tree, path)))
-    return [(name, _masked(tree, name, value)) for name, value in found.items()]
+    lost: frozenset[str] = frozenset()
+    try:
+        await life.live.read(paths)
+    except CwmpFault as fault:
+        if fault.code != 9002:
+            raise
+        # An ACS gets no answer by half; a person wants to see what there is.
+        lost = await life.live.freshen(name for path in paths for name in tree.parameters(path))
+    found = {name: value for path in paths for name, value in tree.read(path)}
+    return [Shown(name, _masked(tree, name, value), name in lost) for name, value in found.items()]
 
 
 def shown(tree: Tree, name: str, value: Value) -> Value:
@@ -36,16 +51,13 @@ def shown(tree: Tree, name: str, value: Value) -> Value:
     return answer.parameter_list[0].value
 
 
-def items(tree: Tree, values: Sequence[tuple[str, Value]]) -> Iterator[Item]:
+def items(tree: Tree, found: Iterable[Shown]) -> Iterator[Item]:
     """One object a parameter; those that go while the client reads are left out."""
-    for name, value in values:
+    for name, value, unread in found:
         if tree.exists(name):
-            yield {
-                "name": name,
-                "type": value.kind.value,
-                "value": value.text,
-                "writable": tree.definition(name).writable,
-            }
+            writable = tree.definition(name).writable
+            item = {"name": name, "type": value.kind.value, "value": value.text, "writable": writable}
+            yield {**item, "unread": True} if unread else item
 
 
 def _masked(tree: Tree, name: str, read: Value) -> Value:

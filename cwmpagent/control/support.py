@@ -16,18 +16,16 @@ from cwmpagent.agent.ports import Clock
 from cwmpagent.config import Config
 from cwmpagent.control.recent import Item, Recent
 from cwmpagent.control.report import Running, events, status
-from cwmpagent.control.shown import shown
+from cwmpagent.control.shown import Shown, items, shown
 from cwmpagent.datamodel.tree import Tree
-from cwmpagent.protocol.masking import MASK, scrub
+from cwmpagent.protocol.masking import MASK, without_userinfo
 from cwmpagent.values import Value
 
 FORMAT = 1
 _PACKAGES = ("cwmpagent", "Twisted", "treq", "pyOpenSSL", "cryptography", "defusedxml", "service-identity", "psutil")
 
 
-def sections(
-    agent: Running, recent: Recent, started: float, clock: Clock, values: Sequence[tuple[str, Value]]
-) -> Iterator[Item]:
+def sections(agent: Running, recent: Recent, started: float, clock: Clock, values: Sequence[Shown]) -> Iterator[Item]:
     """``{"section": ..., "content": ...}`` for each; that of ``parameters`` comes in parts, one a parameter.
 
     ``values``: every parameter with its masked value.
@@ -40,9 +38,8 @@ def sections(
     yield {"section": "status", "content": status(agent, recent, started)}
     yield {"section": "events", "content": events(agent.life, recent)}
     yield {"section": "facts", "content": recent.items()}
-    for name, value in values:
-        if tree.exists(name):
-            yield {"section": "parameters", "part": _parameter(tree, name, value)}
+    for item in items(tree, values):
+        yield {"section": "parameters", "part": {**item, **_more(tree, str(item["name"]))}}
 
 
 def configuration(config: Config, tree: Tree) -> dict[str, Any]:
@@ -67,17 +64,14 @@ def _plain(value: object) -> Any:
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     if isinstance(value, str | Path):
-        return scrub(str(value))
+        return without_userinfo(str(value))
     return value
 
 
-def _parameter(tree: Tree, name: str, value: Value) -> dict[str, Any]:
+def _more(tree: Tree, name: str) -> dict[str, Any]:
+    """What the ACS has asked to be told, who may write it, whether somebody has."""
     attributes = tree.attributes(name)
     return {
-        "name": name,
-        "type": value.kind.value,
-        "value": value.text,
-        "writable": tree.definition(name).writable,
         "notification": attributes.notification,
         "access_list": list(attributes.access_list),
         "written": name in tree.overlay.values,

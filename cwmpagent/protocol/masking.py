@@ -32,7 +32,8 @@ def masked(message: Message, hidden: Callable[[str], bool]) -> Message:
     """
     if isinstance(message, GenericRequest | GenericResponse):
         shown = tuple(
-            (name, MASK if text and _SECRET_ARGUMENT.search(name) else _url(text)) for name, text in message.arguments
+            (name, MASK if text and _SECRET_ARGUMENT.search(name) else without_userinfo(text))
+            for name, text in message.arguments
         )
         return dataclasses.replace(message, arguments=shown)
     if message.NAME in REQUESTS or message.NAME in RESPONSES:
@@ -52,7 +53,7 @@ def _masked(struct: Any, hidden: Callable[[str], bool]) -> Any:
             if old and field.shape.secret:
                 new = MASK
             elif old and field.shape.url:
-                new = _url(old)
+                new = without_userinfo(old)
         elif field.types and isinstance(old, tuple):
             new = tuple(_masked(item, hidden) for item in old)
         elif field.types:
@@ -65,13 +66,14 @@ def _masked(struct: Any, hidden: Callable[[str], bool]) -> Any:
 def _masked_value(parameter: ParameterValueStruct, hidden: Callable[[str], bool]) -> ParameterValueStruct:
     text = parameter.value.text
     secret = text and (hidden(parameter.name) or _SECRET_PARAMETER.search(parameter.name))
-    shown = MASK if secret else _url(text)
+    shown = MASK if secret else without_userinfo(text)
     if shown == text:
         return parameter
     return dataclasses.replace(parameter, value=Value(parameter.value.kind, shown))
 
 
-def _url(text: str) -> str:
+def without_userinfo(text: str) -> str:
+    """``text`` with the user names and passwords of URLs in it masked."""
     return _USERINFO.sub(MASK + "@", text) if "@" in text else text
 
 
@@ -80,7 +82,7 @@ def scrub(text: str) -> str:
 
     Those are Value and all whose names end in Username, Password, Passphrase or Secret, also where the end is cut off.
     """
-    return _url(_SECRET_TEXT.sub(rf"\1{MASK}", text))
+    return without_userinfo(_SECRET_TEXT.sub(rf"\1{MASK}", text))
 
 
 def quoted(data: bytes | str, limit: int = 200) -> str:

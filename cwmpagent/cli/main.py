@@ -1,0 +1,179 @@
+"""`cwmpagent`: asks the agent that runs on this machine, and shows what it answers."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cwmpagent.cli import wording
+from cwmpagent.cli.arguments import parser
+from cwmpagent.cli.client import PATIENCE, RefusedError, ask
+from cwmpagent.cli.place import socket_path
+from cwmpagent.cli.saving import gathered, save
+from cwmpagent.cli.tables import shown
+from cwmpagent.errors import ControlError
+
+QUESTION = "Everything that the ACS and people have ever set on this device goes. Type yes to do it: "
+Item = Mapping[str, Any]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status: 0, 1 with one line on standard error for what could not be done, 2 for what was mistyped."""
+    options = parser().parse_args(arguments)
+    as_json = getattr(options, "json", False)
+    try:
+        path = socket_path(getattr(options, "config", None), getattr(options, "socket", None))
+        return Command(options, path, as_json=as_json).run()
+    except RefusedError as error:
+        return _failed(error.lines(), error.error if as_json else None)
+    except ControlError as error:
+        return _failed([str(error)], {"reason": str(error), "code": 0, "parameters": []} if as_json else None)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever reads has enough; nothing may be flushed into the pipe at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+class Command:
+    """One command line, understood, for the agent at ``path``."""
+
+    def __init__(self, options: Namespace, path: Path, *, as_json: bool) -> None:
+        self._options = options
+        self._path = path
+        self._json = as_json
+
+    def run(self) -> int:
+        """Do it; the exit status. Raises ControlError."""
+        name = self._options.command.replace("-", "_")
+        run: Callable[[], int] = getattr(self, name)
+        return run()
+
+    def status(self) -> int:
+        """The agent at a glance."""
+        _, result = self._ask()
+        return self._show(result, wording.status(result))
+
+    def events(self) -> int:
+        """What is pending."""
+        _, result = self._ask()
+        return self._show(result, wording.events(result))
+
+    def get(self) -> int:
+        """Values."""
+        items, _ = self._ask(paths=self._options.paths)
+        return self._show({"parameters": items}, wording.parameters(items))
+
+    def names(self) -> int:
+        """Names."""
+        items, _ = self._ask(path=self._options.path, all=self._options.all)
+        return self._show({"names": items}, wording.names(items))
+
+    def set(self) -> int:
+        """New values."""
+        values: dict[str, str] = {}
+        for assignment in self._options.assignments:
+            name, given, text = assignment.partition("=")
+            if name in values:
+                raise ControlError(f"{name} is named more than once")
+            values[name] = text if given else _typed(name)
+        items, _ = self._ask(values=values)
+        return self._show({"parameters": items}, wording.parameters(items))
+
+    def reset(self) -> int:
+        """Back to the file."""
+        items, _ = self._ask(paths=self._options.paths)
+        lines = wording.parameters(items) if items else ["Nothing to reset: nobody has written a value there."]
+        return self._show({"parameters": items}, lines)
+
+    def add(self) -> int:
+        """A row more."""
+        _, result = self._ask(table=self._options.table)
+        return self._show(result, [result["row"]])
+
+    def delete(self) -> int:
+        """A row less."""
+        _, result = self._ask(row=self._options.row)
+        return self._show(result, [f"{result['row']} is deleted."])
+
+    def inform(self) -> int:
+        """A session now."""
+        if not self._options.wait:
+            _, result = self._ask(wait=False)
+            return self._show(result, [f"A session opens now; its Inform has the event {result['event']}."])
+        items, _ = self._ask(wait=True, patience=None)
+        session = items[-1]
+        self._show({"session": session}, [wording.fact(session)])
+        return 0 if session["success"] else 1
+
+    def trace(self) -> int:
+        """What has happened, or what happens."""
+        follow, envelopes = self._options.follow, self._options.envelopes
+        if not follow:
+            items, _ = self._ask(follow=False, envelopes=envelopes)
+            return self._show({"facts": items}, map(wording.fact, items))
+        request = {"command": "trace", "follow": True, "envelopes": envelopes}
+        try:
+            for item in ask(self._path, request, patience=None):
+                print(json.dumps(item) if self._json else wording.fact(item), flush=True)
+        except KeyboardInterrupt:  # the way to end it
+            return 0
+        return 0
+
+    def factory_reset(self) -> int:
+        """Everything goes, once somebody has said yes."""
+        if not self._options.yes:
+            if not sys.stdin.isatty():
+                raise ControlError("a factory reset needs --yes where nobody can be asked")
+            if input(QUESTION).strip().lower() != "yes":
+                raise ControlError("nothing is done")
+        _, result = self._ask()
+        return self._show(result, ["The factory reset has begun."])
+
+    def export(self) -> int:
+        """A file for a support case."""
+        items, _ = self._ask()
+        path = save(gathered(items), self._options.output)
+        return self._show({"file": str(path)}, [f"{path} is written; passwords and keys in it are masked."])
+
+    def _ask(self, *, patience: float | None = PATIENCE, **arguments: Any) -> tuple[list[Item], Item]:
+        return _whole(ask(self._path, {"command": self._options.command, **arguments}, patience=patience))
+
+    def _show(self, result: Item, lines: Iterable[str]) -> int:
+        for line in [json.dumps(result, indent=1)] if self._json else lines:
+            print(line)
+        sys.stdout.flush()
+        return 0
+
+
+def _whole(answer: Generator[Item, None, Item]) -> tuple[list[Item], Item]:
+    items: list[Item] = []
+    while True:
+        try:
+            items.append(next(answer))
+        except StopIteration as end:
+            return items, end.value
+
+
+def _typed(name: str) -> str:
+    """A value that is not to stand on the command line: from the terminal, unseen, or the next line of the input."""
+    if sys.stdin.isatty():
+        return getpass.getpass(f"{name}: ")
+    line = sys.stdin.readline()
+    if not line:
+        raise ControlError(f"{name} has no value: say {name}=VALUE, or give it on standard input")
+    return line.removesuffix("\n")
+
+
+def _failed(lines: Sequence[str], error: Item | None) -> int:
+    if error is not None:
+        print(json.dumps({"error": error}, indent=1), flush=True)
+    for line in lines:
+        print(f"cwmpagent: {shown(line)}", file=sys.stderr)
+    return 1
