@@ -153,6 +153,7 @@ def _device(table: Table) -> DeviceConfig:
         profiles=table.words("profiles", ()),
         provider=provider,
         boot=table.choice("boot", "process" if provider == "simulated" else "system", BOOTS),
+        set_hostname=table.flag("set_hostname", False),
     )
 
 

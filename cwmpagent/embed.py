@@ -33,6 +33,7 @@ from cwmpagent.control.recent import Recent
 from cwmpagent.control.service import ControlSocket
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.clock import SystemClock
+from cwmpagent.device.linux import linux_providers
 from cwmpagent.device.machine import boot_id, run_program, uptime
 from cwmpagent.device.modelcache import ModelCache
 from cwmpagent.device.models import find_model
@@ -352,7 +353,10 @@ class Agent(Service):
         time = passing_time(
             root, uptime=lambda: uptime() - self._booted_at, local_time=lambda: current_time(self._clock)
         )
-        return (time, *self._provided)
+        if self.config.device.provider == "simulated":
+            return (time, *self._provided)
+        permitted = self.config.device.set_hostname
+        return (*linux_providers(root, given=self._values, set_hostname=permitted), time, *self._provided)
 
     def _observer(self, fact: Fact) -> None:
         """Tell those who look on at the control socket, and the embedding program what it asked for."""

@@ -24,6 +24,7 @@ class DeviceConfig:
     profiles: tuple[str, ...] = ()
     provider: str = "linux"
     boot: str = "system"
+    set_hostname: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,7 +100,9 @@ class Suppliers:
         }
 
     def owner(self, name: Name) -> Supplier | None:
-        """The provider that answers for a parameter or row, if there is one."""
+        """The provider that answers for a parameter or row, if there is one; an Alias is the agent's own."""
+        if name.template.endswith("{i}.Alias"):
+            return None
         if self._by_row and name.keys:
             return self._nearest(name)
         template = name.template

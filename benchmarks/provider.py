@@ -1,0 +1,133 @@
+"""What it costs to ask this machine: one leaf, each subtree and the whole tree, as GetParameterValues does.
+
+Every figure is of a first reading, nothing is younger than a second; the answer is built, not sent. ``again`` is the
+same within that second. Usage: ``python benchmarks/provider.py [rounds]``.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from cwmpagent.compose import Life, World
+from cwmpagent.config import parse
+from cwmpagent.device.linux import linux_providers
+from cwmpagent.device.models import find_model
+from cwmpagent.device.readings import passing_time
+from cwmpagent.factory import given
+from cwmpagent.protocol.rpc import Fault, GetParameterValues, GetParameterValuesResponse
+from cwmpagent.store.memory import MemoryStore
+
+CONFIG = """
+[device]
+manufacturer = "Example"
+oui = "00D09E"
+product_class = "Gateway"
+serial_number = "SN1"
+[acs]
+url = "http://acs.example/"
+"""
+PATHS = (
+    "Device.DeviceInfo.UpTime",
+    "Device.DeviceInfo.MemoryStatus.Free",
+    "Device.IP.Interface.1.Stats.BytesSent",
+    "Device.Hosts.Host.1.IPAddress",
+    "Device.DeviceInfo.ProcessStatus.Process.1.CPUTime",
+    "Device.DeviceInfo.MemoryStatus.",
+    "Device.DeviceInfo.ProcessStatus.",
+    "Device.Ethernet.",
+    "Device.IP.",
+    "Device.Hosts.",
+    "Device.Time.",
+    "",
+)
+
+
+class Ticking:
+    """A clock that jumps: each look is later than the last reading is fresh."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wall(self) -> float:
+        return time.time()
+
+    def wall_trusted(self) -> bool:
+        return True
+
+    def utc_offset(self) -> int:
+        return 0
+
+
+class Nowhere:
+    """No ACS, no listener."""
+
+    port = 0
+
+    def open(self, url: str, username: str, password: str) -> Any:
+        raise OSError(url)
+
+
+async def _no_address(host: str) -> str | None:
+    return None
+
+
+def main(rounds: int) -> None:
+    """Print the table."""
+    clock = Ticking()
+    world = World(
+        timers=Clock(),
+        clock=clock,
+        random=Random(1),
+        acs=Nowhere(),
+        store=MemoryStore(),
+        listener=Nowhere(),
+        local_address=_no_address,
+        observer=lambda fact: None,
+        providers=lambda root: (
+            *linux_providers(root),
+            passing_time(root, uptime=time.monotonic, local_time=lambda: "2026-01-01T00:00:00Z"),
+        ),
+    )
+    store = world.store.load()  # type: ignore[attr-defined]  # it is a MemoryStore
+    values = given(parse(CONFIG, Path()), "Device.")
+    life = Life(find_model("device2"), values, store, world, booted=True, boot_id="b", finish=lambda after: None)
+
+    def ask(path: str) -> tuple[float, int]:
+        began = time.perf_counter()
+        answers: list[Any] = []
+        Deferred.fromCoroutine(life.dispatcher.dispatch(GetParameterValues((path,)))).addBoth(answers.append)
+        took = time.perf_counter() - began
+        response = answers[0].response
+        if isinstance(response, Fault):
+            return took, 0
+        assert isinstance(response, GetParameterValuesResponse), response
+        return took, len(response.parameter_list)
+
+    ask("")
+    print(f"{'path':52}{'parameters':>11}{'median ms':>11}{'worst ms':>10}{'again ms':>10}")
+    for path in PATHS:
+        times, again, count = [], [], 0
+        for _ in range(rounds):
+            clock.now += 10
+            took, count = ask(path)
+            times.append(took * 1e3)
+            again.append(ask(path)[0] * 1e3)
+        print(
+            f"{path or 'everything':52}{count:>11}{statistics.median(times):>11.2f}{max(times):>10.2f}"
+            f"{statistics.median(again):>10.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 30)

@@ -1,0 +1,110 @@
+"""Device.IP.Interface. with addresses and Stats: every interface of this machine that has an address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import ip_address, ip_network
+
+from cwmpagent.device.linux import links, netlink
+from cwmpagent.device.linux.files import content
+from cwmpagent.device.provider import Name, Provider
+
+_LOOPBACK = 0x8  # IFF_LOOPBACK
+_POINT_TO_POINT = 0x10  # IFF_POINTOPOINT
+
+
+class Ip(Provider):
+    """Interfaces by their names, the loopback last, and their addresses. They are configured by the system."""
+
+    name = "linux IP"
+
+    def __init__(self, root: str) -> None:
+        self._table = root + "IP.Interface."
+        self._row = self._table + "{i}."
+        self.paths = (self._table,)
+        self.tables = (self._table, self._row + "IPv4Address.", self._row + "IPv6Address.")
+
+    def instances(self, table: Name) -> list[str]:
+        """Interfaces with an address, or the addresses of one."""
+        present = netlink.addresses()
+        if table.template == self._table:
+            return sorted(dict.fromkeys(each.interface for each in present), key=lambda name: _flags(name) & _LOOPBACK)
+        version = 6 if table.template.endswith("IPv6Address.") else 4
+        return [
+            each.address
+            for each in present
+            if each.interface == table.keys[0] and ip_address(each.address).version == version
+        ]
+
+    def read(self, names: Sequence[Name]) -> dict[str, str]:
+        """Each interface and address once, counters only where they are asked for."""
+        present = {(each.interface, each.address): each for each in netlink.addresses()}
+        known: dict[tuple[str, ...], dict[str, str]] = {}
+        found: dict[str, str] = {}
+        for name in names:
+            inner = name.template.removeprefix(self._row).removesuffix(name.last)
+            place = (inner, *name.keys)
+            if place not in known:
+                known[place] = _texts(inner, name.keys, present)
+            if name.last in known[place]:
+                found[name] = known[place][name.last]
+        return found
+
+
+def _texts(inner: str, keys: tuple[str, ...], present: dict[tuple[str, str], netlink.Address]) -> dict[str, str]:
+    if inner == "":
+        return _interface(keys[0], {address for interface, address in present if interface == keys[0]})
+    if inner == "Stats.":
+        return links.counters(keys[0])
+    address = present.get((keys[0], keys[-1]))
+    if address is None:
+        return {}
+    if inner == "IPv4Address.{i}.":
+        return {
+            "Enable": "true",
+            "Status": "Enabled",
+            "IPAddress": address.address,
+            "SubnetMask": str(ip_network(f"0.0.0.0/{address.prefix}").netmask),
+            "AddressingType": _addressing(address),
+        }
+    if inner == "IPv6Address.{i}.":
+        origin = "WellKnown" if ip_address(address.address).is_loopback else "AutoConfigured"
+        return {
+            "Enable": "true",
+            "Status": "Enabled",
+            "IPAddressStatus": "Preferred",
+            "IPAddress": address.address,
+            "Origin": "Static" if address.permanent and not _is_link_local(address) else origin,
+        }
+    return {}
+
+
+def _interface(name: str, addresses: set[str]) -> dict[str, str]:
+    flags = _flags(name)
+    kind = "Loopback" if flags & _LOOPBACK else "Tunnel" if flags & _POINT_TO_POINT else "Normal"
+    four = any(ip_address(address).version == 4 for address in addresses)
+    return {
+        **links.state(name),
+        "IPv4Enable": "true" if four else "false",
+        "IPv6Enable": "true" if any(":" in address for address in addresses) else "false",
+        "Name": name,
+        "LowerLayers": "",
+        "Router": "",
+        "MaxMTUSize": str(min(max(int(content(links.NET / name / "mtu") or "1500"), 64), 65535)),
+        "Type": kind,
+        "Loopback": "true" if flags & _LOOPBACK else "false",
+    }
+
+
+def _addressing(address: netlink.Address) -> str:
+    if _is_link_local(address):
+        return "AutoIP"
+    return "Static" if address.permanent else "DHCP"
+
+
+def _is_link_local(address: netlink.Address) -> bool:
+    return ip_address(address.address).is_link_local
+
+
+def _flags(name: str) -> int:
+    return int(content(links.NET / name / "flags") or "0", 16)

@@ -1,0 +1,238 @@
+"""The Linux provider on this machine, held against what /proc, /sys and psutil say, and on made-up files."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+from twisted.trial.unittest import SynchronousTestCase
+
+from cwmpagent.agent.facts import RpcCrashed, Warned
+from cwmpagent.datamodel.names import Name, named
+from cwmpagent.device.linux import links, linux_providers, netlink
+from cwmpagent.device.linux.hostname import HostName
+from cwmpagent.device.linux.info import Info
+from cwmpagent.device.linux.processes import Processes
+from cwmpagent.device.linux.timestatus import TimeStatus, kernel_synchronized
+from cwmpagent.device.provider import Provider
+from cwmpagent.errors import CwmpFault
+from cwmpagent.protocol.rpc import Fault, GetParameterValues
+from tests.agent.bench import assign
+from tests.agent.ports import Lives
+
+INFO = "Device.DeviceInfo."
+
+
+def names(*paths: str, **keys: str) -> list[Name]:
+    return [named(path, {}) for path in paths]
+
+
+class WholeMachineTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.lives = Lives()
+        self.lives.providers = list(linux_providers("Device."))
+        self.lives.begin()
+
+    def values(self, *paths: str) -> dict[str, str]:
+        self.lives.acs.asking.append(GetParameterValues(paths))
+        self.lives.life.reach.requested("198.51.100.1")
+        self.lives.run(5)
+        (answer,) = self.lives.acs.answers()
+        assert not isinstance(answer, Fault), answer
+        return {each.name: each.value.text for each in answer.parameter_list}
+
+    def under(self, values: Iterable[str], name: str) -> dict[str, str]:
+        return {path: text for path, text in values.items() if path.endswith("." + name)}  # type: ignore[attr-defined]
+
+    def test_the_whole_tree_is_read_and_is_as_the_model_wants_it(self) -> None:
+        found = self.values("")
+        tree = self.lives.life.tree
+        for path, text in found.items():
+            self.assertEqual(tree.definition(path).admitted(text), text, path)
+        odd = [fact for fact in self.lives.facts if isinstance(fact, RpcCrashed | Warned)]
+        self.assertEqual(odd, [])
+
+    def test_device_info(self) -> None:
+        found = self.values(INFO)
+        self.assertEqual(found[INFO + "HostName"], socket.gethostname())
+        self.assertEqual(found[INFO + "AdditionalSoftwareVersion"], os.uname().release)
+        self.assertEqual(found[INFO + "MemoryStatus.Total"], str(psutil.virtual_memory().total // 1024))
+        self.assertTrue(found[INFO + "SoftwareVersion"])
+
+    def test_this_process_is_in_the_table(self) -> None:
+        found = self.values(INFO + "ProcessStatus.")
+        rows = [
+            path.removesuffix("PID")
+            for path, text in found.items()
+            if path.endswith(".PID") and text == str(os.getpid())
+        ]
+        self.assertEqual(len(rows), 1)
+        me = psutil.Process()
+        self.assertEqual(found[rows[0] + "Command"], me.name())
+        self.assertEqual(found[rows[0] + "State"], "Running")
+        self.assertGreater(int(found[rows[0] + "Size"]), 1000)
+        count = found[INFO + "ProcessStatus.ProcessNumberOfEntries"]
+        self.assertEqual(count, str(len([path for path in found if path.endswith(".PID")])))
+        self.assertEqual(self.values(rows[0] + "PID"), {rows[0] + "PID": str(os.getpid())})
+
+    def test_addresses_and_counters(self) -> None:
+        found = self.values("Device.IP.Interface.")
+        addresses = {text for path, text in found.items() if path.endswith(".IPAddress") and ".IPv4Address." in path}
+        known = {
+            each.address: each.netmask
+            for all_of_one in psutil.net_if_addrs().values()
+            for each in all_of_one
+            if each.family is socket.AF_INET
+        }
+        self.assertEqual(addresses, known.keys())
+        for path, text in found.items():
+            if path.endswith(".SubnetMask"):
+                self.assertEqual(text, known[found[path.replace("SubnetMask", "IPAddress")]])
+        (loopback,) = [
+            path.removesuffix("Name") for path, text in found.items() if path.endswith(".Name") and text == "lo"
+        ]
+        self.assertEqual((found[loopback + "Type"], found[loopback + "Status"]), ("Loopback", "Up"))
+        now = psutil.net_io_counters(pernic=True)["lo"].bytes_sent
+        self.assertLessEqual(int(found[loopback + "Stats.BytesSent"]), now)
+
+    def test_hosts_are_the_neighbours(self) -> None:
+        found = self.values("Device.Hosts.")
+        macs = {text for path, text in found.items() if path.endswith(".PhysAddress")}
+        self.assertEqual(macs, {each.mac for each in netlink.neighbours()})
+        arp = [line.split() for line in Path("/proc/net/arp").read_text().splitlines()[1:]]
+        for address, _, flags, mac, *_ in arp:
+            if int(flags, 16) & 2 and mac in macs:
+                self.assertIn(address, found.values())
+
+    def test_interfaces_are_configured_by_the_system(self) -> None:
+        self.lives.acs.asking.append(assign("", **{"Device.IP.Interface.1.Router": "", INFO + "HostName": "other"}))
+        self.lives.life.reach.requested("198.51.100.1")
+        self.lives.run(5)
+        (fault,) = self.lives.acs.answers()
+        assert isinstance(fault, Fault)
+        codes = {each.name: each.code for each in fault.parameters}
+        self.assertEqual(codes, {"Device.IP.Interface.1.Router": 9001, INFO + "HostName": 9001})
+
+
+class MadeUpTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.root = Path(self.mktemp())
+        self.root.mkdir()
+
+    def write(self, path: str, text: str) -> None:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def info(self, name: str, *given: str) -> str | None:
+        provider = Info("Device.", given, self.root / "etc", self.root / "sys")
+        asked = names(INFO + name)
+        return provider.read(asked).get(asked[0]) if asked[0] in provider.paths else None
+
+    def test_versions(self) -> None:
+        self.write("etc/os-release", 'NAME="Router OS"\n# x\nPRETTY_NAME=\'Router OS "7"\'\n')
+        self.write("sys/class/dmi/id/product_name", "Box 3000\n")
+        self.write("sys/class/dmi/id/product_version", "rev B\n")
+        self.assertEqual(self.info("SoftwareVersion"), 'Router OS "7')
+        self.assertEqual((self.info("ModelName"), self.info("HardwareVersion")), ("Box 3000", "rev B"))
+        self.write("sys/firmware/devicetree/base/model", "Board X\0")
+        self.assertEqual(self.info("ModelName"), "Board X")
+        self.assertIsNone(self.info("ModelName", INFO + "ModelName"))
+
+    def test_nothing_to_be_read(self) -> None:
+        self.assertIsNone(self.info("ModelName"))
+        self.assertEqual(self.info("SoftwareVersion"), os.uname().release)
+        self.assertEqual(self.info("HardwareVersion"), os.uname().machine)
+
+    def test_what_is_an_ethernet_port(self) -> None:
+        for name, files in {
+            "eth0": {"type": "1", "uevent": "INTERFACE=eth0\n", "device/vendor": "x"},
+            "veth1": {"type": "1", "uevent": "INTERFACE=veth1\n", "iflink": "9", "ifindex": "4"},
+            "br0": {"type": "1", "uevent": "DEVTYPE=bridge\n", "iflink": "5", "ifindex": "5"},
+            "eth0.7": {"type": "1", "uevent": "DEVTYPE=vlan\n", "iflink": "2", "ifindex": "6"},
+            "wlan0": {"type": "1", "uevent": "DEVTYPE=wlan\n", "device/vendor": "x"},
+            "dummy0": {"type": "1", "uevent": "", "iflink": "8", "ifindex": "8"},
+            "lo": {"type": "772", "uevent": ""},
+        }.items():
+            for file, text in files.items():
+                self.write(f"{name}/{file}", text)
+        found = [each.name for each in sorted(self.root.iterdir()) if links.is_ethernet(each.name, self.root)]
+        self.assertEqual(found, ["eth0", "veth1"])
+
+    def test_states_of_a_link(self) -> None:
+        for flags, told, enable, status in (
+            ("0x1003", "up", "true", "Up"),
+            ("0x1002", "down", "false", "Down"),
+            ("0x9", "unknown", "true", "Up"),
+            ("0x1003", "lowerlayerdown", "true", "LowerLayerDown"),
+            ("", "testing", "false", "Unknown"),
+        ):
+            self.write("x/flags", flags)
+            self.write("x/operstate", told)
+            self.assertEqual(links.state("x", self.root), {"Enable": enable, "Status": status})
+
+    def test_a_process_that_has_ended_is_no_error(self) -> None:
+        provider = Processes("Device.")
+        keys = provider.instances(named(INFO + "ProcessStatus.Process.", {}))
+        self.assertEqual(len(set(keys)), len(keys))
+        asked = [named(INFO + "ProcessStatus.Process.1.PID", {INFO + "ProcessStatus.Process.1.": "999999 1.00"})]
+        self.assertEqual(provider.read(asked), {})
+
+    def test_time(self) -> None:
+        asked = names("Device.Time.Status")
+        for synchronized, word in ((True, "Synchronized"), (False, "Unsynchronized")):
+            provider = TimeStatus("Device.", lambda synchronized=synchronized: synchronized)
+            self.assertEqual(provider.read(asked), {asked[0]: word})
+        self.assertIn(kernel_synchronized(), (True, False))
+
+
+class HostNameTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.etc = Path(self.mktemp())
+        self.etc.mkdir()
+        (self.etc / "hostname").write_text("old\n")
+        self.present = "old"
+
+    def provider(self, **options: bool) -> HostName:
+        return HostName("Device.", get=lambda: self.present, put=self.put, etc=self.etc, **options)  # type: ignore[arg-type]  # its options are flags
+
+    def put(self, name: str) -> None:
+        if name == "denied":
+            raise PermissionError
+        self.present = name
+
+    def changes(self, text: str) -> dict[Name, str | None]:
+        return dict.fromkeys(names(INFO + "HostName"), text)
+
+    def test_only_where_it_is_permitted(self) -> None:
+        (refusal,) = self.provider().check(self.changes("new")).values()
+        assert isinstance(refusal, CwmpFault)
+        self.assertEqual(refusal.code, 9001)
+        self.assertEqual(self.provider(settable=True).check(self.changes("new")), {})
+
+    def test_only_host_names(self) -> None:
+        provider = self.provider(settable=True)
+        for bad in ("", "-a", "a_b", "a b", "a\n", "x" * 65, "a..b", "ä"):
+            self.assertEqual(len(provider.check(self.changes(bad))), 1, bad)
+        for good in ("a", "box-1", "box.example.net", "x" * 63):
+            self.assertEqual(provider.check(self.changes(good)), {}, good)
+
+    def test_set_and_undone(self) -> None:
+        provider = self.provider(settable=True)
+        provider.apply(self.changes("new"))
+        self.assertEqual((self.present, (self.etc / "hostname").read_text()), ("new", "new\n"))
+        provider.undo(self.changes("old"))
+        self.assertEqual((self.present, (self.etc / "hostname").read_text()), ("old", "old\n"))
+
+    def test_without_the_right_nothing_is_changed(self) -> None:
+        fault = self.assertRaises(CwmpFault, self.provider(settable=True).apply, self.changes("denied"))
+        self.assertEqual(fault.code, 9001)
+        self.assertEqual([file.name for file in self.etc.iterdir()], ["hostname"])
+        self.assertEqual((self.etc / "hostname").read_text(), "old\n")
+
+    def test_a_given_name_is_not_read(self) -> None:
+        provider: Provider = HostName("Device.", (INFO + "HostName",))
+        self.assertEqual(tuple(provider.paths), ())
