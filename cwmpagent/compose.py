@@ -31,12 +31,13 @@ from cwmpagent.agent.startup import Bootstrap, reconcile, restored
 from cwmpagent.agent.suppliers import Suppliers
 from cwmpagent.agent.trace import Trace
 from cwmpagent.agent.transaction import Transactions
+from cwmpagent.datamodel.informparameters import informed, patterns
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
 from cwmpagent.factory import Given, outvoted, texts
 from cwmpagent.protocol.agenda import Now
-from cwmpagent.protocol.events import CONNECTION_REQUEST, VALUE_CHANGE, Event
+from cwmpagent.protocol.events import CONNECTION_REQUEST, HEARTBEAT, VALUE_CHANGE, Event
 from cwmpagent.records import Saved
 
 _AFTER_SESSION = ("URL", "Username", "Password")
@@ -212,7 +213,12 @@ class Life:
         """What must be up to date in an Inform."""
         await self.changes.finish()
         await self.reach.refresh()
-        self.notifications.look(await self.live.freshen([*self.tree.model.forced_inform, *self.notifications.watched]))
+        asked = patterns(self.tree)
+        if asked:
+            await self.live.rows(asked)
+            asked = informed(self.tree, [event.code for event in self.agenda.pending] + [HEARTBEAT])
+        told = [*self.tree.model.forced_inform, *asked, *self.notifications.watched]
+        self.notifications.look(await self.live.freshen(told))
 
     def _now(self) -> Now:
         clock = self._world.clock

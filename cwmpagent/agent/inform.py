@@ -34,9 +34,12 @@ def current_time(clock: Clock) -> str:
         return UNKNOWN_TIME
 
 
-def build_inform(tree: Tree, news: Iterable[str], snapshot: Snapshot, clock: Clock) -> Inform:
-    """The Inform that tells ``snapshot``: forced parameters and changes that are news, where they can be read."""
-    names = dict.fromkeys((*tree.model.forced_inform, *news))
+def build_inform(tree: Tree, also: Iterable[str], snapshot: Snapshot, clock: Clock) -> Inform:
+    """The Inform that tells ``snapshot``: forced parameters and ``also``, each once, where they can be read.
+
+    ``also``: what the ACS wants with these events, and changes that are news.
+    """
+    names = dict.fromkeys((*tree.model.forced_inform, *also))
     return Inform(
         device_id=device_id(tree),
         event=tuple(EventStruct(event_code=each.code, command_key=each.command_key) for each in snapshot.events),

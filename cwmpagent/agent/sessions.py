@@ -29,6 +29,7 @@ from cwmpagent.agent.ports import Acs, Clock, DelayedCall, Exchange, Timers
 from cwmpagent.agent.server import ManagementServer
 from cwmpagent.agent.startup import Bootstrap
 from cwmpagent.agent.trace import Trace
+from cwmpagent.datamodel.informparameters import informed
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import StoreWriteError, TransportError
 from cwmpagent.protocol.agenda import Agenda, Now, Snapshot
@@ -196,8 +197,9 @@ class Sessions:
             self._finish(run.after)
 
     def _open(self, snapshot: Snapshot) -> _Run:
+        asked = informed(self._tree, [event.code for event in snapshot.events])
         news = () if snapshot.heartbeat else self._notifications.news
-        inform = build_inform(self._tree, news, snapshot, self._clock)
+        inform = build_inform(self._tree, (*asked, *news), snapshot, self._clock)
         url = self._server.text("URL")
         exchange = self._acs.open(url, self._server.text("Username"), self._server.text("Password"))
         session = Session(inform, envelope_ids=self._envelope_ids)

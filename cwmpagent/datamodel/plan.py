@@ -21,6 +21,7 @@ from cwmpagent.datamodel.identifiers import (
     own_alias,
     segments,
 )
+from cwmpagent.datamodel.informparameters import refusal as inform_refusal
 from cwmpagent.datamodel.keys import clashing
 from cwmpagent.datamodel.overlay import split_row
 from cwmpagent.datamodel.resolve import Resolver
@@ -117,7 +118,10 @@ def plan_values(tree: Tree, assignments: Sequence[Assignment], *, as_acs: bool =
         }
     )
     after = tree.after(batch)
-    refusals = {name: after.refusal(definitions[name], text) for name, text in texts.items()}
+    refusals = {
+        name: after.refusal(definitions[name], text) or inform_refusal(after, name, text)
+        for name, text in texts.items()
+    }
     reasons = {**clashing(after, texts), **{name: reason for name, reason in refusals.items() if reason}}
     faults |= {given: ParameterFault(given, 9007, reasons[name]) for given, name in names.items() if name in reasons}
     if faults:
