@@ -32,10 +32,11 @@ from cwmpagent.agent.suppliers import Suppliers
 from cwmpagent.agent.trace import Trace
 from cwmpagent.agent.transaction import Transactions
 from cwmpagent.datamodel.informparameters import informed, patterns
+from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
-from cwmpagent.factory import Given, outvoted, texts
+from cwmpagent.factory import Given, abilities, outvoted, texts
 from cwmpagent.protocol.agenda import Now
 from cwmpagent.protocol.events import CONNECTION_REQUEST, HEARTBEAT, VALUE_CHANGE, Event
 from cwmpagent.records import Saved
@@ -86,7 +87,7 @@ class Life:
         self._soon: DelayedCall | None = None
         root = model.root.path
         known: dict[str, str] = {}
-        self.tree = tree = Tree(model, saved, factory=texts(values), live=known.get)
+        self.tree = tree = Tree(model, saved, factory={**abilities(model), **texts(values)}, live=known.get)
         self.server = server = ManagementServer(tree)
         for ignored in tree.ignored:
             world.observer(Noted(f"what was saved for {ignored.path} is not used: {ignored.reason}"))
@@ -254,7 +255,7 @@ class Life:
 def _hidden(tree: Tree, path: str) -> bool:
     """Whether the value of ``path`` is a secret; what is not known may be one."""
     try:
-        return tree.definition(path).hidden
+        return tree.definition(Resolver(tree).path(path)).hidden
     except CwmpFault:
         return True
 

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from cwmpagent.datamodel.schema import Model
+from cwmpagent.datamodel.schema import Model, ObjectDefinition, ParameterDefinition
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import ConfigError, CwmpFault, ModelError
 from cwmpagent.records import Batch
 from cwmpagent.settings import Config
-from cwmpagent.values import Value
+from cwmpagent.values import Value, ValueType
 
 _IDENTITY = MappingProxyType(
     {"Manufacturer": "device.manufacturer", "ManufacturerOUI": "device.oui", "SerialNumber": "device.serial_number"}
@@ -51,6 +51,19 @@ def given(config: Config, root: str) -> dict[str, Given]:
             raise ConfigError(f"parameters.{path}", f"is set by {values[path].key} already; keep that one")
         values[path] = Given(text, f"parameters.{path}")
     return values
+
+
+def abilities(model: Model) -> dict[str, str]:
+    """What the agent says it can do where ``model`` has the parameters for it, and does not say otherwise."""
+    server = model.root.path + "ManagementServer."
+    shown = [server + "InstanceWildcardsSupported"]
+    if model.definition(server + "InstanceMode") and model.definition(server + "AutoCreateInstances"):
+        shown.append(server + "AliasBasedAddressing")
+    return {path: "true" for path in shown if path not in model.values and _is_flag(model.definition(path))}
+
+
+def _is_flag(definition: ObjectDefinition | ParameterDefinition | None) -> bool:
+    return isinstance(definition, ParameterDefinition) and definition.kind is ValueType.BOOLEAN
 
 
 def texts(values: Mapping[str, Given]) -> dict[str, str]:

@@ -17,10 +17,12 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred, DeferredLock
 
 from cwmpagent.agent.facts import Observer, ParametersChanged
+from cwmpagent.agent.naming import as_written, creates_rows
 from cwmpagent.agent.ports import Store
 from cwmpagent.agent.rows import Rows
 from cwmpagent.agent.suppliers import Suppliers
 from cwmpagent.agent.transaction import Transactions, steps
+from cwmpagent.datamodel.autocreate import plan_values_in_new_rows
 from cwmpagent.datamodel.plan import (
     Assignment,
     AttributeChange,
@@ -33,6 +35,7 @@ from cwmpagent.datamodel.plan import (
     plan_values,
 )
 from cwmpagent.datamodel.reset import plan_reset
+from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault, StoreWriteError
 from cwmpagent.records import SUBSCRIBER
@@ -125,11 +128,15 @@ class Changes:
         """Give parameters new values, all or none (TR-069 A.3.2.1). Raises CwmpFault with every bad parameter.
 
         A person at the device (``Origin.LOCAL``) is refused with 9001 where the AccessList leaves only the ACS.
-        A ``key`` becomes the ParameterKey in the same transaction.
+        A ``key`` becomes the ParameterKey in the same transaction, and rows that the ACS may create by naming them are
+        there after it.
         """
 
         async def work() -> bool:
-            plan = plan_values(self._tree, assignments, as_acs=origin is not Origin.DEVICE)
+            if origin is Origin.ACS and creates_rows(self._tree):
+                plan = plan_values_in_new_rows(self._tree, assignments)
+            else:
+                plan = plan_values(self._tree, assignments, as_acs=origin is not Origin.DEVICE)
             if origin is Origin.LOCAL:
                 self._check_access(plan.assigned)
             return await self._carry_out(origin, plan, key)
@@ -151,7 +158,7 @@ class Changes:
         async def work() -> bool:
             plan = plan_delete(self._tree, path)
             if origin is Origin.LOCAL:
-                self._check_access(self._tree.parameters(path))
+                self._check_access(self._tree.parameters(Resolver(self._tree).path(path)))
             return await self._carry_out(origin, plan, key)
 
         return await self._exclusively(work)
@@ -211,6 +218,8 @@ class Changes:
             later = await self._transactions.carry_out(parts, commit)
         except StoreWriteError as error:
             raise CwmpFault(9002, f"the change could not be saved: {error}") from error
+        except CwmpFault as fault:
+            raise as_written(fault, plan) from fault
         self._tree.apply(plan)
         self._rows.saved(notes)
         if plan.changed:

@@ -9,6 +9,7 @@ from cwmpagent.agent.facts import Observer, Warned
 from cwmpagent.agent.reading import Readings, unread
 from cwmpagent.agent.rows import Rows
 from cwmpagent.agent.suppliers import Supplier, Unavailable
+from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
 
@@ -51,7 +52,8 @@ class Live:
         by half.
         """
         failed = await self.rows(paths)
-        names = [name for path in paths for name in self._tree.parameters(path)]
+        resolver = Resolver(self._tree)
+        names = [name for path in paths for each in resolver.paths(path) for name in self._tree.parameters(each)]
         below = tuple(failed)
         lost = [name for name in names if below and name.startswith(below)]
         if lost:

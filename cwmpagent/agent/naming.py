@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 from cwmpagent.datamodel.identifiers import ANY, segments
+from cwmpagent.datamodel.plan import Plan
 from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.schema import is_instance_number
 from cwmpagent.datamodel.tree import Tree
+from cwmpagent.errors import CwmpFault, ParameterFault
 from cwmpagent.protocol.rpc import Inform
 
 _T = TypeVar("_T")
@@ -30,6 +32,20 @@ def told(tree: Tree, inform: Inform) -> Inform:
     return replace(
         inform, parameter_list=tuple(replace(each, name=naming.name(each.name)) for each in inform.parameter_list)
     )
+
+
+def as_written(fault: CwmpFault, plan: Plan) -> CwmpFault:
+    """The ``fault`` of a device that refuses ``plan``, with the names that were written.
+
+    Where it refuses a row that was to be created for values, the fault is that of those.
+    """
+    inside = sorted(name for name in plan.assigned if plan.added and name.startswith(plan.added))
+    faults = fault.parameters
+    if inside and not faults and fault.code != 9002:
+        faults = tuple(ParameterFault(name, fault.code, fault.text) for name in inside)
+        fault = CwmpFault(9003)
+    named = tuple(ParameterFault(plan.written.get(each.name, each.name), each.code, each.text) for each in faults)
+    return CwmpFault(fault.code, fault.text, named)
 
 
 class Naming:

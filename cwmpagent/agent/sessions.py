@@ -23,6 +23,7 @@ from cwmpagent.agent.facts import (
 )
 from cwmpagent.agent.inform import build_inform
 from cwmpagent.agent.journal import PENDING, Journal
+from cwmpagent.agent.naming import told
 from cwmpagent.agent.notifications import Notifications
 from cwmpagent.agent.pending import written
 from cwmpagent.agent.ports import Acs, Clock, DelayedCall, Exchange, Timers
@@ -202,7 +203,7 @@ class Sessions:
         inform = build_inform(self._tree, (*asked, *news), snapshot, self._clock)
         url = self._server.text("URL")
         exchange = self._acs.open(url, self._server.text("Username"), self._server.text("Password"))
-        session = Session(inform, envelope_ids=self._envelope_ids)
+        session = Session(told(self._tree, inform), envelope_ids=self._envelope_ids)
         self._observer(SessionStarted(url, tuple(each.code for each in snapshot.events), snapshot.retry_count))
         return _Run(snapshot, inform, url, session, exchange)
 

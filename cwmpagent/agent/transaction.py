@@ -53,7 +53,7 @@ def steps(plan: Plan, tree: Tree, suppliers: Suppliers, keys: Mapping[str, str])
         former[row] = ""
     for row in plan.removed[:1]:
         former |= {name: tree.value(name).text for name in tree.parameters(row)}
-    former |= {name: tree.value(name).text for name in changes if name[-1] != "."}
+    former |= {name: tree.value(name).text for name in changes if name[-1] != "." and tree.exists(name)}
     before = suppliers.grouped(list(former), keys)
     return [
         Step(

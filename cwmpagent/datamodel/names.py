@@ -1,9 +1,10 @@
-"""Full names as a device maker's code wants them: with the template they follow, and the keys of the rows they lie in."""
+"""Full names as a device maker's code wants them: with their template, and the keys of the rows they lie in."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cwmpagent.datamodel.identifiers import ANY, alias_in, segments
 from cwmpagent.datamodel.schema import is_instance_number
 
 
@@ -45,5 +46,6 @@ def named(path: str, keys: Mapping[str, str]) -> Name:
 def asked_template(path: str) -> str:
     """The template of a path that an ACS asks for, where a row may also be ``*`` or ``[alias]``."""
     return ".".join(
-        "{i}" if is_instance_number(part or " ") or part == "*" or part[:1] == "[" else part for part in path.split(".")
+        "{i}" if is_instance_number(part or " ") or part == ANY or alias_in(part) is not None else part
+        for part in segments(path)
     )

@@ -71,13 +71,15 @@ class Plan:
     """A change that is allowed.
 
     ``changed``: path -> old and new value of every parameter, existing before and after, whose value differs;
-    side effects (emptied references, row counters) are in it, ``assigned`` names what was asked for.
+    side effects (emptied references, row counters) are in it, ``assigned`` names what was asked for, and ``written``
+    how that was written where it was by alias.
     ``added`` and ``removed``: paths of rows. Hidden values are in it as they are: nothing of a plan is for logs.
     """
 
     batch: Batch = field(repr=False)
     changed: Mapping[str, tuple[Value, Value]] = field(default_factory=dict, repr=False)
     assigned: frozenset[str] = frozenset()
+    written: Mapping[str, str] = field(default_factory=dict)
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
 
@@ -126,7 +128,12 @@ def plan_values(tree: Tree, assignments: Sequence[Assignment], *, as_acs: bool =
     faults |= {given: ParameterFault(given, 9007, reasons[name]) for given, name in names.items() if name in reasons}
     if faults:
         raise CwmpFault(9003, "", tuple(faults[given] for given in names if given in faults))
-    return Plan(batch=batch, changed=_differences(tree, after, texts), assigned=frozenset(texts))
+    return Plan(
+        batch=batch,
+        changed=_differences(tree, after, texts),
+        assigned=frozenset(texts),
+        written={name: given for given, name in names.items() if given != name},
+    )
 
 
 def plan_add(tree: Tree, path: str, *, as_acs: bool = True, number: int | None = None) -> tuple[Plan, int]:
@@ -242,6 +249,7 @@ def joined(*plans: Plan) -> Plan:
         ),
         changed={path: pair for path, pair in changed.items() if pair[0] != pair[1]},
         assigned=frozenset().union(*(plan.assigned for plan in plans)),
+        written={name: given for plan in plans for name, given in plan.written.items()},
         added=tuple(row for plan in plans for row in plan.added),
         removed=tuple(row for plan in plans for row in plan.removed),
     )

@@ -100,7 +100,6 @@ class NamesTests(BenchCase):
             TABLE + "7.",
             TABLE + "0.",
             TABLE + "{i}.",
-            TABLE + "*.",
             TABLE + "01.",
             TABLE + "Enable",
             "Device..",

@@ -57,7 +57,7 @@ class ObjectTests(BenchCase):
         )
         self.assertEqual(added, AddObjectResponse(1, 0))
         self.assertEqual([each.value.text for each in read.parameter_list], ["false", "TCP", "", "1", "added"])
-        self.assertEqual(len(attributes.parameter_list), 13)
+        self.assertEqual(len(attributes.parameter_list), 14)
         self.assertEqual(
             {(each.notification, each.access_list) for each in attributes.parameter_list}, {(0, ("Subscriber",))}
         )
@@ -105,7 +105,8 @@ class ObjectTests(BenchCase):
             TABLE + "1.",
             "Device.Nowhere.",
             INTERFACES + "9.IPv4Address.",
-            TABLE + "[alias].",
+            "Device.NAT.[alias].",
+            TABLE + "[alias].Enable",
         )
         self.assertEqual(await self.code(*(AddObject(path, "after") for path in paths)), [9005] * len(paths))
         self.assertEqual(await self.texts(KEY, COUNT), ["before", "1"])

@@ -81,9 +81,9 @@ class GetTests(Case):
         before = len(await self.read(""))
         await self.ask(*(AddObject(TABLE, "") for _ in range(60)))
         whole = await self.read("")
-        self.assertEqual(len(whole), before + 60 * 13)
+        self.assertEqual(len(whole), before + 60 * 14)
         self.assertEqual(whole["Device.NAT.PortMappingNumberOfEntries"].text, "60")
-        self.assertEqual(len(await self.read(TABLE)), 60 * 13)
+        self.assertEqual(len(await self.read(TABLE)), 60 * 14)
 
     async def test_gpv_01_overlapping_names_come_once(self) -> None:
         await self.bootstrapped()

@@ -70,6 +70,10 @@ Port = { type = "link", reference = "Box.Port." }
 "Box.Fixed.1.Port" = "Box.Port.3"
 """
 
+_ALIAS = b'Alias = { type = "string", max_length = 64, writable = true }\n'
+ALIASED = SAMPLE.replace(b"Label = ", _ALIAS + b"Label = ").replace(b"Note = ", _ALIAS + b"Note = ")
+"""The same, whose ports and rules have an alias; the fixed ones have none."""
+
 
 def build(*documents: bytes | str) -> Model:
     """The model of TOML documents."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping
+from copy import deepcopy
+from itertools import zip_longest
 from typing import Any
 
 from hypothesis import settings
@@ -10,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
+from cwmpagent.datamodel.autocreate import plan_values_in_new_rows
 from cwmpagent.datamodel.plan import (
     AttributeChange,
     ParameterAssignment,
@@ -19,18 +24,19 @@ from cwmpagent.datamodel.plan import (
     plan_delete,
     plan_values,
 )
+from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
 from cwmpagent.records import Attributes, Batch, Saved
-from tests.datamodel.sample import SAMPLE, build
+from tests.datamodel.sample import ALIASED, build
 
-MODEL = build(SAMPLE)
+MODEL = build(ALIASED)
 FACTORY = {"Box.Port.1.Number": "7", "Box.Level": "-1"}
 TABLES = ("Box.Port.", "Box.Port.1.Rule.", "Box.Port.3.Rule.", "Box.Port.4.Rule.", "Box.Fixed.", "Box.", "Box.Nothing.")
 LEAVES = {
     "": ["Version", "Mode", "Level", "Since", "Secret", "Uptime", "Address", "Main", "All", "PortNumberOfEntries"],
-    "Box.Port.": ["Enable", "Label", "Number", "Place", "Speed", "RuleNumberOfEntries", "Stats.Sent"],
-    "Rule.": ["Note"],
+    "Box.Port.": ["Enable", "Alias", "Label", "Number", "Place", "Speed", "RuleNumberOfEntries", "Stats.Sent"],
+    "Rule.": ["Alias", "Note"],
     "Box.Fixed.": ["Port"],
 }
 DEFAULTS = {"Enable": "false", "Number": "0", "Speed": "0", "Stats.Sent": "0", "RuleNumberOfEntries": "0"}
@@ -42,8 +48,41 @@ GOOD: Mapping[str, Callable[[str], bool]] = {
     "Secret": lambda text: len(text) < 9,
     "Enable": lambda text: text in ("true", "false", "1", "0"),
     "Number": lambda text: text in ("0", "1", "5"),
+    "Alias": lambda text: text[:1].isalpha() and "[" not in text,
 }
-TEXTS = st.sampled_from(["", "true", "false", "1", "0", "5", "Auto", "Fixed", "Box.Port.1", "Box.Port.3", "Box.Port.4"])
+ALIASES = ["one", "two", "cpe-1", "cpe-4", "cpe-5", "a.b", "9x"]
+ROWS = ["Box.Port.1", "Box.Port.3", "Box.Port.4", "Box.Port.[one]", "Box.Port.[cpe-1],Box.Port.3"]
+TEXTS = st.sampled_from(["", "true", "false", "1", "0", "5", "Auto", "Fixed", *ROWS, *ALIASES])
+SOME_ALIAS = st.sampled_from(ALIASES)
+ASKED = (
+    "Box.Port.*.",
+    "Box.Port.*.Label",
+    "Box.Port.*.Stats.",
+    "Box.Port.*.Rule.*.",
+    "Box.Port.*.Rule.*.Note",
+    "Box.Port.*.Rule.2.Note",
+    "Box.Port.*.Rule.[cpe-1].Note",
+    "Box.Port.*.Rule.[one].",
+    "Box.Port.[one].Rule.*.",
+    "Box.Port.[a.b].Rule.*.Note",
+    "Box.Port.4.Rule.*.Note",
+    "Box.Port.[cpe-5].",
+    "Box.Port.[two].Label",
+    "Box.Fixed.*.",
+    "Box.Fixed.[cpe-1].",
+    "Box.*.",
+    "Box.*.Label",
+    "Box.Port.*",
+    "Box.Port.*.Nothing",
+    "Box.Port.*.*.",
+    "Box.Port.1.*.",
+    "*",
+)
+TEMPLATES = {
+    *("Box.Port.#." + name for name in ("", "Label", "Stats.", "Rule.#.", "Rule.#.Note")),
+    "Box.Fixed.#.",
+}
+PARTS = re.compile(r"\[[^\]]*\]|[^.]+|(?<=\.)$")
 
 
 class Naive:
@@ -62,11 +101,71 @@ class Naive:
         self.values |= {"Box.Port.1.Enable": "true", "Box.Port.1.Label": "one", "Box.Port.1.Number": "7"}
         self.values |= {"Box.Port.3.Rule.2.Note": "given", "Box.Fixed.1.Port": "Box.Port.3"}
 
-    def create(self, row: str) -> None:
+    def create(self, row: str, alias: str = "") -> None:
         self.rows.add(row)
-        kind = "Rule." if "Rule." in row else row.rstrip("0123456789.") + "."
-        for name in LEAVES[kind]:
+        table, number = row.rstrip("0123456789.") + ".", row.split(".")[-2]
+        own = [f"cpe-{number}", *(f"cpe-{number}-{attempt}" for attempt in range(2, 9))]
+        for name in LEAVES["Rule." if "Rule." in row else table]:
             self.values[row + name] = DEFAULTS.get(name, "")
+            if name == "Alias":
+                self.values[row + name] = alias or next(each for each in own if self.row(table, each) is None)
+
+    def row(self, table: str, alias: str) -> str | None:
+        """The row that an alias names."""
+        return next((row for row in self.children(table) if self.values.get(row + "Alias") == alias), None)
+
+    def add(self, table: str, alias: str = "") -> int:
+        """The number of a new row, or the code of the fault."""
+        if table != "Box.Port." and not (table.endswith(".Rule.") and table.removesuffix("Rule.") in self.rows):
+            return -9005
+        if alias and (not GOOD["Alias"](alias) or self.row(table, alias)):
+            return -9003
+        if table == "Box.Port." and len(self.children(table)) >= 4:
+            return -9004
+        self.last[table] = self.last.get(table, 0) + 1
+        self.create(f"{table}{self.last[table]}.", alias)
+        return self.last[table]
+
+    def numbered(self, path: str, create: bool = False) -> str | int:
+        """A path without aliases, or the code of the fault."""
+        so_far = ""
+        for part in PARTS.findall(path):
+            if part[:1] != "[":
+                so_far += part + "."
+                continue
+            row = self.row(so_far, part[1:-1])
+            if row is None and create:
+                number = self.add(so_far, part[1:-1] or "-")
+                if number < 0:
+                    return 9001 if number == -9004 else 9005
+                row = f"{so_far}{number}."
+            if row is None:
+                return 9005
+            so_far = row
+        return so_far if path[-1:] == "." and so_far[-2:] != ".." else so_far[:-1]
+
+    def matching(self, path: str) -> set[str] | None:
+        """The parameters that a path with wildcards covers, ``None`` if it is a fault."""
+        before, wildcard, _ = path.partition("*")
+        start = self.numbered(before)
+        tables = {"Box.Port.", "Box.Fixed.", *(row + "Rule." for row in self.rows if row.startswith("Box.Port."))}
+        if start not in ({*tables} if wildcard else {*self.values, *self.rows}):
+            return None
+        parts = PARTS.findall(path.removesuffix("."))
+        if wildcard and re.sub(r"(?<=\.)(\d+|\*|\[[^\]]*\])(?=\.)", "#", path) not in TEMPLATES:
+            return None
+        whole = path[-1:] != "."
+        return {
+            name for name in self.values if self.fits(parts, name) and not (whole and name.count(".") >= len(parts))
+        }
+
+    def fits(self, parts: list[str], name: str) -> bool:
+        so_far = ""
+        for part, real in zip_longest(parts, name.split(".")[: len(parts)]):
+            so_far += f"{real}."
+            if part not in ("*", real, f"[{self.values.get(so_far + 'Alias')}]"):
+                return False
+        return True
 
     def drop(self, row: str) -> None:
         self.rows = {each for each in self.rows if not each.startswith(row)}
@@ -88,6 +187,33 @@ class Naive:
     def text(self, path: str, text: str) -> str:
         return {"1": "true", "0": "false"}.get(text, text) if path.endswith(".Enable") else text
 
+    def references(self, name: str, text: str) -> str:
+        """A text without aliases where it names rows."""
+        if name not in ("Main", "Port", "All"):
+            return text
+        items = text.split(",") if name == "All" else [text]
+        return ",".join(item if isinstance(path := self.numbered(item), int) else path for item in items)
+
+    def assign(self, written: list[tuple[str, str]], create: bool) -> dict[str, int]:
+        """The codes of the faults; where there are none, all is written."""
+        faults: dict[str, int] = {}
+        names: dict[str, str] = {}
+        for name, _ in written:
+            path = self.numbered(name, create)
+            if isinstance(path, int):
+                faults[name] = path
+            names[name] = path if isinstance(path, str) else name
+        pairs = [(names[name], text) for name, text in written]
+        pairs = [(path, self.references(path.rpartition(".")[2], text)) for path, text in pairs]
+        times = Counter(path for path, _ in pairs)
+        codes = self.faults(pairs)
+        faults = {
+            name: 9003 if times[path] > 1 else faults.get(name, codes.get(path, 0)) for name, path in names.items()
+        }
+        if not any(faults.values()):
+            self.values |= {path: self.text(path, text) for path, text in pairs}
+        return {name: code for name, code in faults.items() if code}
+
     def faults(self, pairs: list[tuple[str, str]]) -> dict[str, int]:
         codes: dict[str, int] = {}
         after = dict(self.values)
@@ -103,7 +229,7 @@ class Naive:
                 if text and not (text + "." in self.rows and text.startswith("Box.Port.")):
                     codes[path] = 9007
             elif name == "All":
-                if text and text + "." not in self.rows:
+                if text and not {item + "." for item in text.split(",")} <= self.rows:
                     codes[path] = 9007
             elif name in GOOD and not GOOD[name](text):
                 codes[path] = 9007
@@ -118,6 +244,11 @@ class Naive:
                     codes |= dict.fromkeys(given or switch, 9007)
                 if after[row + "Place"] == after[other + "Place"] != "" and row + "Place" in dict(pairs):
                     codes.setdefault(row + "Place", 9007)
+        for row in self.rows:
+            table = row.rstrip("0123456789.") + "."
+            others = [each for each in self.children(table) if after.get(each + "Alias") == after.get(row + "Alias")]
+            if len(others) > 1 and row + "Alias" in dict(pairs):
+                codes.setdefault(row + "Alias", 9007)
         return codes
 
 
@@ -160,34 +291,46 @@ class Changes(RuleBasedStateMachine):
     def paths(self) -> st.SearchStrategy[str]:
         return st.sampled_from([*sorted(self.naive.values), "Box.Port.2.Label", "Box.Port.1.", "Box.Mode."])
 
-    @rule(data=st.data())
-    def assign(self, data: st.DataObject) -> None:
-        pairs = data.draw(st.lists(st.tuples(self.paths(), TEXTS), max_size=4))
-        expected = self.naive.faults(pairs)
+    def written(self, data: st.DataObject, path: str, news: bool = False) -> str:
+        """A path with some aliases; with ``news`` not always of rows that there are."""
+        so_far, shown = "", ""
+        for part in path.split("."):
+            so_far += part + "."
+            alias = self.naive.values.get(so_far + "Alias")
+            if part.isdecimal() and (news or alias) and data.draw(st.booleans()):
+                part = f"[{data.draw(SOME_ALIAS) if news else alias}]"
+            shown += part + "."
+        return shown[:-1]
+
+    @rule(data=st.data(), create=st.booleans())
+    def assign(self, data: st.DataObject, create: bool) -> None:
+        drawn = data.draw(st.lists(st.tuples(self.paths(), TEXTS, st.booleans()), max_size=4))
+        pairs = [(self.written(data, path, news), text) for path, text, news in drawn]
+        twin = deepcopy(self.naive)
+        expected = twin.assign(pairs, create)
+        planned = plan_values_in_new_rows if create else plan_values
         try:
-            plan = plan_values(self.tree, [ParameterAssignment(path, text) for path, text in pairs])
+            plan = planned(self.tree, [ParameterAssignment(path, text) for path, text in pairs])
         except CwmpFault as fault:
             assert {each.name: each.code for each in fault.parameters} == expected
             assert fault.code == 9003 and len(fault.parameters) == len(expected)
         else:
             assert not expected, expected
             self.carry_out(plan)
-            for path, text in pairs:
-                self.naive.values[path] = self.naive.text(path, text)
+            assert set(plan.added) == twin.rows - self.naive.rows
+            self.naive = twin
 
-    @rule(table=st.sampled_from(TABLES))
-    def add(self, table: str) -> None:
-        exists = table == "Box.Port." or ("Rule." in table and table.removesuffix("Rule.") in self.naive.rows)
-        full = table == "Box.Port." and len(self.naive.children(table)) >= 4
+    @rule(data=st.data(), table=st.sampled_from(TABLES), alias=st.sampled_from(["", "", *ALIASES]))
+    def add(self, data: st.DataObject, table: str, alias: str) -> None:
+        path = self.written(data, table)
+        above = self.naive.numbered(path)
+        expected = -above if isinstance(above, int) else self.naive.add(above, alias)
         try:
-            plan, number = plan_add(self.tree, table)
+            plan, number = plan_add(self.tree, f"{path}[{alias}]." if alias else path)
         except CwmpFault as fault:
-            assert fault.code == (9004 if full else 9005) and (full or not exists)
+            assert fault.code == -expected
         else:
-            assert exists and not full
-            assert number == self.naive.last.get(table, 0) + 1
-            self.naive.last[table] = number
-            self.naive.create(f"{table}{number}.")
+            assert number == expected
             self.carry_out(plan)
 
     @precondition(lambda self: len(self.naive.rows) > 1)
@@ -196,7 +339,7 @@ class Changes(RuleBasedStateMachine):
         row = data.draw(st.sampled_from([*sorted(self.naive.rows), "Box.Port.2.", "Box.Port."]))
         before = set(self.naive.rows)
         try:
-            plan = plan_delete(self.tree, row)
+            plan = plan_delete(self.tree, self.written(data, row) if row in before else row)
         except CwmpFault as fault:
             assert fault.code == 9005 and (row not in before or "Fixed" in row)
         else:
@@ -211,8 +354,9 @@ class Changes(RuleBasedStateMachine):
         known = path in ("Box.", "Box.Port.") or path in self.naive.rows or bool(covered)
         denied = level == 2 and any(each.endswith(("Uptime", "Speed")) for each in covered)
         denied |= level in (0, 1) and path == "Box.Version"
+        written = self.written(data, path) if known else path
         try:
-            plan = plan_attributes(self.tree, [AttributeChange(path, level, access)])
+            plan = plan_attributes(self.tree, [AttributeChange(written, level, access)])
         except CwmpFault as fault:
             assert fault.code == (9009 if known else 9005) and (denied or not known)
         else:
@@ -228,6 +372,17 @@ class Changes(RuleBasedStateMachine):
     def attributes(self, path: str) -> Attributes:
         active = path.endswith(("Version", "Address", "Sent"))
         return self.naive.attributes.get(path) or Attributes(2 if active else 0)
+
+    @rule(path=st.sampled_from(ASKED))
+    def ask(self, path: str) -> None:
+        expected = self.naive.matching(path)
+        try:
+            found = [name for each in Resolver(self.tree).paths(path) for name in self.tree.parameters(each)]
+        except CwmpFault as fault:
+            assert fault.code == 9005 and expected is None, expected
+        else:
+            assert expected is not None and len(found) == len(set(found))
+            assert set(found) == expected
 
     @rule()
     def restart(self) -> None:

@@ -237,7 +237,8 @@ class Published:
                 yield f"{ours.path}{name} {line}"
 
     def parameter_differences(self, ours: ParameterDefinition, theirs: ElementTree.Element) -> Iterator[str]:
-        if ours.writable != (theirs.get("access") == "readWrite"):
+        # The file gives an Alias the access that it has in USP; in CWMP it is readWrite (TR-106 _AliasCWMP).
+        if ours.writable != (theirs.get("access") in ("readWrite", "writeOnceReadOnly")):
             yield f"is {theirs.get('access')}"
         if ours.notify is not self.NOTIFY[theirs.get("activeNotify")]:
             yield f"has activeNotify {theirs.get('activeNotify')}"

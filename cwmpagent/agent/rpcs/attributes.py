@@ -5,7 +5,9 @@ from __future__ import annotations
 from cwmpagent.agent.changes import Changes, Origin
 from cwmpagent.agent.dispatcher import Dispatcher
 from cwmpagent.agent.live import Live
+from cwmpagent.agent.naming import Naming
 from cwmpagent.datamodel.plan import AttributeChange
+from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.protocol.rpc import (
     GetParameterAttributes,
@@ -14,6 +16,7 @@ from cwmpagent.protocol.rpc import (
     SetParameterAttributes,
     SetParameterAttributesResponse,
 )
+from cwmpagent.records import Attributes
 
 
 class ParameterAttributes:
@@ -32,19 +35,19 @@ class ParameterAttributes:
     async def get(self, request: GetParameterAttributes) -> GetParameterAttributesResponse:
         """Attributes of parameters and partial paths (A.3.2.5). Raises CwmpFault 9005."""
         await self._live.rows(request.parameter_names)
-        tree = self._tree
-        names = dict.fromkeys(name for path in request.parameter_names for name in tree.parameters(path))
         return GetParameterAttributesResponse(
             parameter_list=tuple(
                 ParameterAttributeStruct(name=name, notification=found.notification, access_list=found.access_list)
-                for name, found in ((name, tree.attributes(name)) for name in names)
+                for name, found in Naming(self._tree).answer(request.parameter_names, self._attributes)
             )
         )
 
     async def set(self, request: SetParameterAttributes) -> SetParameterAttributesResponse:
         """Set attributes, all or none (A.3.2.4). Raises CwmpFault 9003, 9005, 9009."""
         await self._live.rows([each.name for each in request.parameter_list])
-        await self._live.freshen(name for each in request.parameter_list for name in self._tree.parameters(each.name))
+        resolver = Resolver(self._tree)
+        paths = [resolver.path(each.name) for each in request.parameter_list]
+        await self._live.freshen(name for path in paths for name in self._tree.parameters(path))
         await self._changes.set_attributes(
             [
                 AttributeChange(
@@ -57,3 +60,6 @@ class ParameterAttributes:
             Origin.ACS,
         )
         return SetParameterAttributesResponse()
+
+    def _attributes(self, path: str) -> list[tuple[str, Attributes]]:
+        return [(name, self._tree.attributes(name)) for name in self._tree.parameters(path)]

@@ -21,7 +21,7 @@ class Objects:
         dispatcher.register(DeleteObject, self.delete)
 
     async def add(self, request: AddObject) -> AddObjectResponse:
-        """Create a row with its default values (A.3.2.6). Raises CwmpFault 9004, 9005."""
+        """Create a row with its default values (A.3.2.6). Raises CwmpFault 9003 for its alias, 9004, 9005."""
         await self._live.rows([request.object_name])
         instance, later = await self._changes.add_object(request.object_name, Origin.ACS, request.parameter_key)
         return AddObjectResponse(instance_number=instance, status=int(later))

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from cwmpagent.agent.changes import Changes, Origin
 from cwmpagent.agent.dispatcher import Dispatcher
 from cwmpagent.agent.live import Live
+from cwmpagent.agent.naming import Naming
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.protocol.rpc import (
     GetParameterNames,
@@ -41,15 +42,17 @@ class Parameters:
     async def get_names(self, request: GetParameterNames) -> GetParameterNamesResponse:
         """Names below a path (A.3.2.3). Raises CwmpFault 9003, 9005."""
         await self._live.rows([request.parameter_path])
-        found = self._tree.names(request.parameter_path, request.next_level)
+        found = Naming(self._tree).answer(
+            [request.parameter_path], lambda path: self._tree.names(path, request.next_level)
+        )
         return GetParameterNamesResponse(tuple(ParameterInfoStruct(name, writable) for name, writable in found))
 
     async def get_values(self, request: GetParameterValues) -> GetParameterValuesResponse:
         """Values of parameters and partial paths, each once (A.3.2.2). Raises CwmpFault 9005, and 9002 where one
         of them cannot be read."""
         await self._live.read(request.parameter_names)
-        found = {name: value for path in request.parameter_names for name, value in self._tree.read(path)}
-        return GetParameterValuesResponse(tuple(ParameterValueStruct(name, value) for name, value in found.items()))
+        found = Naming(self._tree).answer(request.parameter_names, self._tree.read)
+        return GetParameterValuesResponse(tuple(ParameterValueStruct(name, value) for name, value in found))
 
     async def set_values(self, request: SetParameterValues) -> SetParameterValuesResponse:
         """Set values, all or none (A.3.2.1). Raises CwmpFault 9003 with every parameter's fault."""
