@@ -144,7 +144,7 @@ async def main() -> None:
     ):
         ours_best = theirs_best = 0.0
         for _ in range(ROUNDS):
-            ours_best = max(ours_best, await rate(listener.port, credentials, expected))
+            ours_best = max(ours_best, await rate(listener.port_for("127.0.0.1"), credentials, expected))
             theirs_best = max(theirs_best, await rate(theirs.getHost().port, credentials, expected))
         print(f"{name:10}{ours_best:15.0f}{theirs_best:20.0f}{ours_best / theirs_best:8.2f}")
     await theirs.stopListening()

@@ -347,7 +347,8 @@ class Agent(Service):
             raise
         except Exception:  # a resolver may be anybody's; the session that follows tells what is wrong with the name
             return None
-        return next((source for source in map(source_address, addresses) if source is not None), None)
+        sources = [source for source in map(source_address, addresses) if source is not None]
+        return next(filter(self._listener.port_for, sources), sources[0] if sources else None)
 
     def _providers(self, root: str) -> Sequence[Provider]:
         time = passing_time(

@@ -67,7 +67,7 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(NO_RECORDED, lambda: recorded_messages() is None, 1),
     Allowed(NO_MODELS, lambda: models_directory() is None, 9),
     Allowed(NO_CURL, lambda: shutil.which("curl") is None, 2),
-    Allowed(NO_IPV6, lambda: not has_ipv6(), 1),
+    Allowed(NO_IPV6, lambda: not has_ipv6(), 3),
 )
 
 

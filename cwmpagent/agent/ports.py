@@ -76,18 +76,11 @@ class Listener(Protocol):
     """The HTTP server for ConnectionRequests."""
 
     @property
-    def port(self) -> int:
-        """The TCP port it listens on; 0 where there is none."""
+    def listening(self) -> bool:
+        """Whether it listens anywhere."""
 
-
-class Machine(Protocol):
-    """What only the box itself, or whoever runs the agent, can do."""
-
-    async def reboot(self) -> None:
-        """Reboot the device; returns when that is under way."""
-
-    async def factory_reset(self) -> None:
-        """Forget everything, and start anew."""
+    def port_for(self, address: str) -> int:
+        """The TCP port at which it is reached by our IP ``address``; 0 where it is not."""
 
 
 class Provider(Protocol):
@@ -128,4 +121,4 @@ class Provider(Protocol):
 
 
 LocalAddress = Callable[[str], Awaitable[str | None]]
-"""The address that this machine uses towards a host, None where that is unknown."""
+"""The address of this machine towards a host, one at which it is reached before others; None where it is unknown."""

@@ -41,6 +41,7 @@ class Reach:
         self._fixed_url = fixed_url
         self._wanted = wanted
         self._observer = observer
+        self._failing = False
         self._switches = {server.path("EnableCWMP"), server.path("HTTPConnectionRequestEnable")}
 
     def credentials(self) -> tuple[str, str] | None:
@@ -67,18 +68,21 @@ class Reach:
             )
 
     async def refresh(self) -> None:
-        """Bring ConnectionRequestURL up to date with the address that is used towards the ACS; never raises."""
+        """Bring ConnectionRequestURL up to date with the address used towards the ACS; warns once, never raises."""
         try:
             url = await self._url()
             if url is not None and url != self._server.text("ConnectionRequestURL"):
                 value = ParameterAssignment(self._server.path("ConnectionRequestURL"), url)
                 await self._changes.set_values([value], Origin.DEVICE)
+            self._failing = False
         except CwmpFault as fault:
-            self._observer(Warned(f"ConnectionRequestURL could not be brought up to date: {fault.text}"))
+            if not self._failing:
+                self._observer(Warned(f"ConnectionRequestURL could not be brought up to date: {fault.text}"))
+            self._failing = True
 
     async def _url(self) -> str | None:
         """The URL to tell; None where it is not known now."""
-        if not self.enabled() or self._listener.port == 0:
+        if not self.enabled() or not self._listener.listening:
             return ""
         if self._fixed_url:
             return self._fixed_url
@@ -89,5 +93,6 @@ class Reach:
         address = await self._local_address(host) if host else None
         if address is None:
             return None
+        port = self._listener.port_for(address)
         shown = f"[{address}]" if ":" in address else address
-        return f"http://{shown}:{self._listener.port}{self._path}"
+        return f"http://{shown}:{port}{self._path}" if port else ""

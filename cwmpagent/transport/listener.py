@@ -6,12 +6,15 @@ One listener serves any number of agents, each by its path. To those without cre
 from __future__ import annotations
 
 import errno
+import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
 
 from twisted.application.service import Service
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
@@ -111,10 +114,18 @@ class ConnectionRequestListener(Service):
                 raise ConfigError("connection_request.endpoint", f"{text}: {_cause(error)}") from error
 
     @property
-    def port(self) -> int:
-        """The number of the first TCP port; 0 while there is none."""
-        numbers = (getattr(port.getHost(), "port", 0) for port in self._ports)
-        return next((number for number in numbers if number), 0)
+    def listening(self) -> bool:
+        """Whether it listens anywhere, be it on a socket that is not TCP."""
+        return bool(self._ports)
+
+    def port_for(self, address: str) -> int:
+        """The number of the first TCP port that takes connections to our IP ``address``; 0 where none does."""
+        ours = ip_address(address)
+        for port in self._ports:
+            at = port.getHost()
+            if isinstance(at, IPv4Address | IPv6Address) and _takes(at.host, ours):
+                return at.port
+        return 0
 
     def add(self, path: str, target: Target) -> None:
         """Serve ``target`` at ``path``, plain or percent-encoded."""
@@ -182,6 +193,12 @@ def _password(target: Target, username: str) -> str | None:
     if expected is None or not all(expected) or expected[0] != username:
         return None
     return expected[1]
+
+
+def _takes(host: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether a socket that listens at ``host`` takes connections to ``address``; all of IPv6 has IPv4 too."""
+    at = ip_address(host.partition("%")[0])
+    return at == address or (at.is_unspecified and at.version >= address.version)
 
 
 def _cause(error: Exception) -> str:

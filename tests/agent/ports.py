@@ -194,9 +194,16 @@ class ScriptedExchange:
 
 @dataclass
 class FakeListener:
-    """Something that listens, or (port 0) nothing."""
+    """Something that listens at every address, or (port 0) nothing."""
 
     port: int = 7547
+
+    @property
+    def listening(self) -> bool:
+        return bool(self.port)
+
+    def port_for(self, address: str) -> int:
+        return self.port
 
 
 @cache

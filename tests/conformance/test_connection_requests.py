@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from urllib.parse import urlsplit
+from unittest import SkipTest
+from urllib.parse import SplitResult, urlsplit
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
@@ -12,8 +13,9 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from cwmpagent import embed
 from cwmpagent.agent.changes import Origin
-from cwmpagent.agent.facts import ConnectionRequested
+from cwmpagent.agent.facts import AgentStarted, ConnectionRequested
 from cwmpagent.config import Config
 from cwmpagent.lab.misbehave import Delay, Status
 from cwmpagent.protocol.digest import Authenticator, Credentials
@@ -23,6 +25,10 @@ from cwmpagent.values import Value, ValueType
 from tests.agent.bench import DEVICE, SERVER, BenchCase, assign, reactor
 from tests.agent.ports import FakeClock, finished, reply
 from tests.conformance.lives import CODE, LivesCase, down, good, is_inform
+from tests.conformance.stage import SteppedCase
+from tests.skips import NO_IPV6, has_ipv6
+from tests.test_tap import free_port
+from tests.transport.scripted import Names
 
 URL = SERVER + "ConnectionRequestURL"
 SIX = ("6 CONNECTION REQUEST",)
@@ -296,6 +302,41 @@ class SwitchTests(RequestCase):
         self.assertNotEqual(told, url)
         self.assertEqual(await self.lab.connection_request(DEVICE), 200)
         await self.session(since=trace.number)
+
+
+class AddressTests(SteppedCase):
+    """Which of our addresses is told where the ACS has several."""
+
+    async def told(self, *addresses: str, endpoints: tuple[str, ...]) -> SplitResult:
+        """The URL of an agent that listens at ``endpoints``, where the name has these addresses."""
+        sources = {"2001:db8::1": "::1", "192.0.2.1": "127.0.0.1"}
+        self.patch(embed, "source_address", sources.get)
+        self.time.nameResolver = Names(acs=list(addresses))
+        config = self.config(boot="system")
+        request = replace(config.connection_request, endpoint=endpoints)
+        agent = self.begin(replace(config, acs=replace(config.acs, url="http://acs.test/"), connection_request=request))
+        await self.until(lambda: any(isinstance(fact, AgentStarted) for fact in self.facts))
+        url = agent.life.server.text("ConnectionRequestURL")
+        await self.end(agent)
+        self.facts.clear()
+        return urlsplit(url)
+
+    async def test_cr_09_only_where_something_listens(self) -> None:
+        if not has_ipv6():
+            raise SkipTest(NO_IPV6)
+        six, four = "2001:db8::1", "192.0.2.1"
+        for endpoint, host in (("tcp:0", "127.0.0.1"), ("tcp6:0:interface=\\:\\:1", "::1")):
+            for addresses in ((six, four), (four, six)):
+                url = await self.told(*addresses, endpoints=(endpoint,))
+                self.assertEqual(url.hostname, host, addresses)
+        self.assertEqual((await self.told(six, endpoints=("tcp:0",))).geturl(), "")
+        for addresses, host in (((six, four), "::1"), ((four, six), "127.0.0.1")):
+            self.assertEqual((await self.told(*addresses, endpoints=("tcp6:0",))).hostname, host)
+
+    async def test_cr_09_the_port_of_that_address(self) -> None:
+        (first, second), four = (free_port(), free_port()), "192.0.2.1"
+        endpoints = (f"tcp:{first}:interface=127.0.0.2", f"tcp:{second}:interface=127.0.0.1")
+        self.assertEqual((await self.told(four, endpoints=endpoints)).port, second)
 
 
 class MadeUpTimeTests(LivesCase):

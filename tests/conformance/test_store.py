@@ -113,6 +113,21 @@ class RefusingStoreTests(SynchronousTestCase):
         self.lives.run(100)
         self.assertEqual(self.lives.acs.told()[-1], ("2 PERIODIC",))
 
+    def test_a_url_that_cannot_be_kept_is_said_once_until_it_can(self) -> None:
+        def said() -> int:
+            return sum("ConnectionRequestURL" in fact.text for fact in self.lives.odd() if isinstance(fact, Warned))
+
+        for address in ("192.0.2.7", "192.0.2.8"):
+            self.lives.store.refusing = FULL
+            self.lives.address = address
+            before = said()
+            for _ in range(3):
+                self.ask()
+                self.assertEqual(said(), before + 1)
+            self.lives.store.refusing = None
+            self.ask()
+            self.assertIn(address, self.lives.life.server.text("ConnectionRequestURL"))
+
     def test_a_device_that_never_could_save(self) -> None:
         lives = Lives()
         lives.store.refusing = "attempt to write a readonly database"

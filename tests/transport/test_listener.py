@@ -68,6 +68,12 @@ def listener(on: Any, endpoints: Sequence[str] = ("tcp:7547",), **arguments: Any
     )
 
 
+def port_of(made: ConnectionRequestListener, address: str = "127.0.0.1") -> int:
+    port = made.port_for(address)
+    assert port, "nothing listens there"
+    return port
+
+
 class Answer:
     """An HTTP answer taken apart."""
 
@@ -533,7 +539,7 @@ class BindTests(SynchronousTestCase):
                 self.assertIn(word, str(error))
             self.assertNotIn("\n", str(error))
             self.assertEqual(self.reactor.listening, set())
-            self.assertEqual(made.port, 0)
+            self.assertFalse(made.listening)
 
     def test_no_endpoint(self) -> None:
         for text in ("rubbish", "tcp:x", "tcp:1:2:3:4:5", "", "unix"):
@@ -599,13 +605,12 @@ class LoopbackTests(TestCase):
     def test_a_request(self) -> Deferred[None]:
         async def test() -> None:
             made = await self.serve()
-            self.assertGreater(made.port, 0)
             ours = Authenticator(USER, cnonce=counter("c"), basic_allowed=False)
             head = b"GET /one HTTP/1.1\r\nHost: box\r\nConnection: close\r\n"
-            first = await self.connect(made.port, head + b"\r\n")
+            first = await self.connect(port_of(made), head + b"\r\n")
             self.assertTrue(ours.challenged(Answer(await first.gone).all("www-authenticate")))
             header = f"Authorization: {ours.authorization('GET', '/one')}\r\n\r\n"
-            second = await self.connect(made.port, head + header.encode())
+            second = await self.connect(port_of(made), head + header.encode())
             self.assertEqual(Answer(await second.gone).status, 200)
             self.assertEqual(self.agent.came, ["127.0.0.1"])
 
@@ -614,7 +619,7 @@ class LoopbackTests(TestCase):
     def test_curl(self) -> Deferred[None]:
         async def test() -> None:
             made = await self.serve()
-            url = f"http://127.0.0.1:{made.port}/one"
+            url = f"http://127.0.0.1:{port_of(made)}/one"
             user = ["--digest", "--user", f"{USER.username}:{USER.password}"]
             self.assertEqual([each[0] for each in await self.curl(*user, url + "?x=1,2")], [401, 200])
             self.assertEqual([each[0] for each in await self.curl("--digest", "--user", "acs:x", url)], [401, 401])
@@ -636,7 +641,7 @@ class LoopbackTests(TestCase):
             for offered in (["MD5"], ["MD5-sess"], ["SHA-256"], ["SHA-256-sess"], ["MD5", "SHA-256"]):
                 made = await self.serve(algorithms=offered)
                 user = ["--digest", "--user", f"{USER.username}:{USER.password}"]
-                answers = await self.curl(*user, f"http://127.0.0.1:{made.port}/one")
+                answers = await self.curl(*user, f"http://127.0.0.1:{port_of(made)}/one")
                 self.assertEqual([each[0] for each in answers], [401, 200], offered)
                 await made.stopService()
 
@@ -649,21 +654,45 @@ class LoopbackTests(TestCase):
             made = await self.serve("tcp6:0")
             request = b"GET /one HTTP/1.1\r\nConnection: close\r\n\r\n"
             for address in ("::1", "127.0.0.1"):
-                collector = await self.connect(made.port, request, address)
+                collector = await self.connect(port_of(made, address), request, address)
                 self.assertEqual(Answer(await collector.gone).status, 401)
             made = await self.serve("tcp:0:interface=\\:\\:1")
-            collector = await self.connect(made.port, request, "::1")
+            collector = await self.connect(port_of(made, "::1"), request, "::1")
             self.assertEqual(Answer(await collector.gone).status, 401)
+
+        return self.run_(test)
+
+    def test_where_it_is_reached(self) -> Deferred[None]:
+        async def test() -> None:
+            texts = ["unix:" + self.mktemp(), LOOPBACK, "tcp:0:interface=127.0.0.2"]
+            made = await self.serve(*texts)
+            self.assertTrue(made.listening)
+            self.assertNotEqual(port_of(made), port_of(made, "127.0.0.2"))
+            for address in ("127.0.0.3", "192.0.2.1", "::1", "2001:db8::1"):
+                self.assertEqual(made.port_for(address), 0, address)
+            made = await self.serve("tcp:0")
+            self.assertEqual(port_of(made, "192.0.2.1"), port_of(made))
+            self.assertEqual(made.port_for("2001:db8::1"), 0)
+            made = await self.serve("unix:" + self.mktemp())
+            self.assertTrue(made.listening)
+            self.assertEqual(made.port_for("127.0.0.1"), 0)
+            if not has_ipv6():
+                raise SkipTest(NO_IPV6)
+            made = await self.serve("tcp6:0:interface=\\:\\:1", LOOPBACK)
+            self.assertNotEqual(port_of(made, "::1"), port_of(made))
+            self.assertEqual(made.port_for("2001:db8::1"), 0)
+            made = await self.serve("tcp6:0")
+            self.assertEqual(port_of(made, "2001:db8::1"), port_of(made, "192.0.2.1"))
 
         return self.run_(test)
 
     def test_several_endpoints(self) -> Deferred[None]:
         async def test() -> None:
             made = await self.serve(LOOPBACK, "tcp:0:interface=127.0.0.2", "unix:" + self.mktemp())
-            collector = await self.connect(made.port, b"x\r\n\r\n")
+            collector = await self.connect(port_of(made), b"x\r\n\r\n")
             self.assertIn(b"400", await collector.gone)
             await made.stopService()
-            self.assertEqual(made.port, 0)
+            self.assertFalse(made.listening)
 
         return self.run_(test)
 
@@ -674,7 +703,7 @@ class LoopbackTests(TestCase):
             free.bind(("127.0.0.1", 0))
             number = free.getsockname()[1]
             free.close()
-            texts = [f"tcp:{port}:interface=127.0.0.1" for port in (number, busy.port)]
+            texts = [f"tcp:{port}:interface=127.0.0.1" for port in (number, port_of(busy))]
             error = await self.assertFailure(Deferred.fromCoroutine(self.serve(*texts)), ConfigError)
             self.assertEqual(error.key, "connection_request.endpoint")
             self.assertIn(f"{texts[1]}: Address already in use", error.reason)
@@ -685,7 +714,7 @@ class LoopbackTests(TestCase):
     def test_a_slow_client(self) -> Deferred[None]:
         async def test() -> None:
             made = await self.serve(limits=Limits(bounds=Bounds(seconds=0.05)))
-            collector = await self.connect(made.port, b"GET /one")
+            collector = await self.connect(port_of(made), b"GET /one")
             self.assertEqual(await collector.gone, b"")
 
         return self.run_(test)
@@ -693,7 +722,7 @@ class LoopbackTests(TestCase):
     def test_too_many_connections(self) -> Deferred[None]:
         async def test() -> None:
             made = await self.serve(limits=Limits(bounds=Bounds(connections=3)))
-            held = [await self.connect(made.port) for _ in range(4)]
+            held = [await self.connect(port_of(made)) for _ in range(4)]
             self.assertEqual(await held[0].gone, b"")
             held[1].transport.write(b"GET /one HTTP/1.1\r\nConnection: close\r\n\r\n")
             self.assertEqual(Answer(await held[1].gone).status, 401)
@@ -708,15 +737,15 @@ class LoopbackTests(TestCase):
             made = await self.serve(limits=PATIENT)
             stopped: list[Deferred[None]] = []
             self.agent.during = lambda: stopped.append(made.stopService())
-            idle = await self.connect(made.port, b"GET")
+            idle = await self.connect(port_of(made), b"GET")
             ours = Authenticator(USER, cnonce=counter("c"), basic_allowed=False)
-            first = await self.connect(made.port, b"GET /one HTTP/1.0\r\n\r\n")
+            first = await self.connect(port_of(made), b"GET /one HTTP/1.0\r\n\r\n")
             ours.challenged(Answer(await first.gone).all("www-authenticate"))
             header = f"Authorization: {ours.authorization('GET', '/one')}"
-            asking = await self.connect(made.port, f"GET /one HTTP/1.0\r\n{header}\r\n\r\n".encode())
+            asking = await self.connect(port_of(made), f"GET /one HTTP/1.0\r\n{header}\r\n\r\n".encode())
             self.assertEqual(Answer(await asking.gone).status, 200)
             self.assertEqual(await idle.gone, b"")
             await stopped[0]
-            self.assertEqual(made.port, 0)
+            self.assertFalse(made.listening)
 
         return self.run_(test)
