@@ -281,6 +281,10 @@ class Agenda:
 
         ``booted``: the device has booted since, the monotonic clock began anew, and :meth:`boot` is to be called next.
         Otherwise waits go on where they were, and a session that was open counts as failed now.
+
+        An older version's record is read too. What is added to a record gets a default here, by which one without it
+        means what it meant; it is a new format only where none would do, for a device that does not know the format
+        loses its events.
         """
         record = Fields.parse(text)
         if record.whole("format") != _FORMAT:
@@ -293,12 +297,12 @@ class Agenda:
         agenda._throttle = record.number("throttle")
         succeeded = record.number_or_none("succeeded")
         agenda._succeeded = None if succeeded is None else min(succeeded, now.monotonic)
-        agenda._acs = record.text("acs")
+        agenda._acs = record.text("acs", "")
         if record.members.get("heartbeat") is not None:
             agenda._heartbeat = Heartbeat.restored(record.fields("heartbeat"), now=now, chance=random)
         if record.members.get("session") is not None:
             session = record.fields("session")
-            snapshot = Snapshot((), 0, heartbeat=session.members.get("heartbeat") is True)
+            snapshot = Snapshot((), 0, heartbeat=session.flag("heartbeat", False))
             agenda._open = _Open(snapshot, session.flag("informed"), session.flag("superseded"))
         if booted:
             agenda._booted(now)

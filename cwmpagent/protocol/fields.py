@@ -14,7 +14,10 @@ LARGEST_WHOLE = 2**53
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """One JSON object. Every method raises ValueError naming the member that is absent or of the wrong kind."""
+    """One JSON object. Every method raises ValueError naming the member that is absent or of the wrong kind.
+
+    A ``default`` stands for a member that is absent: one that older versions did not write.
+    """
 
     members: dict[str, object]
 
@@ -33,16 +36,16 @@ class Fields:
         except RecursionError as error:
             raise ValueError("nested too deeply") from error
 
-    def text(self, name: str) -> str:
+    def text(self, name: str, default: str | None = None) -> str:
         """A string."""
-        found = self.members.get(name)
+        found = self.members.get(name, default)
         if not isinstance(found, str):
             raise ValueError(f"{name}: a string is expected")
         return found
 
-    def flag(self, name: str) -> bool:
+    def flag(self, name: str, default: bool | None = None) -> bool:
         """A boolean."""
-        found = self.members.get(name)
+        found = self.members.get(name, default)
         if not isinstance(found, bool):
             raise ValueError(f"{name}: true or false is expected")
         return found
@@ -54,9 +57,9 @@ class Fields:
             raise ValueError(f"{name}: a whole number is expected")
         return found
 
-    def number(self, name: str) -> float:
+    def number(self, name: str, default: float | None = None) -> float:
         """A finite number."""
-        found = self.members.get(name)
+        found = self.members.get(name, default)
         if not isinstance(found, int | float) or isinstance(found, bool) or not abs(found) < LARGEST:
             raise ValueError(f"{name}: a number is expected")
         return float(found)

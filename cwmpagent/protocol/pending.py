@@ -141,7 +141,7 @@ class Pending:
             except MisuseError as error:
                 raise ValueError(str(error)) from error
             pending._entries.append(
-                _Entry(event, row.flag("opens"), row.flag("asks"), row.flag("told"), row.flag("heard"))
+                _Entry(event, row.flag("opens"), row.flag("asks"), row.flag("told"), row.flag("heard", False))
             )
         return pending
 

@@ -73,7 +73,7 @@ class Retries:
         retries.policy = RetryPolicy(record.whole("minimum"), record.whole("multiplier"))
         retries.count = record.whole("count")
         retries.owed = record.flag("owed")
-        retries._wait = record.number("wait")
+        retries._wait = record.number("wait", retries.policy.bounds(max(1, retries.count))[1])
         at = record.number_or_none("at")
         retries.at = None if at is None else min(at, now.monotonic + retries._wait)
         return retries

@@ -665,6 +665,37 @@ class RestartTests(SynchronousTestCase):
         )
         self.assertIn("format 2", str(error))
 
+    def test_what_an_older_version_wrote_goes_on(self) -> None:
+        world = World()
+        world.agenda.bootstrap(world.now, "an ACS")
+        world.agenda.schedule_inform("k", 10, world.now)
+        world.agenda.informed(world.agenda.begin(world.now))
+        world.agenda.ended(False, world.now)
+        world.agenda.add(Event(PERIODIC), world.now)
+        world.agenda.begin(world.now)
+        record = json.loads(world.agenda.record())
+        del record["acs"], record["heartbeat"], record["retry"]["wait"], record["session"]["heartbeat"]
+        for event in record["events"]:
+            del event["heard"]
+        agenda = Agenda.restored(json.dumps(record), random=Middle(), now=world.now, booted=False)
+        self.assertEqual(agenda.acs, "")
+        self.assertEqual(agenda.retry_count, 2)
+        self.assertEqual(agenda.pending, world.agenda.pending)
+        self.assertEqual(agenda.scheduled(), world.agenda.scheduled())
+
+    def test_a_retry_wait_without_its_length_keeps_its_end_and_is_bounded(self) -> None:
+        world = World()
+        world.agenda.bootstrap(world.now)
+        world.agenda.begin(world.now)
+        world.agenda.ended(False, world.now)
+        record = json.loads(world.agenda.record())
+        del record["retry"]["wait"]
+        again = Agenda.restored(json.dumps(record), random=Middle(), now=world.now, booted=False)
+        self.assertEqual(again.retry_in(world.now), world.agenda.retry_in(world.now))
+        record["retry"]["at"] += 1000
+        again = Agenda.restored(json.dumps(record), random=Middle(), now=world.now, booted=False)
+        self.assertEqual(again.retry_in(world.now), 10)
+
     def test_it_stays_small(self) -> None:
         world = World()
         world.boot(key="k")
