@@ -299,14 +299,6 @@ def _is_unknown(moment: _Moment) -> bool:
     return moment.date == (1, 1, 1) and moment.clock == (0, 0, 0) and not moment.fraction and not moment.offset
 
 
-def is_unknown_time(text: str) -> bool:
-    """Whether ``text`` is the Unknown Time in any of its spellings (``Z``, no zone, ``+00:00``)."""
-    try:
-        return _is_unknown(_parsed(text))
-    except LexicalError:
-        return False
-
-
 def parse_time(text: str) -> float | None:
     """Seconds since 1970 (UTC) of a dateTime; one without a zone is taken as UTC.
 

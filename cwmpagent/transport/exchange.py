@@ -53,16 +53,6 @@ class AcsExchange:
         self._running: Deferred[Reply] | None = None
         self._closed = False
 
-    @property
-    def local_address(self) -> str | None:
-        """Our numeric address on the latest connection: the one the ACS can be told; None before the first."""
-        return self._line.local
-
-    @property
-    def remote(self) -> str | None:
-        """The numeric address of the ACS on the latest connection; None before the first."""
-        return self._line.remote
-
     async def post(self, body: bytes) -> Reply:
         """POST one message, empty or an envelope, and give its answer; 401s and redirects are settled here.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.web.http_headers import Headers
 
 from cwmpagent.errors import MisuseError, TransportError
@@ -15,13 +14,12 @@ from cwmpagent.transport.wire import Wire
 
 
 class Line:
-    """``avoid``: an address that failed last time. ``local``, ``remote``: the addresses of the latest connection.
+    """``avoid``: an address that failed last time. ``remote``: that of the latest connection; None before the first.
 
     ``failed``: an address that could not be reached now.
     """
 
     def __init__(self, connector: Connector, avoid: str | None) -> None:
-        self.local: str | None = None
         self.remote: str | None = None
         self.failed: str | None = None
         self._connector = connector
@@ -78,10 +76,6 @@ class Line:
                     raise
                 continue
             self._wire, self._to, self._chosen = wire, there, (there.host, address)
-            self.local, self.remote = (_host(end) for end in wire.ends)
+            self.remote = address
             return wire
         raise MisuseError("a host has at least one address here")
-
-
-def _host(end: object) -> str | None:
-    return end.host if isinstance(end, IPv4Address | IPv6Address) else None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IHandshakeListener, IReactorTime
+from twisted.internet.interfaces import IHandshakeListener, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web._newclient import HTTP11ClientProtocol  # the public pools keep idle connections by the wall clock
@@ -63,12 +63,6 @@ class Wire(Protocol):
     def died_idle(self) -> bool:
         """Whether it ended by itself before one byte of the current answer had come."""
         return self.silent and self.lost is not None and self.failure is None
-
-    @property
-    def ends(self) -> tuple[IAddress, IAddress]:
-        """Our address and the peer's."""
-        assert self.transport is not None
-        return self.transport.getHost(), self.transport.getPeer()
 
     def gone(self) -> Deferred[None]:
         """Fires when the connection is no more, or if it never came to be."""

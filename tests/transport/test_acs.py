@@ -67,12 +67,6 @@ class Posting(ScriptedCase):
         await self.exchange(f"http://127.0.0.1:{server.port}/a/b c?x=1&y=%20#part").post(b"x")
         self.assertEqual(server.requests[0].line, "POST /a/b%20c?x=1&y=%20 HTTP/1.1")
 
-    async def test_addresses_are_known_after_the_first_post(self) -> None:
-        exchange = self.exchange(self.serve())
-        self.assertEqual((exchange.local_address, exchange.remote), (None, None))
-        await exchange.post(b"x")
-        self.assertEqual((exchange.local_address, exchange.remote), ("127.0.0.1", "127.0.0.1"))
-
     async def test_unusable_urls(self) -> None:
         for url in (
             "",
