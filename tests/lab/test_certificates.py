@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.errors import ConfigError
@@ -65,7 +66,10 @@ class Kept(SynchronousTestCase):
             (self.directory / name).write_bytes(b"-----BEGIN nothing")
             certificates(self.directory)
             for role in ("server", "client"):
-                self.load(role).verify_directly_issued_by(self.load("ca"))
+                certificate, key = self.load(role), self.directory / f"{role}-key.pem"
+                certificate.verify_directly_issued_by(self.load("ca"))  # raises where it is not
+                private = load_pem_private_key(key.read_bytes(), None)
+                self.assertEqual(certificate.public_key(), private.public_key(), f"{name}, then {role}")
 
     def test_a_directory_that_cannot_be(self) -> None:
         self.directory.parent.mkdir(parents=True)

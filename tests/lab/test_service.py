@@ -178,10 +178,16 @@ class Ports(TestCase):
         self.assertEqual(await self.get(service.url("--console")), 401)
 
     async def test_a_client_certificate_is_as_good(self) -> None:
-        await self.service(acs_tls=("tcp:0",), require_client_certificate=True).bind()
+        service = self.service(acs_tls=("tcp:0",), require_client_certificate=True)
+        await service.bind()
+        self.assertRegex(service.url("--acs-tls"), r"^https://127\.0\.0\.1:\d+/$")
 
     async def test_a_unix_socket_is_local(self) -> None:
-        await self.service(acs=(f"unix:{Path(self.mktemp()).absolute()}",)).bind()
+        path = Path(self.mktemp()).absolute()
+        service = self.service(acs=(f"unix:{path}",))
+        await service.bind()
+        self.assertTrue(path.is_socket())
+        self.assertIn(str(path), service.url("--acs"))
 
     async def test_endpoints_that_are_none(self) -> None:
         for text in ("8069", "tcp:x", "nonsense:1", "tcp:0:interface=300.0.0.1", "tcp:99999999", ""):

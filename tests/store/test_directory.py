@@ -89,6 +89,8 @@ class Prepare(SynchronousTestCase):
         (self.path / "other").touch()
         self.path.chmod(0o700)
         directory.prepare(self.path, DATABASE)
+        self.assertEqual([path.name for path in self.path.iterdir()], ["other"])
+        self.assertEqual(mode(self.path), 0o700)
 
     def test_one_of_another_user_is_refused(self) -> None:
         self.patch(os, "geteuid", lambda: self.path.stat().st_uid + 1)

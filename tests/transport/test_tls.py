@@ -58,14 +58,6 @@ class Files(SynchronousTestCase):
             self.assertIn(word, str(error))
         self.assertNotIn("\n", str(error))
 
-    def test_good(self) -> None:
-        TlsTrust(
-            ca_file=self.file("ca", CA.own.pem + OTHER.own.pem, 0o644),
-            client_certificate=self.file("cert", DEVICE.pem + CA.own.pem, 0o644),
-            client_key=self.file("key", DEVICE.key),
-        )
-        TlsTrust()
-
     def test_key_that_others_can_use(self) -> None:
         certificate = self.file("cert", DEVICE.pem)
         for mode in (0o640, 0o604, 0o620, 0o644, 0o610):
@@ -141,6 +133,15 @@ class Handshakes(ScriptedCase):
         server = self.serve(context=context(GOOD))
         for host in ("acs.test", "ACS.Test", "acs.test.", "127.0.0.1"):
             self.assertEqual((await self.posting(server, host)).status, 200)
+
+    async def test_every_certificate_of_the_files_counts(self) -> None:
+        self.ca.write_bytes(CA.own.pem + OTHER.own.pem)
+        files = self.device(DEVICE)
+        files["client_certificate"].write_bytes(DEVICE.pem + CA.own.pem)
+        trust = self.trust(**files)
+        for signed in (GOOD, OTHER.sign("acs.test")):
+            server = self.serve(context=context(signed, clients=CA))
+            self.assertEqual((await self.posting(server, trust=trust)).status, 200)
 
     async def test_one_connection_for_a_session(self) -> None:
         server = self.serve(OK, answer(200, b"", "Connection: close"), OK, close, OK, context=context(GOOD))
