@@ -139,7 +139,7 @@ class Life:
         )
         self.live = live = Live(tree, readings, rows, changes, world.observer)
         self.dispatcher = dispatcher = Dispatcher(
-            world.timers, world.observer, rpc_timeout=world.rpc_timeout, settled=changes.settled
+            world.timers, world.observer, rpc_timeout=world.rpc_timeout, settled=self._settled
         )
         Parameters(tree, changes, live, [server.path(name) for name in _AFTER_SESSION]).register(dispatcher)
         ParameterAttributes(tree, changes, live).register(dispatcher)
@@ -209,6 +209,10 @@ class Life:
         await self.sessions.stop()
         await self.changes.settled()
         await self.journal.save_or_warn()
+
+    async def _settled(self) -> None:
+        await self.changes.settled()
+        await self.journal.settled()
 
     async def _prepare(self) -> None:
         """What must be up to date in an Inform."""

@@ -55,7 +55,7 @@ Performer = Callable[[Any], Result | Awaitable[Result]]
 class Dispatcher:
     """RPC name -> the function that carries it out.
 
-    ``rpc_timeout`` is in seconds. ``settled`` fires when no change is in the middle of being committed: an RPC that
+    ``rpc_timeout`` is in seconds. ``settled`` fires when nothing is in the middle of being committed: an RPC that
     runs out of time during its commit is answered with what the commit came to, so that the ACS is told the truth.
     """
 

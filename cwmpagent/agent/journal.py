@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 
 from cwmpagent.agent.facts import Observer, Warned
 from cwmpagent.agent.ports import Store
@@ -22,17 +22,22 @@ BASELINE = "baseline:"
 
 
 class Journal:
-    """Writes the agenda, together with whatever else must hold at the same moment, in one transaction."""
+    """Writes the agenda, together with whatever else must hold at the same moment, in one transaction after another."""
 
     def __init__(self, store: Store, agenda: Agenda, observer: Observer) -> None:
         self._store = store
         self._agenda = agenda
         self._observer = observer
         self._failing = False
+        self._lock = DeferredLock()
+
+    async def settled(self) -> None:
+        """Return when nothing is being saved."""
+        await self._lock.run(lambda: None)
 
     async def save(self, notes: Mapping[str, str | None] | None = None) -> None:
         """Save the agenda as it is now, and ``notes``. Raises :class:`~cwmpagent.errors.StoreWriteError`."""
-        await self._store.save(Batch(notes={AGENDA: self._agenda.record(), **(notes or {})}))
+        await self._lock.run(lambda: self._store.save(Batch(notes={AGENDA: self._agenda.record(), **(notes or {})})))
         self._failing = False
 
     async def save_or_warn(self, notes: Mapping[str, str | None] | None = None) -> None:

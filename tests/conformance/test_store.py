@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.facts import Warned
 from cwmpagent.errors import TransportError
-from cwmpagent.protocol.events import CONNECTION_REQUEST, M_REBOOT, PERIODIC, Event
+from cwmpagent.protocol.events import CONNECTION_REQUEST, M_REBOOT, M_SCHEDULE_INFORM, PERIODIC, Event
 from cwmpagent.protocol.rpc import (
     AcsRequest,
     AddObject,
@@ -20,9 +21,12 @@ from cwmpagent.protocol.rpc import (
     Message,
     Reboot,
     ScheduleInform,
+    ScheduleInformResponse,
     SetParameterAttributes,
     SetParameterAttributesStruct,
 )
+from cwmpagent.records import Batch
+from cwmpagent.store.memory import MemoryStore
 from tests.agent.bench import SERVER, assign
 from tests.agent.ports import Lives
 
@@ -44,6 +48,57 @@ LOOKS: tuple[AcsRequest, ...] = (
     GetParameterNames(TABLE, False),
     GetParameterAttributes((WATCHED,)),
 )
+
+
+class Commit(Deferred[None]):
+    """One that is under way."""
+
+    def cancel(self) -> None:
+        """It is too late for that."""
+
+
+class SlowStore(MemoryStore):
+    """While ``slow`` its commits are under way until :meth:`finish`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slow = False
+        self.under_way: list[tuple[Batch, Deferred[None]]] = []
+
+    def save(self, batch: Batch) -> Deferred[None]:
+        if not self.slow:
+            return super().save(batch)
+        self.under_way.append((batch, Commit()))
+        return self.under_way[-1][1]
+
+    def finish(self) -> None:
+        self.slow = False
+        for batch, done in self.under_way:
+            super().save(batch).chainDeferred(done)
+
+
+class SlowStoreTests(SynchronousTestCase):
+    def test_the_acs_is_told_what_a_commit_came_to_that_outlasts_its_rpc(self) -> None:
+        scheduled = [("3 SCHEDULED", M_SCHEDULE_INFORM)]
+        for request, response, later in (
+            (ScheduleInform(60, "later"), ScheduleInformResponse(), scheduled),
+            (AddObject(TABLE, "key"), AddObjectResponse(1, 0), []),
+        ):
+            store = SlowStore()
+            lives = Lives(store=store)
+            lives.begin()
+            lives.acs.asking.append(request)
+            lives.acs.instead = lambda posted, store=store: setattr(store, "slow", posted.number == 2)
+            lives.happen(Event(CONNECTION_REQUEST))
+            self.assertEqual(len(store.under_way), 1, request)
+            lives.run(25)
+            self.assertEqual(lives.acs.answers(), [], request)
+            store.finish()
+            lives.run(1)
+            self.assertEqual(lives.acs.answers(), [response])
+            lives.run(60)
+            self.assertEqual(lives.acs.told()[2:], later)
+            self.assertEqual(lives.odd(), [])
 
 
 class RefusingStoreTests(SynchronousTestCase):
