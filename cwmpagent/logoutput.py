@@ -90,6 +90,8 @@ def plain_fields(fact: Fact) -> dict[str, object]:
         value = getattr(fact, field.name)
         if isinstance(value, tuple):
             value = [item if not isinstance(item, str) else _cut(item) for item in value[:CUT]]
+        elif isinstance(value, Mapping):
+            value = {_cut(str(key)): value[key] for key in list(value)[:CUT]}
         elif isinstance(value, str) and not (whole and field.name in ("text", "trace")):
             value = _cut(value)
         shown[field.name] = value

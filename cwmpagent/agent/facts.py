@@ -6,7 +6,7 @@ made. Strings that came from the ACS are as it sent them; whoever shows them esc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 
@@ -57,13 +57,16 @@ class RpcAnswered(Fact):
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded(Fact):
-    """A session is over. ``reason`` is empty after a success; ``retry_in`` is in seconds, None where none follows."""
+    """A session is over. ``reason`` is empty after a success; ``retry_in`` is in seconds, None where none follows.
+
+    ``rpcs``: how often each RPC was answered, in either direction, by name; ``faults``: how often each fault code.
+    """
 
     success: bool
     reason: str
     events: tuple[str, ...]
-    rpcs: tuple[str, ...]
-    faults: tuple[int, ...]
+    rpcs: Mapping[str, int]
+    faults: Mapping[int, int]
     seconds: float
     retry_count: int
     retry_in: float | None

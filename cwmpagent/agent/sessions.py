@@ -6,7 +6,7 @@ what must be durable is saved before the next POST leaves, and work that must wa
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -41,6 +41,11 @@ from cwmpagent.protocol.session import Call, Delivered, Finished, Post, Session
 STOP_GRACE = 5.0
 """Seconds that the exchange in flight may take when the agent stops."""
 
+MOST_NAMES = 100
+"""So many different RPCs of one session are told apart; the rest are :data:`OTHERS`. An ACS may go on for ever."""
+OTHERS = "others"
+_LONGEST_NAME = 200
+
 
 @dataclass(slots=True)
 class _Run:
@@ -51,8 +56,8 @@ class _Run:
     url: str
     session: Session
     exchange: Exchange
-    rpcs: list[str] = field(default_factory=list)
-    faults: list[int] = field(default_factory=list)
+    rpcs: Counter[str] = field(default_factory=Counter)
+    faults: Counter[int] = field(default_factory=Counter)
     after: tuple[AfterSession, ...] = ()
 
 
@@ -260,9 +265,10 @@ class Sessions:
 
     def _answered(self, run: _Run, name: str, answer: Message, seconds: float, *, by_acs: bool = False) -> None:
         fault = answer if isinstance(answer, Fault) else None
-        run.rpcs.append(name)
+        counted = name[:_LONGEST_NAME]
+        run.rpcs[counted if counted in run.rpcs or len(run.rpcs) < MOST_NAMES else OTHERS] += 1
         if fault is not None:
-            run.faults.append(fault.code)
+            run.faults[fault.code] += 1
         self._observer(RpcAnswered(name, fault.code if fault else 0, seconds, by_acs, fault.text if fault else ""))
 
     async def _close(self, run: _Run) -> None:
@@ -278,8 +284,8 @@ class Sessions:
                 success=finished.success,
                 reason=finished.reason,
                 events=tuple(event.code for event in snapshot.events),
-                rpcs=tuple(run.rpcs) if run else (),
-                faults=tuple(run.faults) if run else (),
+                rpcs=run.rpcs if run else {},
+                faults=run.faults if run else {},
                 seconds=now.monotonic - started,
                 retry_count=snapshot.retry_count,
                 retry_in=self._agenda.retry_in(now),

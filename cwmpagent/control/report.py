@@ -86,7 +86,7 @@ def session(life: Life, recent: Recent) -> dict[str, Any]:
             "success": fact.success,
             "reason": without_userinfo(fact.reason),
             "events": list(fact.events),
-            "rpcs": len(fact.rpcs),
+            "rpcs": sum(fact.rpcs.values()),
             "faults": list(fact.faults),
             "seconds": round(fact.seconds, 3),
         }

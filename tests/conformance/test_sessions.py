@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.changes import Origin
 from cwmpagent.agent.facts import RpcCrashed, Warned
+from cwmpagent.agent.sessions import MOST_NAMES
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.embed import Agent
 from cwmpagent.errors import CwmpFault, TransportError
@@ -70,6 +71,19 @@ class OrderTests(SynchronousTestCase):
         # Inform; three held empty POSTs; the request's answer; then one that says that nothing more comes.
         self.assertEqual(said, ["Inform", *["NoneType"] * 3, "GetRPCMethodsResponse", "NoneType"])
         self.assertTrue(lives.ended()[0].success)
+
+    def test_an_endless_session_is_counted_not_listed(self) -> None:
+        lives = Lives()
+        lives.acs.asking.extend(
+            [GetRPCMethods()] * 500 + [GenericRequest(f"X_{n}_" + "x" * 300, ()) for n in range(300)]
+        )
+        lives.begin()
+        ended = lives.ended()[0]
+        self.assertEqual(ended.rpcs["GetRPCMethods"], 500)
+        self.assertEqual(sum(ended.rpcs.values()), 800)
+        self.assertEqual(ended.faults, {9000: 300})
+        self.assertLessEqual(len(ended.rpcs), MOST_NAMES + 1)
+        self.assertLess(max(map(len, ended.rpcs)), 300)
 
     def test_ses_04_what_happens_in_a_session_opens_the_next(self) -> None:
         lives = Lives()
