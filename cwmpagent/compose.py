@@ -10,6 +10,7 @@ from random import Random
 from twisted.internet.defer import Deferred
 
 from cwmpagent.agent.changes import Change, Changes
+from cwmpagent.agent.discovered import DISCOVERED, Discovered, found_at_start
 from cwmpagent.agent.dispatcher import AfterSession, Dispatcher
 from cwmpagent.agent.facts import AgentStarted, Noted, Observer, Warned
 from cwmpagent.agent.following import Following
@@ -58,6 +59,7 @@ class World:
     local_address: LocalAddress
     observer: Observer
     providers: Callable[[str], Sequence[Provider]] = lambda root: ()
+    discovered_url: Callable[[], str | None] | None = None
     fixed_url: str = ""
     rpc_timeout: float = 20.0
     envelopes: Callable[[], bool] = lambda: False
@@ -86,6 +88,9 @@ class Life:
         self._booted = booted
         self._soon: DelayedCall | None = None
         root = model.root.path
+        saved, self._found = found_at_start(
+            world.discovered_url, root + "ManagementServer.URL", saved, world.observer
+        )
         known: dict[str, str] = {}
         self.tree = tree = Tree(model, saved, factory={**abilities(model), **texts(values)}, live=known.get)
         self.server = server = ManagementServer(tree)
@@ -175,6 +180,17 @@ class Life:
             settle=changes.finish,
             finish=finish,
         )
+        self._discovered: Discovered | None = None
+        if world.discovered_url is not None:
+            self._discovered = Discovered(
+                world.discovered_url,
+                server.path("URL"),
+                changes,
+                world.store,
+                world.timers,
+                world.observer,
+                saved.notes.get(DISCOVERED),
+            )
         self._following = Following(server, agenda, self._now)
         changes.listen(notifications.after)
         changes.listen(self._changed)
@@ -184,6 +200,8 @@ class Life:
         self._following.configure()
         await self.changes.reconcile()
         await self.changes.finish()
+        if self._discovered is not None:
+            await self._discovered.start(self._found if self._found == self.server.text("URL") else None)
         await self.reach.refresh()
         unread = await self.live.freshen([*self.tree.model.forced_inform, *self.tree.attributed()])
         notes = {**self._notes, **self.notifications.start(unread)}
@@ -206,6 +224,8 @@ class Life:
         """End the session under way, and save."""
         if self._soon is not None and self._soon.active():
             self._soon.cancel()
+        if self._discovered is not None:
+            self._discovered.stop()
         await self.sessions.stop()
         await self.changes.settled()
         await self.journal.save_or_warn()

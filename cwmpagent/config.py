@@ -165,6 +165,7 @@ def _acs(table: Table, environ: Mapping[str, str]) -> AcsConfig:
         raise table.error("client_certificate", "is required with client_key")
     return AcsConfig(
         url=_url(table, "url", table.text("url", empty=False)),
+        url_file=table.path("url_file"),
         username=table.text("username", ""),
         password=_password(table, environ),
         ca_file=table.path("ca_file"),

@@ -38,6 +38,7 @@ from cwmpagent.device.machine import boot_id, run_program, uptime
 from cwmpagent.device.modelcache import ModelCache
 from cwmpagent.device.models import find_model
 from cwmpagent.device.readings import passing_time
+from cwmpagent.device.urlfile import UrlFile
 from cwmpagent.errors import CwmpFault, StoreWriteError, TooSlowError
 from cwmpagent.factory import Given, check, given
 from cwmpagent.records import Batch
@@ -261,6 +262,7 @@ class Agent(Service):
                 local_address=self._local_address,
                 observer=self._observer,
                 providers=self._providers,
+                discovered_url=UrlFile(self.config.acs.url_file) if self.config.acs.url_file else None,
                 fixed_url=self.config.connection_request.url,
                 rpc_timeout=self.config.acs.rpc_timeout,
                 envelopes=lambda: self._envelopes() or self._recent.wants_envelopes(),

@@ -32,6 +32,7 @@ class AcsConfig:
     """The ACS and how it is reached; time-outs are in seconds."""
 
     url: str
+    url_file: Path | None = None
     username: str = ""
     password: str = field(default="", repr=False)
     ca_file: Path | None = None

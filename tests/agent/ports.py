@@ -241,6 +241,7 @@ class Lives:
         self.address = "192.0.2.1"
         self.readings: dict[str, Callable[[], str]] = {}
         self.providers: list[Any] = []
+        self.discovered_url: Callable[[], str | None] | None = None
         self._registered = registered
         self._random = random.Random(seed)
         given = {
@@ -267,6 +268,7 @@ class Lives:
             local_address=self._local_address,
             observer=self.facts.append,
             providers=lambda root: [*([Readings(self.readings)] if self.readings else ()), *self.providers],
+            discovered_url=self.discovered_url,
             registered=self._registered,
         )
         self.life = Life(
