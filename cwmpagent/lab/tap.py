@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -122,16 +123,26 @@ class Options(UsageOptions):
 
 
 class Daemon(LabService):
-    """The lab as a process of its own: what is wrong at start is one line and exit status 1."""
+    """The lab as a process of its own: what is wrong at start is one line and exit status 1.
+
+    ``in_front``: twistd does not make a daemon of it.
+    """
+
+    def __init__(self, reactor: Any, settings: LabSettings, *, in_front: bool) -> None:
+        super().__init__(reactor, settings)
+        self._in_front = in_front
 
     def privilegedStartService(self) -> None:
-        """Listen. Raises SystemExit with one line."""
+        """Listen. Raises SystemExit after one line; where twistd waits to hear how its daemon does, ConfigError."""
         failed: list[Failure] = []
         Deferred.fromCoroutine(self.bind()).addErrback(failed.append)
-        if failed:
-            if not isinstance(failed[0].value, ConfigError):
-                failed[0].raiseException()
-            raise SystemExit(f"cwmplab: {failed[0].getErrorMessage()}")
+        if not failed:
+            return
+        if not isinstance(failed[0].value, ConfigError) or not self._in_front or sys.__stderr__ is None:
+            failed[0].raiseException()
+        # Standard error is the log by now.
+        print(f"cwmplab: {failed[0].getErrorMessage()}", file=sys.__stderr__)
+        raise SystemExit(1)
 
 
 def makeService(options: Options) -> IService:
@@ -139,7 +150,8 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     try:
-        return Daemon(reactor, options.settings())
+        in_front = options.parent is not None and bool(options.parent.get("nodaemon"))
+        return Daemon(reactor, options.settings(), in_front=in_front)
     except ConfigError as error:
         raise SystemExit(f"cwmplab: {error}") from None
 

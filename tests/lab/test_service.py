@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -224,8 +225,8 @@ class Twistd(TestCase):
 
     timeout = 30
 
-    def start(self, *arguments: str) -> tuple[_Running, Any]:
-        twistd = [str(Path(sys.executable).with_name("twistd")), "--nodaemon", "--pidfile=", "cwmplab"]
+    def start(self, *arguments: str, daemon: tuple[str, ...] = ()) -> tuple[_Running, Any]:
+        twistd = [str(Path(sys.executable).with_name("twistd")), *(daemon or ("--nodaemon", "--pidfile=")), "cwmplab"]
         directory = str(Path(self.mktemp()).absolute())
         running, spawning = _Running(), reactor
         process = spawning.spawnProcess(
@@ -247,6 +248,22 @@ class Twistd(TestCase):
             (line,) = [line for line in running.said.splitlines() if b"cwmplab: " in line]
             self.assertIn(words, line)
             self.assertNotIn(b"Traceback", running.said)
+
+    async def test_a_daemon_that_cannot_listen_lets_its_starter_go(self) -> None:
+        place = Path(self.mktemp()).absolute()
+        place.mkdir()
+        pid_file, log_file = place / "lab.pid", place / "lab.log"
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            busy = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
+            files = (f"--pidfile={pid_file}", f"--logfile={log_file}")
+            running, _ = self.start("--acs", busy, "--acs-tls", "none", "--console", FREE, daemon=files)
+            self.assertEqual(await running.ended, 1)
+        self.assertIn(b"--acs: " + busy.encode(), running.said)
+        while "in use" not in (log_file.read_text() if log_file.exists() else ""):
+            await deferLater(reactor, 0.05)
+        self.assertFalse(pid_file.exists())
 
     async def test_it_runs_and_says_where(self) -> None:
         running, process = self.start("--acs", FREE, "--acs-tls", FREE, "--console", FREE)
