@@ -139,6 +139,7 @@ class Life:
             suppliers=suppliers,
             rows=rows,
             transactions=transactions,
+            refresh=readings.refresh,
             key_path=server.path("ParameterKey"),
             notes=notifications.before,
         )
@@ -219,6 +220,11 @@ class Life:
     def happened(self, event: Event) -> None:
         """Something has happened that the ACS is told in a session of now, or in one that follows the present one."""
         self._raise(event)
+
+    async def look(self, path: str) -> None:
+        """The device itself has other values at ``path``, a parameter or object: the ACS is told those it watches."""
+        names = self.notifications.watched_in(path)
+        self.notifications.noticed(names, await self.live.reread(path, names))
 
     async def stop(self) -> None:
         """End the session under way, and save."""

@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.python.failure import Failure
 
-from cwmpagent.agent.dispatcher import AfterSession, Dispatcher, FactoryResetAfter, Performer, RebootAfter
-from cwmpagent.agent.facts import (
-    AgentStopped,
-    ConnectionRequested,
-    EnvelopeReceived,
-    EnvelopeSent,
-    Fact,
-    Noted,
-    Rebooting,
-    Warned,
-)
+from cwmpagent.agent.facts import AgentStopped, ConnectionRequested, EnvelopeReceived, EnvelopeSent, Fact, Noted, Warned
 from cwmpagent.agent.inform import current_time
-from cwmpagent.agent.journal import BOOT_ID, PENDING
-from cwmpagent.agent.pending import written
+from cwmpagent.agent.journal import BOOT_ID
 from cwmpagent.agent.ports import Clock, Provider
 from cwmpagent.compose import Life, World
-from cwmpagent.config import Config
+from cwmpagent.config import Config, from_settings, load
 from cwmpagent.control.address import NAME
 from cwmpagent.control.recent import Recent
 from cwmpagent.control.service import ControlSocket
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.clock import SystemClock
 from cwmpagent.device.linux import linux_providers
-from cwmpagent.device.machine import boot_id, run_program, uptime
+from cwmpagent.device.machine import boot_id, uptime
 from cwmpagent.device.modelcache import ModelCache
 from cwmpagent.device.models import find_model
 from cwmpagent.device.readings import passing_time
 from cwmpagent.device.urlfile import UrlFile
-from cwmpagent.errors import CwmpFault, StoreWriteError, TooSlowError
+from cwmpagent.errors import MisuseError
 from cwmpagent.factory import Given, check, given
-from cwmpagent.records import Batch
+from cwmpagent.lives import Finish, Lives
+from cwmpagent.program import ProgramSide
 from cwmpagent.store.durable import LOCK, Store
 from cwmpagent.store.lock import refuse_if_held
 from cwmpagent.transport.acs import AcsClient
@@ -52,47 +43,61 @@ from cwmpagent.transport.listener import ConnectionRequestListener
 from cwmpagent.transport.local import source_address
 from cwmpagent.transport.tls import TlsTrust
 
-REBOOT_PATIENCE = 600.0
-"""Seconds after which a box whose reboot program has ended well or hangs, but which still runs, is taken to go on."""
 
-
-class Agent(Service):
+class Agent(ProgramSide):
     """One TR-069 agent.
 
+    ``config`` is a :class:`~cwmpagent.config.Config`, the path of a file, or left out: then the file's tables are
+    keyword arguments (``Agent(device={...}, acs={"url": ...})``), relative paths in which start where the process runs.
     The constructor checks whatever can be checked without the network and the state directory; it raises
     :class:`~cwmpagent.errors.ConfigError`. :meth:`bind` comes next, or is left to ``startService``, which opens the
     state directory (:class:`~cwmpagent.errors.StoreError`) and begins to talk to the ACS. ``stopService`` fires when
-    the state is saved. ``observer`` gets every fact (:mod:`cwmpagent.agent.facts`), ``envelopes`` tells whether whole
-    messages are wanted among them. ``model``: one that agents of one process share, in place of the
-    configuration's, which is then not read; :attr:`model` is the one in use.
+    the state is saved.
+
+    ``observer`` is the first of those that :meth:`observe` adds, ``envelopes`` tells whether whole messages are wanted
+    among their facts. ``model``: one that agents of one process share, in place of the configuration's, which is then
+    not read. ``beside``: another agent of this process, which listens for this one's ConnectionRequests too (for as
+    long as it runs), and whose model it shares where both configurations name the same.
     """
 
     def __init__(
         self,
-        config: Config,
+        config: Config | str | os.PathLike[str] | None = None,
         *,
         reactor: Any = None,
-        observer: Callable[[Fact], None] = lambda fact: None,
+        observer: Callable[[Fact], object] | None = None,
         envelopes: Callable[[], bool] = lambda: False,
         clock: Clock | None = None,
         chance: random.Random | None = None,
         model: Model | None = None,
+        beside: Agent | None = None,
+        **settings: Mapping[str, object],
     ) -> None:
         if reactor is None:
             from twisted.internet import reactor
+        self._warnings: Sequence[str] = ()
+        if not isinstance(config, Config):
+            config = _configured(config, settings)
+            self._warnings = config.warnings
+        elif settings:
+            raise MisuseError(f"{', '.join(settings)} would have to stand in the Config that was given")
         self.config = config
         self._reactor = reactor
-        self._told = observer
         self._envelopes = envelopes
         self._clock = clock or SystemClock()
         self._recent = Recent(self._clock.wall)
         self._chance = chance or random.SystemRandom()
         self._cache = ModelCache(config.state.directory)
         self._reports: Sequence[str] = ()
+        if model is None and beside is not None and _same_model(config, beside.config):
+            model = beside._shared
         if model is None:
             model = find_model(config.device.model, profiles=config.device.profiles, cache=self._cache)
             self._reports = model.reports
-        self.model = model
+        self._shared: Model = model
+        super().__init__(model, self._clock.monotonic)
+        if observer is not None:
+            self.observe(observer)
         self._values = given(config, model.root.path)
         self._name = check(model, self._values)
         self.trust = TlsTrust(
@@ -115,25 +120,11 @@ class Agent(Service):
             warn=self._warn,
             monotonic=self._clock.monotonic,
         )
-        self._listener = ConnectionRequestListener(
-            reactor,
-            config.connection_request.endpoint,
-            realm="device",
-            algorithms=config.connection_request.algorithms,
-            nonce=lambda: secrets.token_hex(16),
-            clock=self._clock.monotonic,
-            limited=lambda path, source: self._observer(ConnectionRequested(source, False)),
-        )
+        self._beside = beside
+        self._listener: ConnectionRequestListener = beside._listener if beside is not None else self._new_listener()
         self._bound: Deferred[None] | None = None
-        self._registered: list[Callable[[Dispatcher], None]] = []
-        self._provided: list[Provider] = []
         self._store: Store | None = None
-        self._life: Life | None = None
-        self._beginning: Deferred[None] | None = None
-        self._ending: Deferred[None] | None = None
         self._stopping = DeferredLock()
-        self._booted_at = 0.0
-        self._rebooting = False
         self._control = ControlSocket(
             reactor,
             config.control.socket or config.state.directory / NAME,
@@ -142,33 +133,6 @@ class Agent(Service):
             self._clock,
             self._warn,
         )
-
-    def register(self, rpc: str, perform: Performer) -> None:
-        """Let ``perform`` carry out the vendor's RPC ``X_<VENDOR>_Name``; to be called before the agent starts.
-
-        ``perform`` takes a :class:`~cwmpagent.protocol.rpc.GenericRequest` and returns a ``GenericResponse``, or an
-        awaitable of one; it refuses by raising :class:`~cwmpagent.errors.CwmpFault`.
-        """
-        self._registered.append(lambda dispatcher: dispatcher.register(rpc, perform))
-
-    def provide(self, provider: Provider) -> None:
-        """Let ``provider`` (:class:`cwmpagent.device.provider.Provider`) supply its part of the device.
-
-        To be called before the agent starts. Where others answer for the same path, this one counts.
-        """
-        self._provided.append(provider)
-
-    @property
-    def life(self) -> Life:
-        """The parts of the running agent; another one after each reboot that the agent plays itself."""
-        if self._life is None:
-            raise RuntimeError("the agent has not been started")
-        return self._life
-
-    @property
-    def rebooting(self) -> bool:
-        """Whether the present life is at its end: until the next one begins, nothing may be changed."""
-        return self._rebooting
 
     @property
     def values(self) -> Mapping[str, Given]:
@@ -180,12 +144,9 @@ class Agent(Service):
 
         A session under way is broken off. Raises CwmpFault 9002 where the promise cannot be saved.
         """
-        after = (FactoryResetAfter(),)
-        try:
-            await self.life.journal.save({PENDING: written(after)})
-        except StoreWriteError as error:
-            raise CwmpFault(9002, f"the factory reset could not be saved: {error}") from error
-        self._finish(after, local=True)
+        if self._lives is None:
+            raise MisuseError("the agent has not been started")
+        await self._lives.factory_reset()
 
     def check_state(self) -> None:
         """Raises StoreLockedError where another process has the state directory; touches nothing."""
@@ -193,12 +154,16 @@ class Agent(Service):
 
     def bind(self) -> Deferred[None]:
         """Listen for ConnectionRequests. Errbacks with ConfigError where that is impossible; done only once."""
+        if self._beside is not None:
+            return self._beside.bind()
         if self._bound is None:
             self._bound = Deferred.fromCoroutine(self._listener.bind())
         return self._bound
 
     def startService(self) -> None:
         """Open the state and begin. Raises StoreError, and ConfigError if an endpoint cannot be had at once."""
+        if self._beside is not None and not self._beside.running:
+            raise MisuseError("the agent that this one is beside must be started first")
         self._store = store = Store.open(self.config.state.directory, reactor=self._reactor)
         try:
             self._raise_at_once(self.bind())
@@ -209,13 +174,24 @@ class Agent(Service):
                 )
             this_boot = boot_id()
             booted = self.config.device.boot == "process" or store.load().notes.get(BOOT_ID) != this_boot
-            self._booted_at = uptime() if self.config.device.boot == "process" else 0.0
+            for warning in self._warnings:
+                self._warn(warning)
             for report in self._reports:
                 self._observer(Noted(f"the model is not followed to the letter: {report}"))
             self._control.open()
-            self._begin_life(booted)
+            self._lives = lives = Lives(
+                self._life,
+                reactor=self._reactor,
+                clock=self._clock,
+                store=store,
+                listener=self._listener,
+                hooks=self.config.hooks,
+                observer=self._observer,
+                booted_at=uptime() if self.config.device.boot == "process" else 0.0,
+            )
+            lives.begin(booted)
         except BaseException:
-            self._store = None
+            self._store = self._lives = None
             Deferred.fromCoroutine(self._control.close()).addErrback(self._crashed)
             store.close().addErrback(lambda failure: self._warn(failure.getErrorMessage()))
             raise
@@ -223,21 +199,36 @@ class Agent(Service):
 
     def stopService(self) -> Deferred[None]:
         """End the session under way (within 5 seconds), save, close; fires when all is done. A new start may follow."""
+        if self._lives is not None:
+            self._lives.stopping = True
+        self._stop_looking()
         super().stopService()  # type: ignore[no-untyped-call]  # Twisted has no types there
         return self._stopping.run(lambda: Deferred.fromCoroutine(self._stop()))
 
     async def _stop(self) -> None:
-        closed, self._bound = self._listener.stopService(), None
+        closed = None
+        if self._beside is None:
+            closed, self._bound = self._listener.stopService(), None
         await self._control.close()
-        await _broken_off(self._beginning)
-        await _broken_off(self._ending)
         if self._store is not None:
-            await self.life.stop()
+            assert self._lives is not None
+            await self._lives.stop()
             await self._store.close()
             self._store = None
-            self._listener.remove(self.life.request_path)
             self._observer(AgentStopped(self._name))
-        await closed
+        if closed is not None:
+            await closed
+
+    def _new_listener(self) -> ConnectionRequestListener:
+        return ConnectionRequestListener(
+            self._reactor,
+            self.config.connection_request.endpoint,
+            realm="device",
+            algorithms=self.config.connection_request.algorithms,
+            nonce=lambda: secrets.token_hex(16),
+            clock=self._clock.monotonic,
+            limited=lambda path, source: self._observer(ConnectionRequested(source, False)),
+        )
 
     def _raise_at_once(self, done: Deferred[None]) -> None:
         """Raise what ``done`` has failed with already; report what it fails with later."""
@@ -246,9 +237,9 @@ class Agent(Service):
         if failures:
             failures[0].raiseException()
 
-    def _begin_life(self, booted: bool) -> None:
+    def _life(self, booted: bool, finish: Finish) -> Life:
         assert self._store is not None
-        self._life = life = Life(
+        return Life(
             self.model,
             self._values,
             self._store.load(),
@@ -266,79 +257,12 @@ class Agent(Service):
                 fixed_url=self.config.connection_request.url,
                 rpc_timeout=self.config.acs.rpc_timeout,
                 envelopes=lambda: self._envelopes() or self._recent.wants_envelopes(),
-                registered=tuple(self._registered),
+                registered=(self._register,),
             ),
             booted=booted,
             boot_id=boot_id(),
-            finish=self._finish,
+            finish=finish,
         )
-        self._rebooting = False
-        self._listener.add(life.request_path, life.reach)
-        self._beginning = Deferred.fromCoroutine(life.start())
-        self._beginning.addErrback(self._crashed)
-
-    def _finish(self, after: tuple[AfterSession, ...], *, local: bool = False) -> None:
-        """Carry out what had to wait for the end of a session, once the session's own code has returned.
-
-        Where the agent stops it stays owed: the next start carries it out. What comes while another is being carried
-        out (a person and the ACS at the same time) is left to that one.
-        """
-        if self.running and not self._rebooting:
-            self._rebooting = True
-            self._ending = Deferred.fromCoroutine(self._end_life(after, local))
-            self._ending.addErrback(self._crashed)
-
-    async def _end_life(self, after: tuple[AfterSession, ...], local: bool) -> None:
-        await self._pause(0)
-        reset = any(isinstance(each, FactoryResetAfter) for each in after)
-        keys = [each.command_key for each in after if isinstance(each, RebootAfter)]
-        self._observer(Rebooting(keys[-1] if keys else "", reset, local))
-        life = self.life
-        await life.stop()
-        program = self.config.hooks.factory_reset if reset else self.config.hooks.reboot
-        problem = await self._run(program) if program else ""
-        if not problem and reset:
-            problem = await self._forget_everything()
-        elif not problem and program:
-            await self._pause(REBOOT_PATIENCE)
-            problem = f"{program[0]} did not reboot this machine"
-        if not self.running:
-            return
-        if problem:
-            self._warn(f"{'factory reset' if reset else 'reboot'} failed: {problem}")
-            await life.journal.save_or_warn({PENDING: None})
-            self._rebooting = False
-            life.sessions.start()
-            return
-        self._listener.remove(life.request_path)
-        self._booted_at = uptime()
-        self._begin_life(booted=True)
-
-    async def _run(self, program: Sequence[str]) -> str:
-        """What went wrong with it; one that hangs must not keep the agent from its ACS for ever."""
-        running = Deferred.fromCoroutine(run_program(self._reactor, program))
-        reason = f"{program[0]} has not ended after {REBOOT_PATIENCE:g} s"
-        try:
-            return await within(REBOOT_PATIENCE, running, self._reactor, self._clock.monotonic, reason)
-        except TooSlowError as error:
-            return str(error)
-
-    async def _forget_everything(self) -> str:
-        assert self._store is not None
-        try:
-            await self._store.save(Batch(erase=True))
-        except StoreWriteError as error:
-            return str(error)
-        return ""
-
-    async def _pause(self, seconds: float) -> None:
-        paused: Deferred[None] = Deferred()
-        timer = self._reactor.callLater(seconds, paused.callback, None)
-        try:
-            await paused
-        finally:
-            if timer.active():
-                timer.cancel()
 
     async def _local_address(self, host: str) -> str | None:
         names = resolved(self._reactor.nameResolver, host)
@@ -353,19 +277,21 @@ class Agent(Service):
         return next(filter(self._listener.port_for, sources), sources[0] if sources else None)
 
     def _providers(self, root: str) -> Sequence[Provider]:
+        lives = self._lives
+        assert lives is not None
         time = passing_time(
-            root, uptime=lambda: uptime() - self._booted_at, local_time=lambda: current_time(self._clock)
+            root, uptime=lambda: uptime() - lives.booted_at, local_time=lambda: current_time(self._clock)
         )
         if self.config.device.provider == "simulated":
-            return (time, *self._provided)
+            return (time, *self._added)
         permitted = self.config.device.set_hostname
-        return (*linux_providers(root, given=self._values, set_hostname=permitted), time, *self._provided)
+        return (*linux_providers(root, given=self._values, set_hostname=permitted), time, *self._added)
 
     def _observer(self, fact: Fact) -> None:
         """Tell those who look on at the control socket, and the embedding program what it asked for."""
         self._recent(fact)
         if not isinstance(fact, EnvelopeSent | EnvelopeReceived) or self._envelopes():
-            self._told(fact)
+            self._observers(fact)
 
     def _warn(self, text: str) -> None:
         self._observer(Warned(text))
@@ -375,8 +301,13 @@ class Agent(Service):
             self._warn(f"an error of the agent itself: {failure.getTraceback()}")
 
 
-async def _broken_off(work: Deferred[None] | None) -> None:
-    """Cancel ``work``, and wait until it has ended: a commit under way is finished first."""
-    if work is not None:
-        work.cancel()
-        await work
+def _configured(path: str | os.PathLike[str] | None, settings: Mapping[str, object]) -> Config:
+    if path is None:
+        return from_settings(settings, Path.cwd())
+    if settings:
+        raise MisuseError(f"{', '.join(settings)} would have to stand in the file that was given")
+    return load(Path(path))
+
+
+def _same_model(one: Config, other: Config) -> bool:
+    return (one.device.model, one.device.profiles) == (other.device.model, other.device.profiles)

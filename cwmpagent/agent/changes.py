@@ -8,7 +8,7 @@ itself has changed needs no provider.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -21,7 +21,7 @@ from cwmpagent.agent.naming import as_written, creates_rows
 from cwmpagent.agent.ports import Store
 from cwmpagent.agent.rows import Rows
 from cwmpagent.agent.suppliers import Suppliers
-from cwmpagent.agent.transaction import Transactions, steps
+from cwmpagent.agent.transaction import Step, Transactions, steps
 from cwmpagent.datamodel.autocreate import plan_values_in_new_rows
 from cwmpagent.datamodel.plan import (
     Assignment,
@@ -77,6 +77,7 @@ class Changes:
         suppliers: Suppliers,
         rows: Rows,
         transactions: Transactions,
+        refresh: Callable[[Iterable[str]], Awaitable[object]],
         key_path: str,
         notes: Callable[[Change], Mapping[str, str | None]],
     ) -> None:
@@ -86,6 +87,7 @@ class Changes:
         self._suppliers = suppliers
         self._rows = rows
         self._transactions = transactions
+        self._refresh = refresh
         self._key_path = key_path
         self._notes = notes
         self._lock = DeferredLock()
@@ -199,6 +201,15 @@ class Changes:
             return None
         return self._rows.plan(table, keys, self._transactions.held)
 
+    async def _steps(self, plan: Plan) -> list[Step]:
+        """Who must do what, to be undone to what is there now and not to what was read some time ago, or never."""
+        parts = steps(plan, self._tree, self._suppliers, self._rows.keys)
+        if not parts:
+            return parts
+        await self._refresh(name for part in parts for name in part.former if name[-1] != ".")
+        now = {part.supplier: part.former for part in steps(plan, self._tree, self._suppliers, self._rows.keys)}
+        return [replace(part, former=now[part.supplier]) for part in parts]
+
     async def _carry_out(
         self, origin: Origin, plan: Plan, key: str | None, notes: Mapping[str, str | None] = NOTHING
     ) -> bool:
@@ -207,7 +218,7 @@ class Changes:
             plan = joined(plan, plan_values(then, [ParameterAssignment(self._key_path, key)], as_acs=False))
         change = Change(origin, plan)
         notes = {**self._rows.before(plan), **notes}
-        parts = [] if origin is Origin.DEVICE else steps(plan, self._tree, self._suppliers, self._rows.keys)
+        parts = [] if origin is Origin.DEVICE else await self._steps(plan)
 
         async def commit(more: Mapping[str, str | None]) -> None:
             everything = {**plan.batch.notes, **self._notes(change), **notes, **more}

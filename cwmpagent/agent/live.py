@@ -62,6 +62,14 @@ class Live:
         if lost:
             raise unread(lost)
 
+    async def reread(self, path: str, names: Sequence[str]) -> frozenset[str]:
+        """As :meth:`freshen` for the ``names`` in ``path``, where whatever was read before is not to be given again."""
+        self._readings.doubt(path)
+        if path.endswith("."):
+            self._rows.forget()
+            await self.rows([path])
+        return await self.freshen(names)
+
     async def freshen(self, names: Iterable[str]) -> frozenset[str]:
         """Bring these parameters up to date as far as possible; those that could not be read. Raises nothing."""
         wanted = list(names)

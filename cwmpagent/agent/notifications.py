@@ -67,6 +67,17 @@ class Notifications:
         self._unread = frozenset(unread)
         self._compare(self.watched)
 
+    def watched_in(self, path: str) -> tuple[str, ...]:
+        """The parameters that have a baseline, and are ``path`` or below the object ``path``."""
+        if not path.endswith("."):
+            return (path,) if path in self._baselines else ()
+        return tuple(name for name in self._baselines if name.startswith(path))
+
+    def noticed(self, names: Collection[str], unread: Collection[str]) -> None:
+        """These are known to have been read anew, apart from the ``unread``: compare them."""
+        self._unread = self._unread.difference(names).union(unread)
+        self._compare(names)
+
     @property
     def news(self) -> tuple[str, ...]:
         """The parameters that the next Inform must carry, in order."""

@@ -58,6 +58,13 @@ class Readings:
                     self._fresh.discard(name)
                     del self.known[name]
 
+    def doubt(self, path: str) -> None:
+        """What was read last in ``path``, a parameter or object, is not to be given to anybody any more."""
+        self._changes += 1
+        self._fresh.discard(path)
+        if path.endswith("."):
+            self._fresh = {name for name in self._fresh if not name.startswith(path)}
+
     async def refresh(self, names: Iterable[str]) -> frozenset[str]:
         """Read what of ``names`` providers supply, and is older than :data:`FRESH`; those that could not be read."""
         if not self._suppliers.all:

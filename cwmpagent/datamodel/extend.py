@@ -8,7 +8,7 @@ from cwmpagent.datamodel.schema import Model, ObjectDefinition, ParameterDefinit
 
 
 def with_parameter(model: Model, above: str, parameter: ParameterDefinition) -> Model:
-    """``model`` with ``parameter`` in its object ``above`` (``Device.DeviceInfo.``), in the place of one of its name."""
+    """``model`` with ``parameter`` in its object ``above`` (``Device.Time.``), in the place of one of that name."""
     names = above.split(".")[1:-1]
     return replace(model, root=_grown(model.root, names, parameter))
 

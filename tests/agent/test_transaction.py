@@ -136,9 +136,9 @@ class ChangeTests(TransactionCase):
         for part in self.box.parts:
             part.calls.clear()
         self.box.set(NEW, "k")
-        self.assertEqual([method for method, _ in self.box.clock.calls], ["check", "apply"])
-        self.assertEqual(self.box.clock.calls[1][1], {NTP[0]: "one", NTP[1]: "two"})
-        (name, *_) = self.box.ports.calls[1][1]
+        self.assertEqual([method for method, _ in self.box.clock.calls], ["read", "check", "apply"])
+        self.assertEqual(self.box.clock.calls[2][1], {NTP[0]: "one", NTP[1]: "two"})
+        (name, *_) = self.box.ports.calls[2][1]
         self.assertEqual((name.template, name.keys), (PORTS + "{i}.Description", ("1",)))
 
     def test_what_the_device_itself_changed_asks_no_provider(self) -> None:

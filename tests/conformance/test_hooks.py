@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from cwmpagent.agent.facts import Rebooting, Warned
-from cwmpagent.embed import REBOOT_PATIENCE
+from cwmpagent.lives import REBOOT_PATIENCE
 from cwmpagent.protocol.rpc import AcsRequest, FactoryReset, Reboot
 from cwmpagent.settings import HooksConfig
 from tests.agent.bench import DEVICE

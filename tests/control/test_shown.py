@@ -75,7 +75,7 @@ class UnreadTests(SteppedCase):
         self.agent = agent = Agent(
             self.config(), reactor=self.time, clock=self.clock, observer=self.facts.append, model=self.model
         )
-        agent.provide(broken)
+        agent.add_provider(broken)
         agent.startService()
         self.addCleanup(self.end, agent)
         await self.sessions_ended(1)
