@@ -50,13 +50,16 @@ class ReadTests(SynchronousTestCase):
         model = build(
             '[types.item]\ntype = "string"\nmax_length = 3\n'
             '[objects."B.".parameters]\n'
-            'P = { type = "item", min_length = 1, patterns = ["a+", "b"], list = true, min_items = 0, max_items = 2 }\n'
+            'P = { type = "item", min_length = 1, patterns = ["a+", "b"], list = true, min_items = 0, max_items = 2, '
+            "max_list_length = 6 }\n"
         )
         found = model.definition("B.P")
         assert isinstance(found, ParameterDefinition)
         self.assertEqual(
             found.restriction,
-            Restriction(lengths=((1, 3),), patterns=("a+", "b"), list_of=True, list_lengths=((0, 2),)),
+            Restriction(
+                lengths=((1, 3),), patterns=("a+", "b"), list_of=True, list_lengths=((0, 2),), list_sizes=((None, 6),)
+            ),
         )
 
     def test_defaults_by_type(self) -> None:

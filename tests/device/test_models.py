@@ -249,6 +249,9 @@ class Published:
         is_list = syntax.find("list") is not None
         if is_list != bool(ours.restriction and ours.restriction.list_of):
             yield f"is {'' if is_list else 'not '}a list"
+        sizes = tuple((number(each, "minLength"), number(each, "maxLength")) for each in syntax.iterfind("list/size"))
+        if sizes != (ours.restriction.list_sizes if ours.restriction else ()):
+            yield f"has the lengths {sizes} as a list"
         kind, facets = self.base(next(each for each in syntax if each.tag not in ("list", "default")))
         if ours.kind is not (ValueType.STRING if is_list else ValueType(kind)):
             yield f"is of type {kind}"

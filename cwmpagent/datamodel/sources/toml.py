@@ -175,6 +175,7 @@ def _restriction(table: _Table) -> Restriction:
         patterns=patterns,
         list_of=table.flag("list"),
         list_lengths=_bounds(table, "min_items", "max_items"),
+        list_sizes=_bounds(table, "min_list_length", "max_list_length"),
     )
 
 
