@@ -60,10 +60,11 @@ class _Page:
             plain = False
         if plain and (data.isascii() or not any(character in data for character in _NONCHARACTERS)):
             return data
-        return (template % tuple([_escaped(value) if isinstance(value, str) else value for value in values])).encode()
+        return (template % tuple([escaped(value) if isinstance(value, str) else value for value in values])).encode()
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """``text`` as it stands in an element. Raises MisuseError for a character that XML 1.0 cannot carry."""
     refused = _NOT_XML.search(text)
     if refused is not None:
         raise MisuseError(f"XML 1.0 cannot carry the character U+{ord(refused[0]):04X}")
