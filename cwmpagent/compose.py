@@ -15,10 +15,11 @@ from cwmpagent.agent.dispatcher import AfterSession, Dispatcher
 from cwmpagent.agent.facts import AgentStarted, Noted, Observer, Warned
 from cwmpagent.agent.following import Following
 from cwmpagent.agent.journal import AGENDA, BOOT_ID, BOOTSTRAPPED, FILE_VALUES, PENDING, REQUEST_PATH, Journal
+from cwmpagent.agent.lightweight import Lightweight
 from cwmpagent.agent.live import Live
 from cwmpagent.agent.notifications import Notifications
 from cwmpagent.agent.pending import read, written
-from cwmpagent.agent.ports import Acs, Clock, DelayedCall, Listener, LocalAddress, Provider, Store, Timers
+from cwmpagent.agent.ports import Acs, Clock, DelayedCall, Listener, LocalAddress, Notify, Provider, Store, Timers
 from cwmpagent.agent.reach import Reach
 from cwmpagent.agent.reading import Readings
 from cwmpagent.agent.rows import Rows
@@ -60,6 +61,7 @@ class World:
     observer: Observer
     providers: Callable[[str], Sequence[Provider]] = lambda root: ()
     discovered_url: Callable[[], str | None] | None = None
+    notify: Notify = lambda host, port, datagrams: None
     fixed_url: str = ""
     rpc_timeout: float = 20.0
     envelopes: Callable[[], bool] = lambda: False
@@ -120,6 +122,17 @@ class Life:
         self.notifications = notifications = Notifications(
             tree, saved.notes, raised=self._news, withdrawn=self._no_news
         )
+        self.lightweight = lightweight = Lightweight(
+            tree=tree,
+            server=server,
+            notes=saved.notes,
+            now=self._now,
+            random=world.random,
+            timers=world.timers,
+            notify=world.notify,
+            journal=journal,
+            observer=world.observer,
+        )
         monotonic = world.clock.monotonic
         suppliers = Suppliers(world.providers(root), world.timers, monotonic, world.observer)
         keys: dict[str, str] = {}
@@ -141,7 +154,7 @@ class Life:
             transactions=transactions,
             refresh=readings.refresh,
             key_path=server.path("ParameterKey"),
-            notes=notifications.before,
+            notes=lambda change: {**notifications.before(change), **lightweight.before(change)},
         )
         self.live = live = Live(tree, readings, rows, changes, world.observer)
         self.dispatcher = dispatcher = Dispatcher(
@@ -194,6 +207,7 @@ class Life:
             )
         self._following = Following(server, agenda, self._now)
         changes.listen(notifications.after)
+        changes.listen(lightweight.after)
         changes.listen(self._changed)
 
     async def start(self) -> None:
@@ -205,7 +219,7 @@ class Life:
             await self._discovered.start(self._found if self._found == self.server.text("URL") else None)
         await self.reach.refresh()
         unread = await self.live.freshen([*self.tree.model.forced_inform, *self.tree.attributed()])
-        notes = {**self._notes, **self.notifications.start(unread)}
+        notes = {**self._notes, **self.notifications.start(unread), **self.lightweight.start(unread)}
         await self.journal.save_or_warn(notes)
         info = self.tree.model.root.path + "DeviceInfo."
         device = "-".join(self.tree.value(info + name).text for name in ("ManufacturerOUI", "SerialNumber"))
@@ -232,6 +246,7 @@ class Life:
             self._soon.cancel()
         if self._discovered is not None:
             self._discovered.stop()
+        self.lightweight.stop()
         await self.sessions.stop()
         await self.changes.settled()
         await self.journal.save_or_warn()
@@ -248,8 +263,10 @@ class Life:
         if asked:
             await self.live.rows(asked)
             asked = informed(self.tree, [event.code for event in self.agenda.pending] + [HEARTBEAT])
-        told = [*self.tree.model.forced_inform, *asked, *self.notifications.watched]
-        self.notifications.look(await self.live.freshen(told))
+        watched = (*self.notifications.watched, *self.lightweight.watched)
+        unread = await self.live.freshen([*self.tree.model.forced_inform, *asked, *watched])
+        self.notifications.look(unread)
+        self.lightweight.look(unread)
 
     def _now(self) -> Now:
         clock = self._world.clock

@@ -41,6 +41,7 @@ from cwmpagent.transport.deadline import within
 from cwmpagent.transport.limits import Limits
 from cwmpagent.transport.listener import ConnectionRequestListener
 from cwmpagent.transport.local import source_address
+from cwmpagent.transport.notify import DatagramSender
 from cwmpagent.transport.tls import TlsTrust
 
 
@@ -122,6 +123,11 @@ class Agent(ProgramSide):
         )
         self._beside = beside
         self._listener: ConnectionRequestListener = beside._listener if beside is not None else self._new_listener()
+        self._datagrams: DatagramSender = (
+            beside._datagrams
+            if beside is not None
+            else DatagramSender(reactor, monotonic=self._clock.monotonic, warn=self._warn)
+        )
         self._bound: Deferred[None] | None = None
         self._store: Store | None = None
         self._stopping = DeferredLock()
@@ -215,6 +221,7 @@ class Agent(ProgramSide):
             await self._lives.stop()
             await self._store.close()
             self._store = None
+            await self._datagrams.close()  # other agents beside this one open it again
             self._observer(AgentStopped(self._name))
         if closed is not None:
             await closed
@@ -251,6 +258,7 @@ class Agent(ProgramSide):
                 store=self._store,
                 listener=self._listener,
                 local_address=self._local_address,
+                notify=self._datagrams.send,
                 observer=self._observer,
                 providers=self._providers,
                 discovered_url=UrlFile(self.config.acs.url_file) if self.config.acs.url_file else None,

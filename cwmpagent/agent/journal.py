@@ -19,6 +19,7 @@ BOOT_ID = "boot_id"
 REQUEST_PATH = "connection_request_path"
 FILE_VALUES = "file_values"
 BASELINE = "baseline:"
+LIGHTWEIGHT = "lightweight:"
 
 
 class Journal:
@@ -49,8 +50,8 @@ class Journal:
                 self._observer(Warned(f"state is not being saved: {error}"))
             self._failing = True
 
-    def save_soon(self) -> None:
+    def save_soon(self, notes: Mapping[str, str | None] | None = None) -> None:
         """As :meth:`save_or_warn`, in the background."""
-        Deferred.fromCoroutine(self.save_or_warn()).addErrback(
+        Deferred.fromCoroutine(self.save_or_warn(notes)).addErrback(
             lambda failure: self._observer(Warned(f"state could not be saved: {failure.getErrorMessage()}"))
         )

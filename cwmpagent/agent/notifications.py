@@ -1,4 +1,4 @@
-"""What changed since the ACS last heard: ``4 VALUE CHANGE`` and the parameters that go with it (TR-069 3.7.1.5).
+"""What changed since the ACS last heard: news for ``4 VALUE CHANGE`` (TR-069 3.7.1.5) or lightweight notifications.
 
 For each watched parameter the text that the ACS knows (it set it, or was told it) is its baseline. A parameter is news
 while its value differs from its baseline: what changed back before it was told is no news, and after a restart the
@@ -8,20 +8,35 @@ comparison finds again what was pending.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from cwmpagent.agent.changes import Change, Origin
 from cwmpagent.agent.journal import BASELINE
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
 
-ACTIVE = 2
-_WATCHED = frozenset({1, ACTIVE, 4, 6})
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One way to tell: which values of the Notification attribute ask for it, and which at once (A.3.2.4).
+
+    ``note`` is how the notes begin that hold its baselines.
+    """
+
+    note: str
+    levels: frozenset[int]
+    active: frozenset[int]
+
+
+_NONE: frozenset[int] = frozenset()
+BY_INFORM = Kind(BASELINE, frozenset({1, 2, 4, 6}), frozenset({2}))
 
 
 class Notifications:
     """Watches every parameter whose Notification attribute asks for it.
 
-    ``raised(active)`` is called when there is news, ``withdrawn()`` when the last of it has gone untold.
+    ``raised(active)`` is called when there is news, ``withdrawn()`` when the last of it has gone untold. Nothing is
+    watched while ``wanted()`` is false.
     """
 
     def __init__(
@@ -31,25 +46,30 @@ class Notifications:
         *,
         raised: Callable[[bool], None],
         withdrawn: Callable[[], None],
+        kind: Kind = BY_INFORM,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         self._tree = tree
         self._raised = raised
         self._withdrawn = withdrawn
-        self._baselines = {
-            name.removeprefix(BASELINE): text for name, text in notes.items() if name.startswith(BASELINE)
-        }
+        self._kind = kind
+        self._wanted = wanted
+        self._note = note = kind.note
+        self._baselines = {name.removeprefix(note): text for name, text in notes.items() if name.startswith(note)}
         self._news: set[str] = set()
         self._unread: frozenset[str] = frozenset()
 
     def start(self, unread: Collection[str] = ()) -> Mapping[str, str | None]:
         """Compare everything watched with its baseline; the notes to save for what has none yet.
 
-        ``unread`` as for :meth:`look`.
+        ``unread`` as for :meth:`look`. To be called again where ``wanted()`` gives something else.
         """
         self._unread = frozenset(unread)
-        watched = {name for name in self._tree.attributed() if self._level(name) in _WATCHED}
-        notes: dict[str, str | None] = {BASELINE + name: None for name in self._baselines.keys() - watched}
-        notes |= {BASELINE + name: self._text(name) for name in watched - self._baselines.keys()}
+        self._news = set()
+        levels = self._levels()
+        watched = {name for name in self._tree.attributed() if self._level(name) in levels} if levels else set()
+        notes: dict[str, str | None] = {self._note + name: None for name in self._baselines.keys() - watched}
+        notes |= {self._note + name: self._text(name) for name in watched - self._baselines.keys()}
         self._keep(notes)
         self._compare(watched)
         return notes
@@ -80,37 +100,38 @@ class Notifications:
 
     @property
     def news(self) -> tuple[str, ...]:
-        """The parameters that the next Inform must carry, in order."""
+        """The parameters that are to be told next, in order."""
         return tuple(sorted(self._news))
 
     def before(self, change: Change) -> Mapping[str, str | None]:
         """The baselines that belong into the transaction of ``change``: what the ACS writes, it knows."""
         plan = change.plan
+        levels = self._levels()
         notes: dict[str, str | None] = {}
         for name, attributes in plan.batch.attributes.items():
             if not self._tree.exists(name):
                 continue
             level = (attributes or self._tree.factory_attributes(name)).notification
-            if level not in _WATCHED:
-                notes[BASELINE + name] = None
+            if level not in levels:
+                notes[self._note + name] = None
             elif name not in self._baselines:
-                notes[BASELINE + name] = self._text(name)
+                notes[self._note + name] = self._text(name)
         for row in plan.removed:
-            notes |= {BASELINE + name: None for name in self._baselines if name.startswith(row)}
+            notes |= {self._note + name: None for name in self._baselines if name.startswith(row)}
         if change.origin is Origin.ACS:
             for name in plan.assigned & self._baselines.keys():
-                notes[BASELINE + name] = plan.batch.values.get(name, self._text(name))
+                notes[self._note + name] = plan.batch.values.get(name, self._text(name))
         return notes
 
     def after(self, change: Change) -> None:
         """Take note of a change that is made."""
         notes = self.before(change)
         self._keep(notes)
-        touched = {*change.plan.changed, *(note.removeprefix(BASELINE) for note in notes)}
+        touched = {*change.plan.changed, *(note.removeprefix(self._note) for note in notes)}
         self._compare(touched)
 
     def told(self, reported: Iterable[tuple[str, str]]) -> Mapping[str, str | None]:
-        """The ACS has received these names and texts; the notes to save with the delivery of its Inform."""
+        """The ACS was told these names and texts; the notes to save with the delivery of that."""
         notes: dict[str, str | None] = {}
         doubtful = set(self._news)
         for name, text in reported:
@@ -119,16 +140,16 @@ class Notifications:
             doubtful.add(name)
             known = self._text(name) if self._tree.definition(name).hidden else text
             if known != self._baselines[name]:
-                notes[BASELINE + name] = known
+                notes[self._note + name] = known
         self._keep(notes)
         self._news = still = {name for name in doubtful if self._differs(name)}
         if still:  # a live one always may, which must not lead to session after session
-            self._raised(any(self._level(name) == ACTIVE and not self._live(name) for name in still))
+            self._raised(any(self._level(name) in self._kind.active and not self._live(name) for name in still))
         return notes
 
     def _keep(self, notes: Mapping[str, str | None]) -> None:
         for note, text in notes.items():
-            name = note.removeprefix(BASELINE)
+            name = note.removeprefix(self._note)
             if text is None:
                 self._baselines.pop(name, None)
             else:
@@ -140,7 +161,7 @@ class Notifications:
         fresh = {name for name in names if self._differs(name)}
         self._news = (self._news - set(names)) | fresh
         if fresh:
-            self._raised(any(self._level(name) == ACTIVE for name in fresh))
+            self._raised(any(self._level(name) in self._kind.active for name in fresh))
         elif had and not self._news:
             self._withdrawn()
 
@@ -154,6 +175,9 @@ class Notifications:
 
     def _live(self, name: str) -> bool:
         return self._tree.exists(name) and self._tree.definition(name).live
+
+    def _levels(self) -> frozenset[int]:
+        return self._kind.levels if self._wanted() else _NONE
 
     def _level(self, name: str) -> int:
         return self._tree.attributes(name).notification

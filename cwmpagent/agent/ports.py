@@ -120,5 +120,8 @@ class Provider(Protocol):
         """Let the changes take effect: the session is over."""
 
 
+Notify = Callable[[str, int, Sequence[bytes]], None]
+"""Send datagrams to a port of a host, and forget them: nobody waits for it, and nothing is raised."""
+
 LocalAddress = Callable[[str], Awaitable[str | None]]
 """The address of this machine towards a host, one at which it is reached before others; None where it is unknown."""

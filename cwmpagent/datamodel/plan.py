@@ -207,15 +207,16 @@ def plan_delete(tree: Tree, path: str, *, as_acs: bool = True) -> Plan:
 def plan_attributes(tree: Tree, changes: Sequence[AttributeChange]) -> Plan:
     """Set notification and access lists, in the order given, all or nothing (SetParameterAttributes).
 
-    Raises ``CwmpFault`` 9005 for an unknown name; 9003 for a notification other than 0, 1, 2 (3 to 6 need
-    lightweight notifications) and for an entity other than ``Subscriber``; 9009 for active notification of a
-    parameter that denies it, and for another than active on a parameter that forces it and is named itself (within
-    a partial path such a parameter just stays active).
+    Raises ``CwmpFault`` 9005 for an unknown name; 9003 for a notification other than 0, 1, 2 (3 to 6 too, where the
+    device says that it supports lightweight notifications) and for an entity other than ``Subscriber``; 9009 for
+    active notification (2, 5, 6) of a parameter that denies it, and for another than active on a parameter that forces
+    it and is named itself (within a partial path such a parameter just stays active).
     """
     new: dict[str, Attributes] = {}
     resolver = Resolver(tree)
+    highest = 6 if _lightweight(tree) else 2
     for change in changes:
-        _check_change(change)
+        _check_change(change, highest)
         change = replace(change, name=resolver.path(change.name))
         for path in tree.parameters(change.name):
             present = new.get(path) or tree.attributes(path)
@@ -257,7 +258,7 @@ def joined(*plans: Plan) -> Plan:
 
 _SHARED: Mapping[tuple[int, tuple[str, ...]], Attributes] = {
     (notification, access): Attributes(notification, access)
-    for notification in range(3)
+    for notification in range(7)
     for access in ((), (SUBSCRIBER,))
 }
 
@@ -351,9 +352,16 @@ def _emptied(tree: Tree, row: str) -> Iterable[tuple[str, str]]:
             yield path, ",".join(kept)
 
 
-def _check_change(change: AttributeChange) -> None:
-    if change.notification not in (None, 0, 1, 2):
-        raise CwmpFault(9003, "Notification must be 0, 1 or 2: lightweight notifications are not supported")
+def _lightweight(tree: Tree) -> bool:
+    """Whether the device says that it can send lightweight notifications, by whatever protocol."""
+    path = tree.model.root.path + "ManagementServer.LightweightNotificationProtocolsSupported"
+    return tree.exists(path) and bool(tree.value(path).text)
+
+
+def _check_change(change: AttributeChange, highest: int) -> None:
+    if change.notification is not None and not 0 <= change.notification <= highest:
+        lacking = "" if highest > 2 else ": lightweight notifications are not supported"
+        raise CwmpFault(9003, f"Notification must be 0 to {highest}{lacking}")
     for entity in change.access_list or ():
         if entity != SUBSCRIBER:
             raise CwmpFault(9003, f"AccessList knows only {SUBSCRIBER}")
@@ -363,7 +371,7 @@ def _notification(parameter: ParameterDefinition, path: str, change: AttributeCh
     wanted = change.notification
     if wanted is None:
         return present
-    if wanted == 2 and parameter.notify is Notify.CAN_DENY:
+    if wanted in (2, 5, 6) and parameter.notify is Notify.CAN_DENY:
         raise CwmpFault(9009, f"{path} allows no active notification")
     if wanted != 2 and parameter.notify is Notify.FORCED:
         if change.name == path:

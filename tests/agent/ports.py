@@ -237,6 +237,7 @@ class Lives:
         self.acs = ScriptedAcs(self.clock.monotonic)
         self.store = MemoryStore() if store is None else store
         self.facts: list[Fact] = []
+        self.datagrams: list[tuple[str, int, bytes]] = []
         self.after: list[tuple[AfterSession, ...]] = []
         self.address = "192.0.2.1"
         self.readings: dict[str, Callable[[], str]] = {}
@@ -266,6 +267,7 @@ class Lives:
             store=self.store,
             listener=FakeListener(),
             local_address=self._local_address,
+            notify=lambda host, port, datagrams: self.datagrams.extend((host, port, each) for each in datagrams),
             observer=self.facts.append,
             providers=lambda root: [*([Readings(self.readings)] if self.readings else ()), *self.providers],
             discovered_url=self.discovered_url,
