@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from cwmpagent.agent.facts import Observer, Warned
 from cwmpagent.agent.ports import Store
 from cwmpagent.agent.suppliers import Supplier, Suppliers, Unavailable
+from cwmpagent.datamodel.identifiers import aliased_row
 from cwmpagent.datamodel.names import Name
 from cwmpagent.datamodel.plan import Plan
 from cwmpagent.datamodel.tree import Tree
@@ -40,14 +41,21 @@ class Step:
 
 
 def steps(plan: Plan, tree: Tree, suppliers: Suppliers, keys: Mapping[str, str]) -> list[Step]:
-    """Who must do what for ``plan``, which was made for ``tree``; in the order of the plan's first of each."""
+    """Who must do what for ``plan``, which was made for ``tree``; in the order of the plan's first of each.
+
+    What an ACS calls a row is between it and the agent: no provider is asked about an alias.
+    """
     if not suppliers.all:
         return []
     after = tree.after(plan.batch)
     written = [name for name, text in plan.batch.values.items() if text is not None or name in plan.assigned]
     changes: dict[str, str | None] = dict.fromkeys(reversed(plan.removed), None)
     changes |= dict.fromkeys(plan.added, "")
-    changes |= {name: after.value(name).text for name in dict.fromkeys((*written, *plan.assigned))}
+    changes |= {
+        name: after.value(name).text
+        for name in dict.fromkeys((*written, *plan.assigned))
+        if aliased_row(name, after.definition(name)) is None
+    }
     former: dict[str, str | None] = dict.fromkeys(reversed(plan.added), None)
     for row in plan.removed:
         former[row] = ""

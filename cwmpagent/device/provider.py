@@ -29,6 +29,7 @@ class Provider:
     several that cover a parameter the longest path counts, and among equal ones the provider that was given last.
     ``tables``: those whose rows it supplies, as templates (``Device.IP.Interface.{i}.IPv4Address.``).
     ``name``: what it is called in the log.
+    What an ACS calls a row (its ``Alias``) is kept by the agent and is no provider's business.
     """
 
     paths: Sequence[str] = ()
