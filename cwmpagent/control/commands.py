@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from cwmpagent.agent.changes import Changes, Origin
@@ -13,6 +13,7 @@ from cwmpagent.control.recent import Item, Recent
 from cwmpagent.control.report import Running, events, status
 from cwmpagent.control.request import Request
 from cwmpagent.control.support import sections
+from cwmpagent.datamodel.identifiers import alias_in, segments
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import ControlError
 from cwmpagent.protocol.events import BOOTSTRAP, Event
@@ -77,43 +78,49 @@ class Commands:
     async def get(self, paths: list[str]) -> Answer:
         """Values of parameters and of all below partial paths."""
         life = self._agent.life
-        values = await shown.parameters(life, [shown.path_of(life.tree, path) for path in paths])
+        values = await shown.parameters(life, await shown.named(life, paths))
         return Answer({"count": len(values)}, shown.items(life.tree, values))
 
     async def names(self, path: str, all: bool) -> Answer:
         """Names below a path: the next level, or all."""
         life = self._agent.life
-        path = shown.path_of(life.tree, path)
-        await life.live.rows([path])
-        next_level = not all and not (path and life.tree.find(path).parameter)
-        found = life.tree.names(path, next_level)
-        return Answer({"count": len(found)}, ({"name": name, "writable": writable} for name, writable in found))
+        found: dict[str, bool] = {}
+        for each in await shown.named(life, [path]):
+            next_level = not all and not (each and life.tree.find(each).parameter)
+            found.update(life.tree.names(each, next_level))
+        items = ({"name": name, "writable": writable} for name, writable in found.items())
+        return Answer({"count": len(found)}, items)
 
     async def set(self, values: dict[str, str]) -> Answer:
         """New values, all or none, as the AccessList allows a Subscriber."""
-        names = list(values)
-        changes = await self._changes(names)
-        await changes.set_values([ParameterAssignment(*pair) for pair in values.items()], Origin.LOCAL)
-        return await self._now_of(names)
+        self._refuse_while_rebooting()
+        life = self._agent.life
+        await life.live.rows(list(values))
+        assignments = [ParameterAssignment(*pair) for pair in values.items()]
+        await self._changes().set_values(assignments, Origin.LOCAL)
+        return await self._now_of(await shown.named(life, list(values)))
 
     async def reset(self, paths: list[str]) -> Answer:
         """Back to the values of the configuration or the model."""
-        names = [self._path(path) for path in paths]
-        changes = await self._changes(names)
-        return await self._now_of(await changes.reset_values(names, Origin.LOCAL))
+        names = await shown.named(self._agent.life, paths)
+        return await self._now_of(await self._changes().reset_values(names, Origin.LOCAL))
 
     async def add(self, table: str) -> Answer:
-        """A new row."""
-        path = self._path(table)
-        changes = await self._changes([path])
-        number, _ = await changes.add_object(path, Origin.LOCAL)
+        """A new row, with the alias that stands behind the table, if there is one."""
+        *above, last = segments(table.removesuffix("."))
+        alias = "" if alias_in(last) is None else last + "."
+        (path, *more) = await shown.named(self._agent.life, [".".join(above) + "." if alias else table]) or [table]
+        if more:
+            raise ControlError(f"{table} names several tables: a row is added to one")
+        number, _ = await self._changes().add_object(path + alias, Origin.LOCAL)
         return Answer({"row": f"{path}{number}."})
 
     async def delete(self, row: str) -> Answer:
         """A row less."""
-        path = self._path(row)
-        changes = await self._changes([path])
-        await changes.delete_object(path, Origin.LOCAL)
+        (path, *more) = await shown.named(self._agent.life, [row]) or [row]
+        if more:
+            raise ControlError(f"{row} names several rows: they are deleted one by one")
+        await self._changes().delete_object(path, Origin.LOCAL)
         return Answer({"row": path})
 
     async def inform(self, wait: bool) -> Answer | Watch:
@@ -159,16 +166,9 @@ class Commands:
         if self._agent.rebooting:
             raise ControlError("the device is rebooting: nothing is changed now; try again in a moment")
 
-    def _path(self, text: str) -> str:
-        return shown.path_of(self._agent.life.tree, text)
-
-    async def _changes(self, paths: Sequence[str]) -> Changes:
-        """Where changes of ``paths`` are made, the rows of the device having been brought up to date."""
+    def _changes(self) -> Changes:
         self._refuse_while_rebooting()
-        life = self._agent.life
-        await life.live.rows(paths)
-        self._refuse_while_rebooting()
-        return life.changes
+        return self._agent.life.changes
 
     async def _now_of(self, names: Iterable[str]) -> Answer:
         """The values that parameters have now."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from cwmpagent.compose import Life
 from cwmpagent.control.recent import Item
+from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
 from cwmpagent.protocol.masking import MASK, masked
@@ -14,9 +16,24 @@ from cwmpagent.protocol.rpc import GetParameterValuesResponse, ParameterValueStr
 from cwmpagent.values import NULL, Value
 
 
-def path_of(tree: Tree, text: str) -> str:
-    """``text`` as a path of the model: a person may leave out the dot at the end of an object."""
-    return text + "." if text and not tree.exists(text) and tree.exists(text + ".") else text
+async def named(life: Life, texts: Sequence[str]) -> list[str]:
+    """The paths, with instance numbers, that ``texts`` name, the rows of the device having been brought up to date.
+
+    A person may leave out the dot at the end of an object, and write ``[alias]`` or ``*`` for a row, as an ACS may.
+    Raises CwmpFault 9005 for an alias or a wildcard where there is nothing of the kind.
+    """
+    await life.live.rows([*texts, *(text + "." for text in texts if text[-1:] not in ("", "."))])
+    return list(dict.fromkeys(path for text in texts for path in _paths(life.tree, text)))
+
+
+def _paths(tree: Tree, text: str) -> list[str]:
+    resolver = Resolver(tree)
+    for written in (text, text + "."):
+        with suppress(CwmpFault):
+            found = resolver.paths(written)
+            if any(map(tree.exists, found)):
+                return found
+    return resolver.paths(text)
 
 
 class Shown(NamedTuple):

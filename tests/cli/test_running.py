@@ -243,6 +243,22 @@ class ChangingTests(CommandCase):
         self.assertIn("9005", await self.refused("delete", row))
         self.assertIn("9005", await self.refused("add", "Device.DeviceInfo."))
 
+    async def test_rows_by_alias_and_wildcard(self) -> None:
+        table = "Device.NAT.PortMapping."
+        self.assertEqual(await self.read("add", table + "[web]"), {"row": table + "1."})
+        await self.said("add", "Device.NAT.PortMapping")
+        await self.said("set", table + "[web].ExternalPort=80", table + "2.ExternalPort=81")
+        values = {
+            each["name"]: each["value"] for each in (await self.read("get", table + "*.ExternalPort"))["parameters"]
+        }
+        self.assertEqual(values, {table + "1.ExternalPort": "80", table + "2.ExternalPort": "81"})
+        self.assertIn("9003", await self.refused("add", table + "[web]."))
+        self.assertIn("several", await self.refused("delete", table + "*."))
+        self.assertEqual((await self.read("reset", table + "[web]"))["parameters"][0]["value"], "0")
+        self.assertEqual(await self.read("delete", table + "[web]"), {"row": table + "1."})
+        self.assertIn("9005", await self.refused("get", table + "[web]."))
+        self.assertEqual(len((await self.read("names", table))["names"]), 1)
+
     async def test_inform(self) -> None:
         number = self.lab.sessions.seen
         self.assertEqual(await self.read("inform"), {"event": "X 00D09E Local Inform"})

@@ -321,9 +321,9 @@ class SocketTests(BenchCase):
         for command, arguments in (
             ("get", {"paths": ["\0", "../../etc"]}),
             ("names", {"path": "Device.\n"}),
-            ("add", {"table": "Device.NAT.PortMapping.[x]."}),
+            ("add", {"table": "Device.NAT.PortMapping.[]."}),
             ("delete", {"row": "Device."}),
-            ("reset", {"paths": ["*"]}),
+            ("reset", {"paths": ["*", "[", "[]]..*."]}),
         ):
             self.assertIn("error", (await client.ask(command, **arguments))[1], command)
         self.assertIn("result", (await client.ask("status"))[1])

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.reading import FRESH
-from cwmpagent.control.shown import path_of, shown
+from cwmpagent.control.shown import shown
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.device.provider import Name, Provider
 from cwmpagent.embed import Agent
@@ -51,10 +51,6 @@ class ShownTests(SynchronousTestCase):
         self.assertEqual(self.text("Gone.With.Its.Row", "opensesame"), "***")
         self.assertEqual(self.text("Link", "http://user:opensesame@x/"), "http://***@x/")
         self.assertEqual(self.text("Link", "plain"), "plain")
-
-    def test_the_last_dot_may_be_left_out(self) -> None:
-        for text, path in (("Box.Part", "Box.Part."), ("Box.Pin", "Box.Pin"), ("Box.None", "Box.None"), ("", "")):
-            self.assertEqual(path_of(self.tree, text), path)
 
 
 class Broken(Provider):
