@@ -304,7 +304,9 @@ class Changes(RuleBasedStateMachine):
 
     @rule(data=st.data(), create=st.booleans())
     def assign(self, data: st.DataObject, create: bool) -> None:
-        drawn = data.draw(st.lists(st.tuples(self.paths(), TEXTS, st.booleans()), max_size=4))
+        aliases = [path for path in sorted(self.naive.values) if path.endswith(".Alias")] or ["Box.Port.1.Alias"]
+        renamed = st.tuples(st.sampled_from(aliases), SOME_ALIAS, st.just(False))
+        drawn = data.draw(st.lists(st.tuples(self.paths(), TEXTS, st.booleans()) | renamed, max_size=4))
         pairs = [(self.written(data, path, news), text) for path, text, news in drawn]
         twin = deepcopy(self.naive)
         expected = twin.assign(pairs, create)
@@ -409,5 +411,5 @@ class Changes(RuleBasedStateMachine):
 class RandomChangeTests(SynchronousTestCase):
     def test_a_tree_is_its_naive_twin_and_the_one_rebuilt_from_what_was_saved(self) -> None:
         run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis leaves it untyped
-            Changes, settings=settings(deadline=None, max_examples=60, stateful_step_count=25)
+            Changes, settings=settings(deadline=None, max_examples=100, stateful_step_count=25)
         )
