@@ -29,7 +29,7 @@ from cwmpagent.device.modelcache import ModelCache
 from cwmpagent.device.models import find_model
 from cwmpagent.device.readings import passing_time
 from cwmpagent.device.urlfile import UrlFile
-from cwmpagent.errors import MisuseError
+from cwmpagent.errors import CwmpAgentError, MisuseError
 from cwmpagent.factory import Given, check, given
 from cwmpagent.lives import Finish, Lives
 from cwmpagent.program import ProgramSide
@@ -56,9 +56,10 @@ class Agent(ProgramSide):
     the state is saved.
 
     ``observer`` is the first of those that :meth:`observe` adds, ``envelopes`` tells whether whole messages are wanted
-    among their facts. ``model``: one that agents of one process share, in place of the configuration's, which is then
-    not read. ``beside``: another agent of this process, which listens for this one's ConnectionRequests too (for as
-    long as it runs), and whose model it shares where both configurations name the same.
+    among their facts. ``fatal`` gets a line where the agent cannot go on and only a new start of the process helps; the
+    observers are warned of it too. ``model``: one that agents of one process share, in place of the configuration's,
+    which is then not read. ``beside``: another agent of this process, which listens for this one's ConnectionRequests
+    too (for as long as it runs), and whose model it shares where both configurations name the same.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Agent(ProgramSide):
         reactor: Any = None,
         observer: Callable[[Fact], object] | None = None,
         envelopes: Callable[[], bool] = lambda: False,
+        fatal: Callable[[str], object] = lambda line: None,
         clock: Clock | None = None,
         chance: random.Random | None = None,
         model: Model | None = None,
@@ -85,6 +87,7 @@ class Agent(ProgramSide):
         self.config = config
         self._reactor = reactor
         self._envelopes = envelopes
+        self._fatal = fatal
         self._clock = clock or SystemClock()
         self._recent = Recent(self._clock.wall)
         self._chance = chance or random.SystemRandom()
@@ -166,6 +169,10 @@ class Agent(ProgramSide):
             self._bound = Deferred.fromCoroutine(self._listener.bind())
         return self._bound
 
+    def privilegedStartService(self) -> None:
+        """Listen while privileges last. Raises ConfigError if an endpoint cannot be had at once."""
+        self._raise_at_once(self.bind())
+
     def startService(self) -> None:
         """Open the state and begin. Raises StoreError, and ConfigError if an endpoint cannot be had at once."""
         if self._beside is not None and not self._beside.running:
@@ -193,6 +200,7 @@ class Agent(ProgramSide):
                 listener=self._listener,
                 hooks=self.config.hooks,
                 observer=self._observer,
+                broken=self._broken,
                 booted_at=uptime() if self.config.device.boot == "process" else 0.0,
             )
             lives.begin(booted)
@@ -214,7 +222,10 @@ class Agent(ProgramSide):
     async def _stop(self) -> None:
         closed = None
         if self._beside is None:
-            closed, self._bound = self._listener.stopService(), None
+            bound, self._bound = self._bound, None
+            if bound is not None:
+                bound.cancel()
+            closed = self._listener.stopService()
         await self._control.close()
         if self._store is not None:
             assert self._lives is not None
@@ -238,10 +249,19 @@ class Agent(ProgramSide):
         )
 
     def _raise_at_once(self, done: Deferred[None]) -> None:
-        """Raise what ``done`` has failed with already; report what it fails with later."""
+        """Raise what ``done`` has failed with already; what it fails with later is fatal while the agent runs."""
         failures: list[Failure] = []
-        done.addErrback(failures.append)
+        at_once = True
+
+        def failed(failure: Failure) -> None:
+            failures.append(failure)
+            if not at_once and self._bound is done:
+                self._broken(failure)
+
+        done.addErrback(failed)
+        at_once = False
         if failures:
+            self._bound = None
             failures[0].raiseException()
 
     def _life(self, booted: bool, finish: Finish) -> Life:
@@ -305,8 +325,17 @@ class Agent(ProgramSide):
         self._observer(Warned(text))
 
     def _crashed(self, failure: Failure) -> None:
-        if not failure.check(CancelledError):  # type: ignore[no-untyped-call]  # Twisted has no types there
+        if failure.check(CwmpAgentError):  # type: ignore[no-untyped-call]  # Twisted has no types there
+            self._warn(failure.getErrorMessage())
+        else:
             self._warn(f"an error of the agent itself: {failure.getTraceback()}")
+
+    def _broken(self, failure: Failure) -> None:
+        """There will be no sessions any more."""
+        if not failure.check(CancelledError):  # type: ignore[no-untyped-call]  # Twisted has no types there
+            self._crashed(failure)
+            cause = " ".join(failure.getErrorMessage().split()) or type(failure.value).__name__
+            self._fatal(f"the agent cannot go on: {cause}")
 
 
 def _configured(path: str | os.PathLike[str] | None, settings: Mapping[str, object]) -> Config:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from cwmpagent.agent.dispatcher import AfterSession, FactoryResetAfter, RebootAfter
@@ -32,7 +32,8 @@ class Lives:
     """One life at a time: :attr:`life`, until :meth:`stop`.
 
     ``make`` gives a new one, of a device that has just booted or not, which hands what must follow its session to the
-    function it is given. ``booted_at`` is the machine's uptime, in seconds, at which the device's own began.
+    function it is given. ``broken`` is told of an error after which there is none. ``booted_at`` is the machine's
+    uptime, in seconds, at which the device's own began.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Lives:
         listener: ConnectionRequestListener,
         hooks: HooksConfig,
         observer: Observer,
+        broken: Callable[[Failure], object],
         booted_at: float,
     ) -> None:
         self._make = make
@@ -54,6 +56,7 @@ class Lives:
         self._listener = listener
         self._hooks = hooks
         self._observer = observer
+        self._broken = broken
         self.booted_at = booted_at
         self.rebooting = False
         self.stopping = False
@@ -67,7 +70,7 @@ class Lives:
         self.rebooting = False
         self._listener.add(life.request_path, life.reach)
         self._beginning = Deferred.fromCoroutine(life.start())
-        self._beginning.addErrback(self.crashed)
+        self._beginning.addErrback(self._broken)
 
     async def stop(self) -> None:
         """End the present life, and save; what it still owes is left to the next start."""
@@ -89,11 +92,6 @@ class Lives:
             raise CwmpFault(9002, f"the factory reset could not be saved: {error}") from error
         self._finish(after, local=True)
 
-    def crashed(self, failure: Failure) -> None:
-        """Tell of an error of our own; a cancellation is none."""
-        if not failure.check(CancelledError):  # type: ignore[no-untyped-call]  # Twisted has no types there
-            self._observer(Warned(f"an error of the agent itself: {failure.getTraceback()}"))
-
     def _finish(self, after: tuple[AfterSession, ...], *, local: bool = False) -> None:
         """Carry out what had to wait for the end of a session, once the session's own code has returned.
 
@@ -103,7 +101,7 @@ class Lives:
         if not self.stopping and not self.rebooting:
             self.rebooting = True
             self._ending = Deferred.fromCoroutine(self._end(after, local))
-            self._ending.addErrback(self.crashed)
+            self._ending.addErrback(self._broken)
 
     async def _end(self, after: tuple[AfterSession, ...], local: bool) -> None:
         await self._pause(0)

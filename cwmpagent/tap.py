@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService, MultiService
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import ILogObserver
 from twisted.python.components import Componentized
-from twisted.python.failure import Failure
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
@@ -46,7 +49,10 @@ class Options(UsageOptions):
 
 
 class Daemon(MultiService):
-    """The agent as a process of its own: what is wrong at start is one line and exit status 1; SIGHUP reads anew."""
+    """The agent as a process of its own.
+
+    What is wrong at start, or keeps it from going on, is one line and exit status 1; SIGHUP reads anew.
+    """
 
     def __init__(
         self,
@@ -75,12 +81,9 @@ class Daemon(MultiService):
 
     def privilegedStartService(self) -> None:
         """Listen while privileges last, unless another process has the state. Raises what :meth:`_refusal` gives."""
-        failed: list[Failure] = []
         try:
             self._agent.check_state()
-            self._agent.bind().addErrback(failed.append)
-            if failed:
-                failed[0].raiseException()
+            super().privilegedStartService()  # type: ignore[no-untyped-call]  # Twisted has no types there
         except CwmpAgentError as error:
             raise self._refusal(error) from None
 
@@ -106,8 +109,20 @@ class Daemon(MultiService):
 
     def _heed_signals(self) -> None:
         """SIGTERM is the regular end, with status 0; the reactor's own answer to it would be death by the signal."""
-        signal.signal(signal.SIGTERM, lambda number, frame: self._reactor.callFromThread(self._reactor.stop))
+        signal.signal(signal.SIGTERM, lambda number, frame: self._reactor.callFromThread(self._end))
         signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self.reload))
+
+    def give_up(self, line: str) -> None:
+        """End the process with exit status 1; ``line`` says why."""
+        if self._in_front and sys.__stderr__ is not None:
+            print(f"cwmpagent: {line}", file=sys.__stderr__)
+        # twistd has no way to end with a status once it runs; its pid file is gone by then, and the log is flushed.
+        atexit.register(os._exit, 1)
+        self._reactor.callWhenRunning(self._end)
+
+    def _end(self) -> None:
+        with suppress(ReactorNotRunning):  # it ends already
+            self._reactor.stop()
 
     def reload(self) -> None:
         """Read the certificates and the log level anew; what is wrong with them is logged, and all stays as it was."""
@@ -136,6 +151,7 @@ def makeService(options: Options) -> IService:  # the name that twistd looks for
             reactor=reactor,
             observer=facts,
             envelopes=lambda: facts.envelopes and facts.threshold.passes("debug"),
+            fatal=lambda line: daemon.give_up(line),
         )
     except ConfigError as error:
         raise SystemExit(f"cwmpagent: {error}") from None
@@ -147,4 +163,5 @@ def makeService(options: Options) -> IService:  # the name that twistd looks for
     for warning in options.configuration.warnings:
         facts(Warned(warning))
     in_front = options.parent is not None and bool(options.parent.get("nodaemon"))
-    return Daemon(agent, options.log, facts, options.path, reactor, in_front=in_front)
+    daemon = Daemon(agent, options.log, facts, options.path, reactor, in_front=in_front)
+    return daemon

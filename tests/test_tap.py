@@ -6,12 +6,13 @@ import os
 import re
 import signal
 import socket
+import sys
 from pathlib import Path
 
 from cwmpagent.lab.certificates import certificates
 from cwmpagent.lab.misbehave import Delay
 from cwmpagent.lab.trace import SessionTrace
-from cwmpagent.protocol.rpc import GetParameterValues, SetParameterValues
+from cwmpagent.protocol.rpc import GetParameterValues, Reboot, SetParameterValues
 from tests.agent.bench import DEVICE, SERVER, BenchCase, assign, reactor
 from tests.process import TWISTD, Child
 
@@ -157,6 +158,17 @@ class SignalTests(TapCase):
         for file in self.state.iterdir():
             self.assertEqual(file.stat().st_mode & 0o777, 0o600, file)
 
+    async def test_sigterm_more_than_once(self) -> None:
+        self.lab.misbehave(Delay(at="inform", seconds=1000))
+        child = self.run_agent()
+        await self.until(lambda: self.lab.sessions.seen == 1)
+        await self.pause(0.2)
+        for _ in range(3):
+            child.signal("TERM")
+            await self.pause(0.1)
+        self.assertEqual(await child.ended, 0, child.out)
+        self.assertNotIn("Traceback", child.out + child.err)
+
     async def test_sigterm_while_the_acs_is_silent(self) -> None:
         self.lab.misbehave(Delay(at="inform", seconds=1000))
         child = self.run_agent()
@@ -221,6 +233,53 @@ class SignalTests(TapCase):
         self.run_agent()
         trace = await self.lab.wait_for_session(DEVICE, ended="complete", event="1 BOOT")
         self.assertEqual(trace.event_codes, ("1 BOOT",))
+
+
+_DAMAGED = """
+import cwmpagent.store.durable as durable
+from cwmpagent.errors import StoreError
+from twisted.scripts.twistd import run
+load, loads = durable.Store.load, []
+def damaged(store):
+    loads.append(store)
+    if len(loads) > 2:  # the present boot is looked up, the first life begins
+        raise StoreError("the state cannot be read: disk I/O error")
+    return load(store)
+durable.Store.load = damaged
+run()
+"""
+
+
+class FatalTests(TapCase):
+    """An agent whose state cannot be read any more after its first reboot: its process does not stay without it."""
+
+    def run_damaged(self, *arguments: str) -> Child:
+        child = Child.start(
+            reactor, [sys.executable, "-c", _DAMAGED, *arguments, "cwmpagent", "--config", str(self.file)]
+        )
+        self.addCleanup(self._kill, child)
+        return child
+
+    async def reboot(self) -> None:
+        await self.first()
+        self.lab.queue(DEVICE, Reboot("bye"))
+        await self.lab.connection_request(DEVICE)
+
+    async def test_one_line_and_status_1(self) -> None:
+        child = self.run_damaged("--nodaemon", "--pidfile=")
+        await self.reboot()
+        self.assertEqual(await child.ended, 1, child.out)
+        self.assertEqual(child.err, "cwmpagent: the agent cannot go on: the state cannot be read: disk I/O error\n")
+        self.assertIn("state is saved", child.out)
+
+    async def test_a_daemon(self) -> None:
+        pid_file, log_file = self.state.parent / "agent.pid", self.state.parent / "agent.log"
+        child = self.run_damaged(f"--pidfile={pid_file}", f"--logfile={log_file}")
+        self.assertEqual(await child.ended, 0, child.err)
+        self.addCleanup(lambda: os.kill(int(pid_file.read_text()), signal.SIGKILL) if pid_file.exists() else None)
+        await self.reboot()
+        await self.until(lambda: not pid_file.exists())
+        self.assertIn("the state cannot be read: disk I/O error", log_file.read_text())
 
 
 class DaemonTests(TapCase):

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, fail, gatherResults
 
-from cwmpagent.agent.facts import AgentStopped, Rebooting
+from cwmpagent.agent.facts import AgentStopped, Rebooting, Warned
+from cwmpagent.agent.notifications import Notifications
 from cwmpagent.embed import Agent
-from cwmpagent.errors import StoreLockedError
+from cwmpagent.errors import ConfigError, StoreError, StoreLockedError
 from cwmpagent.lab.misbehave import Delay
 from cwmpagent.protocol.rpc import FactoryReset, GetRPCMethods, Reboot
+from cwmpagent.records import Saved
+from cwmpagent.store.durable import Store
+from cwmpagent.transport import listener
 from tests.agent.bench import DEVICE
 from tests.conformance.stage import SteppedCase, call
+
+
+class _Endpoint:
+    """One that listens when its Deferred says so."""
+
+    def __init__(self, listening: Deferred[object]) -> None:
+        self._listening = listening
+
+    def listen(self, factory: object) -> Deferred[object]:
+        return self._listening
 
 
 class ServiceTests(SteppedCase):
@@ -53,6 +67,64 @@ class ServiceTests(SteppedCase):
         await self.sessions_ended(2)
         await other.stopService()
         self.assertEqual(self.odd(), [])
+
+    async def test_a_life_that_cannot_begin_is_fatal(self) -> None:
+        await self.ready()
+        await self.end()
+        load, lines, loads = Store.load, list[str](), list[Store]()
+
+        def damaged(store: Store) -> Saved:
+            loads.append(store)
+            if len(loads) > 2:  # the present boot is looked up, the first life begins
+                raise StoreError("the state cannot be read:\n disk I/O error")
+            return load(store)
+
+        self.patch(Store, "load", damaged)
+        agent = self.begin(self.config(boot="system"), fatal=lines.append)
+        self.lab.queue(DEVICE, Reboot("bye"))
+        call(agent)
+        await self.until(lambda: bool(lines))
+        self.assertEqual(lines, ["the agent cannot go on: the state cannot be read: disk I/O error"])
+        self.assertEqual([type(fact) for fact in self.odd()], [Warned])
+        await agent.stopService()
+        self.assertEqual(self.stops(), 2)
+
+    async def test_any_error_at_the_start_of_a_life_is_fatal(self) -> None:
+        def impossible(notifications: Notifications, unread: object) -> None:
+            raise RuntimeError("impossible")
+
+        self.patch(Notifications, "start", impossible)
+        lines: list[str] = []
+        agent = self.begin(fatal=lines.append)
+        await self.until(lambda: bool(lines))
+        self.assertEqual(lines, ["the agent cannot go on: impossible"])
+        await agent.stopService()
+        self.facts.clear()
+        self.begin()  # nobody wants to know
+        await self.until(lambda: bool(self.odd()))
+        self.assertIn("RuntimeError", str(self.odd()))
+
+    async def test_an_endpoint_that_fails_later_is_fatal(self) -> None:
+        lines: list[str] = []
+        for stopped in (False, True):
+            listening: Deferred[object] = Deferred()
+            self.patch(listener, "serverFromString", lambda reactor, text, at=listening: _Endpoint(at))
+            agent = self.begin(fatal=lines.append)
+            if stopped:
+                await agent.stopService()
+            else:
+                listening.errback(OSError("no such door"))
+            reason = "connection_request.endpoint: tcp:0:interface=127.0.0.1: no such door"
+            self.assertEqual(lines, [f"the agent cannot go on: {reason}"])
+            await self.end(agent)
+
+    async def test_an_endpoint_that_fails_at_once_fails_at_each_start(self) -> None:
+        agent = self.agent_of()
+        self.patch(listener, "serverFromString", lambda reactor, text: _Endpoint(fail(OSError("taken"))))
+        for start in (agent.privilegedStartService, agent.startService):
+            with self.assertRaises(ConfigError):
+                start()
+        self.assertEqual(self.facts, [])
 
     async def test_begun_again(self) -> None:
         agent = await self.ready()
