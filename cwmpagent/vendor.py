@@ -105,6 +105,8 @@ class VendorParameter(Provider):
 
 def new_parameter(model: Model, path: str, kind: str, bounds: Range | None, unit: str) -> ParameterDefinition:
     """The definition of a parameter that ``model`` has not. Raises MisuseError with a sentence for the programmer."""
+    if not isinstance(path, str):
+        raise MisuseError('a parameter needs its path: @agent.parameter("Device.X_EXAMPLE_Temperature")')
     above, _, name = path.rpartition(".")
     parent = model.definition(above + ".")
     if not isinstance(parent, ObjectDefinition) or _absent(model, above + "."):
@@ -150,6 +152,8 @@ def performer(name: str, function: Callable[[Mapping[str, str]], Any]) -> Perfor
 
 def check_rpc(name: str) -> None:
     """Raises MisuseError for a name that no vendor's RPC can have."""
+    if not isinstance(name, str):
+        raise MisuseError('an RPC needs its name: @agent.rpc("X_EXAMPLE_Blink")')
     if not _VENDOR.fullmatch(name) or name.endswith("Response"):
         raise MisuseError(f"the RPC name {name!r} is none of a vendor: it is {_FORM}, and does not end in Response")
     if len(name) > LONGEST_RPC:

@@ -25,6 +25,7 @@ from cwmpagent.protocol.rpc import (
     GetParameterValues,
     GetParameterValuesResponse,
     GetRPCMethods,
+    Reboot,
     SetParameterAttributes,
     SetParameterAttributesStruct,
     SetParameterValuesResponse,
@@ -97,6 +98,11 @@ class DeclareTests(SynchronousTestCase):
         ):
             with self.subTest(path=path):
                 self.assertIn(words, self.refused(path))
+
+    def test_decorators_without_their_arguments(self) -> None:
+        self.assertIn('@agent.parameter("', self.refused(lambda: 1))
+        wrong: Any = lambda arguments: None  # noqa: E731
+        self.assertIn('@agent.rpc("', str(self.assertRaises(MisuseError, self.agent.rpc, wrong)))
 
     def test_types_and_ranges_that_cannot_be(self) -> None:
         for more, words in (
@@ -301,6 +307,38 @@ class ParameterTests(ProgramCase):
         await self.pause(0.05)
         self.assertEqual(self.lab.sessions.seen, seen)
 
+    async def test_a_change_during_a_session_is_told_in_another(self) -> None:
+        agent, level = self.make(), [20]
+        parameter = agent.parameter(LEVEL, type="int")(lambda: level[0])
+
+        @agent.rpc("X_EXAMPLE_Heat")
+        async def heat(arguments: Mapping[str, str]) -> None:
+            level[0] += 1
+            await parameter.changed()
+
+        await self.run_it()
+        await self.watch(LEVEL)
+        seen = self.lab.sessions.seen
+        await self.ask(GenericRequest("X_EXAMPLE_Heat"))
+        trace = await self.session(event="4 VALUE CHANGE", since=seen)
+        self.assertEqual(trace.event_codes, ("4 VALUE CHANGE",))
+        self.assertEqual(self.lab.devices[DEVICE].parameters[LEVEL].text, "21")
+        self.assertEqual(self.lab.sessions.seen, seen + 2)
+
+    async def test_it_is_there_in_the_next_life_too(self) -> None:
+        agent, level = self.make(), [20]
+        parameter = agent.parameter(LEVEL, type="int")(lambda: level[0])
+        await self.run_it()
+        await self.watch(LEVEL)
+        seen = self.lab.sessions.seen
+        await self.ask(Reboot("again"))
+        await self.session(event="M Reboot", since=seen)
+        level[0] = 21
+        await parameter.changed()
+        await self.session(event="4 VALUE CHANGE", since=seen)
+        self.assertEqual(await self.values(LEVEL), {LEVEL: "21"})
+        self.assert_nothing_odd()
+
     async def test_one_that_hangs_is_given_up_when_the_agent_stops(self) -> None:
         agent, hung = self.make(), []
         hanging: list[Deferred[int]] = []
@@ -448,6 +486,44 @@ class AroundTests(ProgramCase):
         self.make().add_provider(Box())
         await self.run_it()
         self.assertEqual(await self.values(VERSION), {VERSION: "7.7"})
+
+    async def test_rows_that_come_and_go(self) -> None:
+        ports, count = ["eth0"], "Device.Ethernet.InterfaceNumberOfEntries"
+
+        class Box(Provider):
+            paths = ("Device.Ethernet.Interface.",)
+            tables = paths
+
+            def instances(self, table: Name) -> Sequence[str]:
+                return tuple(ports)
+
+            def read(self, names: Sequence[Name]) -> Mapping[str, str]:
+                return {name: name.keys[0] for name in names if name.last == "Name"}
+
+        agent = self.make()
+        agent.add_provider(Box())
+        await self.run_it()
+        await self.watch(count)
+        self.assertEqual(await self.values(count), {count: "1"})
+        seen = self.lab.sessions.seen
+        ports.append("eth1")
+        await agent.changed("Device.Ethernet.Interface.")
+        await self.session(event="4 VALUE CHANGE", since=seen)
+        self.assertEqual(self.lab.devices[DEVICE].parameters[count].text, "2")
+
+    async def test_a_file_that_others_can_read_is_warned_of_once_somebody_hears_it(self) -> None:
+        file = self.state.parent / "agent.toml"
+        text = f'[acs]\nurl = "{self.url}"\nusername = "cpe"\npassword = "acs-secret"\n'
+        text += "[connection_request]\nendpoint = []\n"
+        text += '[device]\nmanufacturer = "Example"\noui = "00D09E"\n'
+        text += 'product_class = "Gateway"\nserial_number = "SN0001"\n'
+        file.write_text(text + f'[state]\ndirectory = "{self.state}"\n')
+        file.chmod(0o644)
+        self.agent = Agent(str(file), reactor=reactor, model=self.model)
+        self.agent.observe(self.facts.append)
+        await self.run_it()
+        (warned,) = [fact.text for fact in self.facts if isinstance(fact, Warned)]
+        self.assertIn("chmod 600", warned)
 
     async def test_several_share_a_model_and_a_listener(self) -> None:
         first = self.make()

@@ -14,7 +14,7 @@ from cwmpagent.agent.reading import FRESH
 from cwmpagent.agent.suppliers import Supplier, Suppliers
 from cwmpagent.datamodel.names import asked_template, named
 from cwmpagent.datamodel.plan import Plan, joined, plan_add, plan_delete
-from cwmpagent.datamodel.schema import ROW
+from cwmpagent.datamodel.schema import ROW, Model, ObjectDefinition
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
 
@@ -48,6 +48,7 @@ class Rows:
             for template, supplier in sorted(suppliers.tables.items(), key=lambda each: each[0].count("."))
             if tree.model.definition(template) is not None
         ]
+        self._counters = {template: _counter(tree.model, template) for template, _ in self._tables}
         self._numbers: dict[str, dict[str, int]] = {
             note.removeprefix(ROWS): _read(text) for note, text in notes.items() if note.startswith(ROWS)
         }
@@ -56,11 +57,12 @@ class Rows:
 
     def concerned(self, paths: Iterable[str]) -> list[tuple[str, Supplier]]:
         """The tables that say which parameters ``paths`` cover, outermost first, with who supplies them."""
-        wanted = [asked_template(path) for path in paths]
+        wanted = {asked_template(path) for path in paths}
         return [
             (table, supplier)
             for table, supplier in self._tables
-            if any(table.startswith(path) or path.startswith(table) for path in wanted)
+            if self._counters[table] in wanted
+            or any(table.startswith(path) or path.startswith(table) for path in wanted)
         ]
 
     def real(self, template: str) -> list[str]:
@@ -158,6 +160,14 @@ class Rows:
             return []
         rows = self._tree.instances(table)
         return [path for number in rows for path in self._expanded(f"{table}{number}.", after)]
+
+
+def _counter(model: Model, template: str) -> str:
+    """The template of the parameter that counts the rows of a table; empty where none does."""
+    table = model.definition(template)
+    if not isinstance(table, ObjectDefinition) or not table.number_of_entries:
+        return ""
+    return template.removesuffix(".").rpartition(".")[0] + "." + table.number_of_entries
 
 
 def _read(text: str) -> dict[str, int]:
