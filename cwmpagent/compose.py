@@ -90,9 +90,7 @@ class Life:
         self._booted = booted
         self._soon: DelayedCall | None = None
         root = model.root.path
-        saved, self._found = found_at_start(
-            world.discovered_url, root + "ManagementServer.URL", saved, world.observer
-        )
+        saved, self._found = found_at_start(world.discovered_url, root + "ManagementServer.URL", saved, world.observer)
         known: dict[str, str] = {}
         self.tree = tree = Tree(model, saved, factory={**abilities(model), **texts(values)}, live=known.get)
         self.server = server = ManagementServer(tree)
