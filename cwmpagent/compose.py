@@ -19,6 +19,7 @@ from cwmpagent.agent.lightweight import Lightweight
 from cwmpagent.agent.live import Live
 from cwmpagent.agent.notifications import Notifications
 from cwmpagent.agent.pending import read, written
+from cwmpagent.agent.polling import INTERVAL, Polling
 from cwmpagent.agent.ports import Acs, Clock, DelayedCall, Listener, LocalAddress, Notify, Provider, Store, Timers
 from cwmpagent.agent.reach import Reach
 from cwmpagent.agent.reading import Readings
@@ -62,6 +63,7 @@ class World:
     providers: Callable[[str], Sequence[Provider]] = lambda root: ()
     discovered_url: Callable[[], str | None] | None = None
     notify: Notify = lambda host, port, datagrams: None
+    poll_interval: float = INTERVAL
     fixed_url: str = ""
     rpc_timeout: float = 20.0
     envelopes: Callable[[], bool] = lambda: False
@@ -118,7 +120,7 @@ class Life:
 
         self.journal = journal = Journal(world.store, agenda, world.observer)
         self.notifications = notifications = Notifications(
-            tree, saved.notes, raised=self._news, withdrawn=self._no_news
+            tree, saved.notes, raised=self._news, withdrawn=self._no_news, supplied=known.__contains__
         )
         self.lightweight = lightweight = Lightweight(
             tree=tree,
@@ -155,6 +157,17 @@ class Life:
             notes=lambda change: {**notifications.before(change), **lightweight.before(change)},
         )
         self.live = live = Live(tree, readings, rows, changes, world.observer)
+        self.polling = polling = Polling(
+            tree=tree,
+            watches=(notifications, lightweight.watch),
+            suppliers=suppliers,
+            readings=readings,
+            keys=keys,
+            live=live,
+            timers=world.timers,
+            interval=world.poll_interval,
+            observer=world.observer,
+        )
         self.dispatcher = dispatcher = Dispatcher(
             world.timers, world.observer, rpc_timeout=world.rpc_timeout, settled=self._settled
         )
@@ -206,6 +219,7 @@ class Life:
         self._following = Following(server, agenda, self._now)
         changes.listen(notifications.after)
         changes.listen(lightweight.after)
+        changes.listen(lambda change: polling.look())
         changes.listen(self._changed)
 
     async def start(self) -> None:
@@ -224,6 +238,7 @@ class Life:
         self._world.observer(
             AgentStarted(device, self.server.text("URL"), self._booted, self.server.text("ConnectionRequestURL"))
         )
+        self.polling.start()
         if self._owed:
             self._finish(self._owed)
         else:
@@ -235,8 +250,10 @@ class Life:
 
     async def look(self, path: str) -> None:
         """The device itself has other values at ``path``, a parameter or object: the ACS is told those it watches."""
-        names = self.notifications.watched_in(path)
-        self.notifications.noticed(names, await self.live.reread(path, names))
+        watches = [(each, each.watched_in(path)) for each in (self.notifications, self.lightweight.watch)]
+        unread = await self.live.reread(path, [name for _, names in watches for name in names])
+        for each, names in watches:
+            each.noticed(names, unread.intersection(names))
 
     async def stop(self) -> None:
         """End the session under way, and save."""
@@ -244,6 +261,7 @@ class Life:
             self._soon.cancel()
         if self._discovered is not None:
             self._discovered.stop()
+        self.polling.stop()
         self.lightweight.stop()
         await self.sessions.stop()
         await self.changes.settled()
@@ -261,10 +279,10 @@ class Life:
         if asked:
             await self.live.rows(asked)
             asked = informed(self.tree, [event.code for event in self.agenda.pending] + [HEARTBEAT])
-        watched = (*self.notifications.watched, *self.lightweight.watched)
+        watched = (*self.notifications.watched, *self.lightweight.watch.watched)
         unread = await self.live.freshen([*self.tree.model.forced_inform, *asked, *watched])
         self.notifications.look(unread)
-        self.lightweight.look(unread)
+        self.lightweight.watch.look(unread)
 
     def _now(self) -> Now:
         clock = self._world.clock

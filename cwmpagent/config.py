@@ -154,6 +154,7 @@ def _device(table: Table) -> DeviceConfig:
         provider=provider,
         boot=table.choice("boot", "process" if provider == "simulated" else "system", BOOTS),
         set_hostname=table.flag("set_hostname", False),
+        poll_interval=table.seconds("poll_interval", 5, most=86400),
     )
 
 

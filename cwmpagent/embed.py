@@ -284,6 +284,7 @@ class Agent(ProgramSide):
                 discovered_url=UrlFile(self.config.acs.url_file) if self.config.acs.url_file else None,
                 fixed_url=self.config.connection_request.url,
                 rpc_timeout=self.config.acs.rpc_timeout,
+                poll_interval=self.config.device.poll_interval,
                 envelopes=lambda: self._envelopes() or self._recent.wants_envelopes(),
                 registered=(self._register,),
             ),

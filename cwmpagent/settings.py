@@ -13,7 +13,7 @@ class DeviceConfig:
     """Who the device is (in every Inform; empty: as its model says), what it has, and what counts as its boot.
 
     ``model``: names of built-in models and paths, the later ones adding to the earlier ones; ``profiles`` are of a
-    Broadband Forum model, none: everything it names.
+    Broadband Forum model, none: everything it names. ``poll_interval`` is in seconds.
     """
 
     manufacturer: str = ""
@@ -25,6 +25,7 @@ class DeviceConfig:
     provider: str = "linux"
     boot: str = "system"
     set_hostname: bool = False
+    poll_interval: float = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

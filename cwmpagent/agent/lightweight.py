@@ -28,7 +28,7 @@ from cwmpagent.protocol.periodic import Periodic, PeriodicTicks
 from cwmpagent.protocol.rpc import ParameterValueStruct
 from cwmpagent.values import UNKNOWN_TIME, list_items, parse_time
 
-BY_DATAGRAM = Kind(LIGHTWEIGHT, frozenset({3, 4, 5, 6}), frozenset({5, 6}))
+BY_DATAGRAM = Kind(LIGHTWEIGHT, frozenset({3, 4, 5, 6}), frozenset({5, 6}), frozenset({3, 4, 5, 6}))
 UDP = "UDP"
 PORT = 7547
 """Where the model has no UDPLightweightNotificationPort."""
@@ -63,7 +63,7 @@ class Lightweight:
         self._soon: DelayedCall | None = None
         self._trigger: DelayedCall | None = None
         self._ticks = PeriodicTicks()
-        self._watch = Notifications(
+        self.watch = Notifications(
             tree, notes, raised=self._raised, withdrawn=self._disarm, kind=BY_DATAGRAM, wanted=lambda: self._on
         )
 
@@ -71,25 +71,16 @@ class Lightweight:
         """Send from now on; the notes to save. ``unread`` is what could not be read."""
         self._running = True
         self._configure()
-        return self._watch.start(unread)
+        return self.watch.start(unread)
 
     def stop(self) -> None:
         """Send nothing more; what is not sent is found again at the next start."""
         self._running = False
         self._disarm()
 
-    @property
-    def watched(self) -> tuple[str, ...]:
-        """The parameters that have a baseline here."""
-        return self._watch.watched
-
-    def look(self, unread: Collection[str] = ()) -> None:
-        """Compare all that is watched: live values were read anew, apart from the ``unread``."""
-        self._watch.look(unread)
-
     def before(self, change: Change) -> Mapping[str, str | None]:
         """The baselines that belong into the transaction of ``change``."""
-        return self._watch.before(change)
+        return self.watch.before(change)
 
     def after(self, change: Change) -> None:
         """Take note of a change that is made; it may be one of how to notify."""
@@ -97,8 +88,8 @@ class Lightweight:
         self._configure()
         if self._on is not was:  # what changed while nothing was watched is no news
             self._disarm()
-            self._journal.save_soon(self._watch.start())
-        self._watch.after(change)
+            self._journal.save_soon(self.watch.start())
+        self.watch.after(change)
 
     def _configure(self) -> None:
         server = self._server
@@ -129,7 +120,7 @@ class Lightweight:
             self._trigger.cancel()
         now = self._now()
         at = self._ticks.next_look(now)
-        if self._running and self._watch.news and at is not None:
+        if self._running and self.watch.news and at is not None:
             self._trigger = self._timers.callLater(max(0.0, at - now.monotonic), self._look)
 
     def _look(self) -> None:
@@ -147,7 +138,7 @@ class Lightweight:
         naming = Naming(self._tree)
         told: list[tuple[str, str]] = []
         parameters: list[ParameterValueStruct] = []
-        for name in self._watch.news:
+        for name in self.watch.news:
             with suppress(CwmpFault):
                 value = self._tree.shown(name)
                 told.append((name, value.text))
@@ -169,7 +160,7 @@ class Lightweight:
             self._observer(Warned(f"too large for a lightweight notification: {', '.join(made.left_out)}"))
         if made.datagrams:
             self._notify(host, port, made.datagrams)
-        notes = self._watch.told(told)
+        notes = self.watch.told(told)
         if notes:
             self._journal.save_soon(notes)
 

@@ -20,23 +20,25 @@ from cwmpagent.errors import CwmpFault
 class Kind:
     """One way to tell: which values of the Notification attribute ask for it, and which at once (A.3.2.4).
 
-    ``note`` is how the notes begin that hold its baselines.
+    ``note`` is how the notes begin that hold its baselines. ``polled`` are those of which a change must be found before
+    anybody looks for another reason.
     """
 
     note: str
     levels: frozenset[int]
     active: frozenset[int]
+    polled: frozenset[int]
 
 
 _NONE: frozenset[int] = frozenset()
-BY_INFORM = Kind(BASELINE, frozenset({1, 2, 4, 6}), frozenset({2}))
+BY_INFORM = Kind(BASELINE, frozenset({1, 2, 4, 6}), frozenset({2}), frozenset({2}))
 
 
 class Notifications:
     """Watches every parameter whose Notification attribute asks for it.
 
     ``raised(active)`` is called when there is news, ``withdrawn()`` when the last of it has gone untold. Nothing is
-    watched while ``wanted()`` is false.
+    watched while ``wanted()`` is false. ``supplied`` tells of a parameter whether the device gives its value.
     """
 
     def __init__(
@@ -48,12 +50,15 @@ class Notifications:
         withdrawn: Callable[[], None],
         kind: Kind = BY_INFORM,
         wanted: Callable[[], bool] = lambda: True,
+        supplied: Callable[[str], bool] = lambda name: False,
     ) -> None:
         self._tree = tree
         self._raised = raised
         self._withdrawn = withdrawn
         self._kind = kind
         self._wanted = wanted
+        self._supplied = supplied
+        self.version = 0
         self._note = note = kind.note
         self._baselines = {name.removeprefix(note): text for name, text in notes.items() if name.startswith(note)}
         self._news: set[str] = set()
@@ -64,6 +69,7 @@ class Notifications:
 
         ``unread`` as for :meth:`look`. To be called again where ``wanted()`` gives something else.
         """
+        self.version += 1
         self._unread = frozenset(unread)
         self._news = set()
         levels = self._levels()
@@ -73,6 +79,11 @@ class Notifications:
         self._keep(notes)
         self._compare(watched)
         return notes
+
+    @property
+    def polled(self) -> list[str]:
+        """The parameters to be read now and then, and :meth:`noticed`; others only where ``version`` is another."""
+        return [name for name in self._baselines if self._level(name) in self._kind.polled]
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -93,10 +104,14 @@ class Notifications:
             return (path,) if path in self._baselines else ()
         return tuple(name for name in self._baselines if name.startswith(path))
 
+    def among(self, names: Collection[str]) -> set[str]:
+        """Those of ``names`` that have a baseline."""
+        return self._baselines.keys() & names
+
     def noticed(self, names: Collection[str], unread: Collection[str]) -> None:
         """These are known to have been read anew, apart from the ``unread``: compare them."""
         self._unread = self._unread.difference(names).union(unread)
-        self._compare(names)
+        self._compare(names, again=False)
 
     @property
     def news(self) -> tuple[str, ...]:
@@ -127,6 +142,8 @@ class Notifications:
         """Take note of a change that is made."""
         notes = self.before(change)
         self._keep(notes)
+        if change.plan.batch.attributes or change.plan.removed:
+            self.version += 1
         touched = {*change.plan.changed, *(note.removeprefix(self._note) for note in notes)}
         self._compare(touched)
 
@@ -142,9 +159,10 @@ class Notifications:
             if known != self._baselines[name]:
                 notes[self._note + name] = known
         self._keep(notes)
-        self._news = still = {name for name in doubtful if self._differs(name)}
-        if still:  # a live one always may, which must not lead to session after session
-            self._raised(any(self._level(name) in self._kind.active and not self._live(name) for name in still))
+        # What the device supplies may be another at each look: the next look finds it, and no session after session.
+        self._news = still = {name for name in doubtful if self._differs(name) and not self._supplied(name)}
+        if still:
+            self._raised(any(self._level(name) in self._kind.active for name in still))
         return notes
 
     def _keep(self, notes: Mapping[str, str | None]) -> None:
@@ -155,11 +173,13 @@ class Notifications:
             else:
                 self._baselines[name] = text
 
-    def _compare(self, names: Iterable[str]) -> None:
-        """Work out anew which of ``names`` are news, and say so."""
+    def _compare(self, names: Iterable[str], *, again: bool = True) -> None:
+        """Work out anew which of ``names`` are news, and say so; what was news before only with ``again``."""
         had = bool(self._news)
         fresh = {name for name in names if self._differs(name)}
-        self._news = (self._news - set(names)) | fresh
+        known, self._news = self._news, (self._news - set(names)) | fresh
+        if not again:
+            fresh -= known
         if fresh:
             self._raised(any(self._level(name) in self._kind.active for name in fresh))
         elif had and not self._news:
@@ -172,9 +192,6 @@ class Notifications:
             return baseline is not None and self._tree.value(name).text != baseline
         except CwmpFault:
             return False
-
-    def _live(self, name: str) -> bool:
-        return self._tree.exists(name) and self._tree.definition(name).live
 
     def _levels(self) -> frozenset[int]:
         return self._kind.levels if self._wanted() else _NONE

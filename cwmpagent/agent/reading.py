@@ -89,6 +89,15 @@ class Readings:
         self._fresh.update(name for group in groups.values() for name in group if name not in failed)
         return failed
 
+    async def poll(self, groups: Mapping[Supplier, Sequence[Name]]) -> frozenset[str]:
+        """Read these parameters, grouped as :meth:`Suppliers.grouped` does, however fresh; what could not be read."""
+        held = self.held()
+        asked = [
+            Deferred.fromCoroutine(self._ask(each, [n for n in names if not _is_held(n, held)] if held else names))
+            for each, names in groups.items()
+        ]
+        return frozenset().union(*await gatherResults(asked, consumeErrors=True))
+
     async def _ask(self, supplier: Supplier, names: Sequence[Name]) -> frozenset[str]:
         """The names of which this provider did not tell anything usable."""
         changes = self._changes
@@ -108,6 +117,8 @@ class Readings:
     def _take(self, supplier: Supplier, name: Name, text: Any) -> bool:
         if text is None:
             self.known.pop(name, None)
+            return True
+        if self.known.get(name) == text:
             return True
         try:
             parameter = self._definition(name)

@@ -217,7 +217,7 @@ class Lives:
 
     ``values`` are factory values by full path, ``parameters`` of ManagementServer by name. ``after`` is what sessions
     left to be done at their end. ``readings`` are what the device reads itself, by full path;
-    ``providers`` are parts of it.
+    ``providers`` are parts of it, polled every ``polling`` seconds (0: never).
     """
 
     def __init__(
@@ -229,6 +229,7 @@ class Lives:
         store: Any = None,
         registered: tuple[Callable[[Dispatcher], None], ...] = (),
         seed: int = 7,
+        polling: float = 0.0,
         **parameters: str,
     ) -> None:
         self.timers = Clock()
@@ -245,6 +246,7 @@ class Lives:
         self.discovered_url: Callable[[], str | None] | None = None
         self._registered = registered
         self._random = random.Random(seed)
+        self._polling = polling
         given = {
             "Device.DeviceInfo.Manufacturer": "Example",
             "Device.DeviceInfo.ManufacturerOUI": "00D09E",
@@ -267,6 +269,7 @@ class Lives:
             store=self.store,
             listener=FakeListener(),
             local_address=self._local_address,
+            poll_interval=self._polling,
             notify=lambda host, port, datagrams: self.datagrams.extend((host, port, each) for each in datagrams),
             observer=self.facts.append,
             providers=lambda root: [*([Readings(self.readings)] if self.readings else ()), *self.providers],

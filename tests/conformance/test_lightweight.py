@@ -240,7 +240,7 @@ class LightweightTests(LivesCase):
         lives.change(NTP, "new.example")
         old = lives.life
         lives.reboot()
-        old.lightweight.look()
+        old.lightweight.watch.look()
         lives.run(61)
         self.assertEqual(self.sent(lives), [{NTP: "new.example"}])
 

@@ -1,0 +1,206 @@
+"""The matrix of notifications (docs/notifications.md): who changes what, how it is watched, when; what is told.
+
+Each cell is a life of its own: a device whose ACS watches a parameter with one value of the attribute, and one change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from cwmpagent.agent.changes import Origin
+from cwmpagent.device.provider import Name, Provider
+from cwmpagent.errors import CwmpFault
+from cwmpagent.protocol.rpc import AddObject, DeleteObject, Fault, SetParameterAttributesResponse
+from cwmpagent.protocol.session import Reply
+from tests.agent.bench import assign
+from tests.agent.ports import Posted, finished
+from tests.conformance.lives import CODE, NTP, DiskLives, is_inform
+from tests.conformance.test_notifications import ROUTES, UPTIME, attributes
+from tests.protocol.test_lightweight import told
+from tests.skips import CHECKOUT
+
+PAGE = CHECKOUT / "docs" / "notifications.md"
+NTP2 = "Device.Time.NTPServer2"
+INTERFACE = ROUTES + "1.Interface"
+LEVELS = (0, 1, 2, 3, 4, 5, 6)
+
+
+class Box(Provider):
+    """The device itself: it has one time server, and changes it."""
+
+    name = "box"
+    paths = (NTP,)
+
+    def __init__(self) -> None:
+        self.text = "one.example"
+
+    def read(self, names: Any) -> dict[Name, str]:
+        return dict.fromkeys(names, self.text)
+
+    def check(self, changes: Any) -> None:
+        return None
+
+    def apply(self, changes: Any) -> None:
+        self.text = changes[NTP]
+
+
+def poll(lives: DiskLives, box: Box) -> None:
+    box.text = "new.example"
+    lives.run(6)
+
+
+def push(lives: DiskLives, box: Box) -> None:
+    box.text = "new.example"
+    finished(lives.life.look(NTP))
+
+
+def by(origin: Origin, name: str = NTP) -> Callable[[DiskLives, Box], None]:
+    def change(lives: DiskLives, box: Box) -> None:
+        finished(lives.life.changes.set_values(assign("", **{name: "new.example"}).parameter_list, origin))
+
+    return change
+
+
+def side_effect(lives: DiskLives, box: Box) -> None:
+    finished(lives.life.changes.delete_object("Device.IP.Interface.3.", Origin.ACS))
+
+
+CHANGES: dict[str, tuple[str, Callable[[DiskLives, Box], None]]] = {
+    "the ACS sets it": (NTP, by(Origin.ACS)),
+    "a provider's value, found by polling": (NTP, poll),
+    "a provider's value, pushed": (NTP, push),
+    "a person at the device": (NTP, by(Origin.LOCAL)),
+    "the agent's own program": (NTP2, by(Origin.DEVICE, NTP2)),
+    "a side effect of what the ACS did": (INTERFACE, side_effect),
+}
+"""The rows of the table: origin -> which parameter changes, and how."""
+
+
+def expected(origin: str, level: int) -> str:
+    """What the matrix says: ``session``, ``next Inform``, ``datagram``, ``trigger``, joined by ``+``; or nothing."""
+    if origin == "the ACS sets it":
+        return ""
+    by_inform = {1: "next Inform", 2: "session", 4: "next Inform", 6: "next Inform"}.get(level, "")
+    by_datagram = {3: "trigger", 4: "trigger", 5: "datagram", 6: "datagram"}.get(level, "")
+    return " + ".join(filter(None, (by_inform, by_datagram)))
+
+
+class MatrixTests(SynchronousTestCase):
+    def life(self, name: str, level: int) -> tuple[DiskLives, Box]:
+        box = Box()
+        lives = DiskLives(
+            None,
+            polling=5.0,
+            LightweightNotificationProtocolsUsed="UDP",
+            LightweightNotificationTriggerInterval="60",
+        )
+        lives.providers.append(box)
+        lives.bootstrapped()
+        if name == INTERFACE:
+            lives.ask(
+                AddObject("Device.IP.Interface.", ""),
+                AddObject(ROUTES, ""),
+                assign("", **{INTERFACE: "Device.IP.Interface.3"}),
+            )
+        self.assertEqual(lives.ask(attributes(name, level)), [SetParameterAttributesResponse()])
+        return lives, box
+
+    def outcome(self, lives: DiskLives, name: str, begun: int) -> str:
+        """What the ACS was told of ``name`` since the session ``begun``: at once, and later."""
+        lives.run(0.1)
+        found = []
+        sessions = lives.acs.informs()[begun:]
+        if any(name in {each.name for each in inform.parameter_list} for inform in sessions):
+            self.assertIn(("4 VALUE CHANGE",), lives.acs.told()[begun:])
+            found.append("session")
+        at_once = [each for _, _, each in lives.datagrams]
+        lives.run(61)
+        later = [each for _, _, each in lives.datagrams[len(at_once) :]]
+        lives.call()
+        if name in lives.last_values():
+            self.assertIn("4 VALUE CHANGE", lives.acs.told()[-1])
+            found.append("next Inform")
+        for datagrams, word in ((at_once, "datagram"), (later, "trigger")):
+            if datagrams:
+                self.assertEqual([each for datagram in datagrams for each, _, _ in told(datagram)], [name])
+                found.append(word)
+        lives.run(300)
+        lives.call()
+        self.assertNotIn(name, lives.last_values(), "told twice")
+        self.assertEqual(lives.odd(), [])
+        return " + ".join(found)
+
+    def test_between_sessions(self) -> None:
+        for origin, (name, change) in CHANGES.items():
+            for level in LEVELS:
+                with self.subTest(origin=origin, level=level):
+                    lives, box = self.life(name, level)
+                    begun = len(lives.acs.sessions)
+                    change(lives, box)
+                    self.assertEqual(self.outcome(lives, name, begun), expected(origin, level), (origin, level))
+
+    def test_during_a_session(self) -> None:
+        for origin, (name, change) in CHANGES.items():
+            for level in LEVELS:
+                with self.subTest(origin=origin, level=level):
+                    lives, box = self.life(name, level)
+                    answer: Deferred[Reply] = Deferred()
+                    held: list[Posted] = []
+
+                    def hang(posted: Posted, held: list[Posted] = held, answer: Deferred[Reply] = answer) -> Any:
+                        if is_inform(posted) and not held:
+                            held.append(posted)
+                            return answer
+                        return None
+
+                    lives.acs.instead = hang
+                    lives.call()
+                    begun = len(lives.acs.sessions)
+                    change(lives, box)
+                    self.assertEqual(len(lives.acs.sessions), begun)
+                    answer.callback(lives.acs.good(held[0]))
+                    self.assertEqual(self.outcome(lives, name, begun), expected(origin, level), (origin, level))
+
+    def test_denied_and_forced_ones(self) -> None:
+        for name, refused in ((UPTIME, {2: 9009, 5: 9009, 6: 9009}), (CODE, dict.fromkeys((0, 1, 3, 4, 5, 6), 9009))):
+            lives = DiskLives(None)
+            lives.bootstrapped()
+            for level in LEVELS:
+                (answer,) = lives.ask(attributes(name, level))
+                code = answer.code if isinstance(answer, Fault) else 0
+                self.assertEqual(code, refused.get(level, 0), (name, level))
+
+    def test_a_forced_one_is_told_whatever_was_tried(self) -> None:
+        for level in LEVELS:
+            lives = DiskLives(None, LightweightNotificationProtocolsUsed="UDP")
+            lives.bootstrapped()
+            lives.ask(attributes(CODE, level))
+            lives.change(CODE, "changed")
+            lives.run(1)
+            self.assertEqual(lives.acs.told()[2:], [("4 VALUE CHANGE",)])
+            self.assertEqual(lives.datagrams, [])
+
+    def test_a_refused_change_is_told_to_nobody(self) -> None:
+        lives, _ = self.life(NTP, 2)
+        begun = len(lives.acs.sessions)
+        with self.assertRaises(CwmpFault):
+            lives.change(NTP, "x" * 1000)
+        lives.run(60)
+        self.assertEqual(len(lives.acs.sessions), begun)
+
+    def test_deleted_with_its_row_it_is_told_to_nobody(self) -> None:
+        lives, _ = self.life(INTERFACE, 2)
+        begun = len(lives.acs.sessions)
+        self.assertTrue(lives.ask(DeleteObject(ROUTES + "1.", "")))
+        self.assertEqual(len(lives.acs.sessions), begun + 1)
+
+    def test_the_page_says_the_same(self) -> None:
+        table = re.findall(r"^\| ([^|]+) \|((?: [^|]* \|){7})$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+        rows = {origin: [cell.strip() for cell in cells.split("|")[:-1]] for origin, cells in table}
+        for origin in CHANGES:
+            self.assertEqual(rows.get(origin), [expected(origin, level) or "-" for level in LEVELS], origin)
