@@ -59,7 +59,12 @@ def abilities(model: Model) -> dict[str, str]:
     shown = [server + "InstanceWildcardsSupported"]
     if model.definition(server + "InstanceMode") and model.definition(server + "AutoCreateInstances"):
         shown.append(server + "AliasBasedAddressing")
-    return {path: "true" for path in shown if path not in model.values and _is_flag(model.definition(path))}
+    able = {path: "true" for path in shown if _is_flag(model.definition(path))}
+    supported, used = (server + "LightweightNotificationProtocols" + end for end in ("Supported", "Used"))
+    definition = model.definition(supported)
+    if isinstance(definition, ParameterDefinition) and model.definition(used) and not definition.refusal("UDP"):
+        able[supported] = "UDP"
+    return {path: text for path, text in able.items() if path not in model.values}
 
 
 def _is_flag(definition: ObjectDefinition | ParameterDefinition | None) -> bool:

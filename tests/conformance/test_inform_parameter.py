@@ -108,6 +108,15 @@ class InformParameterTests(LivesCase):
         expected = {TABLE + "1.Description", TABLE + "2.Description"}
         self.assertEqual({name for name in lives.last_values() if name.startswith(TABLE)}, expected)
 
+    def test_evt_15_a_row_by_its_alias(self) -> None:
+        table = ENTRIES
+        lives = self.device_with((f"{table}[mine].EventList", "6 CONNECTION REQUEST"))
+        lives.call()
+        self.assertFalse([name for name in lives.last_values() if name.startswith(table)])
+        lives.ask(assign("", **{table + "1.Alias": "mine"}))
+        lives.call()
+        self.assertEqual(lives.last_values()[table + "1.EventList"], "6 CONNECTION REQUEST")
+
     def test_evt_15_what_matches_nothing_is_skipped(self) -> None:
         lives = self.device_with(
             ("Device.Nowhere.Nothing", ""), (TABLE + "7.Description", ""), ("Device.DeviceInfo", ""), (NTP, "")
