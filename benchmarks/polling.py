@@ -2,7 +2,9 @@
 
 Each line: parameters watched, how many of them change from poll to poll, the CPU milliseconds of one poll (median and
 worst), and the share of one core that is with a poll every 5 seconds. Changes are told by lightweight notification, the
-dearest way: each is compared, sent, and its baseline saved (in memory). Usage: ``python benchmarks/polling.py [rounds]``.
+dearest way: each is compared, sent, and its baseline saved (in memory).
+
+Usage: ``python benchmarks/polling.py [rounds]``.
 """
 
 from __future__ import annotations
