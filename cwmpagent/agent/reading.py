@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.python.reflect import safe_str
 
 from cwmpagent.agent.suppliers import Supplier, Suppliers, Unavailable
 from cwmpagent.datamodel.names import Name
@@ -21,6 +22,8 @@ FRESH = 1.0
 """Seconds for which a reading may be given again."""
 LISTED = 5
 """Parameters that a fault names at most."""
+LOOKS = 3
+"""How often something is read whose value changes during the reading; then it is told as the last look has it."""
 
 
 class Readings:
@@ -45,12 +48,13 @@ class Readings:
         self._keys = keys
         self._fresh: set[str] = set()
         self._fresh_until = 0.0
-        self._changes = 0
+        self._looks: list[_Look] = []
 
     def forget(self, paths: Iterable[str]) -> None:
         """What is known of these parameters, and of all in these rows, is so no longer."""
-        self._changes += 1
         for path in paths:
+            for look in self._looks:
+                look.doubted.add(path)
             self._fresh.discard(path)
             self.known.pop(path, None)
             if path.endswith("."):
@@ -60,7 +64,8 @@ class Readings:
 
     def doubt(self, path: str) -> None:
         """What was read last in ``path``, a parameter or object, is not to be given to anybody any more."""
-        self._changes += 1
+        for look in self._looks:
+            look.doubted.add(path)
         self._fresh.discard(path)
         if path.endswith("."):
             self._fresh = {name for name in self._fresh if not name.startswith(path)}
@@ -69,38 +74,56 @@ class Readings:
         """Read what of ``names`` providers supply, and is older than :data:`FRESH`; those that could not be read."""
         if not self._suppliers.all:
             return frozenset()
+        wanted = list(dict.fromkeys(names))
+        failed: frozenset[str] = frozenset()
+        for looks in range(1, LOOKS + 1):
+            lost, doubted = await self._look(wanted, last=looks == LOOKS)
+            failed |= lost
+            wanted = [name for name in wanted if name not in failed and _is_in(name, doubted)]
+            if not wanted:
+                break
+        return failed
+
+    async def _look(self, names: Sequence[str], *, last: bool) -> tuple[frozenset[str], Collection[str]]:
+        """Ask for those of ``names`` that are not fresh: what could not be read, and what has changed meanwhile."""
         now = self._monotonic()
         if now >= self._fresh_until:
             self._fresh.clear()
         held = self.held()
-        wanted = [
-            name for name in dict.fromkeys(names) if name not in self._fresh and not (held and _is_held(name, held))
-        ]
+        wanted = [name for name in names if name not in self._fresh and not _is_in(name, held)]
         groups = self._suppliers.grouped(wanted, self._keys)
         if not groups:
-            return frozenset()
-        asked = [Deferred.fromCoroutine(self._ask(*group)) for group in groups.items()]
-        changes = self._changes
-        failed = frozenset().union(*await gatherResults(asked, consumeErrors=True))
-        if changes != self._changes:
-            return failed
+            return frozenset(), ()
+        failed, doubted = await self._ask_all(groups, last=last)
         if not self._fresh:
             self._fresh_until = now + FRESH
-        self._fresh.update(name for group in groups.values() for name in group if name not in failed)
-        return failed
+        self._fresh.update(
+            name for group in groups.values() for name in group if not (name in failed or _is_in(name, doubted))
+        )
+        return failed, doubted
 
     async def poll(self, groups: Mapping[Supplier, Sequence[Name]]) -> frozenset[str]:
         """Read these parameters, grouped as :meth:`Suppliers.grouped` does, however fresh; what could not be read."""
         held = self.held()
-        asked = [
-            Deferred.fromCoroutine(self._ask(each, [n for n in names if not _is_held(n, held)] if held else names))
-            for each, names in groups.items()
-        ]
-        return frozenset().union(*await gatherResults(asked, consumeErrors=True))
+        if held:
+            groups = {each: [name for name in names if not _is_in(name, held)] for each, names in groups.items()}
+        failed, _ = await self._ask_all(groups, last=False)
+        return failed
 
-    async def _ask(self, supplier: Supplier, names: Sequence[Name]) -> frozenset[str]:
+    async def _ask_all(
+        self, groups: Mapping[Supplier, Sequence[Name]], *, last: bool
+    ) -> tuple[frozenset[str], Collection[str]]:
+        """Ask every provider for its names at the same time; what could not be read, and what has changed meanwhile."""
+        look = _Look()
+        self._looks.append(look)
+        try:
+            asked = [Deferred.fromCoroutine(self._ask(*group, look, last)) for group in groups.items()]
+            return frozenset().union(*await gatherResults(asked, consumeErrors=True)), look.doubted
+        finally:
+            self._looks.remove(look)
+
+    async def _ask(self, supplier: Supplier, names: Sequence[Name], look: _Look, last: bool) -> frozenset[str]:
         """The names of which this provider did not tell anything usable."""
-        changes = self._changes
         try:
             texts = await supplier.ask("read", names)
             if not isinstance(texts, Mapping):
@@ -110,8 +133,8 @@ class Readings:
         except CwmpFault as fault:
             supplier.complaint(f"read refused: {fault}")
             return frozenset(names)
-        if changes != self._changes:  # what it saw may be from before
-            return frozenset()
+        if not last:  # what it saw of those may be from before
+            names = [name for name in names if not _is_in(name, look.doubted)]
         return frozenset(name for name in names if not self._take(supplier, name, texts.get(name)))
 
     def _take(self, supplier: Supplier, name: Name, text: Any) -> bool:
@@ -128,15 +151,22 @@ class Readings:
             if isinstance(text, str):
                 self.known[name] = parameter.lexical(text)
                 return True
-            reason = f"{type(text).__name__}: {text}" if isinstance(text, Exception) else "it is no text"
+            reason = f"{type(text).__name__}: {safe_str(text)}" if isinstance(text, Exception) else "it is no text"
         except LexicalError as error:
             reason = f"as {parameter.kind.value}: {error}"
         supplier.complaint(f"{name} could not be read: {reason}")
         return False
 
 
-def _is_held(name: str, held: Collection[str]) -> bool:
-    return name in held or any(path.endswith(".") and name.startswith(path) for path in held)
+class _Look:
+    """One reading under way, and what has been changed since it began: parameters, objects and rows."""
+
+    def __init__(self) -> None:
+        self.doubted: set[str] = set()
+
+
+def _is_in(name: str, places: Collection[str]) -> bool:
+    return bool(places) and (name in places or any(path.endswith(".") and name.startswith(path) for path in places))
 
 
 def unread(names: Iterable[str]) -> CwmpFault:

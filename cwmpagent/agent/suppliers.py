@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
+from twisted.python.reflect import safe_str
 
 from cwmpagent.agent.facts import Observer, Warned
 from cwmpagent.agent.ports import Provider, Timers
@@ -52,6 +53,7 @@ class Supplier:
                 waiting.callback(None)
 
         work: Deferred[Any] = maybeDeferred(getattr(self.provider, method), *arguments)
+        work.addCallback(_copied)
         work.addBoth(ended)
         if not results:
             timer = self._timers.callLater(PATIENCE, lambda: waiting.callback(None))
@@ -82,7 +84,7 @@ class Supplier:
             return result
         if isinstance(result.value, CwmpFault):
             raise result.value
-        raise self.complaint(f"{method} raised {type(result.value).__name__}: {result.value}")
+        raise self.complaint(f"{method} raised {type(result.value).__name__}: {safe_str(result.value)}")
 
 
 class Suppliers:
@@ -126,6 +128,13 @@ class Suppliers:
             if found is not None:
                 return found
         return None
+
+
+def _copied(result: Any) -> Any:
+    """What no longer runs the provider's code when it is looked at."""
+    if isinstance(result, Mapping):
+        return dict(result)
+    return list(result) if isinstance(result, Iterator) else result
 
 
 def _plain(path: str) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
+from cwmpagent.agent.changes import Origin
 from cwmpagent.agent.facts import RpcCrashed, Warned
+from cwmpagent.agent.reading import LOOKS
+from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.device.provider import Name, Provider
 from cwmpagent.protocol.rpc import (
     AddObject,
@@ -59,11 +62,31 @@ class Table(Provider):
     def instances(self, table: Name) -> Any:
         if table.template == ADDRESSES:
             return self.addresses.get(table.keys[0], [])
-        return self.ports
+        return self.ports() if callable(self.ports) else self.ports
 
     def read(self, names: Sequence[Name]) -> Mapping[str, str]:
         self.read_with += [(name.template, name.keys) for name in names]
         return {name: name.keys[-1] for name in names if name.last in ("Name", "IPAddress")}
+
+
+class Wordless(Exception):
+    """An error that cannot even say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+class Lazy(Mapping[str, str]):
+    """A mapping that finds out only later that it has nothing to give."""
+
+    def __getitem__(self, name: str) -> str:
+        raise OSError("unplugged")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((VERSION, UPTIME, FREE))
+
+    def __len__(self) -> int:
+        return 3
 
 
 class ProviderCase(SynchronousTestCase):
@@ -130,6 +153,53 @@ class ReadingTests(ProviderCase):
             self.assertEqual(self.values(UPTIME), {UPTIME: "9"})
         self.assertEqual(self.warnings(), [])
 
+    def test_a_change_during_the_reading_costs_nothing_of_it(self) -> None:
+        """What has changed meanwhile is read again; what was read of everything else counts."""
+        code = "Device.DeviceInfo.HostName"
+        texts = {code: "none"}
+
+        class Box(Provider):
+            paths = (code,)
+
+            def read(self, names: Sequence[Name]) -> dict[str, str]:
+                return dict(texts)
+
+            def check(self, changes: Mapping[Name, str | None]) -> None:
+                """Nothing is refused."""
+
+            def apply(self, changes: Mapping[Name, str | None]) -> None:
+                texts.update((str(name), text) for name, text in changes.items() if text is not None)
+
+        self.info.answer = {}
+        self.lives.providers.append(Box())
+        self.lives.begin()
+        self.lives.run(2)
+        self.info.answer = lambda: deferLater(self.lives.timers, 3, lambda: {UPTIME: "9", FREE: "1"})
+
+        def change(text: str) -> None:
+            changed = self.lives.life.changes.set_values([ParameterAssignment(code, text)], Origin.LOCAL)
+            Deferred.fromCoroutine(changed).addErrback(self.fail)
+
+        for second in range(3, 7):
+            self.lives.timers.callLater(second + 0.5, change, str(second))
+        asked = len(self.info.asked)
+        self.assertEqual(self.values(UPTIME, FREE, code), {UPTIME: "9", FREE: "1", code: "5"})
+        self.assertEqual(self.info.asked[asked:], [[VERSION], [UPTIME, FREE]])
+        self.assertEqual(self.warnings(), [])
+
+    def test_what_changes_all_the_time_is_told_as_it_was_read_last(self) -> None:
+        self.lives.begin()
+        self.lives.run(2)
+
+        self.info.answer = lambda: deferLater(self.lives.timers, 3, lambda: {UPTIME: "9"})
+        for second in range(20):
+            self.lives.timers.callLater(
+                second + 0.5, lambda: Deferred.fromCoroutine(self.lives.life.live.reread(UPTIME, []))
+            )
+        asked = len(self.info.asked)
+        self.assertEqual(self.values(UPTIME), {UPTIME: "9"})
+        self.assertEqual(self.info.asked[asked:], [[VERSION], *[[UPTIME]] * LOOKS])
+
     def test_what_is_missing_keeps_its_value(self) -> None:
         self.lives = Lives({VERSION: "of the file"})
         self.lives.providers = [self.info]
@@ -164,11 +234,14 @@ class TroubleTests(ProviderCase):
             "raises later": lambda: deferLater(self.lives.timers, 1, lambda: 1 / 0),
             "hangs": lambda: Deferred(),
             "is cancelled": lambda: _cancelled(),
+            "raises without words": lambda: _raised(Wordless()),
             "no mapping": lambda: ["1.0"],
+            "raises in its mapping": lambda: Lazy(),
             "nothing": lambda: None,
             "no text": {VERSION: "1.0", UPTIME: 7, FREE: 8},
             "no number": {VERSION: "1.0", UPTIME: "a day", FREE: "much"},
             "an error in its place": {VERSION: "1.0", UPTIME: OSError("no clock"), FREE: OSError("no memory")},
+            "one without words": {VERSION: "1.0", UPTIME: Wordless(), FREE: Wordless()},
         }
 
     def test_it_faults_its_own_parameters_and_nothing_else(self) -> None:
@@ -295,7 +368,12 @@ class RowTests(ProviderCase):
     def test_what_is_no_list_of_keys_changes_no_row(self) -> None:
         self.lives.begin()
         self.names()
-        for wrong in ("eth0", None, [1, 2], ["a", "a"], [""], {"a": 1}, ["x" * 300]):
+
+        def broken() -> Iterator[str]:
+            yield "eth0"
+            raise OSError("unplugged")
+
+        for wrong in ("eth0", None, [1, 2], ["a", "a"], [""], {"a": 1}, ["x" * 300], broken):
             with self.subTest(wrong=wrong):
                 self.table.ports = wrong
                 self.lives.run(61)
@@ -322,3 +400,7 @@ class RowTests(ProviderCase):
 
 def _cancelled() -> None:
     raise CancelledError
+
+
+def _raised(error: Exception) -> Any:
+    raise error
