@@ -57,6 +57,8 @@ password_file = "request-password"
 directory = "state"
 
 [parameters]
+"Device.DeviceInfo.HardwareVersion" = "demo"
+"Device.DeviceInfo.SoftwareVersion" = "1.0"
 "Device.ManagementServer.PeriodicInformEnable" = true
 "Device.ManagementServer.PeriodicInformInterval" = 30
 """
