@@ -233,6 +233,27 @@ class HostNameTests(SynchronousTestCase):
         self.assertEqual([file.name for file in self.etc.iterdir()], ["hostname"])
         self.assertEqual((self.etc / "hostname").read_text(), "old\n")
 
+    def test_where_nothing_was_changed_nothing_is_undone(self) -> None:
+        def refused(_: str) -> None:
+            raise PermissionError
+
+        provider = HostName("Device.", settable=True, get=lambda: "old", put=refused, etc=self.etc)
+        self.assertRaises(CwmpFault, provider.apply, self.changes("new"))
+        provider.undo(self.changes("old"))  # else a later change would be refused for this one
+
+    def test_a_crash_while_it_goes_back_leaves_the_rest_to_the_next_time(self) -> None:
+        provider = self.provider(settable=True)
+        provider.apply(self.changes("new"))
+        patch = self.patch(os, "replace", _ends)
+        self.assertRaises(OSError, provider.undo, self.changes("old"))
+        patch.restore()
+        provider.undo(self.changes("old"))
+        self.assertEqual((self.present, (self.etc / "hostname").read_text()), ("old", "old\n"))
+
     def test_a_given_name_is_not_read(self) -> None:
         provider: Provider = HostName("Device.", (INFO + "HostName",))
         self.assertEqual(tuple(provider.paths), ())
+
+
+def _ends(*_: object) -> None:
+    raise OSError(5, "the power is gone")

@@ -65,15 +65,21 @@ class HostName(Provider):
                 self._set(text)
 
     def undo(self, former: Mapping[Name, str | None]) -> None:
-        """The former name."""
-        self.apply(former)
+        """The former name; where the kernel still has it, nothing was changed."""
+        for text in former.values():
+            if text is not None and text != self._get():
+                self._set(text, back=True)
 
-    def _set(self, text: str) -> None:
+    def _set(self, text: str, *, back: bool = False) -> None:
+        # The kernel's name changes first and goes back last: where it is the former one, all is as it was.
         new = self._file.with_name("hostname.cwmpagent")
         try:
             new.write_text(text + "\n")
-            self._put(text)
+            if not back:
+                self._put(text)
             os.replace(new, self._file)  # noqa: PTH105  # as everywhere: one name for the other at once
+            if back:
+                self._put(text)
         except PermissionError:
             new.unlink(missing_ok=True)
             raise CwmpFault(9001, "the agent has not the right to change the machine's name") from None
