@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.python.reflect import safe_str
 
 from cwmpagent.agent.suppliers import Supplier, Suppliers, Unavailable
@@ -119,6 +119,8 @@ class Readings:
         try:
             asked = [Deferred.fromCoroutine(self._ask(*group, look, last)) for group in groups.items()]
             return frozenset().union(*await gatherResults(asked, consumeErrors=True)), look.doubted
+        except FirstError as error:  # whoever gives the reading up expects CancelledError
+            error.subFailure.raiseException()
         finally:
             self._looks.remove(look)
 

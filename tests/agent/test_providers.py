@@ -305,6 +305,15 @@ class TroubleTests(ProviderCase):
         self.info.answer = {UPTIME: "8"}
         self.assertEqual(self.values(UPTIME), {UPTIME: "8"})
 
+    def test_a_reading_that_is_given_up_is_cancelled_and_no_error(self) -> None:
+        self.lives.begin()
+        self.lives.run(2)
+        self.info.answer = lambda: Deferred()
+        reading = Deferred.fromCoroutine(self.lives.life.live.read((UPTIME,)))
+        self.assertNoResult(reading)
+        reading.cancel()
+        self.failureResultOf(reading, CancelledError)
+
     def test_attributes_can_be_set_while_it_is_down(self) -> None:
         self.lives.begin()
         self.info.answer = lambda: 1 / 0
