@@ -37,7 +37,7 @@ from cwmpagent.datamodel.plan import (
 from cwmpagent.datamodel.reset import plan_reset
 from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.tree import Tree
-from cwmpagent.errors import CwmpFault, StoreWriteError
+from cwmpagent.errors import CwmpFault, ParameterFault, StoreWriteError
 from cwmpagent.records import SUBSCRIBER
 
 _T = TypeVar("_T")
@@ -189,9 +189,10 @@ class Changes:
         await self._exclusively(work)
 
     def _check_access(self, names: Iterable[str]) -> None:
-        for name in sorted(names):
-            if SUBSCRIBER not in self._tree.attributes(name).access_list:
-                raise CwmpFault(9001, f"{name} may be written by the ACS alone: its AccessList is empty")
+        reason = "may be written by the ACS alone: its AccessList is empty"
+        kept = [name for name in sorted(names) if SUBSCRIBER not in self._tree.attributes(name).access_list]
+        if kept:
+            raise CwmpFault(9001, "", tuple(ParameterFault(name, 9001, reason) for name in kept))
 
     async def _exclusively(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         return await self._lock.run(lambda: Deferred.fromCoroutine(work()))
