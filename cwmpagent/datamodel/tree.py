@@ -318,11 +318,26 @@ class Tree:
                 self._collect_names(Found(child, None, child.table), below, out)
 
 
+class _Except:
+    """What is read, but for what was ``written`` since; one step deep however often something is written."""
+
+    __slots__ = ("live", "written")
+
+    def __init__(self, live: Live, written: frozenset[str]) -> None:
+        self.live = live
+        self.written = written
+
+    def __call__(self, path: str) -> str | None:
+        return None if path in self.written else self.live(path)
+
+
 def _except_for(live: Live | None, written: Mapping[str, str | None]) -> Live | None:
     """What is read is older than what is ``written`` now."""
     if live is None or not written:
         return live
-    return lambda path: None if path in written else live(path)
+    if isinstance(live, _Except):
+        return _Except(live.live, live.written | written.keys())
+    return _Except(live, frozenset(written))
 
 
 def _unknown(path: str) -> CwmpFault:

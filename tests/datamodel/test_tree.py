@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from hypothesis import example, given, settings
@@ -173,6 +174,13 @@ class ValueTests(TreeTests):
         tree = Tree(self.model, live=lambda path: next(times) if path == "Box.Uptime" else None)
         self.assertEqual([tree.value("Box.Uptime").text for _ in range(3)], ["7", "8", "0"])
         self.assertEqual(tree.value("Box.Mode").text, "Auto")
+
+    def test_trees_planned_one_upon_another_are_read_as_fast_as_one(self) -> None:
+        tree = Tree(self.model, live={"Box.Mode": "Auto", "Box.Uptime": "7"}.get)
+        for _ in range(sys.getrecursionlimit()):
+            tree = tree.after(Batch(values={"Box.Mode": "Fixed"}))
+        self.assertEqual(tree.value("Box.Mode").text, "Fixed")
+        self.assertEqual(tree.value("Box.Uptime").text, "7")
 
     @settings(deadline=None, max_examples=300)
     @given(
