@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from cwmpagent.datamodel import portable
@@ -24,10 +25,10 @@ _LARGEST = 64 * 2**20
 
 
 def key_of(files: Iterable[tuple[str, bytes]], profiles: Sequence[str]) -> str:
-    """What a model is made of, in 64 hexadecimal digits: the names and contents of its files, the profiles, and the
-    form in which it is kept."""
+    """What a model is made of, in 64 hexadecimal digits: the names and contents of its files, the profiles, the form
+    in which it is kept, and the version of this package, as another one may read the same files otherwise."""
     digest = hashlib.sha256()
-    parts = [str(portable.FORMAT), *profiles, ""]
+    parts = [str(portable.FORMAT), _package_version(), *profiles, ""]
     for name, data in files:
         parts += [name, hashlib.sha256(data).hexdigest()]
     for part in parts:
@@ -84,6 +85,13 @@ class ModelCache:
             if not own or status.st_size > _LARGEST:
                 raise ValueError("is not a file that was kept here")
             return file.read()
+
+
+def _package_version() -> str:
+    try:
+        return version("cwmpagent")
+    except PackageNotFoundError:
+        return ""
 
 
 def _head(key: str, body: bytes) -> bytes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import fields
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from cwmpagent.datamodel import portable
 from cwmpagent.datamodel.schema import Model, ObjectDefinition, ParameterDefinition, UniqueKey
 from cwmpagent.datamodel.tree import Tree
-from cwmpagent.device import models
+from cwmpagent.device import modelcache, models
 from cwmpagent.device.modelcache import FILE, ModelCache, key_of
 from cwmpagent.device.models import find_model
 from cwmpagent.errors import ModelError
@@ -146,6 +147,16 @@ class CacheTests(SynchronousTestCase):
         model, read = self.find()
         self.assertTrue(read)
         self.assertEqual(model.values["Device.RootDataModelVersion"], "2.6")
+
+    def test_another_version_of_the_package_reads_anew(self) -> None:
+        self.find()
+        for number in ("0.0.1", "0.0.2"):
+            self.patch(modelcache, "version", lambda name, number=number: f"{name} {number}")
+            self.assertTrue(self.find()[1])
+            self.assertFalse(self.find()[1])
+        self.patch(modelcache, "version", Mock(side_effect=PackageNotFoundError))
+        self.assertTrue(self.find()[1])
+        self.assertFalse(self.find()[1])
 
     def test_keys_do_not_run_into_each_other(self) -> None:
         keys = {
