@@ -7,7 +7,7 @@ descends to its object and lists from there, so that no device needs an index of
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from cwmpagent.datamodel.identifiers import aliased_row, own_alias
@@ -244,12 +244,10 @@ class Tree:
             try:
                 found = self.find(path)
             except CwmpFault:
-                return "must be empty or name an existing row"
+                return f"must be empty or name an existing row{_of(parameter.reference)}"
             table = found.definition.path.removesuffix("{i}.")
-            if not found.definition.table or found.is_table:
-                return "must name a row"
-            if parameter.reference and table not in parameter.reference:
-                return f"must name a row of {' or '.join(parameter.reference)}"
+            if not found.definition.table or found.is_table or table not in (parameter.reference or (table,)):
+                return f"must name a row{_of(parameter.reference)}"
         return None
 
     # --- inside
@@ -338,6 +336,11 @@ def _except_for(live: Live | None, written: Mapping[str, str | None]) -> Live | 
     if isinstance(live, _Except):
         return _Except(live.live, live.written | written.keys())
     return _Except(live, frozenset(written))
+
+
+def _of(tables: Sequence[str]) -> str:
+    """The end of a sentence about a row that must be of one of ``tables``; of none in particular if there are none."""
+    return f" of {' or '.join(tables)}" if tables else ""
 
 
 def _unknown(path: str) -> CwmpFault:

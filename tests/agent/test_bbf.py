@@ -125,7 +125,10 @@ class PublishedTests(BenchCase):
         faults = await self.refused(**{row + "Description": "x" * 257, row + "Interface": "Device.IP.Interface.1"})
         self.assertEqual(
             faults,
-            [(9007, "the number of characters must be at most 256"), (9007, "must be empty or name an existing row")],
+            [
+                (9007, "the number of characters must be at most 256"),
+                (9007, "must be empty or name an existing row of Device.IP.Interface."),
+            ],
         )
         (set_, counted) = await self.ask(
             assign("key", **{row + "Description": "web"}),

@@ -115,8 +115,10 @@ class ReadTests(SynchronousTestCase):
             ("State", "Old", "the value must be one of None, Requested"),
             ("Numbers", "", "the number of items must be from 1 to 3"),
             ("Numbers", "1,5", "each item: the number must be at most 4 or at least 10"),
-            ("Main", "Device.Box.", "must name a row"),
-            ("Main", "Device.Box.Port.1", "must be empty or name an existing row"),
+            ("Main", "Device.Box.", "must name a row of Device.Box.Port."),
+            ("Main", "Device.Box.Port.1", "must be empty or name an existing row of Device.Box.Port."),
+            ("Any", "Device.Box.", "must name a row"),
+            ("Any", "Device.Box.Port.1", "must be empty or name an existing row"),
         ):
             fault = self.assertRaises(CwmpFault, plan_values, tree, [ParameterAssignment("Device.Box." + name, text)])
             self.assertEqual([(each.code, each.text) for each in fault.parameters], [(9007, sentence)], name)

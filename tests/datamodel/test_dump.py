@@ -441,7 +441,7 @@ class CombinationTests(SynchronousTestCase):
                 "Box.Name.: Box.Name. is left out, with all below it: it is a parameter in the model before it",
                 "line 2: the value of Box.Mode is left out: the value must be one of Auto, Fixed",
                 "line 3: the value of Box.Level is left out: the number must be at most 10",
-                "line 4: the value of Box.Main is left out: must be empty or name an existing row",
+                "line 4: the value of Box.Main is left out: must be empty or name an existing row of Box.Port.",
                 "line 7: Box.PortNumberOfEntries says '7', but there are 2 rows",
                 "line 10: the value of Box.Port.1.Speed is left out: "
                 "an unsignedInt is a whole number from 0 to 4294967295",
