@@ -27,7 +27,7 @@ from tests.agent.bench import DEVICE, SERVER, assign
 from tests.process import Child
 
 TABLE = "Device.NAT.PortMapping."
-WORDS = ("Device.DeviceInfo.ProvisioningCode", "Device.Time.NTPServer1", "Device.Time.NTPServer2")
+WORDS = ("Device.DeviceInfo.ProvisioningCode", "Device.Time.LocalTimeZone", SERVER + "UDPLightweightNotificationHost")
 KEY = SERVER + "ParameterKey"
 MOST_ROWS = 12
 

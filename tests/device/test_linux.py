@@ -16,10 +16,11 @@ from cwmpagent.device.linux import links, linux_providers, netlink
 from cwmpagent.device.linux.hostname import HostName
 from cwmpagent.device.linux.info import Info
 from cwmpagent.device.linux.processes import Processes
+from cwmpagent.device.linux.timeservers import TimeServers
 from cwmpagent.device.linux.timestatus import TimeStatus, kernel_synchronized
 from cwmpagent.device.provider import Provider
 from cwmpagent.errors import CwmpFault
-from cwmpagent.protocol.rpc import Fault, GetParameterValues
+from cwmpagent.protocol.rpc import Fault, GetParameterValues, GetParameterValuesResponse
 from tests.agent.bench import assign
 from tests.agent.ports import Lives
 
@@ -187,6 +188,79 @@ class MadeUpTests(SynchronousTestCase):
             provider = TimeStatus("Device.", lambda synchronized=synchronized: synchronized)
             self.assertEqual(provider.read(asked), {asked[0]: word})
         self.assertIn(kernel_synchronized(), (True, False))
+
+
+class TimeServerTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.root = Path(self.mktemp())
+        self.root.mkdir()
+
+    def write(self, path: str, text: str) -> None:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def provider(self, *given: str) -> TimeServers:
+        systemd = [self.root / "etc", self.root / "run", self.root / "lib"]
+        return TimeServers("Device.", given, etc=self.root / "etc", systemd=systemd)
+
+    def assert_servers(self, *expected: str) -> None:
+        provider = self.provider()
+        found = list(provider.read(names(*provider.paths)).values())
+        self.assertEqual(found, [*expected, *[""] * (5 - len(expected))])
+
+    def test_no_file_no_server(self) -> None:
+        self.assert_servers()
+        self.write("etc/systemd/timesyncd.conf", "[Time]\n#NTP=compiled.example\n")
+        self.write("etc/chrony/chrony.conf", "# server off.example\n! pool off.example\nserver\nserverstats x\n")
+        self.assert_servers()
+
+    def test_timesyncd(self) -> None:
+        self.write("lib/systemd/timesyncd.conf", "[Time]\nNTP=weaker.example\n")
+        self.write("etc/systemd/timesyncd.conf", "[Time]\nNTP=\nFallbackNTP = f1.example f2.example\n")
+        self.assert_servers("f1.example", "f2.example")
+        self.write("etc/systemd/timesyncd.conf.d/10-a.conf", "[Time]\nNTP=a.example\n")
+        self.write("run/systemd/timesyncd.conf.d/20-b.conf", "[Time]\nNTP=b.example 2001:db8::1 a.example\n")
+        self.write("run/systemd/timesyncd.conf.d/10-a.conf", "[Time]\nNTP=hidden.example\n")
+        self.assert_servers("a.example", "b.example", "2001:db8::1")
+        self.write("lib/systemd/timesyncd.conf.d/15-none.conf", "[Time]\nNTP=\n")
+        self.assert_servers("b.example", "2001:db8::1", "a.example")
+
+    def test_chrony(self) -> None:
+        self.write("etc/systemd/timesyncd.conf", "[Time]\nNTP=left.example\n")
+        self.write("etc/ntp.conf", "server left.example\n")
+        self.write("etc/chrony/chrony.conf", "pool one.example iburst # near\ndriftfile /x\nServer two.example\n")
+        self.write("etc/chrony/conf.d/site.conf", "server three.example\n")
+        self.write("etc/chrony/conf.d/site.bak", "server no.example\n")
+        self.write("etc/chrony/sources.d/lan.sources", "server 192.0.2.1\nserver 192.0.2.2\nserver 192.0.2.3\n")
+        self.assert_servers("one.example", "two.example", "three.example", "192.0.2.1", "192.0.2.2")
+
+    def test_ntpd(self) -> None:
+        self.write("etc/systemd/timesyncd.conf", "[Time]\nNTP=left.example\n")
+        self.write("etc/ntpsec/ntp.conf", "server sec.example\n")
+        self.assert_servers("sec.example")
+        long = "x" * 65
+        self.write("etc/ntp.conf", f"server 127.127.1.0\nserver {long}\npool -6 six.example\nserver -4\nrestrict x\n")
+        self.assert_servers("six.example")
+
+    def test_what_the_configuration_gives_is_not_read(self) -> None:
+        self.assertEqual(len(self.provider("Device.Time.NTPServer2").paths), 4)
+
+    def test_an_acs_that_sets_one_is_told_who_decides_and_nothing_is_stored(self) -> None:
+        self.write("etc/ntp.conf", "server own.example\n")
+        lives = Lives()
+        lives.providers = [self.provider()]
+        lives.begin()
+        server = "Device.Time.NTPServer1"
+        lives.acs.asking += [assign("", **{server: "theirs.example"}), GetParameterValues((server,))]
+        lives.life.reach.requested("198.51.100.1")
+        lives.run(5)
+        fault, answer = lives.acs.answers()
+        assert isinstance(fault, Fault) and isinstance(answer, GetParameterValuesResponse)
+        self.assertEqual([(each.name, each.code) for each in fault.parameters], [(server, 9001)])
+        self.assertIn("the machine's own files", fault.parameters[0].text)
+        self.assertEqual([each.value.text for each in answer.parameter_list], ["own.example"])
+        self.assertNotIn("theirs.example", repr(lives.store.load().values))
 
 
 class HostNameTests(SynchronousTestCase):

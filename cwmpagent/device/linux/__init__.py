@@ -10,6 +10,7 @@ from cwmpagent.device.linux.hosts import Hosts
 from cwmpagent.device.linux.info import Info
 from cwmpagent.device.linux.ip import Ip
 from cwmpagent.device.linux.processes import Processes
+from cwmpagent.device.linux.timeservers import TimeServers
 from cwmpagent.device.linux.timestatus import TimeStatus
 from cwmpagent.device.provider import Provider
 
@@ -20,5 +21,6 @@ def linux_providers(root: str, *, given: Collection[str] = (), set_hostname: boo
     ``given`` are the parameters that the configuration gives: those are not read. ``set_hostname``: whether an ACS may
     change the machine's name.
     """
-    everywhere = (Info(root, given), Processes(root), TimeStatus(root), HostName(root, given, settable=set_hostname))
+    name = HostName(root, given, settable=set_hostname)
+    everywhere = (Info(root, given), Processes(root), TimeStatus(root), TimeServers(root, given), name)
     return (*everywhere, Ethernet(root), Ip(root), Hosts(root)) if root == "Device." else everywhere

@@ -13,7 +13,7 @@ _TIMEX = 512
 
 
 class TimeStatus(Provider):
-    """The time servers themselves are stored: it is the system's time service that uses them."""
+    """One parameter, which no time service is asked for: the kernel knows, whoever disciplines its clock."""
 
     name = "linux Time"
 
