@@ -63,7 +63,7 @@ NO_CURL = "no curl on this machine"
 NO_IPV6 = "no IPv6 on this machine's loopback"
 
 ALLOWED: tuple[Allowed, ...] = (
-    Allowed(NO_BBF, lambda: bbf_directory() is None, 91),
+    Allowed(NO_BBF, lambda: bbf_directory() is None, 95),
     Allowed(NO_RECORDED, lambda: recorded_messages() is None, 1),
     Allowed(NO_MODELS, lambda: models_directory() is None, 9),
     Allowed(NO_CURL, lambda: shutil.which("curl") is None, 2),

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from cwmpagent.datamodel.choices import refusal as choice_refusal
 from cwmpagent.datamodel.identifiers import (
     ALIAS,
     alias_in,
@@ -90,7 +91,7 @@ def plan_values(tree: Tree, assignments: Sequence[Assignment], *, as_acs: bool =
     With ``as_acs`` false the device itself writes: read-only parameters may be written, all else is checked.
     Rows may be named by alias, also where a value refers to them. Raises ``CwmpFault`` 9003 that lists every
     parameter at fault, as it was written, with its own code: 9003 named twice, 9005 unknown, 9006 wrong type, 9007 not
-    allowed, not an existing row, or no longer unique, 9008 read-only.
+    allowed, not an existing row, not listed where its values are, or no longer unique, 9008 read-only.
     """
     resolver = Resolver(tree)
     names = {name: _resolved(resolver, name) for name in dict.fromkeys(each.name for each in assignments)}
@@ -121,7 +122,9 @@ def plan_values(tree: Tree, assignments: Sequence[Assignment], *, as_acs: bool =
     )
     after = tree.after(batch)
     refusals = {
-        name: after.refusal(definitions[name], text) or inform_refusal(after, name, text)
+        name: after.refusal(definitions[name], text)
+        or inform_refusal(after, name, text)
+        or choice_refusal(after, name, definitions[name], text)
         for name, text in texts.items()
     }
     reasons = {**clashing(after, texts), **{name: reason for name, reason in refusals.items() if reason}}

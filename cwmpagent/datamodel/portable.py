@@ -14,7 +14,7 @@ from cwmpagent.datamodel.schema import Model, Notify, ObjectDefinition, Paramete
 from cwmpagent.records import Attributes
 from cwmpagent.values import Bounds, Restriction, ValueType
 
-FORMAT = 2
+FORMAT = 3
 """Counts up when the text changes its form, or a model its meaning."""
 
 
@@ -111,13 +111,12 @@ def _bounds(data: Any) -> Bounds:
 def _parameter_to_json(each: ParameterDefinition, restriction: int) -> Any:
     flags = [each.writable, each.hidden, each.forced_inform, each.live]
     rest = [each.notify.value, each.reference, each.counts, each.reserved]
-    return [each.name, each.kind, each.default, restriction, flags, *rest]
+    return [each.name, each.kind, each.default, restriction, flags, *rest, each.listed_in, each.unlisted]
 
 
 def _parameter(data: Any, restrictions: list[Restriction | None]) -> ParameterDefinition:
-    name, kind, default, restriction, (writable, hidden, forced_inform, live), notify, reference, counts, reserved = (
-        data
-    )
+    name, kind, default, restriction, flags, notify, reference, counts, reserved, listed_in, unlisted = data
+    writable, hidden, forced_inform, live = flags
     return ParameterDefinition(
         name=name,
         kind=ValueType(kind),
@@ -131,6 +130,8 @@ def _parameter(data: Any, restrictions: list[Restriction | None]) -> ParameterDe
         counts=counts,
         live=live,
         reserved=tuple(reserved),
+        listed_in=listed_in,
+        unlisted=unlisted,
     )
 
 

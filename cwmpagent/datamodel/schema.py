@@ -40,7 +40,9 @@ class ParameterDefinition:
     names; an empty tuple allows any row. A reference is empty or names a row that exists (TR-106 "strong").
     ``counts``: name of the sibling table whose rows it counts; such a value is never stored.
     ``live``: the device supplies the value when it is read. ``hidden``: reads as the null value of its type.
-    ``reserved``: allowed values that only the device itself gives it.
+    ``reserved``: allowed values that only the device itself gives it. ``listed_in``: the template of a parameter of
+    the same rows, or of above them, whose items are the values that may be set (TR-106 ``enumerationRef``);
+    ``unlisted``: the value that may be set besides.
     """
 
     name: str
@@ -55,6 +57,8 @@ class ParameterDefinition:
     counts: str = ""
     live: bool = False
     reserved: tuple[str, ...] = ()
+    listed_in: str = ""
+    unlisted: str | None = None
     initial: Value = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

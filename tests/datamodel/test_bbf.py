@@ -21,6 +21,33 @@ from tests.datamodel.bbfsample import NAME, OBJECTS, PROFILES, TYPES, document, 
 K = ValueType
 PORTS = "Device.Box.Port."
 
+CHOICES = """
+    <object name="Device.Pick.">
+      <parameter name="Supported"><syntax><list/><string/></syntax></parameter>
+      <parameter name="Strict" access="readWrite">
+        <syntax><string><enumerationRef targetParam=" Supported "/></string></syntax></parameter>
+      <parameter name="Free" access="readWrite">
+        <syntax><string><enumerationRef targetParam="Supported" nullValue=""/></string></syntax></parameter>
+      <parameter name="Off" access="readWrite">
+        <syntax><string><enumerationRef targetParam=".Pick.Supported" nullValue="Off"/></string></syntax></parameter>
+      <parameter name="Many" access="readWrite">
+        <syntax><list/><string><enumerationRef targetParam="Device.Pick.Supported"/></string></syntax></parameter>
+      <parameter name="Lost" access="readWrite">
+        <syntax><string><enumerationRef targetParam="Nothing"/></string></syntax></parameter>
+      <parameter name="Elsewhere" access="readWrite">
+        <syntax><string><enumerationRef targetParam="Row.{i}.Words"/></string></syntax></parameter>
+    </object>
+    <object name="Device.Pick.Row.{i}.">
+      <parameter name="Words"><syntax><list/><string/></syntax></parameter>
+      <parameter name="One" access="readWrite">
+        <syntax><string><enumerationRef targetParam="#.Supported"/></string></syntax></parameter>
+    </object>
+    <object name="Device.Pick.Row.{i}.In.{i}.">
+      <parameter name="One" access="readWrite">
+        <syntax><string><enumerationRef targetParam="#.Words"/></string></syntax></parameter>
+    </object>
+"""
+
 
 class ReadTests(SynchronousTestCase):
     def setUp(self) -> None:
@@ -128,15 +155,63 @@ class ReadTests(SynchronousTestCase):
 
     def test_what_is_not_followed_is_reported(self) -> None:
         reports = "\n".join(self.model.reports)
-        self.assertEqual(len(self.model.reports), 5, reports)
+        self.assertEqual(len(self.model.reports), 4, reports)
         for line in (
             r"box\.xml: Device\.Box\.Pairs \(line \d+\): it is a list of lists",
             r"box\.xml: Device\.Box\.Odd \(line \d+\): no pattern is checked, as one of them has two quantifiers",
-            r"box\.xml: Device\.Box\.Chosen \(line \d+\): that its value is one of those which another parameter",
             r"box\.xml: Device\.Box\.Undated \(line \d+\): its default '' is not used: a dateTime",
             r"box\.xml: Device\.Box\.Port\.\{i\}\.Peer \(line \d+\): it names rows of Device\.Else\.Where\., which",
         ):
             self.assertTrue(re.search(line, reports), f"{line} in\n{reports}")
+
+    def test_what_another_parameter_lists_is_what_can_be_set(self) -> None:
+        builder = ModelBuilder()
+        read_bbf(document(OBJECTS + CHOICES), NAME, builder)
+        for table, rows in (("Row.", (1, 2)), ("Row.1.In.", (1,)), ("Row.2.In.", (1,))):
+            for row in rows:
+                builder.add_row("here", "Device.Pick." + table, row)
+        model = builder.build(NAME)
+        tree = Tree(model)
+        box = "Device.Pick."
+
+        def sentence(tree: Tree, as_acs: bool = True, **texts: str) -> str | None:
+            try:
+                assigned = [ParameterAssignment(box + name.replace("_", "."), text) for name, text in texts.items()]
+                plan_values(tree, assigned, as_acs=as_acs)
+            except CwmpFault as fault:
+                self.assertEqual([each.code for each in fault.parameters], [9007])
+                return fault.parameters[0].text
+            return None
+
+        for name in ("Strict", "Free", "Many", "Row_1_One", "Row_1_In_1_One"):
+            self.assertIsNone(sentence(tree, **{name: "whatever"}), "nothing is listed yet")
+        for name, text in (("Supported", "A,B-x, C"), ("Row.1.Words", "One"), ("Row.2.Words", "Two")):
+            tree.apply(plan_values(tree, [ParameterAssignment(box + name, text)], as_acs=False))
+        for name, good, words in (
+            ("Strict", ("A", "C"), "the value must be one of A, B-x, C"),
+            ("Free", ("", "A"), "the value must be one of A, B-x, C, or be empty"),
+            ("Off", ("Off", "C"), "the value must be one of A, B-x, C, Off"),
+            ("Many", ("", "C,A", "C , A"), "each item: the value must be one of A, B-x, C"),
+            ("Row_1_One", ("A",), "the value must be one of A, B-x, C"),
+            ("Row_1_In_1_One", ("One",), "the value must be one of One"),
+            ("Row_2_In_1_One", ("Two",), "the value must be one of Two"),
+        ):
+            for text in good:
+                self.assertIsNone(sentence(tree, **{name: text}), (name, text))
+            for text in ("D", "a", "A,D", *([] if "" in good else [""])):
+                self.assertEqual(sentence(tree, **{name: text}), words, (name, text))
+        self.assertEqual(sentence(tree, False, Strict="D"), "the value must be one of A, B-x, C")
+        self.assertIsNone(sentence(tree, False, Strict="D", Supported="D"), "what is so after all that is assigned")
+        self.assertIsNone(sentence(tree, Lost="D"))
+        self.assertIsNone(sentence(tree, Elsewhere="D"))
+        told = "\n".join(model.reports)
+        self.assertIn("its values are those which Device.Pick.Nothing lists, which is no parameter of the model", told)
+        self.assertIn("its values are those which Device.Pick.Row.{i}.Words lists, in whichever row: that is not", told)
+
+    def test_what_is_listed_where_the_device_has_no_such_parameter(self) -> None:
+        profile = '<profile name="Strict:1"><object ref="Device.Pick."><parameter ref="Strict"/></object></profile>'
+        tree = Tree(read(document(OBJECTS + CHOICES, profiles=profile), "Strict:1"))
+        plan_values(tree, [ParameterAssignment("Device.Pick.Strict", "whatever")])
 
     def test_another_source_adds_rows_and_values(self) -> None:
         builder = ModelBuilder()

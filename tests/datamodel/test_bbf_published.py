@@ -139,6 +139,7 @@ class Published:
 
     name: str
     counts: tuple[int, int]
+    listed: int
     forced_inform: tuple[str, ...]
 
     def setUp(self: SynchronousTestCase) -> None:  # type: ignore[misc]  # a mix-in
@@ -275,6 +276,39 @@ class Published:
                 refused += 1
         self.assertGreater(refused, self.counts[0] // 4)
 
+    def test_what_another_parameter_lists(self) -> None:
+        listed = 0
+        for path, element in self.source.parameters.items():
+            ours = self.model.definition(path)
+            assert isinstance(ours, ParameterDefinition)
+            reference = next(element.iter("enumerationRef"), None)
+            if reference is None:
+                self.assertEqual((ours.listed_in, ours.unlisted), ("", None), path)
+                continue
+            listed += 1
+            target = self.model.definition(ours.listed_in)
+            assert isinstance(target, ParameterDefinition) and target.restriction, path
+            self.assertTrue(target.restriction.list_of and not target.hidden, path)
+            self.assertTrue(ours.listed_in.endswith(reference.attrib["targetParam"].lstrip("#.")), path)
+            self.assertEqual(ours.unlisted, reference.get("nullValue"), path)
+        self.assertEqual(listed, self.listed)
+
+    def test_every_listed_value_can_be_set_and_no_other(self) -> None:
+        tree = Tree(model(self.path, rows=True))
+        for path in tree.parameters(""):
+            definition = tree.definition(path)
+            if not definition.listed_in:
+                continue
+            lister = definition.listed_in.replace("{i}", "1")
+            words = (tree.definition(lister).restriction or Restriction()).enumeration
+            word, other = (words[0], words[-1] + "x") if words else ("1", "2")
+            listing = tree.after(plan_values(tree, [ParameterAssignment(lister, word)], as_acs=False).batch)
+            plan_values(listing, [ParameterAssignment(path, word)], as_acs=False)
+            wrong = [ParameterAssignment(path, other)]
+            fault = self.assertRaises(CwmpFault, plan_values, listing, wrong, as_acs=False)
+            self.assertEqual([each.code for each in fault.parameters], [9007], path)
+            self.assertIn(f"must be one of {word}", fault.parameters[0].text, path)
+
     def test_forced_inform(self) -> None:
         self.assertEqual(self.model.forced_inform, self.forced_inform)
 
@@ -326,6 +360,7 @@ def beyond(definition: ParameterDefinition, restriction: Restriction) -> Iterato
 class Tr181Tests(Published, SynchronousTestCase):
     name = "tr-181-2-17-0-cwmp-full.xml"
     counts = (6483, 790)
+    listed = 49
     forced_inform = (
         "Device.RootDataModelVersion",
         "Device.DeviceInfo.HardwareVersion",
@@ -360,6 +395,7 @@ class Tr181Tests(Published, SynchronousTestCase):
 class Tr098Tests(Published, SynchronousTestCase):
     name = "tr-098-1-8-0-full.xml"
     counts = (1801, 192)
+    listed = 10
     forced_inform = (
         "InternetGatewayDevice.DeviceSummary",
         "InternetGatewayDevice.DeviceInfo.HardwareVersion",

@@ -63,7 +63,7 @@ class PortableTests(SynchronousTestCase):
             (
                 ParameterDefinition,
                 "name kind writable default restriction hidden notify forced_inform reference counts live reserved "
-                "initial",
+                "listed_in unlisted initial",
             ),
             (Restriction, "ranges step lengths enumeration patterns list_of item list_lengths list_sizes unit"),
             (UniqueKey, "parameters functional"),

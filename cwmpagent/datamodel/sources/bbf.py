@@ -13,7 +13,7 @@ from types import MappingProxyType
 from cwmpagent.datamodel.builder import ModelBuilder
 from cwmpagent.datamodel.schema import ROW, Notify, ObjectDefinition, ParameterDefinition, UniqueKey
 from cwmpagent.datamodel.sources.bbfprofiles import Profiles, Selection
-from cwmpagent.datamodel.sources.bbfreferences import tables
+from cwmpagent.datamodel.sources.bbfreferences import listing, tables
 from cwmpagent.datamodel.sources.bbftypes import DataTypes
 from cwmpagent.datamodel.sources.bbfxml import Element, read_elements
 from cwmpagent.datamodel.sources.essentials import ESSENTIAL
@@ -51,6 +51,7 @@ class _Parameter:
     where: str
     definition: ParameterDefinition
     path_ref: Element | None
+    enumeration_ref: Element | None
     notes: list[str]
 
 
@@ -197,7 +198,8 @@ class _File:
         if default is None:
             notes.append("no value that is allowed could be found for a start, so its value is not checked")
             definition, default = replace(definition, restriction=None), ""
-        return _Parameter(where, replace(definition, default=default), syntax.path_ref, notes)
+        definition = replace(definition, default=default)
+        return _Parameter(where, definition, syntax.path_ref, syntax.enumeration_ref, notes)
 
     def declare(self, profiles: Sequence[str]) -> None:
         """Hand everything that is selected to the builder."""
@@ -215,7 +217,7 @@ class _File:
                 self._note(each.where, path, each.notes)
                 for name, parameter in each.parameters.items():
                     if name in selected[path]:
-                        self._builder.add_parameter(parameter.where, path, self._with_reference(path, parameter))
+                        self._builder.add_parameter(parameter.where, path, self._with_references(path, parameter))
                         self._note(parameter.where, path + name, parameter.notes)
         for text, places in self._notes.items():
             if len(places) > 1:
@@ -251,7 +253,22 @@ class _File:
             number_of_entries=counter if counter and there(parent, counter) else "",
         )
 
-    def _with_reference(self, path: str, parameter: _Parameter) -> ParameterDefinition:
+    def _with_references(self, path: str, parameter: _Parameter) -> ParameterDefinition:
+        definition = self._with_rows(path, parameter)
+        element = parameter.enumeration_ref
+        if element is None:
+            return definition
+        found = listing(path, element)
+        above, dot, name = found.rpartition(".")
+        if above + dot not in self._objects or name not in self._objects[above + dot].parameters:
+            parameter.notes.append(f"its values are those which {found} lists, which is no parameter of the model")
+        elif not path.startswith(found[: found.rfind(ROW) + len(ROW)] if ROW in found else ""):
+            parameter.notes.append(f"its values are those which {found} lists, in whichever row: that is not checked")
+        else:
+            return replace(definition, listed_in=found, unlisted=element.attributes.get("nullValue"))
+        return definition
+
+    def _with_rows(self, path: str, parameter: _Parameter) -> ParameterDefinition:
         element = parameter.path_ref
         if element is None or element.get("refType") != "strong":
             return parameter.definition

@@ -30,6 +30,12 @@ def tables(above: str, element: Element, objects: Collection[str]) -> tuple[str,
     return tuple(dict.fromkeys(found))
 
 
+def listing(above: str, element: Element) -> str:
+    """The template of the parameter that, as the ``enumerationRef`` in ``element`` says, lists the values of one of the
+    object ``above``."""
+    return _absolute(above, element.name("targetParam"), element.get("targetParamScope"))
+
+
 def _absolute(above: str, target: str, scope: str) -> str:
     """``target`` as a path from the root; one ``#`` is one object up, the ``{i}`` of a table going with its name."""
     root = above.partition(".")[0] + "."

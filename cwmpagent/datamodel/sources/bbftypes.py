@@ -16,10 +16,9 @@ from cwmpagent.errors import ModelError
 from cwmpagent.values import Bounds, Restriction, ValueType
 
 _KINDS: Mapping[str, ValueType] = MappingProxyType({kind.value: kind for kind in ValueType})
-_FACETS = frozenset({"size", "range", "enumeration", "pattern", "pathRef"})
+_FACETS = frozenset({"size", "range", "enumeration", "pattern", "pathRef", "enumerationRef"})
 _UNCHECKED: Mapping[str, str] = MappingProxyType(
     {
-        "enumerationRef": "that its value is one of those which another parameter lists is not checked",
         "decimalRange": "a range of decimals is not checked",
         "instanceRef": "that it numbers a row which exists is not checked",
     }
@@ -30,7 +29,8 @@ _UNCHECKED: Mapping[str, str] = MappingProxyType(
 class Syntax:
     """What a ``syntax`` element says. ``examples``: texts that its patterns allow; ``default``: None if not given.
 
-    ``path_ref``: the element that says which rows it names. ``notes``: sentences about what is not checked.
+    ``path_ref``: the element that says which rows it names. ``enumeration_ref``: the one that says which parameter
+    lists its values. ``notes``: sentences about what is not checked.
     """
 
     kind: ValueType
@@ -40,6 +40,7 @@ class Syntax:
     default: str | None
     examples: tuple[str, ...]
     path_ref: Element | None
+    enumeration_ref: Element | None
     notes: tuple[str, ...]
 
 
@@ -91,6 +92,7 @@ class DataTypes:
             default=None if default is None else default.get("value"),
             examples=tuple(self._examples(found)),
             path_ref=next(iter(found.facets.get("pathRef", [])), None),
+            enumeration_ref=next(iter(found.facets.get("enumerationRef", [])), None),
             notes=tuple(notes),
         )
 
