@@ -15,6 +15,7 @@ from cwmpagent.datamodel.names import Name, named
 from cwmpagent.device.linux import links, linux_providers, netlink
 from cwmpagent.device.linux.hostname import HostName
 from cwmpagent.device.linux.info import Info
+from cwmpagent.device.linux.ip import Ip
 from cwmpagent.device.linux.processes import Processes
 from cwmpagent.device.linux.timeservers import TimeServers
 from cwmpagent.device.linux.timestatus import TimeStatus, kernel_synchronized
@@ -99,6 +100,23 @@ class WholeMachineTests(SynchronousTestCase):
         now = psutil.net_io_counters(pernic=True)["lo"].bytes_sent
         self.assertLessEqual(int(found[loopback + "Stats.BytesSent"]), now)
 
+    def test_ipv6_addresses(self) -> None:
+        found = self.values("Device.IP.Interface.")
+        shown = sorted(
+            (found[path.partition("IPv6Address.")[0] + "Name"], text)
+            for path, text in found.items()
+            if path.endswith(".IPAddress") and ".IPv6Address." in path
+        )
+        known = sorted(
+            (name, each.address.partition("%")[0])
+            for name, all_of_one in psutil.net_if_addrs().items()
+            for each in all_of_one
+            if each.family is socket.AF_INET6
+        )
+        self.assertEqual(shown, known)
+        counted = sum(int(text) for text in self.under(found, "IPv6AddressNumberOfEntries").values())
+        self.assertEqual(counted, len(known))
+
     def test_hosts_are_the_neighbours(self) -> None:
         found = self.values("Device.Hosts.")
         macs = {text for path, text in found.items() if path.endswith(".PhysAddress")}
@@ -174,6 +192,30 @@ class MadeUpTests(SynchronousTestCase):
             self.write("x/flags", flags)
             self.write("x/operstate", told)
             self.assertEqual(links.state("x", self.root), {"Enable": enable, "Status": status})
+
+    def test_what_the_kernel_says_of_an_ipv6_address(self) -> None:
+        table = "Device.IP.Interface.{i}.IPv6Address."
+        for address, flags, origin, status in (
+            ("::1", 0x80, "WellKnown", "Preferred"),
+            ("fe80::1", 0x80, "AutoConfigured", "Preferred"),
+            ("2001:db8::1", 0x80, "Static", "Preferred"),
+            ("2001:db8::2", 0x20, "AutoConfigured", "Deprecated"),
+            ("2001:db8::3", 0x40, "AutoConfigured", "Tentative"),
+            ("2001:db8::4", 0x44, "AutoConfigured", "Optimistic"),
+            ("2001:db8::5", 0xC8, "Static", "Duplicate"),
+        ):
+            present = [netlink.Address("eth9", address, 64, flags), netlink.Address("eth9", "192.0.2.1", 24, 0x80)]
+            self.patch(netlink, "addresses", lambda present=present: present)
+            interface = {"Device.IP.Interface.1.": "eth9"}
+            provider = Ip("Device.")
+            keys = provider.instances(named("Device.IP.Interface.1.IPv6Address.", interface))
+            self.assertEqual(keys, [address])
+            row = "Device.IP.Interface.1.IPv6Address.1."
+            asked = [
+                named(row + name, {**interface, row: address}) for name in ("IPAddress", "Origin", "IPAddressStatus")
+            ]
+            self.assertEqual(asked[0].template, table + "{i}.IPAddress")
+            self.assertEqual(list(provider.read(asked).values()), [address, origin, status])
 
     def test_a_process_that_has_ended_is_no_error(self) -> None:
         provider = Processes("Device.")

@@ -11,6 +11,8 @@ from cwmpagent.device.provider import Name, Provider
 
 _LOOPBACK = 0x8  # IFF_LOOPBACK
 _POINT_TO_POINT = 0x10  # IFF_POINTOPOINT
+_STATES = ((0x08, "Duplicate"), (0x04, "Optimistic"), (0x40, "Tentative"), (0x20, "Deprecated"))
+"""``IFA_F_...`` of an IPv6 address and what TR-181 calls it; the first one counts, as a duplicate is tentative too."""
 
 
 class Ip(Provider):
@@ -68,13 +70,12 @@ def _texts(inner: str, keys: tuple[str, ...], present: dict[tuple[str, str], net
             "AddressingType": _addressing(address),
         }
     if inner == "IPv6Address.{i}.":
-        origin = "WellKnown" if ip_address(address.address).is_loopback else "AutoConfigured"
         return {
             "Enable": "true",
             "Status": "Enabled",
-            "IPAddressStatus": "Preferred",
+            "IPAddressStatus": next((word for flag, word in _STATES if address.flags & flag), "Preferred"),
             "IPAddress": address.address,
-            "Origin": "Static" if address.permanent and not _is_link_local(address) else origin,
+            "Origin": _origin(address),
         }
     return {}
 
@@ -100,6 +101,12 @@ def _addressing(address: netlink.Address) -> str:
     if _is_link_local(address):
         return "AutoIP"
     return "Static" if address.permanent else "DHCP"
+
+
+def _origin(address: netlink.Address) -> str:
+    if ip_address(address.address).is_loopback:
+        return "WellKnown"
+    return "Static" if address.permanent and not _is_link_local(address) else "AutoConfigured"
 
 
 def _is_link_local(address: netlink.Address) -> bool:

@@ -20,12 +20,17 @@ _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An address of this machine; ``permanent``: somebody gave it, it is not leased."""
+    """An address of this machine; ``flags`` are the kernel's (``IFA_F_...``)."""
 
     interface: str
     address: str
     prefix: int
-    permanent: bool
+    flags: int
+
+    @property
+    def permanent(self) -> bool:
+        """Somebody gave it: it is not leased."""
+        return bool(self.flags & _PERMANENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ def addresses() -> list[Address]:
             continue
         if _FLAGS in attributes:
             flags = struct.unpack("=I", attributes[_FLAGS])[0]
-        found.append(Address(names[index], socket.inet_ntop(family, raw), prefix, bool(flags & _PERMANENT)))
+        found.append(Address(names[index], socket.inet_ntop(family, raw), prefix, flags))
     return found
 
 
