@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 from twisted.trial.unittest import SynchronousTestCase
@@ -165,6 +166,11 @@ class MadeUpTests(SynchronousTestCase):
         self.assertIsNone(self.info("ModelName"))
         self.assertEqual(self.info("SoftwareVersion"), os.uname().release)
         self.assertEqual(self.info("HardwareVersion"), os.uname().machine)
+
+    def test_free_memory_is_what_is_available(self) -> None:
+        memory = SimpleNamespace(total=8_388_608, available=4_194_304, free=1_048_576)
+        self.patch(psutil, "virtual_memory", lambda: memory)
+        self.assertEqual((self.info("MemoryStatus.Total"), self.info("MemoryStatus.Free")), ("8192", "4096"))
 
     def test_what_is_an_ethernet_port(self) -> None:
         for name, files in {

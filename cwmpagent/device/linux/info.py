@@ -13,7 +13,9 @@ from cwmpagent.device.provider import Name, Provider
 
 
 class Info(Provider):
-    """Versions and model from os-release, DMI or the device tree; memory in KiB; CPU load in percent.
+    """Versions and model from os-release, DMI or the device tree; memory in KiB, CPU load in percent.
+
+    Free memory is what TR-181 calls "currently available": with the caches that the kernel gives back when asked.
 
     What the configuration has ``given`` is not read. ``etc`` and ``sys`` stand for these directories.
     """
