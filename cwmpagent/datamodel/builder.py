@@ -6,6 +6,7 @@ Every declaration says where it stands (file and element), and that is the key o
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -33,6 +34,13 @@ class _Draft:
     definition: ObjectDefinition
     parameters: dict[str, tuple[str, ParameterDefinition]] = field(default_factory=dict)
     children: list[str] = field(default_factory=list)
+    lenient: bool = False
+
+
+class _Offer(NamedTuple):
+    where: str
+    definition: ObjectDefinition | ParameterDefinition
+    notes: tuple[str, ...]
 
 
 class _Given(NamedTuple):
@@ -47,6 +55,7 @@ class ModelBuilder:
 
     def __init__(self) -> None:
         self._drafts: dict[str, _Draft] = {}
+        self._offers: dict[str, _Offer] = {}
         self._rows: dict[str, tuple[str, set[int]]] = {}
         self._values: dict[str, _Given] = {}
         self._absent: set[str] = set()
@@ -77,8 +86,31 @@ class ModelBuilder:
         """Note what of a source is not followed to the letter; the model's ``reports`` tell it to people."""
         self._reports.append(f"{where}: {text}")
 
-    def add_object(self, where: str, definition: ObjectDefinition) -> None:
-        """Declare an object or table, without its parameters and children."""
+    def offer(
+        self, where: str, template: str, definition: ObjectDefinition | ParameterDefinition, notes: Iterable[str] = ()
+    ) -> None:
+        """Leave a definition of what the device need not have to later sources, which may :meth:`take` it; ``notes``
+        are reported if one does. An object is offered before what is in it."""
+        self._offers[template] = _Offer(where, definition, tuple(notes))
+
+    def take(self, template: str) -> list[str]:
+        """Declare what is offered for ``template``, with the objects around it; gives the templates of all that."""
+        if template not in self._offers:
+            return []
+        above = _parent(template) if template.endswith(".") else template.rpartition(".")[0] + "."
+        taken = self.take(above)
+        where, definition, notes = self._offers.pop(template)
+        if isinstance(definition, ObjectDefinition):
+            self.add_object(where, definition, lenient=True)
+        else:
+            self.add_parameter(where, above, definition)
+        for text in notes:
+            self.report(where, text)
+        return [*taken, template]
+
+    def add_object(self, where: str, definition: ObjectDefinition, *, lenient: bool = False) -> None:
+        """Declare an object or table, without its parameters and children. Where ``lenient``, a key, enable or counter
+        whose parameters are not declared in the end does not bind it; else :meth:`build` fails."""
         path = definition.path
         if not _TEMPLATE.fullmatch(path):
             raise ModelError(where, "an object's path is names, each followed by a dot, with {i}. for a table's rows")
@@ -86,7 +118,7 @@ class ModelBuilder:
             raise ModelError(where, f"a path has at most {LONGEST_PATH} characters")
         if path in self._drafts:
             raise ModelError(where, f"is declared already in {self._drafts[path].where}")
-        self._drafts[path] = _Draft(where, definition)
+        self._drafts[path] = _Draft(where, definition, lenient=lenient)
 
     def add_parameter(self, where: str, path: str, parameter: ParameterDefinition) -> None:
         """Declare a parameter of the object ``path``, which is declared before."""
@@ -167,8 +199,24 @@ class ModelBuilder:
         if len(roots) != 1:
             raise ModelError("root", f"there must be one root object such as Device., not {' and '.join(roots) or 0}")
         for path, draft in self._drafts.items():
+            if draft.lenient:
+                draft.definition = self._bound(path, draft.definition)
             self._check(path, draft)
         return roots[0]
+
+    def _bound(self, path: str, definition: ObjectDefinition) -> ObjectDefinition:
+        """The definition without keys, enable and counter whose parameters are not declared."""
+
+        def there(above: str, relative: str) -> bool:
+            return isinstance(self.declared(above + relative), ParameterDefinition)
+
+        enable, counter = definition.enable, definition.number_of_entries
+        return replace(
+            definition,
+            unique_keys=tuple(k for k in definition.unique_keys if all(there(path, name) for name in k.parameters)),
+            enable=enable if enable and there(path, enable) else "",
+            number_of_entries=counter if counter and there(_parent(path), counter) else "",
+        )
 
     def _check(self, path: str, draft: _Draft) -> None:
         definition, where = draft.definition, draft.where

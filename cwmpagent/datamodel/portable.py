@@ -14,7 +14,7 @@ from cwmpagent.datamodel.schema import Model, Notify, ObjectDefinition, Paramete
 from cwmpagent.records import Attributes
 from cwmpagent.values import Bounds, Restriction, ValueType
 
-FORMAT = 3
+FORMAT = 4
 """Counts up when the text changes its form, or a model its meaning."""
 
 

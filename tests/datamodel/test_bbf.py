@@ -12,6 +12,7 @@ from cwmpagent.datamodel.builder import ModelBuilder
 from cwmpagent.datamodel.plan import ParameterAssignment, plan_add, plan_values
 from cwmpagent.datamodel.schema import Notify, ObjectDefinition, ParameterDefinition, UniqueKey
 from cwmpagent.datamodel.sources.bbf import read_bbf
+from cwmpagent.datamodel.sources.csv import read_csv
 from cwmpagent.datamodel.sources.toml import read_toml
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault, ModelError
@@ -47,6 +48,10 @@ CHOICES = """
         <syntax><string><enumerationRef targetParam="#.Words"/></string></syntax></parameter>
     </object>
 """
+
+
+def _parts(line: str) -> list[str]:
+    return line.split(",")
 
 
 class ReadTests(SynchronousTestCase):
@@ -212,6 +217,41 @@ class ReadTests(SynchronousTestCase):
         profile = '<profile name="Strict:1"><object ref="Device.Pick."><parameter ref="Strict"/></object></profile>'
         tree = Tree(read(document(OBJECTS + CHOICES, profiles=profile), "Strict:1"))
         plan_values(tree, [ParameterAssignment("Device.Pick.Strict", "whatever")])
+
+    def test_what_profiles_leave_out_and_a_dump_has_is_as_the_standard_says(self) -> None:
+        builder = ModelBuilder()
+        profile = '<profile name="Up:1"><object ref="Device.DeviceInfo."><parameter ref="UpTime"/></object></profile>'
+        read_bbf(document(profiles=profile), NAME, builder, ["Up:1"])
+        self.assertIsNone(builder.declared("Device.Box."))
+        lines = (
+            "Device.Box.Level,false,5,xsd:string",
+            "Device.Box.Narrow,true,99,xsd:int",
+            "Device.Box.Main,true,Device.Box.Port.2,xsd:string",
+            "Device.Box.PortNumberOfEntries,false,2,xsd:string",
+            "Device.Box.Port.1.Enable,true,1,xsd:string",
+            "Device.Box.Port.2.Enable,true,0,xsd:string",
+            "Device.Box.Port.2.Number,true,7,xsd:string",
+            "Device.Box.Own,true,x,xsd:string",
+            "Device.Box.Port.2.Own,true,7,xsd:int",
+            "Device.Box.Deep,false,x,xsd:string",
+        )
+        rows = "\n".join(f"{path},false,{write},{text},{kind}" for path, write, text, kind in map(_parts, lines))
+        read_csv(f"Parameter,Object,Writable,Value,Value type\n{rows}\n".encode(), "dump.csv", builder)
+        model = builder.build("both")
+        whole = read(document())
+        for path in ("Level", "Narrow", "Main", "PortNumberOfEntries", "Port.{i}.Enable", "Port.{i}.Number"):
+            self.assertEqual(model.definition("Device.Box." + path), whole.definition("Device.Box." + path), path)
+        (port,) = (each for each in model.root.walk() if each.path == "Device.Box.Port.{i}.")
+        self.assertEqual((port.enable, port.max_rows, port.number_of_entries), ("Enable", 2, "PortNumberOfEntries"))
+        self.assertEqual(port.unique_keys, (), "the dump has none of their parameters")
+        self.assertEqual(set(port.parameters), {"Enable", "Number", "Own"})
+        self.assertIsNone(model.definition("Device.Box.Name"))
+        self.assertTrue(any("Device.Box.Deep is left out: it is an object" in line for line in model.reports))
+        tree = Tree(model)
+        self.assertEqual(tree.value("Device.Box.Main").text, "Device.Box.Port.2")
+        self.assertEqual(tree.value("Device.Box.Port.1.Enable").text, "true")
+        self.assertFalse(tree.exists("Device.Box.Port.1.Number"), "its row in the dump has none")
+        self.assertTrue(any("Device.Box.Narrow is left out: the number must be" in line for line in model.reports))
 
     def test_another_source_adds_rows_and_values(self) -> None:
         builder = ModelBuilder()

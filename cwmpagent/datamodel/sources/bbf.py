@@ -212,13 +212,19 @@ class _File:
         everything = {path: set(each.parameters) for path, each in self._objects.items()}
         selected = self._selected(profiles) if profiles else everything
         for path, each in self._objects.items():
+            definition = self._without_lost(each)
             if path in selected:
-                self._builder.add_object(each.where, self._without_absent(each, selected))
+                self._builder.add_object(each.where, definition, lenient=True)
                 self._note(each.where, path, each.notes)
-                for name, parameter in each.parameters.items():
-                    if name in selected[path]:
-                        self._builder.add_parameter(parameter.where, path, self._with_references(path, parameter))
-                        self._note(parameter.where, path + name, parameter.notes)
+            else:
+                self._builder.offer(each.where, path, definition, each.notes)
+            for name, parameter in each.parameters.items():
+                complete = self._with_references(path, parameter)
+                if name in selected.get(path, ()):
+                    self._builder.add_parameter(parameter.where, path, complete)
+                    self._note(parameter.where, path + name, parameter.notes)
+                else:
+                    self._builder.offer(parameter.where, path + name, complete, parameter.notes)
         for text, places in self._notes.items():
             if len(places) > 1:
                 self._builder.report(self._name, f"{text}: {', '.join(path for _, path in places)}")
@@ -230,16 +236,15 @@ class _File:
         for text in notes:
             self._notes.setdefault(text, []).append((where, path))
 
-    def _without_absent(self, each: _Object, selected: Selection) -> ObjectDefinition:
-        """The definition without keys, enable and counter whose parameters the device does not have."""
+    def _without_lost(self, each: _Object) -> ObjectDefinition:
+        """The definition without keys, enable and counter whose parameters the model does not have."""
         definition = each.definition
 
         def there(above: str, relative: str) -> bool:
             inner, dot, name = (above + relative).rpartition(".")
-            if name in selected.get(inner + dot, ()):
+            if inner + dot in self._objects and name in self._objects[inner + dot].parameters:
                 return True
-            if inner + dot not in self._objects or name not in self._objects[inner + dot].parameters:
-                each.notes.append(f"{relative}, on which it relies, is no parameter of {above}")
+            each.notes.append(f"{relative}, on which it relies, is no parameter of {above}")
             return False
 
         path = definition.path

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
-from cwmpagent.datamodel.builder import LONGEST_PATH, ModelBuilder
+from cwmpagent.datamodel.builder import LONGEST_PATH, ModelBuilder, template_of
 from cwmpagent.datamodel.schema import ROW, ObjectDefinition, ParameterDefinition, is_instance_number
 from cwmpagent.datamodel.sources.dumpentry import Entry, above, last
 from cwmpagent.datamodel.sources.dumpshape import Shape
@@ -96,14 +96,28 @@ class _Dump:
             raise ModelError(self._name, "has no root object such as Device.")
         if builder.root not in ("", self._root):
             raise ModelError(self._name, f"is a dump of {self._root}, but the model before it is {builder.root}")
+        taken = self._take_offered()
         self._shape = Shape(self._entries, self._name, builder)
         self._shape.declare()
         for template, group in self._parameters().items():
             self._declare_parameter(template, group)
+        for template in taken:
+            above_it = above(template.removesuffix(ROW))
+            self._shape.own.setdefault(above_it, []).append(template.removesuffix(ROW).removeprefix(above_it))
         self._shape.leave_out()
         self._add_needed()
         self._identify()
         self._tell_address()
+
+    def _take_offered(self) -> list[str]:
+        """Have what the model before it offers and the dump names; gives the templates of that."""
+        names = {template_of(path + ".")[:-1] for path in self._entries}
+        return [
+            taken
+            for name in sorted(names)
+            for template in (name, name + ".", name + "." + ROW)
+            for taken in self._builder.take(template)
+        ]
 
     def _parameters(self) -> dict[str, dict[str, Entry]]:
         """Template -> full path -> entry, of all parameters that the model can have."""
