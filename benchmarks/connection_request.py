@@ -28,7 +28,7 @@ from zope.interface import implementer
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from cwmpagent.protocol.digest import Authenticator, Credentials
-from cwmpagent.transport.listener import ConnectionRequestListener, Limits
+from cwmpagent.transport.listener import ConnectionRequestListener
 
 USER = Credentials("acs", "secret")
 REQUESTS = 1000
@@ -128,7 +128,6 @@ async def main() -> None:
         realm="device",
         nonce=lambda: secrets.token_hex(16),
         clock=time.monotonic,
-        limits=Limits(requests=10**9),
     )
     listener.add("/cr", Open())
     await listener.bind()

@@ -185,6 +185,7 @@ class Life:
             path=self.request_path,
             fixed_url=world.fixed_url,
             wanted=self._wanted,
+            monotonic=monotonic,
             observer=world.observer,
         )
         self.sessions = Sessions(

@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.python.failure import Failure
 
-from cwmpagent.agent.facts import AgentStopped, ConnectionRequested, EnvelopeReceived, EnvelopeSent, Fact, Noted, Warned
+from cwmpagent.agent.facts import AgentStopped, EnvelopeReceived, EnvelopeSent, Fact, Noted, Warned
 from cwmpagent.agent.inform import current_time
 from cwmpagent.agent.journal import BOOT_ID
 from cwmpagent.agent.ports import Clock, Provider
@@ -245,7 +245,6 @@ class Agent(ProgramSide):
             algorithms=self.config.connection_request.algorithms,
             nonce=lambda: secrets.token_hex(16),
             clock=self._clock.monotonic,
-            limited=lambda path, source: self._observer(ConnectionRequested(source, False)),
         )
 
     def _raise_at_once(self, done: Deferred[None]) -> None:

@@ -89,7 +89,8 @@ def line(fact: Fact) -> str:
         case EnvelopeReceived():
             return f"received {fact.status} {quoted(fact.text, ENVELOPE)}" if fact.text else f"received {fact.status}"
         case ConnectionRequested():
-            return f"connection request from {quoted(fact.source)} {'accepted' if fact.accepted else 'over the limit'}"
+            outcome = "accepted" if fact.accepted else "over the limit"
+            return f"connection request by {quoted(fact.by)} from {quoted(fact.source)} {outcome}"
         case ParametersChanged():
             return f"changed by {quoted(fact.origin)}: {_listed(fact.names)}"
         case Rebooting():

@@ -209,7 +209,7 @@ class SignalTests(TapCase):
         child.signal("HUP")
         await self.until(lambda: "nothing is taken over: acs.ca_file" in child.out)
         await self.lab.connection_request(DEVICE)
-        await self.until(lambda: "connection request from 127.0.0.1 accepted" in child.out)
+        await self.until(lambda: "connection request by HTTP from 127.0.0.1 accepted" in child.out)
         child.signal("TERM")
         self.assertEqual(await child.ended, 0, child.out)
 

@@ -89,10 +89,14 @@ class EnvelopeReceived(Fact):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRequested(Fact):
-    """An authenticated connection request came from ``source``; ``accepted`` is False beyond the limit."""
+    """An authenticated connection request came from ``source``; ``accepted`` is False beyond the limit.
+
+    ``by``: what it came by, ``HTTP``, ``UDP`` or ``XMPP``.
+    """
 
     source: str
     accepted: bool
+    by: str = "HTTP"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""How the ACS reaches the agent: the ConnectionRequestURL, whose credentials count, what a good request does."""
+"""How the ACS reaches the agent: the ConnectionRequestURL, whose credentials count, what a good request does.
+
+Requests by HTTP, UDP and XMPP are told to the same :meth:`Reach.requested`, and share one limit.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,14 @@ from cwmpagent.agent.ports import Listener, LocalAddress
 from cwmpagent.agent.server import ManagementServer
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import CwmpFault
+from cwmpagent.protocol.requestlimit import RequestLimit
 
 
 class Reach:
     """What the listener asks about this agent (:class:`cwmpagent.transport.listener.Target`), and its URL.
 
-    ``fixed_url`` is told to the ACS as it is, where it cannot be derived. ``wanted`` is called for each good request.
+    ``fixed_url`` is told to the ACS as it is, where it cannot be derived. ``wanted`` is called for each good request
+    within the limit; ``monotonic``: seconds that are never set.
     """
 
     def __init__(
@@ -31,6 +36,7 @@ class Reach:
         path: str,
         fixed_url: str,
         wanted: Callable[[], None],
+        monotonic: Callable[[], float],
         observer: Observer,
     ) -> None:
         self._server = server
@@ -40,6 +46,8 @@ class Reach:
         self._path = path
         self._fixed_url = fixed_url
         self._wanted = wanted
+        self._monotonic = monotonic
+        self._limit = RequestLimit()
         self._observer = observer
         self._failing = False
         self._switches = {server.path("EnableCWMP"), server.path("HTTPConnectionRequestEnable")}
@@ -51,14 +59,23 @@ class Reach:
         return (username, password) if username and password else None
 
     def enabled(self) -> bool:
-        """Whether requests are taken at all (EnableCWMP, HTTPConnectionRequestEnable)."""
-        return self._server.flag("EnableCWMP", True) and self._server.flag("HTTPConnectionRequestEnable", True)
+        """Whether requests are taken by HTTP (EnableCWMP, HTTPConnectionRequestEnable)."""
+        return self.takes_requests() and self._server.flag("HTTPConnectionRequestEnable", True)
 
-    def requested(self, source: str) -> bool:
-        """A request with the right credentials came; it leads to ``6 CONNECTION REQUEST`` (TR-069 3.2.2)."""
-        self._observer(ConnectionRequested(source, True))
-        self._wanted()
-        return True
+    def takes_requests(self) -> bool:
+        """Whether requests are taken at all, by whatever they come (EnableCWMP)."""
+        return self._server.flag("EnableCWMP", True)
+
+    def requested(self, source: str, by: str = "HTTP") -> bool:
+        """A request with the right credentials came ``by`` HTTP, UDP or XMPP (TR-069 3.2.2).
+
+        It leads to ``6 CONNECTION REQUEST``, unless there were too many: then this is False, and nothing comes of it.
+        """
+        accepted = self._limit.accept(self._monotonic())
+        self._observer(ConnectionRequested(source, accepted, by))
+        if accepted:
+            self._wanted()
+        return accepted
 
     def changed(self, names: Iterable[str]) -> None:
         """Parameters have new values: where requests are switched off there is no URL, and there is one again after."""

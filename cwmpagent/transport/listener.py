@@ -42,7 +42,7 @@ class Target(Protocol):
         """Whether there is anything at its path now."""
 
     def requested(self, source: str) -> bool:
-        """An authenticated request came from the address ``source``: True answers it with 200, False with 503.
+        """An authenticated request came from the address ``source``; True: answered with 200, False (too many): 503.
 
         The answer is written as soon as this returns, so the session must not be opened before.
         """
@@ -50,27 +50,17 @@ class Target(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """``requests`` accepted by one agent in ``window`` seconds, the rest get 503; ``nonce_lifetime`` in seconds."""
+    """``nonce_lifetime`` in seconds; ``bounds`` of the connections."""
 
-    requests: int = 50
-    window: float = 5.0
     nonce_lifetime: float = 60.0
     bounds: Bounds = field(default_factory=Bounds)
-
-
-@dataclass(slots=True)
-class _Place:
-    """What stands at one path, and when it accepted requests."""
-
-    target: Target
-    accepted: list[float] = field(default_factory=list)
 
 
 class ConnectionRequestListener(Service):
     """Listens on ``endpoints`` (Twisted's server endpoint strings) from :meth:`bind` to ``stopService``.
 
     ``nonce`` makes unpredictable tokens, ``clock`` is monotonic, in seconds. ``algorithms`` are offered strongest
-    first. ``limited`` is told the path and the source of every good request that came beyond the limit.
+    first.
     """
 
     def __init__(
@@ -83,13 +73,11 @@ class ConnectionRequestListener(Service):
         nonce: Callable[[], str],
         clock: Callable[[], float],
         limits: Limits | None = None,
-        limited: Callable[[str, str], None] = lambda path, source: None,
     ) -> None:
         self._reactor = reactor
         self._endpoints = tuple(endpoints)
         self._clock = clock
         self._limits = limits if limits is not None else Limits()
-        self._limited = limited
         self._digest = DigestServer(
             realm,
             algorithms=sorted(algorithms, key=lambda name: -ALGORITHMS[name.lower()].strength),
@@ -97,7 +85,7 @@ class ConnectionRequestListener(Service):
             lifetime=self._limits.nonce_lifetime,
         )
         self._factory = BriefFactory(reactor, self._limits.bounds, self._answer)
-        self._places: dict[bytes, _Place] = {}
+        self._places: dict[bytes, Target] = {}
         self._ports: list[IListeningPort] = []
 
     async def bind(self) -> None:
@@ -132,7 +120,7 @@ class ConnectionRequestListener(Service):
         key = unquote_to_bytes(path)
         if not path.startswith("/") or key in self._places:
             raise MisuseError(f"no path, or one that is taken: {path!a}")
-        self._places[key] = _Place(target)
+        self._places[key] = target
 
     def remove(self, path: str) -> None:
         """Serve nothing at ``path`` any more."""
@@ -155,37 +143,29 @@ class ConnectionRequestListener(Service):
     def _answer(self, request: BriefRequest) -> None:
         uri = request.uri.decode("utf-8", "surrogateescape")
         path = request_target(uri).partition("?")[0]
-        place = self._places.get(unquote_to_bytes(path.encode("utf-8", "surrogateescape")))
-        if place is None or not place.target.enabled():
+        target = self._places.get(unquote_to_bytes(path.encode("utf-8", "surrogateescape")))
+        if target is None or not target.enabled():
             request.reply(404, {})
         elif request.method != b"GET":
             request.reply(405, {"Allow": ["GET"]})
         else:
-            self._judge(request, uri, path, place)
+            self._judge(request, uri, target)
 
-    def _judge(self, request: BriefRequest, uri: str, path: str, place: _Place) -> None:
+    def _judge(self, request: BriefRequest, uri: str, target: Target) -> None:
         now = self._clock()
         given = request.requestHeaders.getRawHeaders(b"Authorization", [])
         verdict = self._digest.check(
             given[0] if len(given) == 1 else None,
             method="GET",
             uri=uri,
-            password_of=lambda username: _password(place.target, username),
+            password_of=lambda username: _password(target, username),
             now=now,
         )
         if verdict is not Verdict.ACCEPTED:
             challenges = self._digest.challenges(now, stale=verdict is Verdict.STALE)
             request.reply(401, {"WWW-Authenticate": challenges}, stay=True)
             return
-        place.accepted = [stamp for stamp in place.accepted if now - stamp < self._limits.window]
-        if len(place.accepted) >= self._limits.requests:
-            self._limited(path, request.source)
-            request.reply(503, {})
-        elif place.target.requested(request.source):
-            place.accepted.append(now)
-            request.reply(200, {})
-        else:
-            request.reply(503, {})
+        request.reply(200 if target.requested(request.source) else 503, {})
 
 
 def _password(target: Target, username: str) -> str | None:

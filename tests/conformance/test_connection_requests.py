@@ -358,6 +358,44 @@ class MadeUpTimeTests(LivesCase):
         lives.run(0)
         self.assertEqual(len(lives.acs.sessions), 2)
 
+    def test_cr_07_whatever_they_come_by_they_share_one_limit(self) -> None:
+        lives = self.device()
+        lives.bootstrapped()
+        came = [(f"198.51.100.{number}", ("HTTP", "UDP", "XMPP")[number % 3]) for number in range(51)]
+        self.assertEqual([lives.life.reach.requested(*each) for each in came], [True] * 50 + [False])
+        told = [fact for fact in lives.facts if isinstance(fact, ConnectionRequested)]
+        self.assertEqual([(fact.source, fact.by) for fact in told], came)
+        self.assertEqual([fact.accepted for fact in told], [True] * 50 + [False])
+        lives.run(4.9)
+        self.assertFalse(lives.life.reach.requested("198.51.100.1"))
+        self.assertEqual(lives.acs.told()[1:], [SIX])
+        lives.run(0.1)
+        lives.call()
+        self.assertEqual(lives.acs.told()[1:], [SIX, SIX])
+
+    def test_cr_07_one_over_the_limit_starts_no_session(self) -> None:
+        lives = self.device()
+        lives.bootstrapped()
+        for _ in range(50):
+            lives.life.reach.requested("198.51.100.1")
+        lives.run(0)
+        self.assertFalse(lives.life.reach.requested("198.51.100.1", "UDP"))
+        lives.run(3600)
+        self.assertEqual(lives.acs.told()[1:], [SIX])
+
+    def test_what_switches_off_what(self) -> None:
+        lives = self.device()
+        reach = lives.bootstrapped().reach
+        for enabled, http, expected in (
+            ("true", "true", (True, True)),
+            ("true", "false", (False, True)),
+            ("false", "true", (False, False)),
+            ("false", "false", (False, False)),
+        ):
+            lives.server("EnableCWMP", enabled)
+            lives.server("HTTPConnectionRequestEnable", http)
+            self.assertEqual((reach.enabled(), reach.takes_requests()), expected)
+
     def test_cr_06_at_every_message_of_a_session(self) -> None:
         for at in (1, 2, 3, 4):
             for times in (1, 5):

@@ -297,34 +297,6 @@ class MemoryTests(SynchronousTestCase):
         answer = self.knock()
         self.assertEqual((answer.status, answer.all("retry-after"), answer.rest), (503, [], b""))
 
-    def test_the_limit(self) -> None:
-        beyond: list[tuple[str, str]] = []
-        self.serve(limited=lambda path, source: beyond.append((path, source)))
-        other = Agent()
-        self.listener.add("/two", other)
-        start = self.reactor.seconds()
-        for number in range(50):
-            self.assertEqual(self.knock().status, 200, number)
-            self.reactor.advance(0.05)
-        answer = self.knock("/one?x")
-        self.assertEqual((answer.status, answer.all("retry-after"), answer.rest), (503, [], b""))
-        self.assertEqual((len(self.agent.came), beyond), (50, [("/one", "192.168.1.1")]))
-        self.assertEqual(self.knock("/two").status, 200, "another agent's")
-        self.assertEqual(self.knock(credentials=Credentials("acs", "x")).status, 401)
-        self.reactor.advance(start + 5 - self.reactor.seconds())
-        self.assertEqual([self.knock().status, self.knock().status], [200, 503])
-        self.reactor.advance(0.05)
-        self.assertEqual([self.knock().status, self.knock().status], [200, 503])
-
-    def test_requests_that_are_not_accepted_count_for_nothing(self) -> None:
-        self.serve(limits=Limits(requests=1))
-        self.agent.takes = False
-        for _ in range(3):
-            self.assertEqual(self.knock(credentials=Credentials("acs", "x")).status, 401)
-            self.assertEqual(self.knock().status, 503)
-        self.agent.takes = True
-        self.assertEqual(self.knock().status, 200)
-
     def test_the_stronger_algorithm_comes_first(self) -> None:
         self.serve(algorithms=["MD5", "SHA-256"])
         offered = parse_challenges(Visitor(self.reactor).ask().all("www-authenticate"))
