@@ -20,7 +20,19 @@ from cwmpagent.agent.live import Live
 from cwmpagent.agent.notifications import Notifications
 from cwmpagent.agent.pending import read, written
 from cwmpagent.agent.polling import INTERVAL, Polling
-from cwmpagent.agent.ports import Acs, Clock, DelayedCall, Listener, LocalAddress, Notify, Provider, Store, Timers
+from cwmpagent.agent.ports import (
+    Acs,
+    Clock,
+    DelayedCall,
+    KeepBinding,
+    Listener,
+    LocalAddress,
+    Notify,
+    Provider,
+    Store,
+    Timers,
+    UdpPort,
+)
 from cwmpagent.agent.reach import Reach
 from cwmpagent.agent.reading import Readings
 from cwmpagent.agent.rows import Rows
@@ -34,6 +46,7 @@ from cwmpagent.agent.startup import Bootstrap, reconcile, restored
 from cwmpagent.agent.suppliers import Suppliers
 from cwmpagent.agent.trace import Trace
 from cwmpagent.agent.transaction import Transactions
+from cwmpagent.agent.udpreach import UdpReach
 from cwmpagent.datamodel.informparameters import informed, patterns
 from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.schema import Model
@@ -49,6 +62,16 @@ _AFTER_SESSION = ("URL", "Username", "Password")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Udp:
+    """How the agent is reached by UDP; the last two as in :class:`~cwmpagent.protocol.binding.BindingSettings`."""
+
+    port: UdpPort
+    keep: KeepBinding
+    filled: bool = True
+    always_named: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """Everything around one agent."""
 
@@ -60,6 +83,7 @@ class World:
     listener: Listener
     local_address: LocalAddress
     observer: Observer
+    udp: Udp | None = None
     providers: Callable[[str], Sequence[Provider]] = lambda root: ()
     discovered_url: Callable[[], str | None] | None = None
     notify: Notify = lambda host, port, datagrams: None
@@ -91,10 +115,13 @@ class Life:
         self._finish = finish
         self._booted = booted
         self._soon: DelayedCall | None = None
+        self.udp: UdpReach | None = None
         root = model.root.path
         saved, self._found = found_at_start(world.discovered_url, root + "ManagementServer.URL", saved, world.observer)
         known: dict[str, str] = {}
-        self.tree = tree = Tree(model, saved, factory={**abilities(model), **texts(values)}, live=known.get)
+        self.tree = tree = Tree(
+            model, saved, factory={**abilities(model, udp=world.udp is not None), **texts(values)}, live=known.get
+        )
         self.server = server = ManagementServer(tree)
         for ignored in tree.ignored:
             world.observer(Noted(f"what was saved for {ignored.path} is not used: {ignored.reason}"))
@@ -120,7 +147,7 @@ class Life:
 
         self.journal = journal = Journal(world.store, agenda, world.observer)
         self.notifications = notifications = Notifications(
-            tree, saved.notes, raised=self._news, withdrawn=self._no_news, supplied=known.__contains__
+            tree, saved.notes, raised=self._news, withdrawn=self._no_news, supplied=known.__contains__, held=self._held
         )
         self.lightweight = lightweight = Lightweight(
             tree=tree,
@@ -188,6 +215,21 @@ class Life:
             monotonic=monotonic,
             observer=world.observer,
         )
+        if world.udp is not None:
+            self.udp = UdpReach(
+                server=server,
+                changes=changes,
+                reach=self.reach,
+                port=world.udp.port,
+                keep=world.udp.keep,
+                local_address=world.local_address,
+                timers=world.timers,
+                monotonic=monotonic,
+                observer=world.observer,
+                filled=world.udp.filled,
+                always_named=world.udp.always_named,
+                again=notifications.look,
+            )
         self.sessions = Sessions(
             tree=tree,
             server=server,
@@ -231,6 +273,8 @@ class Life:
         if self._discovered is not None:
             await self._discovered.start(self._found if self._found == self.server.text("URL") else None)
         await self.reach.refresh()
+        if self.udp is not None:
+            await self.udp.start()
         unread = await self.live.freshen([*self.tree.model.forced_inform, *self.tree.attributed()])
         notes = {**self._notes, **self.notifications.start(unread), **self.lightweight.start(unread)}
         await self.journal.save_or_warn(notes)
@@ -265,6 +309,8 @@ class Life:
         self.polling.stop()
         self.lightweight.stop()
         await self.sessions.stop()
+        if self.udp is not None:
+            await self.udp.stop()
         await self.changes.settled()
         await self.journal.save_or_warn()
 
@@ -276,6 +322,8 @@ class Life:
         """What must be up to date in an Inform."""
         await self.changes.finish()
         await self.reach.refresh()
+        if self.udp is not None:
+            await self.udp.refresh()
         asked = patterns(self.tree)
         if asked:
             await self.live.rows(asked)
@@ -293,6 +341,9 @@ class Life:
         # Not at once: the answer to the request leaves before the session begins. Several in a row are one.
         if self._soon is None or not self._soon.active():
             self._soon = self._world.timers.callLater(0, lambda: self._raise(Event(CONNECTION_REQUEST)))
+
+    def _held(self, name: str) -> bool:
+        return self.udp is not None and self.udp.holds(name)
 
     def _news(self, active: bool) -> None:
         self._raise(Event(VALUE_CHANGE), opens_session=active)
@@ -313,6 +364,8 @@ class Life:
             )
         self._following.changed(change.plan.changed)
         self.reach.changed(change.plan.changed)
+        if self.udp is not None:
+            self.udp.changed(change.plan.changed)
         self.sessions.poke()
 
 

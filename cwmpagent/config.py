@@ -11,6 +11,7 @@ import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
+from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -50,6 +51,8 @@ FORMATS = ("text", "json")
 PROVIDERS = ("linux", "simulated")
 BOOTS = ("system", "process")
 ALGORITHMS = ("MD5", "SHA-256")
+INTEGRITIES = ("rfc3489", "rfc5389")
+NAMED = ("asked", "always")
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
@@ -186,13 +189,34 @@ def _connection_request(table: Table, environ: Mapping[str, str]) -> ConnectionR
             raise table.error("algorithms", f"has {shown(name)}; allowed are {', '.join(ALGORITHMS)}")
     if not algorithms or len(set(algorithms)) < len(algorithms):
         raise table.error("algorithms", "must name at least one algorithm, and each only once")
+    endpoint = tuple(_endpoint(table, text) for text in table.word_or_words("endpoint", ("tcp:7547",)))
     return ConnectionRequestConfig(
-        endpoint=tuple(_endpoint(table, text) for text in table.word_or_words("endpoint", ("tcp:7547",))),
+        endpoint=endpoint,
         url=_url(table, "url", url) if url else "",
         username=table.text("username", ""),
         password=_password(table, environ),
         algorithms=algorithms,
+        udp_port=_udp_port(table, endpoint),
+        udp_interface=_interface(table),
+        stun_integrity=table.choice("stun_integrity", "rfc3489", INTEGRITIES),
+        stun_username=table.choice("stun_username", "asked", NAMED),
     )
+
+
+def _udp_port(table: Table, endpoints: tuple[str, ...]) -> int | None:
+    """None where it is the endpoint's."""
+    if "udp_port" not in table:
+        return None
+    port = table.whole("udp_port", 0, least=-1, most=65535)
+    return None if any(re.match(rf"tcp6?:(port=)?0*{port}(:|$)", text) for text in endpoints) else port
+
+
+def _interface(table: Table) -> str:
+    text = table.text("udp_interface", "")
+    try:
+        return str(ip_address(text)) if text else ""
+    except ValueError:
+        raise table.error("udp_interface", "must be an IP address of this machine, 0.0.0.0 or ::") from None
 
 
 def _endpoint(table: Table, text: str) -> str:

@@ -53,8 +53,11 @@ def given(config: Config, root: str) -> dict[str, Given]:
     return values
 
 
-def abilities(model: Model) -> dict[str, str]:
-    """What the agent says it can do where ``model`` has the parameters for it, and does not say otherwise."""
+def abilities(model: Model, *, udp: bool = False) -> dict[str, str]:
+    """What the agent says it can do where ``model`` has the parameters for it, and does not say otherwise.
+
+    ``udp``: it takes ConnectionRequests by UDP, too.
+    """
     server = model.root.path + "ManagementServer."
     shown = [server + "InstanceWildcardsSupported"]
     if model.definition(server + "InstanceMode") and model.definition(server + "AutoCreateInstances"):
@@ -64,6 +67,11 @@ def abilities(model: Model) -> dict[str, str]:
     definition = model.definition(supported)
     if isinstance(definition, ParameterDefinition) and model.definition(used) and not definition.refusal("UDP"):
         able[supported] = "UDP"
+    methods = ["HTTP"]
+    if udp and model.definition(server + "UDPConnectionRequestAddress"):
+        methods.append("STUN")
+    if isinstance(model.definition(server + "SupportedConnReqMethods"), ParameterDefinition):
+        able[server + "SupportedConnReqMethods"] = ",".join(methods)
     return {path: text for path, text in able.items() if path not in model.values}
 
 

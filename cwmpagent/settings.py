@@ -46,13 +46,21 @@ class AcsConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionRequestConfig:
-    """Where the ACS may call; no ``endpoint``: nothing listens."""
+    """Where the ACS may call; no ``endpoint``: nothing listens.
+
+    ``udp_port``: None is the number of the endpoint, 0 any that is free, -1 none. ``udp_interface``: empty is that of the
+    endpoint. ``stun_integrity`` and ``stun_username`` are matters of taste of STUN servers.
+    """
 
     endpoint: tuple[str, ...] = ("tcp:7547",)
     url: str = ""
     username: str = ""
     password: str = field(default="", repr=False)
     algorithms: tuple[str, ...] = ("MD5",)
+    udp_port: int | None = None
+    udp_interface: str = ""
+    stun_integrity: str = "rfc3489"
+    stun_username: str = "asked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

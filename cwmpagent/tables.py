@@ -72,6 +72,15 @@ class Table:
             raise self.error(key, "must be true or false, without quotes")
         return value
 
+    def whole(self, key: str, default: int, *, least: int, most: int) -> int:
+        """A whole number."""
+        value = self._content.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.error(key, "must be a whole number, without quotes")
+        if not least <= value <= most:
+            raise self.error(key, f"must be from {least} to {most}")
+        return value
+
     def seconds(self, key: str, default: float, *, most: float) -> float:
         """A duration above 0."""
         value = self._content.get(key, default)

@@ -38,7 +38,8 @@ class Notifications:
     """Watches every parameter whose Notification attribute asks for it.
 
     ``raised(active)`` is called when there is news, ``withdrawn()`` when the last of it has gone untold. Nothing is
-    watched while ``wanted()`` is false. ``supplied`` tells of a parameter whether the device gives its value.
+    watched while ``wanted()`` is false. ``supplied`` tells of a parameter whether the device gives its value, ``held``
+    whether it is not to be told at once now.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Notifications:
         kind: Kind = BY_INFORM,
         wanted: Callable[[], bool] = lambda: True,
         supplied: Callable[[str], bool] = lambda name: False,
+        held: Callable[[str], bool] = lambda name: False,
     ) -> None:
         self._tree = tree
         self._raised = raised
@@ -58,6 +60,7 @@ class Notifications:
         self._kind = kind
         self._wanted = wanted
         self._supplied = supplied
+        self._held = held
         self.version = 0
         self._note = note = kind.note
         self._baselines = {name.removeprefix(note): text for name, text in notes.items() if name.startswith(note)}
@@ -162,7 +165,7 @@ class Notifications:
         # What the device supplies may be another at each look: the next look finds it, and no session after session.
         self._news = still = {name for name in doubtful if self._differs(name) and not self._supplied(name)}
         if still:
-            self._raised(any(self._level(name) in self._kind.active for name in still))
+            self._raised(any(map(self._active, still)))
         return notes
 
     def _keep(self, notes: Mapping[str, str | None]) -> None:
@@ -181,7 +184,7 @@ class Notifications:
         if not again:
             fresh -= known
         if fresh:
-            self._raised(any(self._level(name) in self._kind.active for name in fresh))
+            self._raised(any(map(self._active, fresh)))
         elif had and not self._news:
             self._withdrawn()
 
@@ -192,6 +195,9 @@ class Notifications:
             return baseline is not None and self._tree.value(name).text != baseline
         except CwmpFault:
             return False
+
+    def _active(self, name: str) -> bool:
+        return self._level(name) in self._kind.active and not self._held(name)
 
     def _levels(self) -> frozenset[int]:
         return self._kind.levels if self._wanted() else _NONE

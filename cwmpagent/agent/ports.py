@@ -8,7 +8,9 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 
 from cwmpagent.datamodel.names import Name
+from cwmpagent.protocol.binding import BindingSettings
 from cwmpagent.protocol.session import Reply
+from cwmpagent.protocol.stun import Address
 from cwmpagent.records import Batch
 
 
@@ -81,6 +83,62 @@ class Listener(Protocol):
 
     def port_for(self, address: str) -> int:
         """The TCP port at which it is reached by our IP ``address``; 0 where it is not."""
+
+
+class DatagramTarget(Protocol):
+    """Whoever a :class:`UdpPort` is for."""
+
+    def stun(self, data: bytes, source: Address) -> None:
+        """What may be a STUN message came."""
+
+    def text(self, data: bytes, source: Address) -> None:
+        """What may be a ConnectionRequest came."""
+
+
+class UdpPort(Protocol):
+    """The UDP port for ConnectionRequests."""
+
+    @property
+    def host(self) -> Address | None:
+        """Where it listens, None while it does not; ``0.0.0.0`` and ``::`` stand for all addresses of the machine."""
+
+    def attach(self, target: DatagramTarget) -> None:
+        """Give ``target`` what comes from now on."""
+
+    def detach(self) -> None:
+        """Throw away what comes."""
+
+
+class BindingKeeper(Protocol):
+    """Keeps the binding of the UDP port with one STUN server."""
+
+    def received(self, data: bytes) -> None:
+        """What may be a STUN message came to the port."""
+
+    def look(self) -> None:
+        """The addresses of this machine may have changed."""
+
+    def stop(self) -> Deferred[None]:
+        """Keep it no longer; fires when nothing is left open."""
+
+
+class KeepBinding(Protocol):
+    """Begins to keep the binding of the UDP port."""
+
+    def __call__(
+        self,
+        host: str,
+        server_port: int,
+        settings: BindingSettings,
+        *,
+        found: Callable[[Address, bool], None],
+        trouble: Callable[[str], None],
+    ) -> BindingKeeper:
+        """Keep it with the STUN server ``host`` at ``server_port``.
+
+        ``found`` is told the mapped address and whether there is a NAT, whenever either is another; ``trouble`` a
+        sentence when the server cannot be had, and an empty one when it can again.
+        """
 
 
 class Provider(Protocol):

@@ -17,6 +17,10 @@ class ManagementServer:
         """The full path of the parameter ``name``."""
         return self._prefix + name
 
+    def knows(self, name: str) -> bool:
+        """Whether the model has the parameter ``name``."""
+        return self._tree.exists(self._prefix + name)
+
     def text(self, name: str, default: str = "") -> str:
         """The text of a parameter, hidden ones too; ``default`` where the model has none of that name."""
         try:

@@ -108,6 +108,11 @@ class Binding:
         return self.behind_nat and self._search is not None and self._search.candidate is not None
 
     @property
+    def failing(self) -> bool:
+        """Whether the server did not answer the last that it was asked."""
+        return self._failures > 0
+
+    @property
     def wakes_at(self) -> float:
         """When :meth:`wake` must be called, at the latest."""
         under_way = self._asked or self._probe

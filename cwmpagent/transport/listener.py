@@ -106,6 +106,15 @@ class ConnectionRequestListener(Service):
         """Whether it listens anywhere, be it on a socket that is not TCP."""
         return bool(self._ports)
 
+    @property
+    def first(self) -> tuple[str, int] | None:
+        """Address and number of the first TCP port; None while there is none."""
+        for port in self._ports:
+            at = port.getHost()
+            if isinstance(at, IPv4Address | IPv6Address):
+                return at.host, at.port
+        return None
+
     def port_for(self, address: str) -> int:
         """The number of the first TCP port that takes connections to our IP ``address``; 0 where none does."""
         ours = ip_address(address)

@@ -37,7 +37,15 @@ password = "request-secret"
 [state]
 directory = "{state}"
 """
-_OWN = ("URL", "Username", "Password", "ConnectionRequestURL", "ConnectionRequestUsername", "ConnectionRequestPassword")
+_OWN = (
+    "URL",
+    "Username",
+    "Password",
+    "ConnectionRequestURL",
+    "ConnectionRequestUsername",
+    "ConnectionRequestPassword",
+    "UDPConnectionRequestAddress",
+)
 """Parameters of ManagementServer that the configuration gives, or the agent itself."""
 _LIVE = ("DeviceInfo.UpTime", "Time.CurrentLocalTime")
 

@@ -1,0 +1,241 @@
+"""How the ACS reaches the agent by UDP, through NAT (TR-069 Annex G): the STUN parameters, and what they lead to.
+
+With STUNEnable the binding of the UDP port is kept and its mapped address is UDPConnectionRequestAddress; without, that
+is the port's own address. ConnectionRequests are taken either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
+
+from twisted.internet.defer import Deferred, DeferredLock
+
+from cwmpagent.agent.changes import Changes, Origin
+from cwmpagent.agent.facts import Noted, Observer, Warned
+from cwmpagent.agent.ports import BindingKeeper, DelayedCall, KeepBinding, LocalAddress, Timers, UdpPort
+from cwmpagent.agent.reach import Reach
+from cwmpagent.agent.server import ManagementServer
+from cwmpagent.datamodel.plan import ParameterAssignment
+from cwmpagent.errors import CwmpFault
+from cwmpagent.protocol.binding import BindingSettings
+from cwmpagent.protocol.stun import Address
+from cwmpagent.protocol.udprequest import UdpRequests
+
+STUN_PORT = 3478
+_ADDRESS, _NAT = "UDPConnectionRequestAddress", "NATDetected"
+_LIMIT = "UDPConnectionRequestAddressNotificationLimit"
+_SETTINGS = (
+    "EnableCWMP",
+    "STUNEnable",
+    "STUNServerAddress",
+    "STUNServerPort",
+    "STUNUsername",
+    "STUNPassword",
+    "STUNMaximumKeepAlivePeriod",
+    "STUNMinimumKeepAlivePeriod",
+)
+_Wanted = tuple[str, int, BindingSettings]
+
+
+class UdpReach:
+    """Takes what comes to ``port``, and keeps the STUN parameters of ManagementServer and its binding in step.
+
+    ``filled`` and ``always_named`` as in :class:`~cwmpagent.protocol.binding.BindingSettings`: matters of taste of
+    STUN servers. ``again`` has the news looked at again, once :meth:`holds` has nothing to hold any more.
+    """
+
+    def __init__(
+        self,
+        *,
+        server: ManagementServer,
+        changes: Changes,
+        reach: Reach,
+        port: UdpPort,
+        keep: KeepBinding,
+        local_address: LocalAddress,
+        timers: Timers,
+        monotonic: Callable[[], float],
+        observer: Observer,
+        filled: bool = True,
+        always_named: bool = False,
+        again: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._server = server
+        self._changes = changes
+        self._reach = reach
+        self._port = port
+        self._keep = keep
+        self._local_address = local_address
+        self._timers = timers
+        self._monotonic = monotonic
+        self._observer = observer
+        self._filled = filled
+        self._always_named = always_named
+        self._again = again
+        self._requests = UdpRequests()
+        self._paths = {server.path(name) for name in (*_SETTINGS, "URL")}
+        self._running = False
+        self._wanted: _Wanted | None = None
+        self._keeper: BindingKeeper | None = None
+        self._order = DeferredLock()  # of what the settings want
+        self._turn = DeferredLock()  # of what is told
+        self._failing = False
+        self._troubled = False
+        self._changed_at: float | None = None
+        self._held: DelayedCall | None = None
+
+    async def start(self) -> None:
+        """Listen, and keep the binding where the ACS wants that."""
+        if self._server.knows(_ADDRESS):
+            self._running = True
+            self._port.attach(self)
+            await self.refresh()
+
+    async def stop(self) -> None:
+        """Listen no more, and let the binding go."""
+        self._running = False
+        self._port.detach()
+        if self._held is not None and self._held.active():
+            self._held.cancel()
+        await self._order.run(lambda: Deferred.fromCoroutine(self._let_go()))
+        await self._turn.run(lambda: None)
+
+    def changed(self, names: Iterable[str]) -> None:
+        """Parameters have new values: each takes effect at once."""
+        if self._running and not self._paths.isdisjoint(names):
+            self._background(self.refresh())
+
+    async def refresh(self) -> None:
+        """Bring all in step with the parameters and this machine's addresses; warns once, never raises."""
+        await self._order.run(lambda: Deferred.fromCoroutine(self._follow()))
+
+    async def _follow(self) -> None:
+        if not self._running:
+            return
+        wanted = self._settings()
+        if wanted != self._wanted:
+            await self._let_go()
+            self._wanted = wanted
+            if wanted is not None and self._running:
+                self._keeper = self._keep(*wanted, found=self._found, trouble=self._trouble)
+        elif self._keeper is not None:
+            self._keeper.look()
+        if wanted is None:
+            address = await self._own_address()
+            if address is not None:
+                await self._tell(address, False)
+
+    def holds(self, name: str) -> bool:
+        """Whether a change of ``name`` opens no session yet (UDPConnectionRequestAddressNotificationLimit)."""
+        return self._held is not None and self._held.active() and name == self._server.path(_ADDRESS)
+
+    def stun(self, data: bytes, source: Address) -> None:
+        """What may be an answer of the STUN server came."""
+        if self._keeper is not None:
+            self._keeper.received(data)
+
+    def text(self, data: bytes, source: Address) -> None:
+        """What may be a ConnectionRequest came; nothing is ever answered (Annex G.2.2.3)."""
+        if self._reach.takes_requests() and self._requests.accepts(data, self._reach.credentials()):
+            self._reach.requested(source.host, "UDP")
+
+    def _settings(self) -> _Wanted | None:
+        """Server, port and the rest; None where no binding is to be kept."""
+        server = self._server
+        if not (server.flag("STUNEnable") and self._reach.takes_requests()):
+            return None
+        host = server.text("STUNServerAddress") or self._acs_host()
+        longest = server.number("STUNMaximumKeepAlivePeriod", -1)
+        return (
+            host,
+            server.number("STUNServerPort", 0) or STUN_PORT,
+            BindingSettings(
+                username=server.text("STUNUsername"),
+                password=server.text("STUNPassword"),
+                shortest=server.number("STUNMinimumKeepAlivePeriod", 0),
+                longest=None if longest < 0 else longest,
+                filled=self._filled,
+                always_named=self._always_named,
+            ),
+        )
+
+    def _acs_host(self) -> str:
+        try:
+            return urlsplit(self._server.text("URL")).hostname or ""
+        except ValueError:  # no URL at all, which its session will say
+            return ""
+
+    async def _own_address(self) -> str | None:
+        """Where requests come in without a NAT; None where that is not known now."""
+        at = self._port.host
+        if at is None or not self._reach.takes_requests():
+            return ""
+        if at.host not in ("0.0.0.0", "::"):
+            return str(at)
+        host = self._acs_host()
+        address = await self._local_address(host) if host else None
+        if address is None:
+            return None
+        return "" if ":" in address and ":" not in at.host else str(Address(address, at.port))
+
+    async def _let_go(self) -> None:
+        keeper, self._keeper, self._wanted = self._keeper, None, None
+        if keeper is not None:
+            await keeper.stop()
+
+    def _found(self, mapped: Address, nat: bool) -> None:
+        self._background(self._tell(str(mapped), nat))
+
+    def _trouble(self, sentence: str) -> None:
+        if sentence:
+            self._observer(Warned(sentence))
+        elif self._troubled:
+            self._observer(Noted("the STUN server answers again"))
+        self._troubled = bool(sentence)
+
+    async def _tell(self, address: str, nat: bool) -> None:
+        """Make these the parameters' values, in the order in which they were found; warns once, never raises."""
+        told = {_ADDRESS: address, _NAT: "true" if nat else "false"}
+        await self._turn.run(lambda: Deferred.fromCoroutine(self._set(told)))
+
+    async def _set(self, told: dict[str, str]) -> None:
+        server = self._server
+        values = [
+            ParameterAssignment(server.path(name), text)
+            for name, text in told.items()
+            if server.knows(name) and server.text(name) != text
+        ]
+        if not values or not self._running:
+            return
+        moved = server.text(_ADDRESS) != told[_ADDRESS]
+        if moved:
+            self._hold()
+        try:
+            await self._changes.set_values(values, Origin.DEVICE)
+        except CwmpFault as fault:
+            if not self._failing:
+                self._observer(Warned(f"{_ADDRESS} could not be brought up to date: {fault.text}"))
+            self._failing = True
+        else:
+            self._failing = False
+
+    def _hold(self) -> None:
+        """Another change so soon after the last one opens no session before the limit's time is over."""
+        limit = self._server.number(_LIMIT, 0)
+        now = self._monotonic()
+        since = now - self._changed_at if self._changed_at is not None else float(limit)
+        if since < limit:
+            if self._held is None or not self._held.active():
+                self._held = self._timers.callLater(limit - since, self._release)
+        else:
+            self._changed_at = now
+
+    def _release(self) -> None:
+        self._changed_at = self._monotonic()
+        self._again()
+
+    def _background(self, work: object) -> None:
+        Deferred.fromCoroutine(work).addErrback(  # type: ignore[arg-type]  # every one given is a coroutine
+            lambda failure: self._observer(Warned(f"an error of the agent itself: {failure.getTraceback()}"))
+        )
