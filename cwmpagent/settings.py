@@ -48,8 +48,8 @@ class AcsConfig:
 class ConnectionRequestConfig:
     """Where the ACS may call; no ``endpoint``: nothing listens.
 
-    ``udp_port``: None is the number of the endpoint, 0 any that is free, -1 none. ``udp_interface``: empty is that of the
-    endpoint. ``stun_integrity`` and ``stun_username`` are matters of taste of STUN servers.
+    ``udp_port``: None is the number of the endpoint, 0 any that is free, -1 none. ``udp_interface``: empty is that of
+    the endpoint. ``stun_integrity`` and ``stun_username`` are matters of taste of STUN servers.
     """
 
     endpoint: tuple[str, ...] = ("tcp:7547",)
