@@ -14,12 +14,13 @@ from cwmpagent.values import UNKNOWN_TIME, format_time
 
 
 def device_id(tree: Tree) -> DeviceIdStruct:
-    """Who the device is, from its DeviceInfo."""
+    """Who the device is, from its DeviceInfo; its ProductClass is empty where the model has none."""
     info = tree.model.root.path + "DeviceInfo."
+    product_class = info + "ProductClass"
     return DeviceIdStruct(
         manufacturer=tree.value(info + "Manufacturer").text,
         oui=tree.value(info + "ManufacturerOUI").text,
-        product_class=tree.value(info + "ProductClass").text,
+        product_class=tree.value(product_class).text if tree.exists(product_class) else "",
         serial_number=tree.value(info + "SerialNumber").text,
     )
 

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 
 from cwmpagent.agent.dispatcher import AfterSession, Dispatcher
 from cwmpagent.agent.facts import Fact, RpcCrashed, SessionEnded, Warned
-from cwmpagent.compose import Life, World
+from cwmpagent.compose import Life, Udp, World
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.models import find_model
 from cwmpagent.device.readings import Readings
@@ -230,8 +230,12 @@ class Lives:
         registered: tuple[Callable[[Dispatcher], None], ...] = (),
         seed: int = 7,
         polling: float = 0.0,
+        udp: Udp | None = None,
+        model: Model | None = None,
         **parameters: str,
     ) -> None:
+        self.udp = udp
+        self._model = model or device2()
         self.timers = Clock()
         self.timers.advance(1000)
         self.clock = FakeClock(self.timers, wall, timers_on_wall=timers_on_wall)
@@ -269,6 +273,7 @@ class Lives:
             store=self.store,
             listener=FakeListener(),
             local_address=self._local_address,
+            udp=self.udp,
             poll_interval=self._polling,
             notify=lambda host, port, datagrams: self.datagrams.extend((host, port, each) for each in datagrams),
             observer=self.facts.append,
@@ -277,7 +282,7 @@ class Lives:
             registered=self._registered,
         )
         self.life = Life(
-            device2(),
+            self._model,
             self._values,
             self.store.load(),
             world,

@@ -1,0 +1,434 @@
+"""The STUN parameters and what they lead to (reference 9, UDP), on a fake port and in made-up time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from twisted.internet.defer import Deferred, fail, succeed
+
+from cwmpagent.agent.facts import ConnectionRequested, Noted, Warned
+from cwmpagent.agent.ports import DatagramTarget
+from cwmpagent.compose import Udp
+from cwmpagent.datamodel.schema import Model
+from cwmpagent.device.models import find_model
+from cwmpagent.errors import StoreWriteError
+from cwmpagent.protocol.binding import BindingSettings
+from cwmpagent.protocol.rpc import SetParameterAttributesResponse, SetParameterValuesResponse
+from cwmpagent.protocol.stun import Address
+from cwmpagent.protocol.udprequest import build
+from cwmpagent.values import Value
+from tests.agent.bench import SERVER, assign
+from tests.agent.ports import finished
+from tests.conformance.lives import DiskLives, LivesCase
+from tests.conformance.test_notifications import attributes
+
+ADDRESS = SERVER + "UDPConnectionRequestAddress"
+NAT = SERVER + "NATDetected"
+SIX = ("6 CONNECTION REQUEST",)
+MAPPED = Address("203.0.113.5", 40_001)
+_SMALL = """
+[objects."Device."]
+[objects."Device.DeviceInfo.".parameters]
+Manufacturer = { type = "string" }
+ManufacturerOUI = { type = "string" }
+SerialNumber = { type = "string" }
+[objects."Device.ManagementServer.".parameters]
+URL = { type = "string", writable = true }
+ConnectionRequestURL = { type = "string" }
+ConnectionRequestUsername = { type = "string", writable = true }
+ConnectionRequestPassword = { type = "string", writable = true, hidden = true }
+PeriodicInformEnable = { type = "boolean", writable = true }
+STUNServerAddress = { type = "string", writable = true }
+"""
+ACS = Address("198.51.100.1", 3478)
+
+
+@dataclass
+class FakeKeeper:
+    """Keeps a binding by doing what a test says."""
+
+    host: str
+    port: int
+    settings: BindingSettings
+    found: Callable[[Address, bool], None]
+    trouble: Callable[[str], None]
+    got: list[bytes] = field(default_factory=list)
+    looks: int = 0
+    stopped: bool = False
+
+    def received(self, data: bytes) -> None:
+        self.got.append(data)
+
+    def look(self) -> None:
+        self.looks += 1
+
+    def stop(self) -> Deferred[None]:
+        assert not self.stopped
+        self.stopped = True
+        return succeed(None)
+
+
+class FakeUdp:
+    """A port, and those who keep its binding."""
+
+    def __init__(self, host: str = "0.0.0.0", port: int = 7547) -> None:
+        self.host = Address(host, port)
+        self.target: DatagramTarget | None = None
+        self.keepers: list[FakeKeeper] = []
+
+    def attach(self, target: DatagramTarget) -> None:
+        self.target = target
+
+    def detach(self) -> None:
+        self.target = None
+
+    def keep(
+        self,
+        host: str,
+        server_port: int,
+        settings: BindingSettings,
+        *,
+        found: Callable[[Address, bool], None],
+        trouble: Callable[[str], None],
+    ) -> FakeKeeper:
+        self.keepers.append(FakeKeeper(host, server_port, settings, found, trouble))
+        return self.keepers[-1]
+
+    def receive(self, data: bytes) -> None:
+        """A datagram that is text comes in."""
+        assert self.target is not None
+        self.target.text(data, ACS)
+
+    @property
+    def running(self) -> list[FakeKeeper]:
+        return [keeper for keeper in self.keepers if not keeper.stopped]
+
+
+class UdpCase(LivesCase):
+    def lives(self, udp: FakeUdp | None = None, model: Model | None = None, **parameters: str) -> DiskLives:
+        self.udp = udp or FakeUdp()
+        return self.device(
+            udp=Udp(port=self.udp, keep=self.udp.keep),
+            model=model,
+            **{"ConnectionRequestUsername": "acs", "ConnectionRequestPassword": "secret", **parameters},
+        )
+
+    def stunned(self, **parameters: str) -> DiskLives:
+        """A bootstrapped device that keeps a binding, which is found."""
+        lives = self.lives(STUNEnable="true", STUNServerAddress="stun.example", **parameters)
+        lives.bootstrapped()
+        self.udp.keepers[0].found(MAPPED, True)
+        return lives
+
+    def set(self, lives: DiskLives, name: str, text: str) -> None:
+        """The ACS writes a parameter of ManagementServer."""
+        kind = lives.life.tree.value(SERVER + name).kind
+        self.assertEqual(lives.ask(assign(**{SERVER + name: Value(kind, text)})), [SetParameterValuesResponse(0)])
+
+    def model(self, more: str = "") -> Model:
+        """A model that has no more than is needed, and ``more`` of ManagementServer."""
+        file = Path(self.mktemp() + ".toml")
+        file.write_text(_SMALL + more)
+        return find_model(str(file))
+
+    def value(self, lives: DiskLives, name: str) -> str:
+        return lives.life.tree.value(name).text
+
+    def request(self, number: int = 1, password: str = "secret") -> bytes:
+        return build(
+            str(MAPPED), timestamp=1000 + number, request_id=str(number), username="acs", cnonce="x", password=password
+        )
+
+
+class AddressTests(UdpCase):
+    def test_udp_09_without_stun(self) -> None:
+        """The address is that of the port itself, and there is no NAT as far as anybody knows."""
+        lives = self.lives()
+        lives.bootstrapped()
+        self.assertEqual((self.value(lives, ADDRESS), self.value(lives, NAT)), ("192.0.2.1:7547", "false"))
+        self.assertEqual(self.udp.keepers, [])
+        lives.address = "192.0.2.9"
+        lives.call()
+        self.assertEqual(self.value(lives, ADDRESS), "192.0.2.9:7547")
+
+    def test_a_port_at_one_address(self) -> None:
+        lives = self.lives(FakeUdp("192.0.2.77", 5000))
+        lives.bootstrapped()
+        self.assertEqual(self.value(lives, ADDRESS), "192.0.2.77:5000")
+
+    def test_an_acs_over_ipv6(self) -> None:
+        for host, expected in (("0.0.0.0", ""), ("::", "[2001:db8::1]:7547")):
+            lives = self.lives(FakeUdp(host))
+            lives.address = "2001:db8::1"
+            lives.bootstrapped()
+            self.assertEqual(self.value(lives, ADDRESS), expected)
+
+    def test_udp_01_behind_a_nat(self) -> None:
+        lives = self.stunned()
+        self.assertEqual((self.value(lives, ADDRESS), self.value(lives, NAT)), ("203.0.113.5:40001", "true"))
+
+    def test_udp_02_another_mapping(self) -> None:
+        lives = self.stunned()
+        self.assertEqual(lives.ask(attributes(ADDRESS, 2)), [SetParameterAttributesResponse()])
+        self.udp.keepers[0].found(Address("203.0.113.5", 40_002), True)
+        lives.run(0)
+        self.assertEqual(lives.acs.told()[-1], ("4 VALUE CHANGE",))
+        self.assertEqual(lives.last_values()[ADDRESS], "203.0.113.5:40002")
+
+    def test_before_the_server_has_answered_the_last_address_stands(self) -> None:
+        lives = self.stunned()
+        lives.reboot()
+        self.assertEqual(self.value(lives, ADDRESS), "203.0.113.5:40001")
+        self.assertEqual(len(self.udp.running), 1)
+
+    def test_switched_off_and_on(self) -> None:
+        lives = self.stunned()
+        self.set(lives, "STUNEnable", "false")
+        self.assertEqual((self.udp.running, self.value(lives, ADDRESS)), ([], "192.0.2.1:7547"))
+        self.assertEqual(self.value(lives, NAT), "false")
+        self.set(lives, "STUNEnable", "true")
+        self.assertEqual(len(self.udp.running), 1)
+
+    def test_what_was_found_too_late_counts_no_more(self) -> None:
+        lives = self.stunned()
+        self.set(lives, "STUNEnable", "false")
+        finished(lives.life.stop())
+        self.udp.keepers[0].found(Address("203.0.113.5", 1), True)
+        self.assertEqual(self.value(lives, ADDRESS), "192.0.2.1:7547")
+        self.assertIsNone(self.udp.target)
+
+    def test_enable_cwmp(self) -> None:
+        lives = self.stunned()
+        lives.change(SERVER + "EnableCWMP", "false")
+        self.assertEqual((self.udp.running, self.value(lives, ADDRESS)), ([], ""))
+        sessions = len(lives.acs.sessions)
+        self.udp.receive(self.request())
+        lives.run(10)
+        self.assertEqual(len(lives.acs.sessions), sessions)
+        lives.change(SERVER + "EnableCWMP", "true")
+        self.assertEqual(len(self.udp.running), 1)
+
+    def test_what_the_agent_can_do(self) -> None:
+        methods = SERVER + "SupportedConnReqMethods"
+        self.assertEqual(self.value(self.started(self.lives()), methods).split(",")[:2], ["HTTP", "STUN"])
+        self.assertNotIn("STUN", self.value(self.started(self.device()), methods))
+
+    def started(self, lives: DiskLives) -> DiskLives:
+        lives.bootstrapped()
+        return lives
+
+    def test_a_disk_that_is_full(self) -> None:
+        lives = self.stunned()
+        save, lives.store.save = lives.store.save, lambda batch: fail(StoreWriteError("disk full"))
+        for number in (40_002, 40_003):
+            self.udp.keepers[0].found(Address("203.0.113.5", number), True)
+        self.assertEqual(self.value(lives, ADDRESS), "203.0.113.5:40001")
+        lives.store.save = save
+        self.udp.keepers[0].found(Address("203.0.113.5", 40_004), True)
+        self.assertEqual(self.value(lives, ADDRESS), "203.0.113.5:40004")
+        [warning] = lives.odd()
+        self.assertIn("UDPConnectionRequestAddress could not be brought up to date", str(warning))
+        lives.facts.clear()
+
+
+class SettingsTests(UdpCase):
+    """Every STUN parameter takes effect when the ACS writes it."""
+
+    def test_all_of_them(self) -> None:
+        lives = self.stunned(
+            STUNUsername="cpe", STUNPassword="stun", STUNMinimumKeepAlivePeriod="30", STUNMaximumKeepAlivePeriod="300"
+        )
+        keeper = self.udp.running[0]
+        self.assertEqual((keeper.host, keeper.port), ("stun.example", 3478))
+        self.assertEqual(keeper.settings, BindingSettings(username="cpe", password="stun", shortest=30, longest=300))
+        for name, text, expected in (
+            ("STUNServerAddress", "other.example", ("other.example", 3478, "cpe", "stun", 30, 300)),
+            ("STUNServerPort", "4000", ("other.example", 4000, "cpe", "stun", 30, 300)),
+            ("STUNUsername", "box", ("other.example", 4000, "box", "stun", 30, 300)),
+            ("STUNPassword", "new", ("other.example", 4000, "box", "new", 30, 300)),
+            ("STUNMinimumKeepAlivePeriod", "60", ("other.example", 4000, "box", "new", 60, 300)),
+            ("STUNMaximumKeepAlivePeriod", "-1", ("other.example", 4000, "box", "new", 60, None)),
+            ("STUNServerAddress", "", ("acs.example", 4000, "box", "new", 60, None)),
+        ):
+            self.set(lives, name, text)
+            [keeper] = self.udp.running
+            told = keeper.settings
+            self.assertEqual(
+                (keeper.host, keeper.port, told.username, told.password, told.shortest, told.longest), expected, name
+            )
+
+    def test_other_parameters_disturb_nothing(self) -> None:
+        lives = self.stunned()
+        lives.ask(assign(**{"Device.DeviceInfo.ProvisioningCode": "x"}))
+        self.set(lives, "PeriodicInformInterval", "77")
+        self.set(lives, "STUNServerPort", "3478")
+        self.assertEqual(len(self.udp.keepers), 1)
+
+    def test_the_acs_moves(self) -> None:
+        lives = self.lives(STUNEnable="true")
+        lives.bootstrapped()
+        self.assertEqual(self.udp.running[0].host, "acs.example")
+        lives.ask(assign(**{SERVER + "URL": "http://elsewhere.example/"}))
+        self.assertEqual(self.udp.running[0].host, "elsewhere.example")
+
+    def test_this_machine_may_have_moved(self) -> None:
+        lives = self.stunned()
+        looks = self.udp.keepers[0].looks
+        lives.call()
+        self.assertGreater(self.udp.keepers[0].looks, looks)
+
+    def test_stun_messages_go_to_the_keeper(self) -> None:
+        self.stunned()
+        assert self.udp.target is not None
+        self.udp.target.stun(b"\x01\x01", ACS)
+        self.assertEqual(self.udp.keepers[0].got, [b"\x01\x01"])
+
+    def test_trouble_is_told_once_and_so_is_its_end(self) -> None:
+        lives = self.stunned()
+        keeper = self.udp.keepers[0]
+        for sentence in ("it is gone", "", ""):
+            keeper.trouble(sentence)
+        told = [fact for fact in lives.facts if isinstance(fact, Warned | Noted)]
+        self.assertEqual(told, [Warned("it is gone"), Noted("the STUN server answers again")])
+        lives.facts.clear()
+
+    def test_a_reboot_lets_the_old_binding_go(self) -> None:
+        lives = self.stunned()
+        lives.reboot()
+        self.assertTrue(self.udp.keepers[0].stopped)
+        self.assertEqual(len(self.udp.running), 1)
+
+    def test_a_model_without_udp(self) -> None:
+        lives = self.lives(model=self.model())
+        lives.bootstrapped()
+        self.assertIsNone(self.udp.target, "nobody reads what comes")
+        self.assertEqual(self.udp.keepers, [])
+        lives.call()
+
+    def test_a_model_without_nat_detected(self) -> None:
+        more = 'UDPConnectionRequestAddress = { type = "string" }\nSTUNEnable = { type = "boolean", default = true }'
+        lives = self.lives(model=self.model(more))
+        lives.bootstrapped()
+        self.udp.keepers[0].found(MAPPED, True)
+        self.assertEqual(self.value(lives, ADDRESS), "203.0.113.5:40001")
+
+
+class RequestTests(UdpCase):
+    def test_udp_06_three_copies_are_one_session(self) -> None:
+        lives = self.stunned()
+        before = len(lives.acs.sessions)
+        for _ in range(3):
+            self.udp.receive(self.request())
+        lives.run(60)
+        self.assertEqual(lives.acs.told()[before:], [SIX])
+        requested = [fact for fact in lives.facts if isinstance(fact, ConnectionRequested)]
+        self.assertEqual(requested, [ConnectionRequested(ACS.host, True, "UDP")])
+
+    def test_udp_07_whatever_is_wrong_is_ignored(self) -> None:
+        lives = self.stunned()
+        before = len(lives.acs.sessions)
+        for data in (self.request(1, "wrong"), b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 100, self.request()[:-60]):
+            self.udp.receive(data)
+        lives.run(60)
+        self.assertEqual(len(lives.acs.sessions), before)
+        self.assertEqual([fact for fact in lives.facts if isinstance(fact, ConnectionRequested)], [])
+        self.assertEqual(lives.odd(), [])
+
+    def test_without_stun_too(self) -> None:
+        lives = self.lives()
+        lives.bootstrapped()
+        self.udp.receive(self.request())
+        lives.run(0)
+        self.assertEqual(lives.acs.told()[1:], [SIX])
+
+    def test_credentials_that_are_not_set(self) -> None:
+        lives = self.lives(ConnectionRequestUsername="", ConnectionRequestPassword="")
+        lives.bootstrapped()
+        self.udp.receive(self.request(1, ""))
+        self.udp.receive(self.request(2))
+        lives.run(60)
+        self.assertEqual(len(lives.acs.sessions), 1)
+        lives.ask(assign(**{SERVER + "ConnectionRequestUsername": "acs", SERVER + "ConnectionRequestPassword": "new"}))
+        self.udp.receive(self.request(3, "new"))
+        lives.run(0)
+        self.assertEqual(lives.acs.told()[2:], [SIX])
+
+    def test_the_limit_is_that_of_all_requests(self) -> None:
+        lives = self.stunned()
+        for number in range(1, 61):
+            self.udp.receive(self.request(number))
+        taken = [fact.accepted for fact in lives.facts if isinstance(fact, ConnectionRequested)]
+        self.assertEqual((taken.count(True), taken.count(False)), (50, 10))
+        self.assertFalse(lives.life.reach.requested("192.0.2.1"))
+
+    def test_http_alone_is_switched_off(self) -> None:
+        lives = self.stunned(HTTPConnectionRequestEnable="false")
+        before = len(lives.acs.sessions)
+        self.udp.receive(self.request())
+        lives.run(0)
+        self.assertEqual(len(lives.acs.sessions), before + 1)
+
+    def test_a_replay_after_new_credentials_and_back(self) -> None:
+        lives = self.stunned()
+        self.udp.receive(self.request())
+        lives.run(0)
+        before = len(lives.acs.sessions)
+        lives.change(SERVER + "ConnectionRequestPassword", "other")
+        self.udp.receive(self.request())
+        lives.run(60)
+        self.assertEqual(len(lives.acs.sessions), before)
+
+
+class LimitTests(UdpCase):
+    """UDPConnectionRequestAddressNotificationLimit, which TR-098 has: seconds between two active notifications."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.limited = self.model(
+            """
+UDPConnectionRequestAddress = { type = "string" }
+UDPConnectionRequestAddressNotificationLimit = { type = "unsignedInt", writable = true, default = 60 }
+NATDetected = { type = "boolean" }
+STUNEnable = { type = "boolean", writable = true }
+"""
+        )
+
+    def moved(self, lives: DiskLives, number: int) -> None:
+        self.udp.keepers[0].found(Address("203.0.113.5", number), True)
+        lives.run(0)
+
+    def test_the_second_change_waits_and_the_value_does_not(self) -> None:
+        lives = self.stunned(model=self.limited)  # type: ignore[arg-type]  # the one option that is no parameter
+        lives.run(100)
+        lives.ask(attributes(ADDRESS, 2))
+        before = len(lives.acs.sessions)
+        self.moved(lives, 40_002)
+        self.assertEqual(lives.acs.told()[before:], [("4 VALUE CHANGE",)])
+        lives.run(10)
+        self.moved(lives, 40_003)
+        self.moved(lives, 40_004)
+        self.assertEqual(self.value(lives, ADDRESS), "203.0.113.5:40004")
+        lives.run(49)
+        self.assertEqual(len(lives.acs.sessions), before + 1)
+        lives.run(2)
+        self.assertEqual(lives.acs.told()[before + 1 :], [("4 VALUE CHANGE",)])
+        self.assertEqual(lives.last_values()[ADDRESS], "203.0.113.5:40004")
+        lives.run(10)
+        self.moved(lives, 40_005)
+        self.assertEqual(len(lives.acs.sessions), before + 2, "the time counts from the last notification")
+        lives.run(51)
+        self.assertEqual(len(lives.acs.sessions), before + 3)
+
+    def test_other_sessions_tell_it_at_once(self) -> None:
+        lives = self.stunned(model=self.limited)  # type: ignore[arg-type]  # as above
+        lives.run(100)
+        lives.ask(attributes(ADDRESS, 2))
+        self.moved(lives, 40_002)
+        self.moved(lives, 40_003)
+        lives.call()
+        self.assertEqual(lives.last_values()[ADDRESS], "203.0.113.5:40003")
+        before = len(lives.acs.sessions)
+        lives.run(120)
+        self.assertEqual(len(lives.acs.sessions), before)
