@@ -13,7 +13,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import Clock
 
-from cwmpagent.protocol.stun import Address, Kind, StunMessage, decode, encode
+from cwmpagent.protocol.stun import Address, Kind, StunMessage, decode, encode, signature_holds
 from tests.transport.scripted import Names
 
 
@@ -69,11 +69,12 @@ class UdpNet(Clock):
         return [(port, message, to) for port, message, to in found if message is not None]
 
 
-def answered(data: bytes, mapped: Address, **more: Any) -> bytes:
+def answered(data: bytes, mapped: Address, *, password: str | None = None) -> bytes:
     """The answer of a plain STUN server to the request ``data``."""
     request = decode(data)
     assert request is not None
-    return encode(StunMessage(kind=Kind.RESPONSE, transaction=request.transaction, mapped=mapped, **more))
+    message = StunMessage(kind=Kind.RESPONSE, transaction=request.transaction, mapped=mapped)
+    return encode(message, password=password)
 
 
 class StunPeer(DatagramProtocol):
@@ -88,12 +89,28 @@ class StunPeer(DatagramProtocol):
         self.requests: list[tuple[StunMessage, Address]] = []
         self.mapped: Address | None = None
         self.silent: Callable[[StunMessage], bool] = lambda message: False
+        self.password: str | None = None
+        self.datagrams: list[bytes] = []
 
     def datagramReceived(self, data: bytes, addr: Any) -> None:
         source = Address(*addr[:2])
         message = decode(data)
         assert message is not None
+        self.datagrams.append(data)
         self.requests.append((message, source))
-        if not self.silent(message):
+        error = self.error(message, data)
+        if error is not None:
+            refusal = StunMessage(kind=Kind.ERROR, transaction=message.transaction, error=error, reason="no")
+            self.transport.write(encode(refusal), tuple(source))
+        elif not self.silent(message):
             to = message.response_address or source
-            self.transport.write(answered(data, self.mapped or source), tuple(to))
+            password = self.password if message.signed else None
+            self.transport.write(answered(data, self.mapped or source, password=password), tuple(to))
+
+    def error(self, message: StunMessage, data: bytes) -> int | None:
+        """401 to a BINDING-CHANGE that is not signed where there is a password, 431 to one that is signed wrongly."""
+        if self.password is None or not message.binding_change:
+            return None
+        if not message.signed:
+            return 401
+        return None if signature_holds(data, self.password) else 431
