@@ -20,7 +20,18 @@ from cwmpagent.agent.live import Live
 from cwmpagent.agent.notifications import Notifications
 from cwmpagent.agent.pending import read, written
 from cwmpagent.agent.polling import INTERVAL, Polling
-from cwmpagent.agent.ports import Acs, Clock, DelayedCall, Listener, LocalAddress, Notify, Provider, Store, Timers
+from cwmpagent.agent.ports import (
+    Acs,
+    AddressWatch,
+    Clock,
+    DelayedCall,
+    Listener,
+    LocalAddress,
+    Notify,
+    Provider,
+    Store,
+    Timers,
+)
 from cwmpagent.agent.reach import Reach
 from cwmpagent.agent.reading import Readings
 from cwmpagent.agent.rows import Rows
@@ -60,6 +71,7 @@ class World:
     listener: Listener
     local_address: LocalAddress
     observer: Observer
+    address_watch: AddressWatch | None = None
     providers: Callable[[str], Sequence[Provider]] = lambda root: ()
     discovered_url: Callable[[], str | None] | None = None
     notify: Notify = lambda host, port, datagrams: None
@@ -182,6 +194,7 @@ class Life:
             changes=changes,
             listener=world.listener,
             local_address=world.local_address,
+            watch=world.address_watch,
             path=self.request_path,
             fixed_url=world.fixed_url,
             wanted=self._wanted,
@@ -239,6 +252,7 @@ class Life:
         self._world.observer(
             AgentStarted(device, self.server.text("URL"), self._booted, self.server.text("ConnectionRequestURL"))
         )
+        self.reach.announce()
         self.polling.start()
         if self._owed:
             self._finish(self._owed)
@@ -264,6 +278,7 @@ class Life:
             self._discovered.stop()
         self.polling.stop()
         self.lightweight.stop()
+        self.reach.stop()
         await self.sessions.stop()
         await self.changes.settled()
         await self.journal.save_or_warn()

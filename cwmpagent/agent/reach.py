@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from twisted.internet.defer import Deferred
 
 from cwmpagent.agent.changes import Changes, Origin
-from cwmpagent.agent.facts import ConnectionRequested, Observer, Warned
-from cwmpagent.agent.ports import Listener, LocalAddress
+from cwmpagent.agent.facts import ConnectionRequested, Noted, Observer, Warned
+from cwmpagent.agent.ports import AddressWatch, Listener, LocalAddress
 from cwmpagent.agent.server import ManagementServer
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import CwmpFault
@@ -33,6 +33,7 @@ class Reach:
         changes: Changes,
         listener: Listener,
         local_address: LocalAddress,
+        watch: AddressWatch | None,
         path: str,
         fixed_url: str,
         wanted: Callable[[], None],
@@ -43,6 +44,9 @@ class Reach:
         self._changes = changes
         self._listener = listener
         self._local_address = local_address
+        self._watch = watch
+        self._watched = ""
+        self._stopped = False
         self._path = path
         self._fixed_url = fixed_url
         self._wanted = wanted
@@ -77,18 +81,43 @@ class Reach:
             self._wanted()
         return accepted
 
+    def announce(self) -> None:
+        """Say at start, in the log alone, that nobody can get in where that is so."""
+        if self.enabled() and self._listener.listening and self.credentials() is None:
+            missing = " and ".join(
+                name
+                for name in ("ConnectionRequestUsername", "ConnectionRequestPassword")
+                if not self._server.text(name)
+            )
+            self._observer(Noted(f"no connection request is accepted until the ACS, or the file, sets {missing}"))
+
     def changed(self, names: Iterable[str]) -> None:
         """Parameters have new values: where requests are switched off there is no URL, and there is one again after."""
         if not self._switches.isdisjoint(names):
+            self.moved()
+
+    def moved(self) -> None:
+        """The address used towards the ACS may be another, or the port: the ACS is told the new URL, if it is one."""
+        if not self._stopped:
             Deferred.fromCoroutine(self.refresh()).addErrback(
                 lambda failure: self._observer(Warned(f"ConnectionRequestURL: {failure.getErrorMessage()}"))
             )
 
+    def stop(self) -> None:
+        """Follow this machine's addresses no more, until the next :meth:`refresh`."""
+        self._stopped = True
+        self._follow("")
+
     async def refresh(self) -> None:
-        """Bring ConnectionRequestURL up to date with the address used towards the ACS; warns once, never raises."""
+        """Have the listener follow the switches, and bring ConnectionRequestURL up to date.
+
+        What goes wrong is told once; nothing is raised.
+        """
+        self._stopped = False
         try:
-            url = await self._url()
-            if url is not None and url != self._server.text("ConnectionRequestURL"):
+            await self._listener.switched(self._path)
+            url = None if self._stopped else await self._url()
+            if not self._stopped and url is not None and url != self._server.text("ConnectionRequestURL"):
                 value = ParameterAssignment(self._server.path("ConnectionRequestURL"), url)
                 await self._changes.set_values([value], Origin.DEVICE)
             self._failing = False
@@ -99,17 +128,32 @@ class Reach:
 
     async def _url(self) -> str | None:
         """The URL to tell; None where it is not known now."""
-        if not self.enabled() or not self._listener.listening:
+        listening = self.enabled() and self._listener.listening
+        host = self._acs_host() if listening and not self._fixed_url else ""
+        self._follow(host)
+        if not listening:
             return ""
         if self._fixed_url:
             return self._fixed_url
-        try:
-            host = urlsplit(self._server.text("URL")).hostname
-        except ValueError:  # no URL at all, which its session will say
-            return None
         address = await self._local_address(host) if host else None
         if address is None:
             return None
         port = self._listener.port_for(address)
         shown = f"[{address}]" if ":" in address else address
         return f"http://{shown}:{port}{self._path}" if port else ""
+
+    def _acs_host(self) -> str:
+        try:
+            return urlsplit(self._server.text("URL")).hostname or ""
+        except ValueError:  # no URL at all, which its session will say
+            return ""
+
+    def _follow(self, host: str) -> None:
+        """Be told when the address towards ``host`` is another; empty: of nothing."""
+        if self._watch is None or host == self._watched:
+            return
+        if self._watched:
+            self._watch.unwatch(self._watched, self.moved)
+        self._watched = host
+        if host:
+            self._watch.watch(host, self.moved)

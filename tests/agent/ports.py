@@ -205,6 +205,9 @@ class FakeListener:
     def port_for(self, address: str) -> int:
         return self.port
 
+    async def switched(self, path: str) -> None:
+        """Nothing closes."""
+
 
 @cache
 def device2() -> Model:

@@ -9,17 +9,19 @@ from urllib.parse import SplitResult, urlsplit
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
-from twisted.internet.protocol import Protocol
+from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from cwmpagent import embed
 from cwmpagent.agent.changes import Origin
-from cwmpagent.agent.facts import AgentStarted, ConnectionRequested
+from cwmpagent.agent.facts import AgentStarted, ConnectionRequested, Warned
 from cwmpagent.config import Config
+from cwmpagent.embed import Agent
 from cwmpagent.lab.misbehave import Delay, Status
 from cwmpagent.protocol.digest import Authenticator, Credentials
-from cwmpagent.protocol.rpc import FactoryReset, GetParameterValues, InformResponse
+from cwmpagent.protocol.rpc import FactoryReset, GetParameterValues, InformResponse, Reboot
 from cwmpagent.protocol.session import Reply
 from cwmpagent.values import Value, ValueType
 from tests.agent.bench import DEVICE, SERVER, BenchCase, assign, reactor
@@ -272,7 +274,7 @@ class SwitchTests(RequestCase):
         self.assertEqual(done.status, 0)
         trace = await self.session(event="4 VALUE CHANGE", since=number)
         self.assertIn((URL, ""), [(each.name, each.value.text) for each in trace.informs[0].parameter_list])
-        self.assertEqual((await self.get(url)).status, 404)
+        await self.closed(url)
         await self.quiet()
         assert self.agent is not None
         number = self.lab.sessions.seen
@@ -286,8 +288,109 @@ class SwitchTests(RequestCase):
     async def test_cr_08_an_agent_switched_off_takes_none(self) -> None:
         url = await self.bootstrap()
         await self.ask(assign("", **{SERVER + "EnableCWMP": OFF}))
-        self.assertEqual((await self.get(url)).status, 404)
+        await self.until(lambda: not self.listening())
+        await self.closed(url)
         await self.quiet()
+        await self.locally("EnableCWMP", ON)
+        self.assertEqual((await self.get(url)).status, 401)
+
+    async def test_cr_08_off_from_the_start(self) -> None:
+        agent = self.begin(self.config(**{SERVER + "HTTPConnectionRequestEnable": "false"}))
+        trace = await self.session(event="0 BOOTSTRAP")
+        self.assertIn((URL, ""), [(each.name, each.value.text) for each in trace.informs[0].parameter_list])
+        self.assertFalse(self.listening())
+        await self.locally("HTTPConnectionRequestEnable", ON)
+        self.assertEqual((await self.get(agent.life.server.text("ConnectionRequestURL"))).status, 401)
+        self.assert_nothing_odd()
+
+    async def test_cr_08_off_over_a_reboot_and_on_again(self) -> None:
+        url = await self.bootstrap()
+        number = self.lab.sessions.seen
+        await self.ask(assign("", **{SERVER + "HTTPConnectionRequestEnable": OFF}), Reboot("key"))
+        await self.session(event="M Reboot", since=number)
+        await self.closed(url)
+        await self.locally("HTTPConnectionRequestEnable", ON)
+        self.assertEqual((await self.get(url)).status, 401)
+        await self.until(lambda: self.lab.devices[DEVICE].parameters[URL].text == url and self.life_is_idle())
+        number = self.lab.sessions.seen
+        await self.ask(Reboot("key"))
+        await self.session(event="M Reboot", since=number)
+        self.assertEqual((await self.get(url)).status, 401)
+
+    async def test_cr_08_the_port_is_taken_meanwhile(self) -> None:
+        clock = StillClock()
+        self.begin(clock=clock)
+        await self.session(event="0 BOOTSTRAP")
+        assert self.agent is not None
+        url = self.agent.life.server.text("ConnectionRequestURL")
+        number = urlsplit(url).port or 0
+        await self.locally("HTTPConnectionRequestEnable", OFF)
+        other = reactor.listenTCP(number, Factory(), interface="127.0.0.1")
+        try:
+            await self.locally("HTTPConnectionRequestEnable", ON)
+            await self.locally("HTTPConnectionRequestEnable", OFF)
+            self.assertEqual(len(self.warnings()), 1)
+            await self.locally("HTTPConnectionRequestEnable", ON)
+            for _ in range(3):
+                await self.agent.life.reach.refresh()
+            self.assertEqual(self.agent.life.server.text("ConnectionRequestURL"), "")
+        finally:
+            await other.stopListening()
+        self.assertEqual(len(self.warnings()), 2)
+        for warning in self.warnings():
+            self.assertIn(f"connection_request.endpoint: tcp:{number}:interface=127.0.0.1: Address already", warning)
+            self.assertIn("every 30 s", warning)
+        await self.agent.life.reach.refresh()
+        self.assertEqual((await self.get(url)).status, 401)
+        self.assertEqual(self.agent.life.server.text("ConnectionRequestURL"), url)
+
+    async def test_cr_08_one_of_several(self) -> None:
+        url = await self.bootstrap()
+        first = self.agent
+        assert first is not None
+        config = self.config()
+        config = replace(
+            config,
+            device=replace(config.device, serial_number="SN0002"),
+            state=replace(config.state, directory=self.state.with_name("second")),
+        )
+        second = Agent(config, reactor=reactor, observer=self.facts.append, model=self.model, beside=first)
+        second.startService()
+        self.addCleanup(self.end, second)
+        await self.until(lambda: bool(second.life.server.text("ConnectionRequestURL")))
+        other = second.life.server.text("ConnectionRequestURL")
+        self.assertEqual(urlsplit(other).port, urlsplit(url).port)
+        await self.locally("HTTPConnectionRequestEnable", OFF)
+        self.assertEqual([(await self.get(each)).status for each in (url, other)], [404, 401])
+        await self.locally("EnableCWMP", OFF, second)
+        self.assertEqual(second.life.server.text("ConnectionRequestURL"), "")
+        await self.closed(url)
+        await self.closed(other)
+        await self.locally("EnableCWMP", ON, second)
+        self.assertEqual([(await self.get(each)).status for each in (url, other)], [404, 401])
+        await self.end(second)
+        await self.until(lambda: not self.listening())
+        await self.closed(url)
+
+    async def locally(self, name: str, value: Value, agent: Agent | None = None) -> None:
+        """Somebody at the device switches; returns when the URL has followed."""
+        agent = agent or self.agent
+        assert agent is not None
+        await agent.life.changes.set_values(assign("", **{SERVER + name: value}).parameter_list, Origin.LOCAL)
+        await agent.life.reach.refresh()
+
+    def listening(self) -> bool:
+        """Whether the agent's port is open."""
+        assert self.agent is not None
+        return self.agent._listener.listening
+
+    def warnings(self) -> list[str]:
+        """What the agent warned of."""
+        return [fact.text for fact in self.facts if isinstance(fact, Warned)]
+
+    async def closed(self, url: str) -> None:
+        """Nobody listens there."""
+        await self.assertFailure(Deferred.fromCoroutine(self.get(url)), ConnectionRefusedError)
 
     async def test_cr_09_the_url_is_told_as_it_is(self) -> None:
         url = await self.bootstrap()
