@@ -16,13 +16,14 @@ from twisted.python.failure import Failure
 
 from cwmpagent import embed
 from cwmpagent.agent.changes import Origin
-from cwmpagent.agent.facts import AgentStarted, ConnectionRequested, Warned
+from cwmpagent.agent.facts import AgentStarted, ConnectionRequested, Noted, Warned
 from cwmpagent.config import Config
 from cwmpagent.embed import Agent
 from cwmpagent.lab.misbehave import Delay, Status
 from cwmpagent.protocol.digest import Authenticator, Credentials
 from cwmpagent.protocol.rpc import FactoryReset, GetParameterValues, InformResponse, Reboot
 from cwmpagent.protocol.session import Reply
+from cwmpagent.transport.local import EVERY
 from cwmpagent.values import Value, ValueType
 from tests.agent.bench import DEVICE, SERVER, BenchCase, assign, reactor
 from tests.agent.ports import FakeClock, finished, reply
@@ -436,6 +437,27 @@ class AddressTests(SteppedCase):
         for addresses, host in (((six, four), "::1"), ((four, six), "127.0.0.1")):
             self.assertEqual((await self.told(*addresses, endpoints=("tcp6:0",))).hostname, host)
 
+    async def test_cr_09_told_without_waiting_for_the_next_session(self) -> None:
+        ours = {"127.0.0.1": "127.0.0.1"}
+        self.patch(embed, "source_address", ours.get)
+        config = self.config()
+        agent = self.begin(replace(config, connection_request=replace(config.connection_request, endpoint=("tcp:0",))))
+        await self.sessions_ended(1)
+        url = agent.life.server.text("ConnectionRequestURL")
+        self.time.advance(EVERY)
+        await self.pause(0.05)
+        self.assertEqual(self.lab.sessions.seen, 1)
+        ours["127.0.0.1"] = "127.0.0.2"
+        self.time.advance(EVERY)
+        await self.sessions_ended(2)
+        trace = list(self.lab.sessions)[-1]
+        self.assertEqual(trace.event_codes, ("4 VALUE CHANGE",))
+        told = next(each.value.text for each in trace.informs[0].parameter_list if each.name == URL)
+        self.assertEqual(told, url.replace("127.0.0.1", "127.0.0.2"))
+        self.assertEqual(await self.lab.connection_request(DEVICE), 200)
+        await self.sessions_ended(3)
+        self.assertEqual(list(self.odd()), [])
+
     async def test_cr_09_the_port_of_that_address(self) -> None:
         (first, second), four = (free_port(), free_port()), "192.0.2.1"
         endpoints = (f"tcp:{first}:interface=127.0.0.2", f"tcp:{second}:interface=127.0.0.1")
@@ -582,6 +604,68 @@ class MadeUpTimeTests(LivesCase):
         self.assertEqual(lives.last_values()[URL], before.replace("192.0.2.1", "[2001:db8::7]"))
         lives.run(60)
         self.assertEqual(lives.acs.told()[2:], [("2 PERIODIC",)])
+
+    def test_cr_09_told_at_once(self) -> None:
+        lives = self.device()
+        lives.bootstrapped()
+        before = lives.last_values()[URL]
+        (moved,) = [moved for _, moved in lives.watch.told]
+        moved()
+        lives.run(60)
+        self.assertEqual(lives.acs.told()[1:], [])
+        lives.address = "192.0.2.9"
+        moved()
+        lives.run(0)
+        self.assertEqual(lives.acs.told()[1:], [("4 VALUE CHANGE",)])
+        self.assertEqual(lives.last_values()[URL], before.replace("192.0.2.1", "192.0.2.9"))
+        lives.run(3600)
+        self.assertEqual(len(lives.acs.sessions), 2)
+
+    def test_cr_09_an_address_that_goes_and_comes_back_is_nothing_to_tell(self) -> None:
+        lives = self.device()
+        lives.bootstrapped()
+        for address in (None, "192.0.2.1"):
+            lives.address = address  # type: ignore[assignment]  # as where there is no way
+            lives.life.reach.moved()
+            lives.run(60)
+        self.assertEqual(lives.acs.told()[1:], [])
+
+    def test_cr_09_whose_address_it_follows(self) -> None:
+        lives = self.device()
+        lives.bootstrapped()
+        self.assertEqual(lives.watch.hosts(), ["acs.example"])
+        lives.server("URL", "http://[2001:db8::5]:7547/")
+        lives.run(0)
+        self.assertEqual(lives.watch.hosts(), ["2001:db8::5"])
+        lives.server("URL", "http://elsewhere.example/")
+        lives.run(0)
+        self.assertEqual(lives.watch.hosts(), ["elsewhere.example"])
+        lives.server("HTTPConnectionRequestEnable", "false")
+        self.assertEqual(lives.watch.hosts(), [])
+        lives.server("HTTPConnectionRequestEnable", "true")
+        self.assertEqual(lives.watch.hosts(), ["elsewhere.example"])
+        finished(lives.life.stop())
+        self.assertEqual(lives.watch.hosts(), [])
+        lives.address = "192.0.2.9"
+        lives.life.reach.moved()
+        lives.run(10)
+        self.assertEqual(lives.watch.hosts(), [])
+        lives.begin()
+        self.assertEqual(lives.watch.hosts(), ["elsewhere.example"])
+
+    def test_without_credentials_it_is_said_once_at_start(self) -> None:
+        def said(**parameters: str) -> list[str]:
+            lives = self.device(**parameters)
+            lives.bootstrapped()
+            lives.run(3600)
+            return [fact.text for fact in lives.facts if isinstance(fact, Noted)]
+
+        both = "ConnectionRequestUsername and ConnectionRequestPassword"
+        line = "no connection request is accepted until the ACS, or the file, sets "
+        self.assertEqual(said(), [line + both])
+        self.assertEqual(said(ConnectionRequestUsername="acs"), [line + "ConnectionRequestPassword"])
+        self.assertEqual(said(ConnectionRequestUsername="acs", ConnectionRequestPassword="x"), [])
+        self.assertEqual(said(HTTPConnectionRequestEnable="false"), [])
 
     def test_cr_09_an_address_that_is_not_known_now_changes_nothing(self) -> None:
         lives = self.device()
