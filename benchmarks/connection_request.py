@@ -48,6 +48,9 @@ class Open:
     def requested(self, source: str) -> bool:
         return True
 
+    def moved(self) -> None:
+        pass
+
 
 class Empty(Resource):
     """The guarded resource: 200 and nothing."""

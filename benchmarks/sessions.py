@@ -27,6 +27,7 @@ from cwmpagent.embed import Agent
 from cwmpagent.lab.acs import LabAcs
 from cwmpagent.lab.certificates import certificates
 from cwmpagent.protocol.digest import Credentials
+from cwmpagent.protocol.events import CONNECTION_REQUEST, Event
 from cwmpagent.protocol.rpc import GetParameterValues, ParameterValueStruct, SetParameterValues
 from cwmpagent.values import Value, ValueType
 
@@ -93,7 +94,7 @@ async def sessions(count: int, tls: bool) -> tuple[float, float, list[float]]:
             lab.queue(DEVICE, WRITTEN)
             ended.append(Deferred())
             start = time.perf_counter()
-            life.reach.requested("bench")
+            life.happened(Event(CONNECTION_REQUEST))
             await ended[-1]
             took.append(time.perf_counter() - start)
         wall, cpu = time.perf_counter() - began, time.process_time() - cpu

@@ -22,6 +22,7 @@ from cwmpagent.agent.pending import read, written
 from cwmpagent.agent.polling import INTERVAL, Polling
 from cwmpagent.agent.ports import (
     Acs,
+    AddressWatch,
     Clock,
     DelayedCall,
     KeepBinding,
@@ -84,6 +85,7 @@ class World:
     local_address: LocalAddress
     observer: Observer
     udp: Udp | None = None
+    address_watch: AddressWatch | None = None
     providers: Callable[[str], Sequence[Provider]] = lambda root: ()
     discovered_url: Callable[[], str | None] | None = None
     notify: Notify = lambda host, port, datagrams: None
@@ -209,6 +211,7 @@ class Life:
             changes=changes,
             listener=world.listener,
             local_address=world.local_address,
+            watch=world.address_watch,
             path=self.request_path,
             fixed_url=world.fixed_url,
             wanted=self._wanted,
@@ -223,6 +226,7 @@ class Life:
                 port=world.udp.port,
                 keep=world.udp.keep,
                 local_address=world.local_address,
+                watch=world.address_watch,
                 timers=world.timers,
                 monotonic=monotonic,
                 observer=world.observer,
@@ -283,6 +287,7 @@ class Life:
         self._world.observer(
             AgentStarted(device, self.server.text("URL"), self._booted, self.server.text("ConnectionRequestURL"))
         )
+        self.reach.announce()
         self.polling.start()
         if self._owed:
             self._finish(self._owed)
@@ -309,6 +314,7 @@ class Life:
         self.polling.stop()
         self.lightweight.stop()
         await self.sessions.stop()
+        self.reach.stop()
         if self.udp is not None:
             await self.udp.stop()
         await self.changes.settled()

@@ -42,7 +42,7 @@ from cwmpagent.transport.datagram import DatagramPort
 from cwmpagent.transport.deadline import within
 from cwmpagent.transport.limits import Limits
 from cwmpagent.transport.listener import ConnectionRequestListener
-from cwmpagent.transport.local import source_address
+from cwmpagent.transport.local import AddressWatch, source_address
 from cwmpagent.transport.notify import DatagramSender
 from cwmpagent.transport.stunclient import StunClients
 from cwmpagent.transport.tls import TlsTrust
@@ -135,6 +135,11 @@ class Agent(ProgramSide):
             else DatagramSender(reactor, monotonic=self._clock.monotonic, warn=self._warn)
         )
         self._udp: DatagramPort | None = None
+        self._addresses: AddressWatch = (
+            beside._addresses
+            if beside is not None
+            else AddressWatch(reactor, monotonic=self._clock.monotonic, resolve=self._resolve, source=source_address)
+        )
         self._bound: Deferred[None] | None = None
         self._store: Store | None = None
         self._stopping = DeferredLock()
@@ -254,6 +259,7 @@ class Agent(ProgramSide):
             algorithms=self.config.connection_request.algorithms,
             nonce=lambda: secrets.token_hex(16),
             clock=self._clock.monotonic,
+            warn=self._warn,
         )
 
     def _listen_by_udp(self) -> None:
@@ -322,6 +328,7 @@ class Agent(ProgramSide):
                 listener=self._listener,
                 local_address=self._local_address,
                 udp=self._how_by_udp(),
+                address_watch=self._addresses,
                 notify=self._datagrams.send,
                 observer=self._observer,
                 providers=self._providers,
@@ -338,16 +345,12 @@ class Agent(ProgramSide):
         )
 
     async def _local_address(self, host: str) -> str | None:
-        names = resolved(self._reactor.nameResolver, host)
-        seconds = self.config.acs.connect_timeout
-        try:
-            addresses = await within(seconds, names, self._reactor, self._clock.monotonic, "")
-        except CancelledError:
-            raise
-        except Exception:  # a resolver may be anybody's; the session that follows tells what is wrong with the name
-            return None
-        sources = [source for source in map(source_address, addresses) if source is not None]
+        sources = await self._addresses.sources(host)
         return next(filter(self._listener.port_for, sources), sources[0] if sources else None)
+
+    async def _resolve(self, host: str) -> Sequence[str]:
+        names = resolved(self._reactor.nameResolver, host)
+        return await within(self.config.acs.connect_timeout, names, self._reactor, self._clock.monotonic, "")
 
     def _providers(self, root: str) -> Sequence[Provider]:
         lives = self._lives

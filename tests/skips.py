@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.namespaces import has_namespaces
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -62,12 +64,15 @@ NO_CURL = "no curl on this machine"
 
 NO_IPV6 = "no IPv6 on this machine's loopback"
 
+NO_NETNS = "no network namespaces on this machine (ip netns, or the right to make one)"
+
 ALLOWED: tuple[Allowed, ...] = (
     Allowed(NO_BBF, lambda: bbf_directory() is None, 95),
     Allowed(NO_RECORDED, lambda: recorded_messages() is None, 1),
     Allowed(NO_MODELS, lambda: models_directory() is None, 9),
     Allowed(NO_CURL, lambda: shutil.which("curl") is None, 2),
     Allowed(NO_IPV6, lambda: not has_ipv6(), 3),
+    Allowed(NO_NETNS, lambda: not has_namespaces(), 1),
 )
 
 

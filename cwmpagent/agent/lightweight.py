@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from random import Random
-from urllib.parse import urlsplit
 
 from cwmpagent.agent.changes import Change
 from cwmpagent.agent.facts import Observer, Warned
@@ -167,6 +166,5 @@ class Lightweight:
     def _destination(self) -> tuple[str, int]:
         host = self._server.text("UDPLightweightNotificationHost")
         if not host:
-            with suppress(ValueError):  # no URL at all, which its session will say
-                host = urlsplit(self._server.text("URL")).hostname or ""
+            host = self._server.acs_host
         return host, self._server.number("UDPLightweightNotificationPort", PORT)

@@ -84,6 +84,9 @@ class Listener(Protocol):
     def port_for(self, address: str) -> int:
         """The TCP port at which it is reached by our IP ``address``; 0 where it is not."""
 
+    async def switched(self, path: str) -> None:
+        """The agent at ``path`` may be switched on or off: ports are open or closed accordingly when this returns."""
+
 
 class DatagramTarget(Protocol):
     """Whoever a :class:`UdpPort` is for."""
@@ -180,6 +183,17 @@ class Provider(Protocol):
 
 Notify = Callable[[str, int, Sequence[bytes]], None]
 """Send datagrams to a port of a host, and forget them: nobody waits for it, and nothing is raised."""
+
+
+class AddressWatch(Protocol):
+    """Tells when another of this machine's addresses is used towards a host."""
+
+    def watch(self, host: str, moved: Callable[[], None]) -> None:
+        """Have ``moved`` called whenever the address towards ``host``, a name or an address, may be another."""
+
+    def unwatch(self, host: str, moved: Callable[[], None]) -> None:
+        """Have it called no more."""
+
 
 LocalAddress = Callable[[str], Awaitable[str | None]]
 """The address of this machine towards a host, one at which it is reached before others; None where it is unknown."""

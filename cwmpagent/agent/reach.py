@@ -6,14 +6,14 @@ Requests by HTTP, UDP and XMPP are told to the same :meth:`Reach.requested`, and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred
 
 from cwmpagent.agent.changes import Changes, Origin
-from cwmpagent.agent.facts import ConnectionRequested, Observer, Warned
-from cwmpagent.agent.ports import Listener, LocalAddress
+from cwmpagent.agent.facts import ConnectionRequested, Noted, Observer, Warned
+from cwmpagent.agent.ports import AddressWatch, Listener, LocalAddress
 from cwmpagent.agent.server import ManagementServer
+from cwmpagent.agent.whereabouts import Whereabouts
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import CwmpFault
 from cwmpagent.protocol.requestlimit import RequestLimit
@@ -33,6 +33,7 @@ class Reach:
         changes: Changes,
         listener: Listener,
         local_address: LocalAddress,
+        watch: AddressWatch | None,
         path: str,
         fixed_url: str,
         wanted: Callable[[], None],
@@ -43,6 +44,8 @@ class Reach:
         self._changes = changes
         self._listener = listener
         self._local_address = local_address
+        self._whereabouts = Whereabouts(watch, self.moved)
+        self._stopped = False
         self._path = path
         self._fixed_url = fixed_url
         self._wanted = wanted
@@ -77,18 +80,43 @@ class Reach:
             self._wanted()
         return accepted
 
+    def announce(self) -> None:
+        """Say at start, in the log alone, that nobody can get in where that is so."""
+        if self.enabled() and self._listener.listening and self.credentials() is None:
+            missing = " and ".join(
+                name
+                for name in ("ConnectionRequestUsername", "ConnectionRequestPassword")
+                if not self._server.text(name)
+            )
+            self._observer(Noted(f"no connection request is accepted until the ACS, or the file, sets {missing}"))
+
     def changed(self, names: Iterable[str]) -> None:
         """Parameters have new values: where requests are switched off there is no URL, and there is one again after."""
         if not self._switches.isdisjoint(names):
+            self.moved()
+
+    def moved(self) -> None:
+        """The address used towards the ACS may be another, or the port: the ACS is told the new URL, if it is one."""
+        if not self._stopped:
             Deferred.fromCoroutine(self.refresh()).addErrback(
                 lambda failure: self._observer(Warned(f"ConnectionRequestURL: {failure.getErrorMessage()}"))
             )
 
+    def stop(self) -> None:
+        """Follow this machine's addresses no more, until the next :meth:`refresh`."""
+        self._stopped = True
+        self._whereabouts.follow("")
+
     async def refresh(self) -> None:
-        """Bring ConnectionRequestURL up to date with the address used towards the ACS; warns once, never raises."""
+        """Have the listener follow the switches, and bring ConnectionRequestURL up to date.
+
+        What goes wrong is told once; nothing is raised.
+        """
+        self._stopped = False
         try:
-            url = await self._url()
-            if url is not None and url != self._server.text("ConnectionRequestURL"):
+            await self._listener.switched(self._path)
+            url = None if self._stopped else await self._url()
+            if not self._stopped and url is not None and url != self._server.text("ConnectionRequestURL"):
                 value = ParameterAssignment(self._server.path("ConnectionRequestURL"), url)
                 await self._changes.set_values([value], Origin.DEVICE)
             self._failing = False
@@ -99,14 +127,13 @@ class Reach:
 
     async def _url(self) -> str | None:
         """The URL to tell; None where it is not known now."""
-        if not self.enabled() or not self._listener.listening:
+        listening = self.enabled() and self._listener.listening
+        host = self._server.acs_host if listening and not self._fixed_url else ""
+        self._whereabouts.follow(host)
+        if not listening:
             return ""
         if self._fixed_url:
             return self._fixed_url
-        try:
-            host = urlsplit(self._server.text("URL")).hostname
-        except ValueError:  # no URL at all, which its session will say
-            return None
         address = await self._local_address(host) if host else None
         if address is None:
             return None

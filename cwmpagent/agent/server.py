@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
 
@@ -27,6 +29,14 @@ class ManagementServer:
             return self._tree.value(self._prefix + name).text
         except CwmpFault:
             return default
+
+    @property
+    def acs_host(self) -> str:
+        """The host in URL; empty where that is none, which its session will say."""
+        try:
+            return urlsplit(self.text("URL")).hostname or ""
+        except ValueError:
+            return ""
 
     def flag(self, name: str, default: bool = False) -> bool:
         """A boolean parameter."""

@@ -7,15 +7,23 @@ is the port's own address. ConnectionRequests are taken either way.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred, DeferredLock
 
 from cwmpagent.agent.changes import Changes, Origin
 from cwmpagent.agent.facts import Noted, Observer, Warned
-from cwmpagent.agent.ports import BindingKeeper, DelayedCall, KeepBinding, LocalAddress, Timers, UdpPort
+from cwmpagent.agent.ports import (
+    AddressWatch,
+    BindingKeeper,
+    DelayedCall,
+    KeepBinding,
+    LocalAddress,
+    Timers,
+    UdpPort,
+)
 from cwmpagent.agent.reach import Reach
 from cwmpagent.agent.server import ManagementServer
+from cwmpagent.agent.whereabouts import Whereabouts
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import CwmpFault
 from cwmpagent.protocol.binding import BindingSettings
@@ -54,6 +62,7 @@ class UdpReach:
         port: UdpPort,
         keep: KeepBinding,
         local_address: LocalAddress,
+        watch: AddressWatch | None,
         timers: Timers,
         monotonic: Callable[[], float],
         observer: Observer,
@@ -74,6 +83,7 @@ class UdpReach:
         self._always_named = always_named
         self._again = again
         self._requests = UdpRequests()
+        self._whereabouts = Whereabouts(watch, self._moved)
         self._paths = {server.path(name) for name in (*_SETTINGS, "URL")}
         self._running = False
         self._wanted: _Wanted | None = None
@@ -96,6 +106,7 @@ class UdpReach:
         """Listen no more, and let the binding go."""
         self._running = False
         self._port.detach()
+        self._whereabouts.follow("")
         if self._held is not None and self._held.active():
             self._held.cancel()
         await self._order.run(lambda: Deferred.fromCoroutine(self._let_go()))
@@ -103,8 +114,8 @@ class UdpReach:
 
     def changed(self, names: Iterable[str]) -> None:
         """Parameters have new values: each takes effect at once."""
-        if self._running and not self._paths.isdisjoint(names):
-            self._background(self.refresh())
+        if not self._paths.isdisjoint(names):
+            self._moved()
 
     async def refresh(self) -> None:
         """Bring all in step with the parameters and this machine's addresses; warns once, never raises."""
@@ -114,6 +125,7 @@ class UdpReach:
         if not self._running:
             return
         wanted = self._settings()
+        self._whereabouts.follow(wanted[0] if wanted is not None else self._server.acs_host)
         if wanted != self._wanted:
             await self._let_go()
             self._wanted = wanted
@@ -140,12 +152,16 @@ class UdpReach:
         if self._reach.takes_requests() and self._requests.accepts(data, self._reach.credentials()):
             self._reach.requested(source.host, "UDP")
 
+    def _moved(self) -> None:
+        if self._running:
+            self._background(self.refresh())
+
     def _settings(self) -> _Wanted | None:
         """Server, port and the rest; None where no binding is to be kept."""
         server = self._server
         if not (server.flag("STUNEnable") and self._reach.takes_requests()):
             return None
-        host = server.text("STUNServerAddress") or self._acs_host()
+        host = server.text("STUNServerAddress") or server.acs_host
         longest = server.number("STUNMaximumKeepAlivePeriod", -1)
         return (
             host,
@@ -160,12 +176,6 @@ class UdpReach:
             ),
         )
 
-    def _acs_host(self) -> str:
-        try:
-            return urlsplit(self._server.text("URL")).hostname or ""
-        except ValueError:  # no URL at all, which its session will say
-            return ""
-
     async def _own_address(self) -> str | None:
         """Where requests come in without a NAT; None where that is not known now."""
         at = self._port.host
@@ -173,7 +183,7 @@ class UdpReach:
             return ""
         if at.host not in ("0.0.0.0", "::"):
             return str(at)
-        host = self._acs_host()
+        host = self._server.acs_host
         address = await self._local_address(host) if host else None
         if address is None:
             return None

@@ -54,7 +54,8 @@ class DigestServer:
     none, as RFC 2069 had it. ``nonce``: makes unpredictable tokens of 64 bits or more. ``lifetime``: seconds that a
     nonce is good for. ``limit``: nonces in use at once; beyond it those first used are forgotten and count as stale.
 
-    ``now`` is always in seconds of one monotonic clock.
+    ``now`` is always in seconds of one monotonic clock. ``scope`` says for what a nonce is good, where one server
+    speaks for several that share its realm: one that was issued for another counts as not ours.
     """
 
     def __init__(
@@ -84,9 +85,9 @@ class DigestServer:
         self._used: dict[str, _Used] = {}
         self._forgotten = -1
 
-    def challenges(self, now: float, stale: bool = False) -> list[str]:
+    def challenges(self, now: float, stale: bool = False, scope: str = "") -> list[str]:
         """The WWW-Authenticate headers of a 401, one for each algorithm, each with a new nonce."""
-        return [self._challenge(algorithm, now, stale) for algorithm in self._algorithms.values()]
+        return [self._challenge(algorithm, now, stale, scope) for algorithm in self._algorithms.values()]
 
     def check(
         self,
@@ -97,6 +98,7 @@ class DigestServer:
         body: bytes = b"",
         password_of: Callable[[str], str | None],
         now: float,
+        scope: str = "",
     ) -> Verdict:
         """Judge the Authorization ``header`` of a request; raises nothing, whatever is in it.
 
@@ -119,10 +121,10 @@ class DigestServer:
         # An unknown user costs the same work as a known one.
         user = Credentials(username, password or "")
         right = any(self._answers(algorithm, user, cnonce, given, method, body) for cnonce in cnonces)
-        return self._count(algorithm, given, now) if right and password is not None else Verdict.REFUSED
+        return self._count(algorithm, given, now, scope) if right and password is not None else Verdict.REFUSED
 
-    def _challenge(self, algorithm: Algorithm, now: float, stale: bool) -> str:
-        parts = [f"realm={quoted(self._realm)}", f"nonce={quoted(self._issue(algorithm, now))}"]
+    def _challenge(self, algorithm: Algorithm, now: float, stale: bool, scope: str) -> str:
+        parts = [f"realm={quoted(self._realm)}", f"nonce={quoted(self._issue(algorithm, now, scope))}"]
         if self._qop:
             parts.append(f'qop="{",".join(self._qop)}"')
         parts.append(f"algorithm={algorithm.name}")
@@ -165,10 +167,10 @@ class DigestServer:
         )
         return hmac.compare_digest(octets(expected), octets(given["response"].lower()))
 
-    def _count(self, algorithm: Algorithm, given: Mapping[str, str], now: float) -> Verdict:
+    def _count(self, algorithm: Algorithm, given: Mapping[str, str], now: float, scope: str) -> Verdict:
         """The password is right: see that the nonce is, and note its use."""
         nonce = given["nonce"]
-        issued = self._issued(nonce, algorithm)
+        issued = self._issued(nonce, algorithm, scope)
         if issued is None or not 0 <= self._stamp(now) - issued <= self._lifetime * 1000:
             self._used.pop(nonce, None)
             return Verdict.STALE
@@ -194,14 +196,14 @@ class DigestServer:
         self._used[nonce] = used
         return used
 
-    def _issue(self, algorithm: Algorithm, now: float) -> str:
+    def _issue(self, algorithm: Algorithm, now: float, scope: str) -> str:
         head = f"{self._stamp(now):x}.{self._nonce()}"
-        return f"{head}.{self._seal(f'{algorithm.name} {head}')}"
+        return f"{head}.{self._seal(f'{algorithm.name} {head} {scope}')}"
 
-    def _issued(self, nonce: str, algorithm: Algorithm) -> int | None:
-        """When this server issued ``nonce`` for ``algorithm``; None if it did not."""
+    def _issued(self, nonce: str, algorithm: Algorithm, scope: str) -> int | None:
+        """When this server issued ``nonce`` for ``algorithm`` and ``scope``; None if it did not."""
         head, _, seal = nonce.rpartition(".")
-        if not hmac.compare_digest(octets(seal), octets(self._seal(f"{algorithm.name} {head}"))):
+        if not hmac.compare_digest(octets(seal), octets(self._seal(f"{algorithm.name} {head} {scope}"))):
             return None
         return int(head.partition(".")[0], 16)
 

@@ -8,9 +8,11 @@ Every connection is bounded in time, in bytes and in number. What was asked is d
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
+from ipaddress import IPv6Address, ip_address
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, ITCPTransport
@@ -18,6 +20,7 @@ from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
 
+_LONGEST_LENGTH = 15  # digits of a Content-Length
 _CLOSING = 1.0  # seconds in which an answer under way may still leave
 
 
@@ -25,11 +28,13 @@ _CLOSING = 1.0  # seconds in which an answer under way may still leave
 class Bounds:
     """What one client may use.
 
-    ``connections``: at once; the oldest gives way to a new one. ``seconds``: for a whole request, from the connection
-    or the answer before it. ``header_bytes`` and ``headers``: of one request.
+    ``connections``: at once; the oldest of the address that has most gives way to a new one. ``requests``: on one
+    connection. ``seconds``: for a whole request, from the connection or the answer before it. ``header_bytes`` and
+    ``headers``: of one request.
     """
 
     connections: int = 64
+    requests: int = 16
     seconds: float = 10.0
     header_bytes: int = 8192
     headers: int = 64
@@ -52,6 +57,7 @@ class BriefRequest(Request):
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """All of it is here."""
+        self.channel.requests_left -= 1
         self.method, self.uri, self.clientproto = command, path, version
         self.channel.factory.answer(self)
 
@@ -66,7 +72,7 @@ class BriefRequest(Request):
         for name, values in headers.items():
             self.responseHeaders.setRawHeaders(name, values)
         self.responseHeaders.setRawHeaders("Content-Length", ["0"])
-        if not stay:
+        if not stay or self.channel.requests_left <= 0:
             self.channel.persistent = False
         if not self.channel.persistent:
             self.responseHeaders.setRawHeaders("Connection", ["close"])
@@ -84,6 +90,7 @@ class BriefChannel(HTTPChannel):
         super().__init__()
         bounds = factory.bounds
         self.factory = factory
+        self.requests_left = bounds.requests
         self.timeOut = bounds.seconds  # type: ignore[assignment]  # any number of seconds will do
         self.maxHeaders = bounds.headers
         self.totalHeadersSize = self.MAX_LENGTH = bounds.header_bytes
@@ -110,9 +117,10 @@ class BriefChannel(HTTPChannel):
         self.transport.abortConnection()
 
     def headerReceived(self, line: bytes) -> bool:
-        """Refuse a length that no number should have before Twisted converts it."""
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length" and len(value.strip()) > 15:
+        """Refuse what leaves doubt where the request ends, and a length before Twisted makes a number of it."""
+        name, _, value = line.lower().partition(b":")
+        too_long = name.strip() == b"content-length" and len(value.strip()) > _LONGEST_LENGTH
+        if too_long or (name.strip() == b"transfer-encoding" and value.strip() != b"chunked"):
             self._respondToBadRequestAndDisconnect()
             return False
         return bool(super().headerReceived(line))
@@ -127,7 +135,7 @@ class BriefFactory(ServerFactory[BriefChannel]):
         self.reactor = reactor
         self.bounds = bounds
         self.answer = answer
-        self._open: dict[BriefChannel, None] = {}
+        self._open: dict[BriefChannel, object] = {}
         self._empty: list[Deferred[None]] = []
 
     def buildProtocol(self, addr: IAddress | None) -> BriefChannel:
@@ -135,10 +143,12 @@ class BriefFactory(ServerFactory[BriefChannel]):
         return BriefChannel(self)
 
     def opened(self, channel: BriefChannel) -> None:
-        """Of too many the oldest goes: whoever only holds connections open keeps nobody out."""
-        self._open[channel] = None
+        """Of too many one of whoever has most goes: who only holds connections open keeps out nobody but himself."""
+        self._open[channel] = _origin(getattr(channel.transport.getPeer(), "host", ""))
         if len(self._open) > self.bounds.connections:
-            oldest = next(iter(self._open))
+            counts = Counter(self._open.values())
+            most = max(counts.values())
+            oldest = next(each for each, origin in self._open.items() if counts[origin] == most)
             del self._open[oldest]
             oldest.transport.abortConnection()
 
@@ -169,3 +179,14 @@ class BriefFactory(ServerFactory[BriefChannel]):
     def _abort(self) -> None:
         for channel in list(self._open):
             channel.transport.abortConnection()
+
+
+def _origin(host: str) -> object:
+    """Whose connections are counted together: an IPv4 address, or a network of IPv6, in which one host has many."""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return address.packed[:8]
+    return host

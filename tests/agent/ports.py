@@ -205,6 +205,26 @@ class FakeListener:
     def port_for(self, address: str) -> int:
         return self.port
 
+    async def switched(self, path: str) -> None:
+        """Nothing closes."""
+
+
+class FakeWatch:
+    """Notes who wants to know of which host."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Callable[[], None]]] = []
+
+    def watch(self, host: str, moved: Callable[[], None]) -> None:
+        self.told.append((host, moved))
+
+    def unwatch(self, host: str, moved: Callable[[], None]) -> None:
+        self.told.remove((host, moved))
+
+    def hosts(self) -> list[str]:
+        """Of whom somebody wants to know."""
+        return [host for host, _ in self.told]
+
 
 @cache
 def device2() -> Model:
@@ -245,6 +265,7 @@ class Lives:
         self.datagrams: list[tuple[str, int, bytes]] = []
         self.after: list[tuple[AfterSession, ...]] = []
         self.address = "192.0.2.1"
+        self.watch = FakeWatch()
         self.readings: dict[str, Callable[[], str]] = {}
         self.providers: list[Any] = []
         self.discovered_url: Callable[[], str | None] | None = None
@@ -274,6 +295,7 @@ class Lives:
             listener=FakeListener(),
             local_address=self._local_address,
             udp=self.udp,
+            address_watch=self.watch,
             poll_interval=self._polling,
             notify=lambda host, port, datagrams: self.datagrams.extend((host, port, each) for each in datagrams),
             observer=self.facts.append,

@@ -9,18 +9,21 @@ from urllib.parse import SplitResult, urlsplit
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
-from twisted.internet.protocol import Protocol
+from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from cwmpagent import embed
 from cwmpagent.agent.changes import Origin
-from cwmpagent.agent.facts import AgentStarted, ConnectionRequested
+from cwmpagent.agent.facts import AgentStarted, ConnectionRequested, Noted, Warned
 from cwmpagent.config import Config
+from cwmpagent.embed import Agent
 from cwmpagent.lab.misbehave import Delay, Status
 from cwmpagent.protocol.digest import Authenticator, Credentials
-from cwmpagent.protocol.rpc import FactoryReset, GetParameterValues, InformResponse
+from cwmpagent.protocol.rpc import FactoryReset, GetParameterValues, InformResponse, Reboot
 from cwmpagent.protocol.session import Reply
+from cwmpagent.transport.local import EVERY
 from cwmpagent.values import Value, ValueType
 from tests.agent.bench import DEVICE, SERVER, BenchCase, assign, reactor
 from tests.agent.ports import FakeClock, finished, reply
@@ -272,7 +275,7 @@ class SwitchTests(RequestCase):
         self.assertEqual(done.status, 0)
         trace = await self.session(event="4 VALUE CHANGE", since=number)
         self.assertIn((URL, ""), [(each.name, each.value.text) for each in trace.informs[0].parameter_list])
-        self.assertEqual((await self.get(url)).status, 404)
+        await self.closed(url)
         await self.quiet()
         assert self.agent is not None
         number = self.lab.sessions.seen
@@ -286,8 +289,109 @@ class SwitchTests(RequestCase):
     async def test_cr_08_an_agent_switched_off_takes_none(self) -> None:
         url = await self.bootstrap()
         await self.ask(assign("", **{SERVER + "EnableCWMP": OFF}))
-        self.assertEqual((await self.get(url)).status, 404)
+        await self.until(lambda: not self.listening())
+        await self.closed(url)
         await self.quiet()
+        await self.locally("EnableCWMP", ON)
+        self.assertEqual((await self.get(url)).status, 401)
+
+    async def test_cr_08_off_from_the_start(self) -> None:
+        agent = self.begin(self.config(**{SERVER + "HTTPConnectionRequestEnable": "false"}))
+        trace = await self.session(event="0 BOOTSTRAP")
+        self.assertIn((URL, ""), [(each.name, each.value.text) for each in trace.informs[0].parameter_list])
+        self.assertFalse(self.listening())
+        await self.locally("HTTPConnectionRequestEnable", ON)
+        self.assertEqual((await self.get(agent.life.server.text("ConnectionRequestURL"))).status, 401)
+        self.assert_nothing_odd()
+
+    async def test_cr_08_off_over_a_reboot_and_on_again(self) -> None:
+        url = await self.bootstrap()
+        number = self.lab.sessions.seen
+        await self.ask(assign("", **{SERVER + "HTTPConnectionRequestEnable": OFF}), Reboot("key"))
+        await self.session(event="M Reboot", since=number)
+        await self.closed(url)
+        await self.locally("HTTPConnectionRequestEnable", ON)
+        self.assertEqual((await self.get(url)).status, 401)
+        await self.until(lambda: self.lab.devices[DEVICE].parameters[URL].text == url and self.life_is_idle())
+        number = self.lab.sessions.seen
+        await self.ask(Reboot("key"))
+        await self.session(event="M Reboot", since=number)
+        self.assertEqual((await self.get(url)).status, 401)
+
+    async def test_cr_08_the_port_is_taken_meanwhile(self) -> None:
+        clock = StillClock()
+        self.begin(clock=clock)
+        await self.session(event="0 BOOTSTRAP")
+        assert self.agent is not None
+        url = self.agent.life.server.text("ConnectionRequestURL")
+        number = urlsplit(url).port or 0
+        await self.locally("HTTPConnectionRequestEnable", OFF)
+        other = reactor.listenTCP(number, Factory(), interface="127.0.0.1")
+        try:
+            await self.locally("HTTPConnectionRequestEnable", ON)
+            await self.locally("HTTPConnectionRequestEnable", OFF)
+            self.assertEqual(len(self.warnings()), 1)
+            await self.locally("HTTPConnectionRequestEnable", ON)
+            for _ in range(3):
+                await self.agent.life.reach.refresh()
+            self.assertEqual(self.agent.life.server.text("ConnectionRequestURL"), "")
+        finally:
+            await other.stopListening()
+        self.assertEqual(len(self.warnings()), 2)
+        for warning in self.warnings():
+            self.assertIn(f"connection_request.endpoint: tcp:{number}:interface=127.0.0.1: Address already", warning)
+            self.assertIn("every 30 s", warning)
+        await self.agent.life.reach.refresh()
+        self.assertEqual((await self.get(url)).status, 401)
+        self.assertEqual(self.agent.life.server.text("ConnectionRequestURL"), url)
+
+    async def test_cr_08_one_of_several(self) -> None:
+        url = await self.bootstrap()
+        first = self.agent
+        assert first is not None
+        config = self.config()
+        config = replace(
+            config,
+            device=replace(config.device, serial_number="SN0002"),
+            state=replace(config.state, directory=self.state.with_name("second")),
+        )
+        second = Agent(config, reactor=reactor, observer=self.facts.append, model=self.model, beside=first)
+        second.startService()
+        self.addCleanup(self.end, second)
+        await self.until(lambda: bool(second.life.server.text("ConnectionRequestURL")))
+        other = second.life.server.text("ConnectionRequestURL")
+        self.assertEqual(urlsplit(other).port, urlsplit(url).port)
+        await self.locally("HTTPConnectionRequestEnable", OFF)
+        self.assertEqual([(await self.get(each)).status for each in (url, other)], [404, 401])
+        await self.locally("EnableCWMP", OFF, second)
+        self.assertEqual(second.life.server.text("ConnectionRequestURL"), "")
+        await self.closed(url)
+        await self.closed(other)
+        await self.locally("EnableCWMP", ON, second)
+        self.assertEqual([(await self.get(each)).status for each in (url, other)], [404, 401])
+        await self.end(second)
+        await self.until(lambda: not self.listening())
+        await self.closed(url)
+
+    async def locally(self, name: str, value: Value, agent: Agent | None = None) -> None:
+        """Somebody at the device switches; returns when the URL has followed."""
+        agent = agent or self.agent
+        assert agent is not None
+        await agent.life.changes.set_values(assign("", **{SERVER + name: value}).parameter_list, Origin.LOCAL)
+        await agent.life.reach.refresh()
+
+    def listening(self) -> bool:
+        """Whether the agent's port is open."""
+        assert self.agent is not None
+        return self.agent._listener.listening
+
+    def warnings(self) -> list[str]:
+        """What the agent warned of."""
+        return [fact.text for fact in self.facts if isinstance(fact, Warned)]
+
+    async def closed(self, url: str) -> None:
+        """Nobody listens there."""
+        await self.assertFailure(Deferred.fromCoroutine(self.get(url)), ConnectionRefusedError)
 
     async def test_cr_09_the_url_is_told_as_it_is(self) -> None:
         url = await self.bootstrap()
@@ -332,6 +436,27 @@ class AddressTests(SteppedCase):
         self.assertEqual((await self.told(six, endpoints=("tcp:0",))).geturl(), "")
         for addresses, host in (((six, four), "::1"), ((four, six), "127.0.0.1")):
             self.assertEqual((await self.told(*addresses, endpoints=("tcp6:0",))).hostname, host)
+
+    async def test_cr_09_told_without_waiting_for_the_next_session(self) -> None:
+        ours = {"127.0.0.1": "127.0.0.1"}
+        self.patch(embed, "source_address", ours.get)
+        config = self.config()
+        agent = self.begin(replace(config, connection_request=replace(config.connection_request, endpoint=("tcp:0",))))
+        await self.sessions_ended(1)
+        url = agent.life.server.text("ConnectionRequestURL")
+        self.time.advance(EVERY)
+        await self.pause(0.05)
+        self.assertEqual(self.lab.sessions.seen, 1)
+        ours["127.0.0.1"] = "127.0.0.2"
+        self.time.advance(EVERY)
+        await self.sessions_ended(2)
+        trace = list(self.lab.sessions)[-1]
+        self.assertEqual(trace.event_codes, ("4 VALUE CHANGE",))
+        told = next(each.value.text for each in trace.informs[0].parameter_list if each.name == URL)
+        self.assertEqual(told, url.replace("127.0.0.1", "127.0.0.2"))
+        self.assertEqual(await self.lab.connection_request(DEVICE), 200)
+        await self.sessions_ended(3)
+        self.assertEqual(list(self.odd()), [])
 
     async def test_cr_09_the_port_of_that_address(self) -> None:
         (first, second), four = (free_port(), free_port()), "192.0.2.1"
@@ -479,6 +604,68 @@ class MadeUpTimeTests(LivesCase):
         self.assertEqual(lives.last_values()[URL], before.replace("192.0.2.1", "[2001:db8::7]"))
         lives.run(60)
         self.assertEqual(lives.acs.told()[2:], [("2 PERIODIC",)])
+
+    def test_cr_09_told_at_once(self) -> None:
+        lives = self.device()
+        lives.bootstrapped()
+        before = lives.last_values()[URL]
+        (moved,) = [moved for _, moved in lives.watch.told]
+        moved()
+        lives.run(60)
+        self.assertEqual(lives.acs.told()[1:], [])
+        lives.address = "192.0.2.9"
+        moved()
+        lives.run(0)
+        self.assertEqual(lives.acs.told()[1:], [("4 VALUE CHANGE",)])
+        self.assertEqual(lives.last_values()[URL], before.replace("192.0.2.1", "192.0.2.9"))
+        lives.run(3600)
+        self.assertEqual(len(lives.acs.sessions), 2)
+
+    def test_cr_09_an_address_that_goes_and_comes_back_is_nothing_to_tell(self) -> None:
+        lives = self.device()
+        lives.bootstrapped()
+        for address in (None, "192.0.2.1"):
+            lives.address = address  # type: ignore[assignment]  # as where there is no way
+            lives.life.reach.moved()
+            lives.run(60)
+        self.assertEqual(lives.acs.told()[1:], [])
+
+    def test_cr_09_whose_address_it_follows(self) -> None:
+        lives = self.device()
+        lives.bootstrapped()
+        self.assertEqual(lives.watch.hosts(), ["acs.example"])
+        lives.server("URL", "http://[2001:db8::5]:7547/")
+        lives.run(0)
+        self.assertEqual(lives.watch.hosts(), ["2001:db8::5"])
+        lives.server("URL", "http://elsewhere.example/")
+        lives.run(0)
+        self.assertEqual(lives.watch.hosts(), ["elsewhere.example"])
+        lives.server("HTTPConnectionRequestEnable", "false")
+        self.assertEqual(lives.watch.hosts(), [])
+        lives.server("HTTPConnectionRequestEnable", "true")
+        self.assertEqual(lives.watch.hosts(), ["elsewhere.example"])
+        finished(lives.life.stop())
+        self.assertEqual(lives.watch.hosts(), [])
+        lives.address = "192.0.2.9"
+        lives.life.reach.moved()
+        lives.run(10)
+        self.assertEqual(lives.watch.hosts(), [])
+        lives.begin()
+        self.assertEqual(lives.watch.hosts(), ["elsewhere.example"])
+
+    def test_without_credentials_it_is_said_once_at_start(self) -> None:
+        def said(**parameters: str) -> list[str]:
+            lives = self.device(**parameters)
+            lives.bootstrapped()
+            lives.run(3600)
+            return [fact.text for fact in lives.facts if isinstance(fact, Noted)]
+
+        both = "ConnectionRequestUsername and ConnectionRequestPassword"
+        line = "no connection request is accepted until the ACS, or the file, sets "
+        self.assertEqual(said(), [line + both])
+        self.assertEqual(said(ConnectionRequestUsername="acs"), [line + "ConnectionRequestPassword"])
+        self.assertEqual(said(ConnectionRequestUsername="acs", ConnectionRequestPassword="x"), [])
+        self.assertEqual(said(HTTPConnectionRequestEnable="false"), [])
 
     def test_cr_09_an_address_that_is_not_known_now_changes_nothing(self) -> None:
         lives = self.device()

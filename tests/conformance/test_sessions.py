@@ -14,6 +14,7 @@ from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.embed import Agent
 from cwmpagent.errors import CwmpFault, TransportError
 from cwmpagent.lab.misbehave import Drop, FaultAnswer, ForeignHeader, Hold
+from cwmpagent.lab.reach import UnreachableError
 from cwmpagent.protocol.events import CONNECTION_REQUEST, PERIODIC, Event
 from cwmpagent.protocol.rpc import (
     Fault,
@@ -321,8 +322,7 @@ class DisabledTests(BenchCase):
     async def test_sec_01_switched_off_by_the_acs(self) -> None:
         await self.bootstrapped()
         await self.ask(assign(**{SERVER + "EnableCWMP": OFF}))
-        status = await self.lab.connection_request(DEVICE)
-        self.assertGreaterEqual(status, 400)
+        await self.assertFailure(Deferred.fromCoroutine(self.lab.connection_request(DEVICE)), UnreachableError)
         assert self.agent is not None
         call(self.agent)
         await self.pause(0.05)

@@ -196,7 +196,7 @@ class RequestTests(UdpCase):
         self.assertEqual(self.requested(), [ConnectionRequested("127.0.0.1", True, "UDP")])
         self.assert_no_answer()
 
-    async def test_udp_07_and_08(self) -> None:
+    async def test_udp_08_another_form_among_wrong_ones(self) -> None:
         at = await self.started()
         good = self.request()
         old = self.request()

@@ -48,6 +48,7 @@ class Agent:
         self.on = True
         self.takes = True
         self.came: list[str] = []
+        self.told = 0
         self.during: Callable[[], None] = lambda: None
 
     def credentials(self) -> tuple[str, str] | None:
@@ -60,6 +61,9 @@ class Agent:
         self.came.append(source)
         self.during()
         return self.takes
+
+    def moved(self) -> None:
+        self.told += 1
 
 
 def listener(on: Any, endpoints: Sequence[str] = ("tcp:7547",), **arguments: Any) -> ConnectionRequestListener:
