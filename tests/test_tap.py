@@ -39,6 +39,7 @@ level = "{level}"
 envelopes = {envelopes}
 [parameters]
 "{server}CWMPRetryMinimumWaitInterval" = 1
+"{server}PeriodicInformEnable" = false
 {parameters}
 """
 

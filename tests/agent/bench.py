@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,12 @@ from cwmpagent.protocol.rpc import AcsRequest, ParameterValueStruct, SetParamete
 from cwmpagent.values import Value, ValueType
 
 reactor: Any = global_reactor
+PATIENCE = 60.0
+"""Seconds after which what was waited for will not happen, however busy the machine is."""
 DEVICE = "00D09E-Gateway-SN0001"
 SERVER = "Device.ManagementServer."
-QUICK: Mapping[str, str] = {SERVER + "CWMPRetryMinimumWaitInterval": "1"}
+FACTORY: Mapping[str, str] = {SERVER + "CWMPRetryMinimumWaitInterval": "1", SERVER + "PeriodicInformEnable": "false"}
+"""Retries come soon, and no ``2 PERIODIC`` falls into a test by chance: the phase of periodic Informs is random."""
 _CONFIG = """
 [device]
 manufacturer = "Example"
@@ -64,7 +68,7 @@ def assign(key: str = "", **values: Value | str) -> SetParameterValues:
 class BenchCase(TestCase):
     """``self.lab`` listens on loopback; :meth:`begin` starts an agent whose state is kept from one to the next."""
 
-    timeout = 30
+    timeout = 120
     auth: Any = "digest"
 
     def setUp(self) -> None:
@@ -94,23 +98,21 @@ class BenchCase(TestCase):
 
     def config(self, *, boot: str = "process", acs: str = "", **parameters: str) -> Config:
         """The configuration of the agent; ``parameters`` are factory values by full path."""
-        lines = (f'"{name}" = "{text}"' for name, text in {**QUICK, **parameters}.items())
+        lines = (f'"{name}" = "{text}"' for name, text in {**FACTORY, **parameters}.items())
         text = _CONFIG.format(boot=boot, url=self.url, acs=acs, state=self.state, parameters="\n".join(lines))
         return parse(text, self.state.parent)
 
+    def prepared(self, config: Config | None = None, **options: Any) -> Agent:
+        """An agent that is not started yet; its randomness is the same in every run. ``options`` are those of Agent."""
+        given = {"reactor": reactor, "observer": self.facts.append, "chance": random.Random(7), "model": self.model}
+        self.agent = agent = Agent(config or self.config(), **{**given, **options})
+        self.addCleanup(self.end, agent)
+        return agent
+
     def begin(self, config: Config | None = None, **options: Any) -> Agent:
         """Start an agent; it is stopped at the end of the test, at the latest."""
-        agent = Agent(
-            config or self.config(),
-            reactor=reactor,
-            observer=self.facts.append,
-            chance=random.Random(7),
-            model=self.model,
-            **options,
-        )
+        agent = self.prepared(config, **options)
         agent.startService()
-        self.agent = agent
-        self.addCleanup(self.end, agent)
         return agent
 
     async def end(self, agent: Agent | None = None) -> None:
@@ -139,11 +141,11 @@ class BenchCase(TestCase):
         await self.session(since=number)
         return [await answer for answer in answers]
 
-    async def until(self, condition: Any, seconds: float = 5) -> None:
-        """Wait until ``condition`` holds; the test fails where that takes longer."""
-        end = reactor.seconds() + seconds
+    async def until(self, condition: Any, seconds: float = PATIENCE) -> None:
+        """Wait until ``condition`` holds; the test fails where that takes longer, which only a broken agent does."""
+        end = time.monotonic() + seconds
         while not condition():
-            if reactor.seconds() > end:
+            if time.monotonic() > end:
                 self.fail("what was waited for did not happen")
             await self.pause(0.005)
 

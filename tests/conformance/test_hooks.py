@@ -16,8 +16,6 @@ SHELL = ("/bin/sh", "-c")
 
 
 class HookTests(SteppedCase):
-    timeout = 30
-
     async def asked(self, request: AcsRequest, **hooks: Iterable[str]) -> None:
         """Ask a device with these hooks for ``request``, and wait until it carries it out."""
         config = replace(

@@ -11,7 +11,6 @@ from cwmpagent.agent.changes import Origin
 from cwmpagent.agent.facts import RpcCrashed, Warned
 from cwmpagent.agent.sessions import MOST_NAMES
 from cwmpagent.datamodel.plan import ParameterAssignment
-from cwmpagent.embed import Agent
 from cwmpagent.errors import CwmpFault, TransportError
 from cwmpagent.lab.misbehave import Drop, FaultAnswer, ForeignHeader, Hold
 from cwmpagent.protocol.events import CONNECTION_REQUEST, PERIODIC, Event
@@ -298,11 +297,9 @@ class AskedTests(BenchCase):
 
     async def registered(self, name: str, perform: Any, acs: str = "") -> None:
         """An agent that carries out this RPC too, after its first session."""
-        agent = Agent(self.config(acs=acs), observer=self.facts.append, model=self.model)
+        agent = self.prepared(self.config(acs=acs))
         agent.register(name, perform)
         agent.startService()
-        self.agent = agent
-        self.addCleanup(self.end, agent)
         await self.session(event="0 BOOTSTRAP")
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from twisted.internet.defer import Deferred
 
 from cwmpagent.agent.facts import AgentStopped, Rebooting
-from cwmpagent.embed import Agent
 from cwmpagent.lab.misbehave import Delay
 from cwmpagent.protocol.rpc import GenericRequest, GetRPCMethods, Reboot
 from cwmpagent.settings import HooksConfig
@@ -16,8 +15,6 @@ from tests.conformance.stage import SteppedCase, call
 
 
 class StoppingTests(SteppedCase):
-    timeout = 30
-
     async def test_just_after_the_start(self) -> None:
         for turns in range(12):
             agent = self.begin()
@@ -92,11 +89,10 @@ class StoppingTests(SteppedCase):
             self.facts.clear()
 
     async def test_while_an_rpc_hangs(self) -> None:
-        agent = Agent(self.config(), reactor=self.time, clock=self.clock, observer=self.facts.append, model=self.model)
+        agent = self.prepared()
         hung: Deferred[None] = Deferred()
         agent.register("X_00D09E_Hang", lambda request: hung)
         agent.startService()
-        self.agent = agent
         await self.until(lambda: bool(self.ended() and not agent.life.sessions.in_session))
         self.lab.queue(DEVICE, GenericRequest("X_00D09E_Hang", ()))
         call(agent)
