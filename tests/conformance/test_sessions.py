@@ -8,6 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.changes import Origin
+from cwmpagent.agent.dispatcher import RebootAfter
 from cwmpagent.agent.facts import RpcCrashed, Warned
 from cwmpagent.agent.sessions import MOST_NAMES
 from cwmpagent.datamodel.plan import ParameterAssignment
@@ -22,6 +23,7 @@ from cwmpagent.protocol.rpc import (
     GetRPCMethods,
     Inform,
     InformResponse,
+    Reboot,
     SoapFault,
 )
 from cwmpagent.protocol.session import Reply
@@ -327,6 +329,24 @@ class DisabledTests(BenchCase):
 
 
 class InMemoryTests(SynchronousTestCase):
+    def test_an_error_of_ours_after_a_session_keeps_no_reboot_from_coming(self) -> None:
+        async def impossible(*arguments: object) -> None:
+            raise RuntimeError("impossible")
+
+        for what in ("_settle", "_close"):
+            with self.subTest(what=what):
+                lives = Lives()
+                lives.begin()
+                self.patch(lives.life.sessions, what, impossible)
+                lives.acs.asking.append(Reboot("bye"))
+                lives.happen(Event(PERIODIC))
+                self.assertEqual(lives.after, [(RebootAfter("bye"),)])
+                self.assertTrue(lives.ended()[-1].success)
+                (warned,) = lives.odd()
+                self.assertIn("RuntimeError: impossible", str(warned))
+                lives.happen(Event(PERIODIC))
+                self.assertEqual(len(lives.acs.sessions), 2, "what follows the reboot is for its start to do")
+
     def test_sec_01_disabled_within_a_session(self) -> None:
         lives = Lives()
         lives.acs.asking.append(assign(**{SERVER + "EnableCWMP": OFF}))
