@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 from twisted.internet import reactor as global_reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.process import reapProcessHandlers
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
@@ -70,13 +73,14 @@ class BenchCase(TestCase):
 
     timeout = 120
     auth: Any = "digest"
+    lab_reactor: Any = reactor
 
     def setUp(self) -> None:
         self.facts: list[Fact] = []
         self.state = Path(self.mktemp()).absolute() / "state"
         self.state.parent.mkdir()
         self.lab = LabAcs(
-            reactor,
+            self.lab_reactor,
             auth=self.auth,
             username="cpe",
             password="acs-secret",
@@ -148,6 +152,13 @@ class BenchCase(TestCase):
             if time.monotonic() > end:
                 self.fail("what was waited for did not happen")
             await self.pause(0.005)
+
+    async def programs_ended(self, *, by_force: bool = False) -> None:
+        """Wait until no program runs that was started here."""
+        for pid in reapProcessHandlers if by_force else ():
+            os.kill(pid, signal.SIGKILL)
+        await self.until(lambda: not reapProcessHandlers)
+        await self.pause(0.01)  # for what they said last
 
     def pause(self, seconds: float) -> Deferred[None]:
         """Let time pass."""

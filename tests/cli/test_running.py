@@ -339,7 +339,9 @@ class ChangingTests(CommandCase):
 
     async def test_nothing_is_changed_while_the_device_reboots(self) -> None:
         assert self.agent is not None
-        config = replace(self.agent.config, hooks=HooksConfig(factory_reset=("/bin/sleep", "0.7")))
+        over = self.state.parent / "over"
+        program = ("/bin/sh", "-c", f"while [ ! -e {over} ]; do sleep 0.05; done")
+        config = replace(self.agent.config, hooks=HooksConfig(factory_reset=program))
         await self.end()
         self.begin(config)
         await self.session(event="1 BOOT")
@@ -354,6 +356,7 @@ class ChangingTests(CommandCase):
             self.assertIn("rebooting", await self.refused(*words))
         self.assertTrue((await self.read("status"))["rebooting"])
         self.assertEqual(await self.value(CODE), "mine")
+        over.touch()
         agent = self.agent
         await self.until(lambda: not agent.rebooting)
         self.assertEqual(await self.value(CODE), "")

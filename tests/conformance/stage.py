@@ -13,6 +13,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from cwmpagent.agent.facts import RpcCrashed, Warned
+from cwmpagent.agent.sessions import STOP_GRACE
 from cwmpagent.config import Config
 from cwmpagent.embed import Agent
 from cwmpagent.protocol.events import CONNECTION_REQUEST, Event
@@ -136,6 +137,13 @@ class SteppedCase(BenchCase):
     async def sessions_ended(self, count: int) -> None:
         """Wait, in real time, until so many sessions have ended."""
         await self.until(lambda: len(self.ended()) >= count and not self.busy())
+
+    async def stopping(self, agent: Agent) -> tuple[Deferred[None]]:
+        """Stop the agent in the middle of a session, which holds it up; what fires when it has stopped."""
+        stopped = Deferred.fromCoroutine(self.end(agent))
+        broken_off_at = self.time.seconds() + STOP_GRACE
+        await self.until(lambda: any(call.getTime() == broken_off_at for call in self.time.getDelayedCalls()))
+        return (stopped,)
 
     def busy(self) -> bool:
         """Whether a session is under way."""

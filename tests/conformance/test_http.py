@@ -184,8 +184,9 @@ class NameTests(SteppedCase):
     async def test_a_resolver_that_never_answers_holds_nothing_up_for_ever(self) -> None:
         self.time.nameResolver = Names()
         self.time.nameResolver.resolveHostName = lambda *given, **named: None
-        self.begin(_at(self.config(), "http://acs.example/"))
-        for _ in range(6):
+        late = {SERVER + "CWMPRetryMinimumWaitInterval": "600"}
+        self.begin(_at(self.config(**late), "http://acs.example/"))
+        while not self.ended():
             await self.pause(0.02)
             self.time.advance(15.1)
         await self.sessions_ended(1)

@@ -144,8 +144,7 @@ class ServiceTests(SteppedCase):
             call(agent)
             await self.until(lambda: not self.lab.misbehaviours.waiting())
             await self.pause(0.02)
-            stopped = Deferred.fromCoroutine(self.end(agent))
-            await self.pause(0.02)
+            (stopped,) = await self.stopping(agent)
             self.time.advance(5.1)
             await stopped
             for _ in range(5):
