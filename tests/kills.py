@@ -56,7 +56,7 @@ class Kills:
     async def round(self) -> None:
         """Start an agent, look whether all is as it must be, let it change things, and kill it."""
         child: Child = self.case.run_agent()
-        await self.case.until(lambda: "its ACS is" in child.out, seconds=20)
+        await self.case.until(lambda: "its ACS is" in child.out)
         lab = self.case.lab
         number = lab.sessions.seen
         asked: Deferred[Any] = lab.queue(DEVICE, GetParameterValues((TABLE, *WORDS, KEY)))
@@ -69,7 +69,7 @@ class Kills:
             self._ask_more()
         stop_at = self.answered + self.random.randrange(1, 40)
         delay = self.random.uniform(0, 0.02)
-        await self.case.until(lambda: self.answered >= stop_at or child.ended.called, seconds=20)
+        await self.case.until(lambda: self.answered >= stop_at or child.ended.called)
         await self.case.pause(delay)
         child.signal("KILL")
         await child.ended

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,18 @@ from twisted.python.failure import Failure
 
 ROOT = Path(__file__).parents[1]
 TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()", "--nodaemon", "--pidfile="]
+
+
+def free_port() -> int:
+    """A port that nobody has now, and that nobody is given by chance: below those that the kernel hands out."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", random.randrange(10_000, max(lowest, 20_000))))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
 
 
 class Child(ProcessProtocol):

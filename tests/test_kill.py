@@ -12,7 +12,7 @@ ROUNDS = int(os.environ.get("CWMPAGENT_KILLS", "20"))
 
 
 class KillTests(TapCase):
-    timeout = 30 + 6 * ROUNDS
+    timeout = 60 + 30 * ROUNDS
     auth = "none"
 
     async def test_kill_at_random_moments(self) -> None:

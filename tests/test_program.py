@@ -32,7 +32,7 @@ from cwmpagent.protocol.rpc import (
 )
 from cwmpagent.values import Value, ValueType
 from cwmpagent.vendor import VendorParameter
-from tests.agent.bench import DEVICE, BenchCase, assign, reactor
+from tests.agent.bench import DEVICE, FACTORY, BenchCase, assign, reactor
 
 LEVEL = "Device.X_EXAMPLE_Level"
 DEPTH = "Device.DeviceInfo.X_EXAMPLE_Depth"
@@ -183,15 +183,10 @@ class ObserversTests(SynchronousTestCase):
 class ProgramCase(BenchCase):
     """An agent whose program is this test."""
 
-    def make(self, **more: Any) -> Agent:
-        self.agent = Agent(self.config(), reactor=reactor, observer=self.facts.append, model=self.model, **more)
-        return self.agent
-
     async def run_it(self) -> None:
         """Start it, and wait for its first session."""
         assert self.agent is not None
         self.agent.startService()
-        self.addCleanup(self.end, self.agent)
         await self.session(event="0 BOOTSTRAP")
 
     async def values(self, *paths: str) -> dict[str, str]:
@@ -205,7 +200,7 @@ class ProgramCase(BenchCase):
 
 class ParameterTests(ProgramCase):
     async def test_read_written_and_refused(self) -> None:
-        agent, level, given = self.make(), [20], []
+        agent, level, given = self.prepared(), [20], []
 
         @agent.parameter(LEVEL, type="int", range=(5, 30), unit="degrees")
         async def read() -> int:
@@ -234,7 +229,7 @@ class ParameterTests(ProgramCase):
         self.assert_nothing_odd()
 
     async def test_one_that_fails_later_gives_the_other_its_former_value_back(self) -> None:
-        agent, values = self.make(), {LEVEL: 20, DEPTH: 3}
+        agent, values = self.prepared(), {LEVEL: 20, DEPTH: 3}
 
         def declare(path: str) -> VendorParameter:
             return agent.parameter(path, type="int")(lambda: values[path])
@@ -247,13 +242,13 @@ class ParameterTests(ProgramCase):
         self.assertEqual(values, {LEVEL: 20, DEPTH: 3})
 
     async def test_without_a_setter_the_acs_may_not_write(self) -> None:
-        self.make().parameter(LEVEL, type="int")(lambda: 1)
+        self.prepared().parameter(LEVEL, type="int")(lambda: 1)
         await self.run_it()
         (answer,) = await self.ask(assign(**{LEVEL: number(2)}))
         self.assertEqual(answer.parameters[0].code, 9008)
 
     async def test_one_whose_function_fails_is_fault_9002_and_the_next_is_not(self) -> None:
-        agent = self.make()
+        agent = self.prepared()
         agent.parameter(LEVEL, type="int")(lambda: 1 // 0)
         agent.parameter(DEPTH, type="int")(lambda: 2.5)
         agent.parameter("Device.X_EXAMPLE_Right", type="decimal")(lambda: Decimal("2.50"))
@@ -273,7 +268,7 @@ class ParameterTests(ProgramCase):
         self.assertIn("round() makes one", warned[1])
 
     async def test_a_change_is_told_at_once_where_the_acs_watches(self) -> None:
-        agent, level = self.make(), [20]
+        agent, level = self.prepared(), [20]
         parameter = agent.parameter(LEVEL, type="int")(lambda: level[0])
         agent.parameter(DEPTH, type="int")(lambda: level[0])
         await self.run_it()
@@ -296,7 +291,7 @@ class ParameterTests(ProgramCase):
         self.assert_nothing_odd()
 
     async def test_what_the_acs_wrote_is_no_news(self) -> None:
-        agent, level = self.make(), [20]
+        agent, level = self.prepared(), [20]
         parameter = agent.parameter(LEVEL, type="int")(lambda: level[0])
         parameter.setter(lambda value: level.__setitem__(0, value))
         await self.run_it()
@@ -308,7 +303,7 @@ class ParameterTests(ProgramCase):
         self.assertEqual(self.lab.sessions.seen, seen)
 
     async def test_a_change_during_a_session_is_told_in_another(self) -> None:
-        agent, level = self.make(), [20]
+        agent, level = self.prepared(), [20]
         parameter = agent.parameter(LEVEL, type="int")(lambda: level[0])
 
         @agent.rpc("X_EXAMPLE_Heat")
@@ -326,7 +321,7 @@ class ParameterTests(ProgramCase):
         self.assertEqual(self.lab.sessions.seen, seen + 2)
 
     async def test_it_is_there_in_the_next_life_too(self) -> None:
-        agent, level = self.make(), [20]
+        agent, level = self.prepared(), [20]
         parameter = agent.parameter(LEVEL, type="int")(lambda: level[0])
         await self.run_it()
         await self.watch(LEVEL)
@@ -340,7 +335,7 @@ class ParameterTests(ProgramCase):
         self.assert_nothing_odd()
 
     async def test_one_that_hangs_is_given_up_when_the_agent_stops(self) -> None:
-        agent, hung = self.make(), []
+        agent, hung = self.prepared(), []
         hanging: list[Deferred[int]] = []
 
         def read() -> Any:
@@ -362,7 +357,7 @@ class ParameterTests(ProgramCase):
 
 class SetTests(ProgramCase):
     async def test_what_the_device_changes_itself(self) -> None:
-        agent = self.make()
+        agent = self.prepared()
         await self.run_it()
         await self.watch(CODE)
         seen = self.lab.sessions.seen
@@ -377,7 +372,7 @@ class SetTests(ProgramCase):
         self.assertEqual(await self.values("Device.Time.Enable"), {"Device.Time.Enable": "true"})
 
     async def test_refused(self) -> None:
-        agent = self.make()
+        agent = self.prepared()
         agent.parameter(LEVEL, type="int")(lambda: 1)
         await self.run_it()
         for path, value, code in (
@@ -393,7 +388,7 @@ class SetTests(ProgramCase):
         await self.assertFailure(agent.set(CODE, "x"), CwmpFault)
 
     async def test_a_session_when_the_program_wants_one(self) -> None:
-        agent = self.make()
+        agent = self.prepared()
         await self.run_it()
         agent.inform("Door Open")
         await self.session(event="X 00D09E Door Open")
@@ -401,7 +396,7 @@ class SetTests(ProgramCase):
             self.assertRaises(MisuseError, agent.inform, wrong)
 
     async def test_nothing_is_added_while_it_runs(self) -> None:
-        agent = self.make()
+        agent = self.prepared()
         parameter = agent.parameter(LEVEL)(lambda: "")
         await self.run_it()
         for add in (
@@ -415,7 +410,7 @@ class SetTests(ProgramCase):
 
 class RpcTests(ProgramCase):
     async def test_arguments_in_and_out(self) -> None:
-        agent, seen = self.make(), []
+        agent, seen = self.prepared(), []
 
         @agent.rpc("X_EXAMPLE_Blink")
         async def blink(arguments: Mapping[str, str]) -> Mapping[str, object]:
@@ -435,7 +430,7 @@ class RpcTests(ProgramCase):
         self.assert_nothing_odd()
 
     async def test_refusals_and_errors(self) -> None:
-        agent = self.make()
+        agent = self.prepared()
 
         def refuse(arguments: Mapping[str, str]) -> None:
             raise CwmpFault(9003, "no such lamp")
@@ -463,7 +458,7 @@ class RpcTests(ProgramCase):
 
 class AroundTests(ProgramCase):
     async def test_observers_hear_everything_whatever_others_do(self) -> None:
-        agent, told = self.make(), []
+        agent, told = self.prepared(), []
 
         @agent.observe
         def broken(fact: Fact) -> None:
@@ -483,7 +478,7 @@ class AroundTests(ProgramCase):
             def read(self, names: Sequence[Name]) -> Mapping[str, str]:
                 return dict.fromkeys(names, "7.7")
 
-        self.make().add_provider(Box())
+        self.prepared().add_provider(Box())
         await self.run_it()
         self.assertEqual(await self.values(VERSION), {VERSION: "7.7"})
 
@@ -500,7 +495,7 @@ class AroundTests(ProgramCase):
             def read(self, names: Sequence[Name]) -> Mapping[str, str]:
                 return {name: name.keys[0] for name in names if name.last == "Name"}
 
-        agent = self.make()
+        agent = self.prepared()
         agent.add_provider(Box())
         await self.run_it()
         await self.watch(count)
@@ -520,13 +515,20 @@ class AroundTests(ProgramCase):
         file.write_text(text + f'[state]\ndirectory = "{self.state}"\n')
         file.chmod(0o644)
         self.agent = Agent(str(file), reactor=reactor, model=self.model)
+        self.addCleanup(self.end, self.agent)
         self.agent.observe(self.facts.append)
         await self.run_it()
         (warned,) = [fact.text for fact in self.facts if isinstance(fact, Warned)]
         self.assertIn("chmod 600", warned)
 
+    async def called(self, name: str) -> None:
+        """A connection request to this device leads to a session of its own."""
+        seen = self.lab.sessions.seen
+        self.assertEqual(await self.lab.connection_request(name), 200)
+        await self.lab.wait_for_session(name, event="6 CONNECTION REQUEST", ended="complete", since=seen)
+
     async def test_several_share_a_model_and_a_listener(self) -> None:
-        first = self.make()
+        first = self.prepared()
         first.parameter(LEVEL, type="int")(lambda: 1)
         config: Config = first.config
         others = []
@@ -536,6 +538,7 @@ class AroundTests(ProgramCase):
                 "acs": {"url": self.url, "username": "cpe", "password": "acs-secret"},
                 "connection_request": {"username": "acs", "password": "request-secret"},
                 "state": {"directory": config.state.directory.with_name(f"state{number}")},
+                "parameters": FACTORY,
             }
             others.append(Agent(reactor=reactor, observer=self.facts.append, beside=first, **more))
         self.assertRaises(MisuseError, others[0].startService)
@@ -546,12 +549,9 @@ class AroundTests(ProgramCase):
             self.addCleanup(self.end, other)
             name = f"00D09E-SN000{number}"
             await self.lab.wait_for_session(name, event="0 BOOTSTRAP", ended="complete", since=0)
-            self.assertEqual(await self.lab.connection_request(name), 200)
-            await self.lab.wait_for_session(name, event="6 CONNECTION REQUEST", ended="complete")
-        self.assertEqual(await self.lab.connection_request(DEVICE), 200)
-        await self.session(event="6 CONNECTION REQUEST")
+            await self.called(name)
+        await self.called(DEVICE)
         await self.end(others[0])
         self.assertEqual(await self.lab.connection_request("00D09E-SN0002"), 404)
-        self.assertEqual(await self.lab.connection_request("00D09E-SN0003"), 200)
-        await self.lab.wait_for_session("00D09E-SN0003", event="6 CONNECTION REQUEST", ended="complete")
+        await self.called("00D09E-SN0003")
         self.assert_nothing_odd()

@@ -173,12 +173,7 @@ class Sessions:
         self._observer(Warned(f"a session ended in an error of the agent itself: {failure.getTraceback()}"))
 
     async def _one_session(self) -> None:
-        try:
-            await self._prepare()
-        except CancelledError:
-            raise
-        except Exception:  # without this session there would be another at once, and so for ever
-            self._observer(Warned(f"an error of the agent itself: {Failure().getTraceback()}"))  # type: ignore[no-untyped-call]  # Twisted has no types there
+        await self._survived(self._prepare())  # without this session there would be another at once, and so for ever
         snapshot = self._agenda.begin(self.now())
         started = self._clock.monotonic()
         finished = Finished(False, "an error of the agent itself", False)
@@ -190,17 +185,29 @@ class Sessions:
         except CancelledError:
             finished = Finished(False, "broken off because the agent stops", run is not None and run.session.informed)
         except Exception:
-            self._observer(Warned(f"an error of the agent itself: {Failure().getTraceback()}"))  # type: ignore[no-untyped-call]  # Twisted has no types there
+            self._warn_of_error()
         finally:
             self._agenda.ended(finished.success, self.now())
         if run is not None:
-            await self._close(run)
-            await self._settle()
+            await self._survived(self._close(run))
+            await self._survived(self._settle())  # a reboot that was promised comes all the same
         await self._journal.save_or_warn()
         self._tell(snapshot, run, finished, started)
         if run is not None and run.after:
             self._running = False
             self._finish(run.after)
+
+    async def _survived(self, work: Awaitable[None]) -> None:
+        """Await ``work``; an error of the agent itself in it is told, and keeps nothing that follows from coming."""
+        try:
+            await work
+        except CancelledError:
+            raise
+        except Exception:
+            self._warn_of_error()
+
+    def _warn_of_error(self) -> None:
+        self._observer(Warned(f"an error of the agent itself: {Failure().getTraceback()}"))  # type: ignore[no-untyped-call]  # Twisted has no types there
 
     def _open(self, snapshot: Snapshot) -> _Run:
         asked = informed(self._tree, [event.code for event in snapshot.events])

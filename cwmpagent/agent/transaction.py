@@ -96,6 +96,7 @@ class Transactions:
         self._forget = forget
         self._former = _read(notes.get(FORMER))
         self._later = _read(notes.get(LATER))
+        self._unsaved: dict[str, str | None] = {}
 
     @property
     def held(self) -> frozenset[str]:
@@ -127,8 +128,8 @@ class Transactions:
         True where something takes effect only after the session. Raises CwmpFault and StoreWriteError.
         """
         if not parts:
-            # A note that a full disk left behind goes with the next commit.
-            await commit({})
+            await commit(self._unsaved)
+            self._unsaved = {}
             return False
         await self._reconciled(parts)
         former = {str(name): text for step in reversed(parts) for name, text in step.former.items()}
@@ -144,6 +145,7 @@ class Transactions:
                     if waits:
                         later[str(name)] = text
             await commit({FORMER: _written(self._former), LATER: _written(later)})
+            self._unsaved = {}
         except Exception:
             if reached:
                 await _shielded(self._undo_all(reached))
@@ -161,8 +163,12 @@ class Transactions:
 
     async def finish(self) -> None:
         """The session is over: let take effect what waited for that. What fails is tried again next time."""
-        if not self._later:
-            return
+        if self._later:
+            await self._take_effect()
+        elif self._unsaved:
+            await self._note({}, "a note of a change still cannot be saved")
+
+    async def _take_effect(self) -> None:
         for supplier, names in self._suppliers.grouped(list(self._later), self._keys).items():
             try:
                 await _done(supplier, "finish", {name: self._later[name] for name in names})
@@ -175,10 +181,7 @@ class Transactions:
             self._forget(names)
         owned = self._suppliers.grouped(list(self._later), self._keys)
         self._later = {str(name): self._later[name] for names in owned.values() for name in names}
-        try:
-            await self._save({LATER: _written(self._later)})
-        except StoreWriteError as error:
-            self._observer(Warned(f"what took effect after the session may do so again: {error}"))
+        await self._note({LATER: _written(self._later)}, "what took effect after the session may do so again")
 
     async def _apply(self, step: Step) -> bool:
         try:
@@ -218,10 +221,18 @@ class Transactions:
         self._forget(list(former))
 
     async def _note_former(self) -> None:
+        note = {FORMER: _written(self._former)}
+        await self._note(note, "a change that was undone may be undone again at the next start")
+
+    async def _note(self, notes: Mapping[str, str | None], otherwise: str) -> None:
+        """Save ``notes``; where that fails they go with the next commit, or are tried again after the next session."""
+        self._unsaved.update(notes)
         try:
-            await self._save({FORMER: _written(self._former)})
+            await self._save(self._unsaved)
         except StoreWriteError as error:
-            self._observer(Warned(f"a change that was undone may be undone again at the next start: {error}"))
+            self._observer(Warned(f"{otherwise}: {error}"))
+        else:
+            self._unsaved = {}
 
     async def _save(self, notes: Mapping[str, str | None]) -> None:
         await self._store.save(Batch(notes=notes))

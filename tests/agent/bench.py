@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as global_reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.process import reapProcessHandlers
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
@@ -23,9 +27,12 @@ from cwmpagent.protocol.rpc import AcsRequest, ParameterValueStruct, SetParamete
 from cwmpagent.values import Value, ValueType
 
 reactor: Any = global_reactor
+PATIENCE = 60.0
+"""Seconds after which what was waited for will not happen, however busy the machine is."""
 DEVICE = "00D09E-Gateway-SN0001"
 SERVER = "Device.ManagementServer."
-QUICK: Mapping[str, str] = {SERVER + "CWMPRetryMinimumWaitInterval": "1"}
+FACTORY: Mapping[str, str] = {SERVER + "CWMPRetryMinimumWaitInterval": "1", SERVER + "PeriodicInformEnable": "false"}
+"""Retries come soon, and no ``2 PERIODIC`` falls into a test by chance: the phase of periodic Informs is random."""
 _CONFIG = """
 [device]
 manufacturer = "Example"
@@ -64,15 +71,16 @@ def assign(key: str = "", **values: Value | str) -> SetParameterValues:
 class BenchCase(TestCase):
     """``self.lab`` listens on loopback; :meth:`begin` starts an agent whose state is kept from one to the next."""
 
-    timeout = 30
+    timeout = 120
     auth: Any = "digest"
+    lab_reactor: Any = reactor
 
     def setUp(self) -> None:
         self.facts: list[Fact] = []
         self.state = Path(self.mktemp()).absolute() / "state"
         self.state.parent.mkdir()
         self.lab = LabAcs(
-            reactor,
+            self.lab_reactor,
             auth=self.auth,
             username="cpe",
             password="acs-secret",
@@ -94,23 +102,21 @@ class BenchCase(TestCase):
 
     def config(self, *, boot: str = "process", acs: str = "", **parameters: str) -> Config:
         """The configuration of the agent; ``parameters`` are factory values by full path."""
-        lines = (f'"{name}" = "{text}"' for name, text in {**QUICK, **parameters}.items())
+        lines = (f'"{name}" = "{text}"' for name, text in {**FACTORY, **parameters}.items())
         text = _CONFIG.format(boot=boot, url=self.url, acs=acs, state=self.state, parameters="\n".join(lines))
         return parse(text, self.state.parent)
 
+    def prepared(self, config: Config | None = None, **options: Any) -> Agent:
+        """An agent that is not started yet; its randomness is the same in every run. ``options`` are those of Agent."""
+        given = {"reactor": reactor, "observer": self.facts.append, "chance": random.Random(7), "model": self.model}
+        self.agent = agent = Agent(config or self.config(), **{**given, **options})
+        self.addCleanup(self.end, agent)
+        return agent
+
     def begin(self, config: Config | None = None, **options: Any) -> Agent:
         """Start an agent; it is stopped at the end of the test, at the latest."""
-        agent = Agent(
-            config or self.config(),
-            reactor=reactor,
-            observer=self.facts.append,
-            chance=random.Random(7),
-            model=self.model,
-            **options,
-        )
+        agent = self.prepared(config, **options)
         agent.startService()
-        self.agent = agent
-        self.addCleanup(self.end, agent)
         return agent
 
     async def end(self, agent: Agent | None = None) -> None:
@@ -139,13 +145,20 @@ class BenchCase(TestCase):
         await self.session(since=number)
         return [await answer for answer in answers]
 
-    async def until(self, condition: Any, seconds: float = 5) -> None:
-        """Wait until ``condition`` holds; the test fails where that takes longer."""
-        end = reactor.seconds() + seconds
+    async def until(self, condition: Any, seconds: float = PATIENCE) -> None:
+        """Wait until ``condition`` holds; the test fails where that takes longer, which only a broken agent does."""
+        end = time.monotonic() + seconds
         while not condition():
-            if reactor.seconds() > end:
+            if time.monotonic() > end:
                 self.fail("what was waited for did not happen")
             await self.pause(0.005)
+
+    async def programs_ended(self, *, by_force: bool = False) -> None:
+        """Wait until no program runs that was started here."""
+        for pid in reapProcessHandlers if by_force else ():
+            os.kill(pid, signal.SIGKILL)
+        await self.until(lambda: not reapProcessHandlers)
+        await self.pause(0.01)  # for what they said last
 
     def pause(self, seconds: float) -> Deferred[None]:
         """Let time pass."""

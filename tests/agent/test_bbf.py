@@ -39,6 +39,7 @@ password = "request-secret"
 [state]
 directory = "{state}"
 [parameters]
+"{root}ManagementServer.PeriodicInformEnable" = false
 "{root}ManagementServer.PeriodicInformInterval" = 300
 """
 
@@ -56,9 +57,7 @@ class PublishedTests(BenchCase):
         self.path = self.directory / name
         listed = ", ".join(f'"{profile}"' for profile in profiles)
         text = _CONFIG.format(model=self.path, profiles=listed, url=self.url, state=self.state, root=root)
-        self.agent = agent = Agent(parse(text, Path()), observer=self.facts.append)
-        self.addCleanup(self.end, agent)
-        return agent
+        return self.prepared(parse(text, Path()), model=None)
 
     async def walk(self, root: str) -> tuple[SessionTrace, dict[str, Value]]:
         """The first session, and then names and values of everything, held against the file."""

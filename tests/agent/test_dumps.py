@@ -70,10 +70,7 @@ class DumpCase(BenchCase):
 
     async def first(self, config: Config) -> SessionTrace:
         """Begin, and wait for the first session."""
-        agent = Agent(config, observer=self.facts.append)
-        self.agent = agent
-        self.addCleanup(self.end, agent)
-        agent.startService()
+        self.prepared(config, model=None).startService()
         trace = await self.lab.wait_for_session(event="0 BOOTSTRAP")
         self.device = trace.device_id
         return trace

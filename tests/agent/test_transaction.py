@@ -185,6 +185,62 @@ class ChangeTests(TransactionCase):
             self.assert_untouched()
 
 
+class LeftNoteTests(TransactionCase):
+    """A full disk keeps the note of an undone change: it does not stay there until it undoes what is right."""
+
+    def leave(self) -> None:
+        """A change that fails and is undone, the disk being full by then."""
+        self.box.ports.trouble["apply"] = lambda: 1 / 0
+        self.box.store.full_after = 1
+        self.assertRaises(CwmpFault, self.box.set, NEW, "k")
+        self.box.store.full_after = self.box.store.disk.refusing = None
+        self.box.ports.trouble.clear()
+        self.assertIn("older", self.note())
+
+    def note(self) -> str:
+        return self.box.store.load().notes.get("change_former") or ""
+
+    def test_it_goes_with_the_next_change_though_that_touches_no_provider(self) -> None:
+        self.leave()
+        self.box.set({CODE: "of nobody"})
+        self.assertEqual(self.note(), "")
+
+    def test_it_goes_with_the_next_change_of_a_provider(self) -> None:
+        self.leave()
+        self.box.set({NTP[1]: "newer"})
+        self.assertEqual(self.note(), "")
+
+    def test_it_goes_after_the_next_session(self) -> None:
+        self.leave()
+        self.box.lives.life.reach.requested("198.51.100.1")
+        self.box.lives.run(10)
+        self.assertEqual(self.note(), "")
+
+    def test_what_somebody_set_meanwhile_is_not_undone_at_the_next_start(self) -> None:
+        self.leave()
+        self.box.set({CODE: "of nobody"})
+        self.box.clock.state[NTP[1]] = "somebody's"
+        self.box.restart()
+        self.assertEqual(self.box.clock.state[NTP[1]], "somebody's")
+
+    def test_a_change_that_cannot_be_saved_leaves_it_to_the_next(self) -> None:
+        self.leave()
+        self.box.store.full_after = 0
+        self.assertRaises(CwmpFault, self.box.set, {CODE: "of nobody"})
+        self.box.store.full_after = self.box.store.disk.refusing = None
+        self.box.set({CODE: "of nobody"})
+        self.assertEqual(self.note(), "")
+
+    def test_what_took_effect_does_not_do_so_again(self) -> None:
+        self.box.clock.later = True
+        self.box.store.full_after = 2
+        self.box.set({NTP[1]: "later"}, origin=Origin.LOCAL)
+        self.box.store.full_after = self.box.store.disk.refusing = None
+        self.assertIn("later", self.box.store.load().notes["change_later"])
+        self.box.set({CODE: "of nobody"})
+        self.assertNotIn("change_later", self.box.store.load().notes)
+
+
 class TroubleTests(TransactionCase):
     TROUBLES = (
         ("raises", lambda: 1 / 0),

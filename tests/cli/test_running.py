@@ -24,12 +24,13 @@ from cwmpagent.cli.main import main
 from cwmpagent.config import HooksConfig
 from cwmpagent.datamodel.plan import AttributeChange, ParameterAssignment
 from cwmpagent.protocol.rpc import Reboot
-from tests.agent.bench import DEVICE, SERVER, BenchCase, reactor
+from tests.agent.bench import DEVICE, SERVER, BenchCase
 from tests.skips import CHECKOUT
 
 CODE = "Device.DeviceInfo.ProvisioningCode"
 INTERVAL = SERVER + "PeriodicInformInterval"
 PASSWORD = SERVER + "ConnectionRequestPassword"
+PATIENT = {SERVER + "CWMPRetryMinimumWaitInterval": "600"}  # the second try comes after the end of the test
 SECRETS = ("acs-secret", "request-secret", "typed-secret", "file-secret")
 
 
@@ -100,9 +101,9 @@ class CommandCase(BenchCase):
         await self.session(since=number)
 
     async def deafen(self) -> None:
-        """The ACS is not there any more."""
-        await self.port.stopListening()
-        self.port = reactor.listenTCP(0, self.lab.site(), interface="127.0.0.1")
+        """The ACS is not there any more: it listens on another port."""
+        former, self.port = self.port, self.listen()
+        await former.stopListening()
 
     def told(self) -> str:
         """Every fact the embedding program was told."""
@@ -162,6 +163,8 @@ class ReadingTests(CommandCase):
         self.assertIn("no such parameter", await self.refused("names", "Device.Nothing."))
 
     async def test_events_and_a_schedule(self) -> None:
+        ticks = {"PeriodicInformEnable": "true", "PeriodicInformInterval": "86400"}
+        await self.restart(**{SERVER + name: text for name, text in ticks.items()}, **PATIENT)
         found = await self.read("events")
         self.assertEqual((found["pending"], found["retry_count"], found["retry_in"]), ([], 0, None))
         self.assertIn("in", found["session"]["next"])
@@ -174,7 +177,7 @@ class ReadingTests(CommandCase):
         self.assertEqual(found["retry_count"], 1)
         self.assertGreater(found["retry_in"], 0)
         text = await self.said("events")
-        self.assertRegex(text, r"RetryCount +1, next try in \d+ s")
+        self.assertRegex(text, r"RetryCount +1, next try in \d+ min")
         self.assertRegex(text, r"Last session +failed ")
 
     async def test_trace(self) -> None:
@@ -336,7 +339,9 @@ class ChangingTests(CommandCase):
 
     async def test_nothing_is_changed_while_the_device_reboots(self) -> None:
         assert self.agent is not None
-        config = replace(self.agent.config, hooks=HooksConfig(factory_reset=("/bin/sleep", "0.7")))
+        over = self.state.parent / "over"
+        program = ("/bin/sh", "-c", f"while [ ! -e {over} ]; do sleep 0.05; done")
+        config = replace(self.agent.config, hooks=HooksConfig(factory_reset=program))
         await self.end()
         self.begin(config)
         await self.session(event="1 BOOT")
@@ -351,6 +356,7 @@ class ChangingTests(CommandCase):
             self.assertIn("rebooting", await self.refused(*words))
         self.assertTrue((await self.read("status"))["rebooting"])
         self.assertEqual(await self.value(CODE), "mine")
+        over.touch()
         agent = self.agent
         await self.until(lambda: not agent.rebooting)
         self.assertEqual(await self.value(CODE), "")

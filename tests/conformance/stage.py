@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +13,13 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from cwmpagent.agent.facts import RpcCrashed, Warned
+from cwmpagent.agent.sessions import STOP_GRACE
 from cwmpagent.config import Config
 from cwmpagent.embed import Agent
 from cwmpagent.protocol.events import CONNECTION_REQUEST, Event
 from cwmpagent.protocol.rpc import Inform
 from cwmpagent.protocol.session import Reply
-from tests.agent.bench import BenchCase
+from tests.agent.bench import PATIENCE, BenchCase
 from tests.agent.ports import FakeClock, Posted, ScriptedAcs
 
 reactor: Any = global_reactor
@@ -128,27 +128,22 @@ class SteppedCase(BenchCase):
         self.clock = FakeClock(self.time)
         super().setUp()
 
-    def begin(self, config: Config | None = None, **options: Any) -> Agent:
-        agent = Agent(
-            config or self.config(),
-            reactor=self.time,
-            observer=self.facts.append,
-            clock=self.clock,
-            chance=random.Random(7),
-            model=self.model,
-            **options,
-        )
-        agent.startService()
-        self.agent = agent
-        self.addCleanup(self.end, agent)
-        return agent
+    def prepared(self, config: Config | None = None, **options: Any) -> Agent:
+        return super().prepared(config, **{"reactor": self.time, "clock": self.clock, **options})
 
-    async def until(self, condition: Any, seconds: float = 5) -> None:
+    async def until(self, condition: Any, seconds: float = PATIENCE) -> None:
         await super().until(lambda: bool(self.time.advance(0) or condition()), seconds)
 
     async def sessions_ended(self, count: int) -> None:
         """Wait, in real time, until so many sessions have ended."""
         await self.until(lambda: len(self.ended()) >= count and not self.busy())
+
+    async def stopping(self, agent: Agent) -> tuple[Deferred[None]]:
+        """Stop the agent in the middle of a session, which holds it up; what fires when it has stopped."""
+        stopped = Deferred.fromCoroutine(self.end(agent))
+        broken_off_at = self.time.seconds() + STOP_GRACE
+        await self.until(lambda: any(call.getTime() == broken_off_at for call in self.time.getDelayedCalls()))
+        return (stopped,)
 
     def busy(self) -> bool:
         """Whether a session is under way."""

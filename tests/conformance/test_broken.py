@@ -48,8 +48,6 @@ def requests() -> list[AcsRequest]:
 
 
 class BrokenTests(SteppedCase):
-    timeout = 60
-
     async def test_connection_closed(self) -> None:
         await self.at_every_step(lambda step: Drop(at=step, times=0))
 

@@ -28,12 +28,6 @@ class _Endpoint:
 
 
 class ServiceTests(SteppedCase):
-    timeout = 30
-
-    def agent_of(self) -> Agent:
-        """One that has not been started."""
-        return Agent(self.config(), reactor=self.time, observer=self.facts.append, clock=self.clock, model=self.model)
-
     def stops(self) -> int:
         return sum(isinstance(fact, AgentStopped) for fact in self.facts)
 
@@ -50,14 +44,14 @@ class ServiceTests(SteppedCase):
         self.assertEqual(self.odd(), [])
 
     async def test_stopped_before_its_start(self) -> None:
-        agent = self.agent_of()
+        agent = self.prepared()
         await agent.bind()
         await agent.stopService()
         self.assertEqual(self.facts, [])
 
     async def test_stopped_after_a_start_that_failed(self) -> None:
         first = await self.ready()
-        other = self.agent_of()
+        other = self.prepared()
         with self.assertRaises(StoreLockedError):
             other.startService()
         await other.stopService()
@@ -119,7 +113,7 @@ class ServiceTests(SteppedCase):
             await self.end(agent)
 
     async def test_an_endpoint_that_fails_at_once_fails_at_each_start(self) -> None:
-        agent = self.agent_of()
+        agent = self.prepared()
         self.patch(endpoints, "serverFromString", lambda reactor, text: _Endpoint(fail(OSError("taken"))))
         for start in (agent.privilegedStartService, agent.startService):
             with self.assertRaises(ConfigError):
@@ -150,8 +144,7 @@ class ServiceTests(SteppedCase):
             call(agent)
             await self.until(lambda: not self.lab.misbehaviours.waiting())
             await self.pause(0.02)
-            stopped = Deferred.fromCoroutine(self.end(agent))
-            await self.pause(0.02)
+            (stopped,) = await self.stopping(agent)
             self.time.advance(5.1)
             await stopped
             for _ in range(5):

@@ -8,10 +8,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.changes import Origin
+from cwmpagent.agent.dispatcher import RebootAfter
 from cwmpagent.agent.facts import RpcCrashed, Warned
 from cwmpagent.agent.sessions import MOST_NAMES
 from cwmpagent.datamodel.plan import ParameterAssignment
-from cwmpagent.embed import Agent
 from cwmpagent.errors import CwmpFault, TransportError
 from cwmpagent.lab.misbehave import Drop, FaultAnswer, ForeignHeader, Hold
 from cwmpagent.lab.reach import UnreachableError
@@ -24,6 +24,7 @@ from cwmpagent.protocol.rpc import (
     GetRPCMethods,
     Inform,
     InformResponse,
+    Reboot,
     SoapFault,
 )
 from cwmpagent.protocol.session import Reply
@@ -299,11 +300,9 @@ class AskedTests(BenchCase):
 
     async def registered(self, name: str, perform: Any, acs: str = "") -> None:
         """An agent that carries out this RPC too, after its first session."""
-        agent = Agent(self.config(acs=acs), observer=self.facts.append, model=self.model)
+        agent = self.prepared(self.config(acs=acs))
         agent.register(name, perform)
         agent.startService()
-        self.agent = agent
-        self.addCleanup(self.end, agent)
         await self.session(event="0 BOOTSTRAP")
 
 
@@ -330,6 +329,24 @@ class DisabledTests(BenchCase):
 
 
 class InMemoryTests(SynchronousTestCase):
+    def test_an_error_of_ours_after_a_session_keeps_no_reboot_from_coming(self) -> None:
+        async def impossible(*arguments: object) -> None:
+            raise RuntimeError("impossible")
+
+        for what in ("_settle", "_close"):
+            with self.subTest(what=what):
+                lives = Lives()
+                lives.begin()
+                self.patch(lives.life.sessions, what, impossible)
+                lives.acs.asking.append(Reboot("bye"))
+                lives.happen(Event(PERIODIC))
+                self.assertEqual(lives.after, [(RebootAfter("bye"),)])
+                self.assertTrue(lives.ended()[-1].success)
+                (warned,) = lives.odd()
+                self.assertIn("RuntimeError: impossible", str(warned))
+                lives.happen(Event(PERIODIC))
+                self.assertEqual(len(lives.acs.sessions), 2, "what follows the reboot is for its start to do")
+
     def test_sec_01_disabled_within_a_session(self) -> None:
         lives = Lives()
         lives.acs.asking.append(assign(**{SERVER + "EnableCWMP": OFF}))

@@ -7,7 +7,6 @@ from dataclasses import replace
 from twisted.internet.defer import Deferred
 
 from cwmpagent.agent.facts import AgentStopped, Rebooting
-from cwmpagent.embed import Agent
 from cwmpagent.lab.misbehave import Delay
 from cwmpagent.protocol.rpc import GenericRequest, GetRPCMethods, Reboot
 from cwmpagent.settings import HooksConfig
@@ -16,8 +15,6 @@ from tests.conformance.stage import SteppedCase, call
 
 
 class StoppingTests(SteppedCase):
-    timeout = 30
-
     async def test_just_after_the_start(self) -> None:
         for turns in range(12):
             agent = self.begin()
@@ -42,8 +39,7 @@ class StoppingTests(SteppedCase):
             call(agent)
             await self.until(lambda: not self.lab.misbehaviours.waiting())
             await self.pause(0.01)
-            stopped = Deferred.fromCoroutine(self.end(agent))
-            await self.pause(0.05)
+            (stopped,) = await self.stopping(agent)
             self.time.advance(4.9)
             await self.pause(0)
             self.assertNotIsInstance(self.facts[-1], AgentStopped)
@@ -56,7 +52,7 @@ class StoppingTests(SteppedCase):
 
     async def test_while_the_reboot_program_runs(self) -> None:
         config = self.config(boot="system")
-        agent = self.begin(replace(config, hooks=HooksConfig(reboot=("/bin/sleep", "0.5"))))
+        agent = self.begin(replace(config, hooks=HooksConfig(reboot=("/bin/sleep", "1000"))))
         await self.until(lambda: bool(self.ended() and not agent.life.sessions.in_session))
         self.lab.queue(DEVICE, Reboot("bye"))
         call(agent)
@@ -70,7 +66,7 @@ class StoppingTests(SteppedCase):
         trace = await self.session(event="1 BOOT", since=self.lab.sessions.seen)
         told = [(event.event_code, event.command_key) for event in trace.events]
         self.assertIn(("M Reboot", "bye"), told)
-        await self.pause(0.6)  # the program ends
+        await self.programs_ended(by_force=True)
 
     async def test_a_reboot_program_that_fails_is_no_end(self) -> None:
         for program in ("/bin/false", "/nowhere/to/be/found"):
@@ -92,17 +88,15 @@ class StoppingTests(SteppedCase):
             self.facts.clear()
 
     async def test_while_an_rpc_hangs(self) -> None:
-        agent = Agent(self.config(), reactor=self.time, clock=self.clock, observer=self.facts.append, model=self.model)
+        agent = self.prepared()
         hung: Deferred[None] = Deferred()
         agent.register("X_00D09E_Hang", lambda request: hung)
         agent.startService()
-        self.agent = agent
         await self.until(lambda: bool(self.ended() and not agent.life.sessions.in_session))
         self.lab.queue(DEVICE, GenericRequest("X_00D09E_Hang", ()))
         call(agent)
         await self.until(lambda: bool(hung.callbacks))
-        stopped = Deferred.fromCoroutine(self.end(agent))
-        await self.pause(0.05)
+        (stopped,) = await self.stopping(agent)
         self.time.advance(5.1)
         await stopped
         self.assertIsInstance(self.facts[-1], AgentStopped)

@@ -96,7 +96,7 @@ class GetTests(Case):
         before = await self.read(UPTIME, LOCAL_TIME)
         self.assertIs(before[UPTIME].kind, ValueType.UNSIGNED_INT)
         self.assertIs(before[LOCAL_TIME].kind, ValueType.DATE_TIME)
-        self.assertLess(int(before[UPTIME].text), 30)
+        self.assertLess(int(before[UPTIME].text), self.timeout)
         await self.pause(1.05)
         after = await self.read(UPTIME, LOCAL_TIME)
         self.assertGreater(int(after[UPTIME].text), int(before[UPTIME].text))

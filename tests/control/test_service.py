@@ -10,7 +10,6 @@ from unittest.mock import patch
 from cwmpagent.agent.facts import EnvelopeSent, Warned
 from cwmpagent.config import ControlConfig
 from cwmpagent.control import service
-from cwmpagent.embed import Agent
 from cwmpagent.errors import ConfigError
 from tests.agent.bench import BenchCase, reactor
 from tests.control.client import Client
@@ -29,7 +28,7 @@ class ServiceTests(BenchCase):
 
     async def test_a_place_that_cannot_be_is(self) -> None:
         config = replace(self.config(), control=ControlConfig(socket=self.state.parent / "none" / "control.sock"))
-        failing = Agent(config, reactor=reactor, model=self.model)
+        failing = self.prepared(config)
         error = self.assertRaises(ConfigError, failing.startService)
         await failing.stopService()
         self.assertEqual(error.key, "control.socket")

@@ -11,7 +11,6 @@ from cwmpagent.agent.reading import FRESH
 from cwmpagent.control.shown import shown
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.device.provider import Name, Provider
-from cwmpagent.embed import Agent
 from cwmpagent.values import Value, ValueType
 from tests.agent.bench import reactor
 from tests.conformance.stage import SteppedCase
@@ -68,12 +67,9 @@ class Broken(Provider):
 class UnreadTests(SteppedCase):
     async def test_the_rest_is_shown_all_the_same(self) -> None:
         broken = Broken()
-        self.agent = agent = Agent(
-            self.config(), reactor=self.time, clock=self.clock, observer=self.facts.append, model=self.model
-        )
+        agent = self.prepared()
         agent.add_provider(broken)
         agent.startService()
-        self.addCleanup(self.end, agent)
         await self.sessions_ended(1)
         client = await Client.connected(reactor, self.state / "control.sock")
         items = await self.items(client, CODE, SERIAL)

@@ -119,9 +119,12 @@ class WholeMachineTests(SynchronousTestCase):
         self.assertEqual(counted, len(known))
 
     def test_hosts_are_the_neighbours(self) -> None:
-        found = self.values("Device.Hosts.")
+        neighbours: set[str] | None = None
+        while neighbours != (now := {each.mac for each in netlink.neighbours()}):  # one may come while they are read
+            neighbours = now
+            found = self.values("Device.Hosts.")
         macs = {text for path, text in found.items() if path.endswith(".PhysAddress")}
-        self.assertEqual(macs, {each.mac for each in netlink.neighbours()})
+        self.assertEqual(macs, neighbours)
         arp = [line.split() for line in Path("/proc/net/arp").read_text().splitlines()[1:]]
         for address, _, flags, mac, *_ in arp:
             if int(flags, 16) & 2 and mac in macs:

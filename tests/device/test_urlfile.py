@@ -36,7 +36,7 @@ class HookCase(SynchronousTestCase):
             env={"PATH": os.environ["PATH"], **environment},
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=120,
         )
         self.assertEqual((ended.returncode, ended.stderr, ended.stdout), (0, "", ""))
 

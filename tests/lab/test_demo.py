@@ -17,16 +17,16 @@ def quoted(words: list[str]) -> str:
 
 
 class DemoTests(TestCase):
-    timeout = 120
+    timeout = 400
 
-    async def played(self, agent: str, patience: int = 60) -> Child:
+    async def played(self, agent: str, patience: int = 300) -> Child:
         command = [sys.executable, "-m", "cwmpagent.lab.demo", "--once", "--patience", str(patience), "--agent", agent]
         child = Child.start(reactor, command, environ={"TMPDIR": str(ROOT / "_trial_temp"), "HOME": "/nonexistent"})
         self.addCleanup(child.signal, "KILL")
         self.status = await child.ended
         return child
 
-    async def broken(self, what: str, patience: int = 60) -> str:
+    async def broken(self, what: str, patience: int = 300) -> str:
         child = await self.played(quoted([sys.executable, "-m", "tests.broken", what]), patience)
         self.assertEqual(self.status, 1, child.out + child.err)
         return child.err

@@ -223,7 +223,7 @@ class _Running(ProcessProtocol):
 class Twistd(TestCase):
     """As a process."""
 
-    timeout = 30
+    timeout = 120
 
     def start(self, *arguments: str, daemon: tuple[str, ...] = ()) -> tuple[_Running, Any]:
         twistd = [str(Path(sys.executable).with_name("twistd")), *(daemon or ("--nodaemon", "--pidfile=")), "cwmplab"]
@@ -261,9 +261,8 @@ class Twistd(TestCase):
             running, _ = self.start("--acs", busy, "--acs-tls", "none", "--console", FREE, daemon=files)
             self.assertEqual(await running.ended, 1)
         self.assertIn(b"--acs: " + busy.encode(), running.said)
-        while "in use" not in (log_file.read_text() if log_file.exists() else ""):
+        while "in use" not in (log_file.read_text() if log_file.exists() else "") or pid_file.exists():
             await deferLater(reactor, 0.05)
-        self.assertFalse(pid_file.exists())
 
     async def test_it_runs_and_says_where(self) -> None:
         running, process = self.start("--acs", FREE, "--acs-tls", FREE, "--console", FREE)

@@ -90,7 +90,7 @@ class Door(SynchronousTestCase):
         cpe.cookie = f"a=b; {cpe.cookie}; session=other"
         self.assertEqual(cpe.post().status, 204)
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
+    @settings(max_examples=150, deadline=None, suppress_health_check=[*HealthCheck])
     @given(st.binary(max_size=300))
     def test_bytes_on_the_wire(self, data: bytes) -> None:
         wire = Wire(self.lab.site())
@@ -99,7 +99,7 @@ class Door(SynchronousTestCase):
         self.assertEqual(Cpe(self.lab.site()).session().status, 204)
         self.assertEqual(self.flushLoggedErrors(), [])
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
+    @settings(max_examples=150, deadline=None, suppress_health_check=[*HealthCheck])
     @given(st.data())
     def test_bytes_in_a_session(self, data: st.DataObject) -> None:
         at = data.draw(st.integers(0, len(INFORM) - 1))

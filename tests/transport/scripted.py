@@ -193,7 +193,7 @@ class Contexts:
 class ScriptedCase(TestCase):
     """Starts scripted servers and clients, and leaves nothing open."""
 
-    timeout = 20
+    timeout = 120
 
     def setUp(self) -> None:
         self.warnings: list[str] = []
@@ -222,7 +222,7 @@ class ScriptedCase(TestCase):
         return AcsClient(
             using,
             trust,
-            limits=given.pop("limits", Limits(connect=5, first_byte=5, between_bytes=5, whole=10)),
+            limits=given.pop("limits", Limits(connect=60, first_byte=60, between_bytes=60, whole=60)),
             random=random.Random(7),
             cnonce=self._cnonce,
             warn=self.warnings.append,

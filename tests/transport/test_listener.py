@@ -6,7 +6,6 @@ import errno
 import itertools
 import os
 import shutil
-import socket
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -28,6 +27,7 @@ from cwmpagent.protocol.challenge import parse_challenges
 from cwmpagent.protocol.digest import Authenticator, Credentials
 from cwmpagent.transport.brief import Bounds
 from cwmpagent.transport.listener import ConnectionRequestListener, Limits
+from tests.process import free_port
 from tests.skips import NO_CURL, NO_IPV6, has_ipv6
 
 USER = Credentials("acs", 'sécret, "x"')
@@ -547,7 +547,7 @@ class Collector(Protocol):
 class LoopbackTests(TestCase):
     """Real sockets."""
 
-    timeout = 30
+    timeout = 120
 
     def setUp(self) -> None:
         self.agent = Agent()
@@ -570,7 +570,7 @@ class LoopbackTests(TestCase):
         program = shutil.which("curl")
         if program is None:
             raise SkipTest(NO_CURL)
-        options = ["--silent", "--include", "--max-time", "20", "--noproxy", "*", *arguments]
+        options = ["--silent", "--include", "--max-time", "100", "--noproxy", "*", *arguments]
         output, errors, status = await getProcessOutputAndValue(program, options)
         self.assertEqual((errors, status), (b"", 0))
         return [(int(each.split(b" ")[1]), each) for each in output.split(b"\r\n\r\n") if each]
@@ -675,11 +675,7 @@ class LoopbackTests(TestCase):
     def test_a_busy_port(self) -> Deferred[None]:
         async def test() -> None:
             busy = await self.serve()
-            free = socket.socket()
-            free.bind(("127.0.0.1", 0))
-            number = free.getsockname()[1]
-            free.close()
-            texts = [f"tcp:{port}:interface=127.0.0.1" for port in (number, port_of(busy))]
+            texts = [f"tcp:{port}:interface=127.0.0.1" for port in (free_port(), port_of(busy))]
             error = await self.assertFailure(Deferred.fromCoroutine(self.serve(*texts)), ConfigError)
             self.assertEqual(error.key, "connection_request.endpoint")
             self.assertIn(f"{texts[1]}: Address already in use", error.reason)

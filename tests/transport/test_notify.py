@@ -52,7 +52,7 @@ class Timed:
 
 
 class NotifyTests(TestCase):
-    timeout = 20
+    timeout = 120
 
     def setUp(self) -> None:
         self.warned: list[str] = []
@@ -75,7 +75,7 @@ class NotifyTests(TestCase):
         return sender
 
     async def arrived(self, count: int) -> list[bytes]:
-        for _ in range(400):
+        for _ in range(10_000):
             if len(self.receiver.got) >= count:
                 break
             await deferLater(reactor, 0.005, lambda: None)
