@@ -18,15 +18,17 @@ TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()",
 
 
 def free_port() -> int:
-    """A port that nobody has now, and that nobody is given by chance: below those that the kernel hands out."""
+    """A port that nobody has now, by TCP or UDP, and that nobody is given by chance: below those of the kernel."""
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
-        with socket.socket() as probe:
+        port = random.randrange(10_000, max(lowest, 20_000))
+        with socket.socket() as probe, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
             try:
-                probe.bind(("127.0.0.1", random.randrange(10_000, max(lowest, 20_000))))
+                probe.bind(("127.0.0.1", port))
+                datagrams.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return int(probe.getsockname()[1])
+            return port
 
 
 class Child(ProcessProtocol):

@@ -64,6 +64,8 @@ NO_CURL = "no curl on this machine"
 
 NO_IPV6 = "no IPv6 on this machine's loopback"
 
+NO_COTURN = "no coturn on this machine (Debian's package coturn)"
+
 NO_NETNS = "no network namespaces on this machine (ip netns, or the right to make one)"
 
 ALLOWED: tuple[Allowed, ...] = (
@@ -72,6 +74,7 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(NO_MODELS, lambda: models_directory() is None, 9),
     Allowed(NO_CURL, lambda: shutil.which("curl") is None, 2),
     Allowed(NO_IPV6, lambda: not has_ipv6(), 3),
+    Allowed(NO_COTURN, lambda: shutil.which("turnserver") is None, 2),
     Allowed(NO_NETNS, lambda: not has_namespaces(), 1),
 )
 
