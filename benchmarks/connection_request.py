@@ -1,13 +1,20 @@
-"""Connection requests a second beside twisted.web.guard doing the same: python benchmarks/connection_request.py
+"""Connection requests over HTTP: python benchmarks/connection_request.py
 
-Clients and server share the process, so both columns hold the clients' share, too. Read the ratio, not the figures.
-The guard checks Digest as well, but knows no replays; its nonces are asked for anew with every request.
+How long after an accepted one the Inform's first byte reaches the ACS; how many a second one core refuses and accepts,
+beside twisted.web.guard doing the same; how long a good one takes while another process holds 10,000 connections open.
+
+The clients are a process of their own, and what counts is the server's CPU time. A request that is accepted is two:
+one that is challenged, one that answers, on one connection. The guard checks Digest as well, but knows no replays.
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
+import socket
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -15,11 +22,9 @@ from typing import Any
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.endpoints import TCP4ClientEndpoint
-from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.internet.task import react
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater, react
+from twisted.internet.threads import deferToThread
 from twisted.web.guard import DigestCredentialFactory, HTTPAuthSessionWrapper
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
@@ -27,13 +32,35 @@ from zope.interface import implementer
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from cwmpagent.agent.facts import ConnectionRequested, Fact, SessionEnded
+from cwmpagent.config import parse
+from cwmpagent.embed import Agent
+from cwmpagent.lab.acs import LabAcs
 from cwmpagent.protocol.digest import Authenticator, Credentials
+from cwmpagent.protocol.requestlimit import RequestLimit
 from cwmpagent.transport.listener import ConnectionRequestListener
 
+CHECKOUT = Path(__file__).parent.parent
 USER = Credentials("acs", "secret")
-REQUESTS = 1000
-AT_ONCE = 8
+REQUESTS = 3000
 ROUNDS = 3
+SESSIONS = 500
+CROWD = 10_000
+CONFIG = """
+[device]
+manufacturer = "Example"
+oui = "00D09E"
+serial_number = "SN0001"
+provider = "simulated"
+[acs]
+url = "{url}"
+[connection_request]
+endpoint = "tcp:0:interface=127.0.0.1"
+username = "acs"
+password = "secret"
+[state]
+directory = "{state}"
+"""
 
 
 class Open:
@@ -70,61 +97,144 @@ class Realm:
         return IResource, Empty(), lambda: None
 
 
-class Once(Protocol):
-    """One request without credentials, and one that answers the challenge, on one connection; fires with the status."""
-
-    def __init__(self, credentials: Credentials) -> None:
-        self.ours = Authenticator(credentials, cnonce=lambda: secrets.token_hex(8), basic_allowed=False)
-        self.received = b""
-        self.answered = False
-        self.done: Deferred[bytes] = Deferred()
-
-    def connectionMade(self) -> None:
-        self.ask("")
-
-    def ask(self, more: str) -> None:
-        self.transport.write(f"GET /cr HTTP/1.1\r\nHost: box\r\n{more}\r\n".encode())
-
-    def dataReceived(self, data: bytes) -> None:
-        self.received += data
-        head, end, _ = self.received.partition(b"\r\n\r\n")
-        if not end:
-            return
-        self.received = b""
-        if self.answered:
-            self.finish(head)
-            return
-        self.answered = True
-        lines = head.split(b"\r\n")
-        self.ours.challenged([line[18:] for line in lines if line.lower().startswith(b"www-authenticate: ")])
-        self.ask(f"Authorization: {self.ours.authorization('GET', '/cr')}\r\n")
-
-    def finish(self, head: bytes) -> None:
-        self.transport.abortConnection()
-        if not self.done.called:
-            self.done.callback(head[9:12])
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if not self.done.called:
-            self.done.errback(reason)
+def ask(connection: socket.socket, path: str, header: str = "") -> bytes:
+    """The head of the answer."""
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: box\r\n{header}\r\n".encode())
+    data = b""
+    while b"\r\n\r\n" not in data:
+        more = connection.recv(4096)
+        assert more, data
+        data += more
+    return data
 
 
-async def clients(port: int, credentials: Credentials, count: int, expected: bytes) -> None:
-    endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port)
-    for _ in range(count):
-        once = Once(credentials)
-        await endpoint.connect(Factory.forProtocol(lambda once=once: once))
-        assert await once.done == expected
+def challenged(connection: socket.socket, path: str) -> str:
+    """The header that answers a challenge."""
+    ours = Authenticator(USER, cnonce=lambda: secrets.token_hex(8), basic_allowed=False)
+    lines = ask(connection, path).split(b"\r\n")
+    assert lines[0].split()[1] == b"401", lines[0]
+    ours.challenged([line[18:] for line in lines if line.lower().startswith(b"www-authenticate: ")])
+    return f"Authorization: {ours.authorization('GET', path)}\r\n"
 
 
-async def rate(port: int, credentials: Credentials, expected: bytes) -> float:
-    began = time.perf_counter()
-    each = REQUESTS // AT_ONCE
-    await gatherResults([Deferred.fromCoroutine(clients(port, credentials, each, expected)) for _ in range(AT_ONCE)])
-    return REQUESTS / (time.perf_counter() - began)
+def knock(port: int, path: str, accepted: bool, source: str = "127.0.0.1") -> None:
+    """One request, without credentials or with good ones."""
+    with socket.create_connection(("127.0.0.1", port), source_address=(source, 0)) as connection:
+        header = challenged(connection, path)
+        if accepted:
+            status = ask(connection, path, header).split()[1]
+            assert status == b"200", status
 
 
-async def main() -> None:
+async def rate(port: int, what: str) -> float:
+    """Requests that a second of this process's CPU serves to a client elsewhere."""
+    best = 0.0
+    for _ in range(ROUNDS):
+        before = time.process_time()
+        child = await deferToThread(
+            subprocess.run, [sys.executable, __file__, "client", str(port), what, str(REQUESTS)], check=False
+        )
+        assert child.returncode == 0
+        best = max(best, REQUESTS / (time.process_time() - before))
+    return best
+
+
+async def rates() -> None:
+    """Refused and accepted, beside the guard."""
+    listener = made()
+    await listener.bind()
+    checker = InMemoryUsernamePasswordDatabaseDontUse(**{USER.username: USER.password.encode()})
+    guard = HTTPAuthSessionWrapper(Portal(Realm(), [checker]), [DigestCredentialFactory(b"md5", b"device")])
+    site = Site(guard)
+    site.log = lambda request: None
+    theirs = reactor.listenTCP(0, site, interface="127.0.0.1")
+    print(f"requests a second of one core, best of {ROUNDS} times {REQUESTS}")
+    print(f"{'':26}{'this listener':>15}{'twisted.web.guard':>20}{'ratio':>8}")
+    for what in ("refused", "accepted"):
+        ours_best = await rate(listener.port_for("127.0.0.1"), what)
+        theirs_best = await rate(theirs.getHost().port, what)
+        name = {"refused": "refused (no credentials)", "accepted": "accepted (401, then 200)"}[what]
+        print(f"{name:26}{ours_best:15.0f}{theirs_best:20.0f}{ours_best / theirs_best:8.2f}")
+    await theirs.stopListening()
+    await listener.stopService()
+
+
+async def crowded() -> None:
+    """A good request's time while connections are opened by the thousand, and while they are there."""
+    listener = made()
+    await listener.bind()
+    port = listener.port_for("127.0.0.1")
+    crowd = [sys.executable, "-m", "tests.transport.crowd", str(port), str(CROWD)]
+    child = subprocess.Popen(crowd, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdin is not None and child.stdout is not None
+    opened = deferToThread(child.stdout.readline)
+    took: list[float] = []
+    print(f"good requests while {CROWD} idle connections are opened by another process, and then held")
+    for name in ("opened", "held"):
+        took.clear()
+        while len(took) < 100 if name == "held" else not opened.called:
+            began = time.perf_counter()
+            await deferToThread(knock, port, "/cr", True, "127.0.0.2")
+            took.append(time.perf_counter() - began)
+            await deferLater(reactor, 0.01, lambda: None)
+        show(name, took)
+    child.stdin.close()
+    child.wait()
+    await listener.stopService()
+
+
+async def informs() -> None:
+    """From an accepted request to the first byte of the Inform."""
+    with tempfile.TemporaryDirectory() as place:
+        lab = LabAcs(reactor)
+        site = lab.site()
+        build, arrived = site.buildProtocol, [0.0]
+
+        def noting(address: Any) -> Any:
+            protocol = build(address)
+            receive = protocol.dataReceived
+
+            def received(data: bytes) -> None:
+                arrived[0] = arrived[0] or time.perf_counter()
+                receive(data)
+
+            protocol.dataReceived = received
+            return protocol
+
+        site.buildProtocol = noting
+        port = reactor.listenTCP(0, site, interface="127.0.0.1")
+        accepted = [0.0]
+        ended: list[Deferred[None]] = [Deferred()]
+
+        def observer(fact: Fact) -> None:
+            if isinstance(fact, ConnectionRequested):
+                accepted[0] = time.perf_counter()
+            elif isinstance(fact, SessionEnded):
+                assert fact.success, fact.reason
+                reactor.callLater(0, ended[-1].callback, None)
+
+        url = f"http://127.0.0.1:{port.getHost().port}/"
+        agent = Agent(parse(CONFIG.format(url=url, state=Path(place) / "state"), Path(place)), observer=observer)
+        agent.startService()
+        await ended[-1]
+        agent.life.reach._limit = RequestLimit(requests=10**9)  # 50 in 5 s would be met at once
+        told = agent.life.server.text("ConnectionRequestURL")
+        number, path = int(told.split(":")[2].split("/")[0]), "/" + told.rpartition("/")[2]
+        took = []
+        for _ in range(SESSIONS):
+            arrived[0] = 0.0
+            ended.append(Deferred())
+            await deferToThread(knock, number, path, True)
+            await ended[-1]
+            took.append(arrived[0] - accepted[0])
+        show("agent and lab, no TLS", took)
+        await agent.stopService()
+        lab.close()
+        await port.stopListening()
+
+
+def made() -> ConnectionRequestListener:
+    """A listener with one agent that takes everything."""
     listener = ConnectionRequestListener(
         reactor,
         ["tcp:0:interface=127.0.0.1"],
@@ -133,25 +243,27 @@ async def main() -> None:
         clock=time.monotonic,
     )
     listener.add("/cr", Open())
-    await listener.bind()
-    checker = InMemoryUsernamePasswordDatabaseDontUse(**{USER.username: USER.password.encode()})
-    guard = HTTPAuthSessionWrapper(Portal(Realm(), [checker]), [DigestCredentialFactory(b"md5", b"device")])
-    site = Site(guard)
-    site.log = lambda request: None
-    theirs = reactor.listenTCP(0, site, interface="127.0.0.1")
-    print(f"{'':10}{'this listener':>15}{'twisted.web.guard':>20}{'ratio':>8}   (requests a second, best of {ROUNDS})")
-    for name, credentials, expected in (
-        ("accepted", USER, b"200"),
-        ("refused", Credentials("acs", "wrong"), b"401"),
-    ):
-        ours_best = theirs_best = 0.0
-        for _ in range(ROUNDS):
-            ours_best = max(ours_best, await rate(listener.port_for("127.0.0.1"), credentials, expected))
-            theirs_best = max(theirs_best, await rate(theirs.getHost().port, credentials, expected))
-        print(f"{name:10}{ours_best:15.0f}{theirs_best:20.0f}{ours_best / theirs_best:8.2f}")
-    await theirs.stopListening()
-    await listener.stopService()
+    return listener
+
+
+def show(name: str, took: list[float]) -> None:
+    """One line."""
+    took.sort()
+    median, late, last = took[len(took) // 2], took[int(len(took) * 0.99)], took[-1]
+    print(f"{name:26}median {median * 1e3:8.2f} ms   99th {late * 1e3:8.2f} ms   longest {last * 1e3:8.2f} ms")
+
+
+async def main() -> None:
+    print(f"from an accepted request to the Inform's first byte at the ACS, {SESSIONS} times")
+    await informs()
+    await rates()
+    await crowded()
 
 
 if __name__ == "__main__":
-    react(lambda _: Deferred.fromCoroutine(main()))
+    if sys.argv[1:2] == ["client"]:
+        for _ in range(int(sys.argv[4])):
+            knock(int(sys.argv[2]), "/cr", sys.argv[3] == "accepted")
+    else:
+        logging.disable()
+        react(lambda _: Deferred.fromCoroutine(main()))

@@ -23,6 +23,9 @@ _REMEDIES = {
     errno.EACCES: "ports below 1024 need privileges; choose a higher one",
     errno.EADDRNOTAVAIL: "this machine has no such address; leave it out to listen on all",
 }
+_BACKLOG = 1024
+"""Connections that may wait to be accepted: with Twisted's 50 a burst of them costs others the second of a lost SYN."""
+_PARTS = re.compile(r"(?<!\\):")
 _FREE_PORT = re.compile(r"(^tcp6?:|:port=)0+(?=:|$)")
 
 
@@ -84,7 +87,7 @@ class Endpoints:
         opened: list[IListeningPort] = []
         for text in texts:
             try:
-                endpoint = serverFromString(self._reactor, text)  # type: ignore[no-untyped-call]  # Twisted has no types
+                endpoint = serverFromString(self._reactor, _patient(text))  # type: ignore[no-untyped-call]  # Twisted has no types
                 opened.append(await endpoint.listen(factory))
             except BaseException as error:  # whatever that kind of endpoint raises, and being cancelled
                 for port in opened:
@@ -93,6 +96,15 @@ class Endpoints:
                     raise
                 raise ConfigError(self._key, f"{text}: {_cause(error)}") from error
         self._ports = opened
+
+
+def _patient(text: str) -> str:
+    """The endpoint ``text`` with a backlog, where it is TCP and says nothing of one."""
+    kind, *rest = _PARTS.split(text)
+    unnamed = [each for each in rest if "=" not in each]
+    if kind not in ("tcp", "tcp6") or "backlog" in text or len(unnamed) > 2 or not rest:
+        return text
+    return f"{text}:backlog={_BACKLOG}"
 
 
 def _at(text: str, port: IListeningPort) -> str:

@@ -169,8 +169,9 @@ class ConnectionRequestListener(Service):
     @property
     def _settled(self) -> bool:
         """Whether what is open is what should be. With no agent at all nothing changes: one is about to come or go."""
-        wanted = bool(self._on) or not self._places or self._endpoints.inherited
-        return not self._bound or not self._listens or wanted == self.listening
+        if not self._bound or not self._listens or not self._places:
+            return True
+        return self.listening == (bool(self._on) or self._endpoints.inherited)
 
     async def _follow(self) -> None:
         if not self._settled:

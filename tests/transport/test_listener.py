@@ -301,11 +301,76 @@ class MemoryTests(SynchronousTestCase):
         answer = self.knock()
         self.assertEqual((answer.status, answer.all("retry-after"), answer.rest), (503, [], b""))
 
-    def test_the_stronger_algorithm_comes_first(self) -> None:
-        self.serve(algorithms=["MD5", "SHA-256"])
+    def test_md5_alone_unless_others_are_added(self) -> None:
         offered = parse_challenges(Visitor(self.reactor).ask().all("www-authenticate"))
-        self.assertEqual([each.parameters["algorithm"] for each in offered], ["SHA-256", "MD5"])
+        self.assertEqual([each.parameters["algorithm"] for each in offered], ["MD5"])
+
+    def test_the_stronger_algorithm_comes_first_each_with_its_own_nonce(self) -> None:
+        for wanted in (["MD5", "SHA-256"], ["SHA-256", "MD5"]):
+            self.serve(algorithms=wanted)
+            answer = Visitor(self.reactor).ask()
+            headers = answer.all("www-authenticate")
+            self.assertEqual(len(headers), 2, "a header each: not every ACS can take two challenges in one")
+            offered = parse_challenges(headers)
+            self.assertEqual([each.parameters["algorithm"] for each in offered], ["SHA-256", "MD5"])
+            self.assertEqual(len({each.parameters["nonce"] for each in offered}), 2)
+            self.assertEqual(self.knock().status, 200)
+            for header in headers:
+                ours = Authenticator(USER, cnonce=counter("c"), basic_allowed=False)
+                self.assertTrue(ours.challenged([header]))
+                good = f"Authorization: {ours.authorization('GET', '/one')}"
+                self.assertEqual(Visitor(self.reactor).ask(headers=[good]).status, 200)
+
+    def test_a_nonce_of_one_algorithm_is_no_good_for_the_other(self) -> None:
+        self.serve(algorithms=["MD5", "SHA-256"])
+        strong, weak = Visitor(self.reactor).ask().all("www-authenticate")
+        mixed = weak.replace(
+            parse_challenges([weak])[0].parameters["nonce"], parse_challenges([strong])[0].parameters["nonce"]
+        )
+        ours = Authenticator(USER, cnonce=counter("c"), basic_allowed=False)
+        ours.challenged([mixed])
+        answer = Visitor(self.reactor).ask(headers=[f"Authorization: {ours.authorization('GET', '/one')}"])
+        self.assertEqual(answer.status, 401)
+        self.assertEqual(self.agent.came, [])
+
+    def test_a_nonce_for_one_agent_is_no_good_for_another(self) -> None:
+        """Although both have the same user name and password."""
+        other = Agent()
+        self.listener.add("/two", other)
+        ours = Authenticator(USER, cnonce=counter("c"), basic_allowed=False)
+        ours.challenged(Visitor(self.reactor).ask("/one").all("www-authenticate"))
+        for path, status in (("/two", 401), ("/%74wo", 401), ("/one", 200)):
+            visitor = Visitor(self.reactor)
+            answer = visitor.ask(path, headers=[f"Authorization: {ours.authorization('GET', path)}"])
+            self.assertEqual(answer.status, status, path)
+        self.assertEqual((len(self.agent.came), other.came), (1, []))
+        self.assertEqual(self.knock("/two").status, 200)
+
+    def test_the_nonce_of_a_path_written_otherwise(self) -> None:
+        ours = Authenticator(USER, cnonce=counter("c"), basic_allowed=False)
+        ours.challenged(Visitor(self.reactor).ask("/%6fne?x").all("www-authenticate"))
+        good = f"Authorization: {ours.authorization('GET', '/one')}"
+        self.assertEqual(Visitor(self.reactor).ask("/one", headers=[good]).status, 200)
+
+    def test_counts_go_up_or_are_stale(self) -> None:
+        ours = Authenticator(USER, cnonce=counter("c"), basic_allowed=False)
+        ours.challenged(Visitor(self.reactor).ask().all("www-authenticate"))
+        headers = [f"Authorization: {ours.authorization('GET', '/one')}" for _ in range(4)]
+        for number, status in ((0, 200), (2, 200), (1, 401), (2, 401), (0, 401), (3, 200)):
+            answer = Visitor(self.reactor).ask(headers=[headers[number]])
+            self.assertEqual(answer.status, status, number)
+            self.assertEqual("stale=true" in str(answer.all("www-authenticate")), status == 401)
+
+    def test_a_wrong_password_a_thousand_times_locks_nobody_out(self) -> None:
+        waiting = Authenticator(USER, cnonce=counter("c"), basic_allowed=False)
+        waiting.challenged(Visitor(self.reactor).ask().all("www-authenticate"))
+        for number in range(1000):
+            wrong = Credentials("acs", f"wrong{number}") if number % 2 else Credentials(f"acs{number}", USER.password)
+            self.assertEqual(self.knock(credentials=wrong).status, 401)
+        answer = Visitor(self.reactor).ask(headers=[f"Authorization: {waiting.authorization('GET', '/one')}"])
+        self.assertEqual(answer.status, 200)
         self.assertEqual(self.knock().status, 200)
+        self.assertEqual(len(self.agent.came), 2)
 
 
 class HostileTests(SynchronousTestCase):
@@ -368,6 +433,23 @@ class HostileTests(SynchronousTestCase):
             each.leave()
         self.visitor()
         self.assertFalse(visitors[3].transport.disconnected)
+
+    def test_whoever_has_most_gives_way(self) -> None:
+        acs = Visitor(self.reactor, IPv4Address("TCP", "198.51.100.1", 1))
+        crowd = [Visitor(self.reactor, IPv4Address("TCP", "192.0.2.7", port)) for port in range(200)]
+        self.assertEqual([each.transport.disconnected for each in crowd], [True] * 137 + [False] * 63)
+        self.assertEqual(acs.ask().status, 401)
+        networks = [Visitor(self.reactor, IPv6Address("TCP", f"2001:db8::{n:x}", 1)) for n in range(200)]
+        self.assertFalse(acs.transport.disconnected)
+        self.assertEqual(acs.ask().status, 401)
+        self.assertLessEqual(sum(not each.transport.disconnected for each in networks), 32)
+
+    def test_a_connection_takes_so_many_requests(self) -> None:
+        visitor = self.visitor()
+        for number in range(1, 17):
+            answer = visitor.ask()
+            self.assertEqual((answer.status, answer.all("connection")), (401, ["close"] if number == 16 else []))
+        self.assertTrue(visitor.closed())
 
     def test_too_much_head(self) -> None:
         for data in (
@@ -616,9 +698,19 @@ class LoopbackTests(TestCase):
         async def test() -> None:
             for offered in (["MD5"], ["MD5-sess"], ["SHA-256"], ["SHA-256-sess"], ["MD5", "SHA-256"]):
                 made = await self.serve(algorithms=offered)
+                seen: list[str] = []
+                check = made._digest.check
+
+                def noting(header: Any, check: Any = check, seen: list[str] = seen, **more: Any) -> Any:
+                    seen.append(str(header))
+                    return check(header, **more)
+
+                self.patch(made._digest, "check", noting)
                 user = ["--digest", "--user", f"{USER.username}:{USER.password}"]
                 answers = await self.curl(*user, f"http://127.0.0.1:{port_of(made)}/one")
                 self.assertEqual([each[0] for each in answers], [401, 200], offered)
+                # It takes the first that it knows.
+                self.assertIn(f"algorithm={offered[-1]}", seen[-1].replace('"', ""))
                 await made.stopService()
 
         return self.run_(test)
@@ -629,6 +721,11 @@ class LoopbackTests(TestCase):
                 raise SkipTest(NO_IPV6)
             made = await self.serve("tcp6:0")
             request = b"GET /one HTTP/1.1\r\nConnection: close\r\n\r\n"
+            user = ["--digest", "--user", f"{USER.username}:{USER.password}"]
+            for host in ("[::1]", "127.0.0.1"):
+                url = f"http://{host}:{port_of(made, host.strip('[]'))}/one"
+                self.assertEqual([each[0] for each in await self.curl(*user, url)], [401, 200])
+            self.assertEqual(self.agent.came, ["::1", "127.0.0.1"])
             for address in ("::1", "127.0.0.1"):
                 collector = await self.connect(port_of(made, address), request, address)
                 self.assertEqual(Answer(await collector.gone).status, 401)
