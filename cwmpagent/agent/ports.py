@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 
 from cwmpagent.datamodel.names import Name
-from cwmpagent.protocol.binding import BindingSettings
+from cwmpagent.protocol.binding import Binding, BindingSettings
 from cwmpagent.protocol.session import Reply
 from cwmpagent.protocol.stun import Address
 from cwmpagent.records import Batch
@@ -114,6 +114,10 @@ class UdpPort(Protocol):
 
 class BindingKeeper(Protocol):
     """Keeps the binding of the UDP port with one STUN server."""
+
+    @property
+    def binding(self) -> Binding | None:
+        """The binding as it is now; None while the server has no address."""
 
     def received(self, data: bytes) -> None:
         """What may be a STUN message came to the port."""

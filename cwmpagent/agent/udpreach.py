@@ -26,7 +26,7 @@ from cwmpagent.agent.server import ManagementServer
 from cwmpagent.agent.whereabouts import Whereabouts
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import CwmpFault
-from cwmpagent.protocol.binding import BindingSettings
+from cwmpagent.protocol.binding import Binding, BindingSettings
 from cwmpagent.protocol.stun import Address
 from cwmpagent.protocol.udprequest import UdpRequests
 
@@ -137,6 +137,11 @@ class UdpReach:
             address = await self._own_address()
             if address is not None:
                 await self._tell(address, False)
+
+    @property
+    def binding(self) -> Binding | None:
+        """The binding that is kept, None where there is none."""
+        return self._keeper.binding if self._keeper is not None else None
 
     def holds(self, name: str) -> bool:
         """Whether a change of ``name`` opens no session yet (UDPConnectionRequestAddressNotificationLimit)."""

@@ -24,6 +24,7 @@ def status(result: Item) -> Iterator[str]:
             ("ACS", acs["url"] + enabled),
             *_sessions(result["session"]),
             ("ConnectionRequest", request["url"] + missing if request["url"] else "off"),
+            *_by_udp(request["udp"]),
         ]
     )
     if result["rebooting"]:
@@ -33,6 +34,19 @@ def status(result: Item) -> Iterator[str]:
         yield "Values of the file that are not in force, as others were written since (cwmpagent reset NAME goes back):"
         rows = [(each["key"], each["name"], each["file"], each["present"]) for each in result["overruled"]]
         yield from table(("KEY", "NAME", "FILE", "IN FORCE"), rows)
+
+
+def _by_udp(udp: Item | None) -> Iterator[tuple[str, str]]:
+    if udp is None:
+        return
+    parts = [udp["address"] + (", behind a NAT" if udp["nat"] else "")]
+    stun = udp["stun"]
+    if stun is not None:
+        how = f"kept alive every {_span(stun['period'])}"
+        parts.append("the STUN server does not answer" if not stun["answered"] else how)
+        if stun["searching"]:
+            parts.append("how long it lives is still being tried")
+    yield "by UDP", "; ".join(parts)
 
 
 def parameters(items: Sequence[Item]) -> Iterator[str]:

@@ -61,6 +61,7 @@ def status(agent: Running, recent: Recent, started: float) -> dict[str, Any]:
         "connection_request": {
             "url": without_userinfo(server.text("ConnectionRequestURL")),
             "credentials": life.reach.credentials() is not None,
+            "udp": by_udp(life),
         },
         "overruled": [
             {
@@ -72,6 +73,17 @@ def status(agent: Running, recent: Recent, started: float) -> dict[str, Any]:
             for each in overruled(agent.values, tree)
         ],
     }
+
+
+def by_udp(life: Life) -> dict[str, Any] | None:
+    """Where requests by UDP come in, and how the NAT binding stands; None where none are taken."""
+    address = life.server.text("UDPConnectionRequestAddress")
+    if life.udp is None or not address:
+        return None
+    binding, kept = life.udp.binding, None
+    if binding is not None:
+        kept = {"period": round(binding.period, 1), "searching": binding.searching, "answered": not binding.failing}
+    return {"address": address, "nat": life.server.flag("NATDetected"), "stun": kept}
 
 
 def session(life: Life, recent: Recent) -> dict[str, Any]:

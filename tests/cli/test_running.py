@@ -24,8 +24,10 @@ from cwmpagent.cli.main import main
 from cwmpagent.config import HooksConfig
 from cwmpagent.datamodel.plan import AttributeChange, ParameterAssignment
 from cwmpagent.protocol.rpc import Reboot
-from tests.agent.bench import DEVICE, SERVER, BenchCase
+from cwmpagent.protocol.stun import Address
+from tests.agent.bench import DEVICE, SERVER, BenchCase, reactor
 from tests.skips import CHECKOUT
+from tests.transport.udpnet import StunPeer
 
 CODE = "Device.DeviceInfo.ProvisioningCode"
 INTERVAL = SERVER + "PeriodicInformInterval"
@@ -133,9 +135,32 @@ class ReadingTests(CommandCase):
         self.assertEqual(found["session"]["last"]["events"], ["0 BOOTSTRAP", "1 BOOT"])
         self.assertTrue(found["session"]["last"]["success"])
         self.assertRegex(found["connection_request"]["url"], r"^http://127\.0\.0\.1:\d+/")
+        self.assertRegex(found["connection_request"]["udp"]["address"], r"^127\.0\.0\.1:\d+$")
+        self.assertIsNone(found["connection_request"]["udp"]["stun"])
         text = await self.said("status")
         for part in ("00D09E-Gateway-SN0001", self.url, "Last session", "0 BOOTSTRAP, 1 BOOT", "Next session"):
             self.assertIn(part, text)
+
+    async def test_status_of_a_binding(self) -> None:
+        stun = StunPeer()
+        port = reactor.listenUDP(0, stun, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        stun.mapped = Address("203.0.113.5", 40_001)
+        for name, text in (
+            ("STUNServerAddress", "127.0.0.1"),
+            ("STUNServerPort", str(port.getHost().port)),
+            ("STUNMinimumKeepAlivePeriod", "30"),
+            ("STUNEnable", "true"),
+        ):
+            await self.said("set", f"{SERVER}{name}={text}")
+        await self.until(lambda: self.agent.life.server.flag("NATDetected"))
+        found = (await self.read("status"))["connection_request"]["udp"]
+        kept = {"period": 30.0, "searching": True, "answered": True}
+        self.assertEqual(found, {"address": "203.0.113.5:40001", "nat": True, "stun": kept})
+        self.assertIn(
+            "203.0.113.5:40001, behind a NAT; kept alive every 30 s; how long it lives is still being tried",
+            await self.said("status"),
+        )
 
     async def test_get(self) -> None:
         found = await self.read("get", "Device.DeviceInfo.SerialNumber", "Device.ManagementServer")
