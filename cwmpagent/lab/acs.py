@@ -29,10 +29,12 @@ from cwmpagent.lab.entrance import Entrance
 from cwmpagent.lab.guard import Auth, Guard
 from cwmpagent.lab.misbehave import Misbehaviour, Misbehaviours
 from cwmpagent.lab.opensessions import OpenSessions
-from cwmpagent.lab.reach import ask
+from cwmpagent.lab.reach import UnreachableError, ask, no_credentials
 from cwmpagent.lab.site import BoundedSite
+from cwmpagent.lab.stunserver import SeenBinding, StunServer
 from cwmpagent.lab.tasks import Answer, Task, Tasks
 from cwmpagent.lab.trace import Ring, SessionTrace
+from cwmpagent.lab.udpreach import SentByUdp, UdpAsking
 from cwmpagent.protocol.digest import Credentials
 from cwmpagent.protocol.rpc import AcsRequest, rpc_name
 from cwmpagent.protocol.soap import Envelope, encode
@@ -56,7 +58,8 @@ class LabAcs:
     ``reactor`` gives the timers (a Clock will do) and, for :meth:`connection_request`, connections. ``auth`` is for
     the CPE's POSTs: Digest with ``algorithms`` and ``qop`` in the order offered, Basic, or none. ``version``: what
     UseCWMPVersion asks for; empty: no such header. ``session_timeout``: seconds of silence that break a session, unless
-    the CPE asks for more. ``connection_request``: credentials to try where the ACS has set none itself. ``token`` makes
+    the CPE asks for more. ``connection_request``: credentials to try where the ACS has set none itself. ``stun``: the
+    server from whose port requests by UDP leave, and which tells of changed bindings. ``token`` makes
     unpredictable text, ``wall`` is the time of day, ``monotonic`` the time for durations (the reactor's).
     """
 
@@ -74,6 +77,7 @@ class LabAcs:
         version: str = "1.4",
         session_timeout: float = 30.0,
         connection_request: Credentials | None = None,
+        stun: StunServer | None = None,
         limits: LabLimits | None = None,
         token: Callable[[], str] = lambda: secrets.token_hex(16),
         wall: Callable[[], float] = time.time,
@@ -89,6 +93,10 @@ class LabAcs:
         self._reactor = reactor
         self._token = token
         self._connection_request = connection_request
+        self.stun = stun
+        self._udp = UdpAsking(stun, wall=wall, token=token) if stun is not None else None
+        if stun is not None:
+            stun.changed = self._binding_changed
         self._waiting: list[_Waiting] = []
         self._open = OpenSessions(
             reactor=reactor,
@@ -157,6 +165,19 @@ class LabAcs:
         """
         return await ask(self._reactor, self.devices[device], self._connection_request, self._token)
 
+    async def connection_request_by_udp(self, device: str) -> SentByUdp:
+        """Ask ``device`` to call, by UDP from the STUN server's own port (Annex G.2.2.3); nothing is ever answered.
+
+        Raises KeyError for an unknown device, and UnreachableError where nothing can be sent.
+        """
+        known = self.devices[device]
+        if self._udp is None:
+            raise UnreachableError("the lab has no STUN server, from whose port a request by UDP must leave: --stun")
+        credentials = known.connection_request_credentials(self._connection_request)
+        if credentials is None:
+            raise UnreachableError(no_credentials(known))
+        return self._udp.ask(known, credentials)
+
     def resource(self) -> IResource:
         """The ACS as a twisted.web resource, for every path at and below where it is put."""
         return Entrance(self._open)
@@ -169,6 +190,12 @@ class LabAcs:
         """Break every open session, finish every task unanswered, stop every timer."""
         self._open.close("the lab was closed")
         self.tasks.close("the lab was closed")
+
+    def _binding_changed(self, binding: SeenBinding) -> None:
+        """A device has told the STUN server of another binding: whose it is its STUNUsername says, if it has one."""
+        named = [one for one in self.devices.values() if one.find("ManagementServer.STUNUsername") == binding.username]
+        if binding.username and len(named) == 1:
+            named[0].binding = binding
 
     def _ended(self, trace: SessionTrace) -> None:
         for line in trace.summary():

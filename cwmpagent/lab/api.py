@@ -15,8 +15,11 @@ from cwmpagent.lab.acs import LabAcs
 from cwmpagent.lab.devices import LabDevice
 from cwmpagent.lab.plain import PlainError
 from cwmpagent.lab.reach import UnreachableError
+from cwmpagent.lab.stunserver import StunServer
 
 LISTED = 1000
+WAYS = ("http", "udp")
+"""By what the lab can ask a device to call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class Api:
             case "GET", "devices", name, "tasks", number:
                 return self._task(self._device(name, raw), number)
             case "POST", "devices", name, "connection-request":
-                return await self._connection_request(self._device(name, raw))
+                return await self._connection_request(self._device(name, raw), _by(body))
             case "GET", "sessions":
                 latest = [trace for trace, _ in zip(reversed(self._acs.sessions), range(LISTED), strict=False)]
                 return told([wording.session_line(trace) for trace in latest])
@@ -92,6 +95,10 @@ class Api:
                 if trace is None:
                     raise _Refused(404, f"no session {number} is kept")
                 return told(wording.session(trace))
+            case "GET", "stun":
+                return told(wording.stun(self._stun()))
+            case "POST", "stun":
+                return self._spoil_stun(_json(body))
             case "GET", "misbehaviours":
                 return told([_misbehaviour(one, left) for one, left in self._acs.misbehaviours.waiting()])
             case "POST", "misbehaviours":
@@ -109,6 +116,19 @@ class Api:
             raise _Refused(404, "no such device; GET /devices lists those that have sent an Inform")
         return found
 
+    def _stun(self) -> StunServer:
+        if self._acs.stun is None:
+            raise _Refused(404, "the lab has no STUN server: --stun")
+        return self._acs.stun
+
+    def _spoil_stun(self, data: object) -> Reply:
+        given = data if isinstance(data, dict) else {}
+        how, times = given.get("spoil", ""), given.get("times", 0)
+        if set(given) - {"spoil", "times"} or not isinstance(how, str) or type(times) is not int or times < 0:
+            raise _Refused(400, 'say {"spoil": a way, or "" for none, "times": how often, 0 for always}')
+        self._stun().spoil(how, times)
+        return told(wording.stun(self._stun()), 202)
+
     def _queue(self, device: LabDevice, body: bytes) -> Reply:
         types = {name: value.kind for name, value in device.parameters.items()}
         requests = [wording.request_from(one, types) for one in _listed(_json(body))]
@@ -124,8 +144,11 @@ class Api:
             raise _Refused(404, f"no task {number} of this device is kept")
         return told(wording.task(found))
 
-    async def _connection_request(self, device: LabDevice) -> Reply:
+    async def _connection_request(self, device: LabDevice, by: str) -> Reply:
         try:
+            if by == "udp":
+                sent = await self._acs.connection_request_by_udp(device.id)
+                return told({"sent_to": str(sent.to), "copies": sent.copies}, 202)
             status = await self._acs.connection_request(device.id)
         except UnreachableError as error:
             raise _Refused(502, str(error)) from error
@@ -142,6 +165,15 @@ def _json(body: bytes) -> object:
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise _Refused(400, f"the body is not JSON: {reason}") from error
+
+
+def _by(body: bytes) -> str:
+    """By what a connection request is to be sent."""
+    data = _json(body) if body.strip() else {}
+    by = data.get("by", "http") if isinstance(data, dict) else None
+    if by not in WAYS:
+        raise _Refused(400, f"by must be one of {', '.join(WAYS)}")
+    return str(by)
 
 
 def _listed(data: object) -> list[object]:

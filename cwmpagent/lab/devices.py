@@ -7,6 +7,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from cwmpagent.lab.stunserver import SeenBinding
 from cwmpagent.protocol.digest import Credentials
 from cwmpagent.protocol.rpc import (
     DeleteObject,
@@ -55,6 +56,7 @@ class FaultRecord:
 class LabDevice:
     """One device. ``parameters``: full name -> value as last told; ``names``: path -> whether it is writable.
 
+    ``binding``: the last change of its NAT binding that it told the STUN server, where that knows whose it is.
     Times are wall time. ``last_inform`` counts every Inform, ``unreachable`` is set by a failed connection request.
     """
 
@@ -71,6 +73,7 @@ class LabDevice:
     faults: deque[FaultRecord] = field(default_factory=lambda: deque(maxlen=FAULTS_KEPT), repr=False)
     in_session: bool = False
     unreachable: bool = False
+    binding: SeenBinding | None = None
     weight: int = 0
     _username: str | None = None
     _password: str | None = field(default=None, repr=False)

@@ -30,6 +30,14 @@ class UnreachableError(CwmpAgentError):
     """A device cannot be asked to call; the text says why."""
 
 
+def no_credentials(device: LabDevice) -> str:
+    """The sentence for a device whose credentials nobody knows."""
+    return (
+        f"no credentials for {device.id}: set its ConnectionRequestUsername and ConnectionRequestPassword by a "
+        "task, or start the lab with --connection-request-username and --connection-request-password-file"
+    )
+
+
 def _agent(reactor: IReactorTime) -> Any:
     connections: Any = reactor
     pool = HTTPConnectionPool(connections, persistent=False)  # type: ignore[no-untyped-call]  # no types there
@@ -46,10 +54,7 @@ async def ask(reactor: IReactorTime, device: LabDevice, default: Credentials | N
         raise UnreachableError(f"{device.id} has told no ConnectionRequestURL")
     credentials = device.connection_request_credentials(default)
     if credentials is None:
-        raise UnreachableError(
-            f"no credentials for {device.id}: set its ConnectionRequestUsername and ConnectionRequestPassword by a "
-            "task, or start the lab with --connection-request-username and --connection-request-password-file"
-        )
+        raise UnreachableError(no_credentials(device))
     try:
         target = _target(url)
         authenticator = Authenticator(credentials, cnonce=cnonce, basic_allowed=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,20 +24,28 @@ from cwmpagent.lab.acs import LabAcs
 from cwmpagent.lab.certificates import LOOPBACK_NAMES, Certificates, certificates
 from cwmpagent.lab.console import Console
 from cwmpagent.lab.guard import Auth
+from cwmpagent.lab.stunserver import Challenge, ResponseAddress, StunServer
 from cwmpagent.protocol.digest import Credentials
+
+_UDP = re.compile(r"udp:(?P<port>\d{1,5})(:interface=(?P<host>[0-9a-fA-F.:\\]+))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabSettings:
     """What ``twistd cwmplab`` is told. Ports are Twisted endpoint strings; ``acs_tls`` serves TLS on plain ones.
 
-    ``tls_names``: host names and addresses in the server's certificate besides the loopback ones.
+    ``stun``: ``udp:PORT``, with ``:interface=ADDRESS``, or empty. ``tls_names``: host names and addresses in the
+    server's certificate besides the loopback ones.
     """
 
     directory: Path
     acs: tuple[str, ...] = ("tcp:8069:interface=127.0.0.1",)
     acs_tls: tuple[str, ...] = ("tcp:8070:interface=127.0.0.1",)
     console: str = "tcp:8071:interface=127.0.0.1"
+    stun: str = "udp:3478:interface=127.0.0.1"
+    stun_challenge: Challenge = "never"
+    stun_credentials: Credentials | None = None
+    stun_response_address: ResponseAddress = "honour"
     auth: Auth = "none"
     username: str = "cpe"
     password: str = field(default="", repr=False)
@@ -67,8 +76,10 @@ class LabService(Service):
         self._reactor = reactor
         self._settings = settings
         self._listening: list[_Listening] = []
+        self._stun_listens = False
         self._closing: list[Deferred[Any]] = []
         self.certificates: Certificates | None = None
+        self.stun = _stun_server(reactor, settings)
         self.acs = LabAcs(
             reactor,
             auth=settings.auth,
@@ -76,6 +87,7 @@ class LabService(Service):
             password=settings.password,
             algorithms=settings.algorithms,
             connection_request=settings.connection_request,
+            stun=self.stun,
             monotonic=time.monotonic,
         )
         self.console = Console(
@@ -88,11 +100,14 @@ class LabService(Service):
 
     @property
     def urls(self) -> tuple[tuple[str, str], ...]:
-        """What is served: ``--acs``, ``--acs-tls`` or ``--console``, and the URL."""
-        return tuple((one.key, one.url) for one in self._listening)
+        """What is served: ``--acs``, ``--acs-tls``, ``--console`` or ``--stun``, and the URL."""
+        served = [(one.key, one.url) for one in self._listening]
+        if self.stun is not None and self._stun_listens:
+            served.append(("--stun", f"stun:{self.stun.address}"))
+        return tuple(served)
 
     def url(self, key: str) -> str:
-        """The first URL of ``--acs``, ``--acs-tls`` or ``--console``. Raises LookupError if there is none."""
+        """The first URL of ``--acs``, ``--acs-tls``, ``--console`` or ``--stun``; LookupError if there is none."""
         return next((url for one, url in self.urls if one == key), "") or _none(key)
 
     async def bind(self) -> None:
@@ -114,6 +129,7 @@ class LabService(Service):
                 guarded = bool(settings.console_password)
                 console: Any = self.console.site()
                 await self._listen("--console", "http", settings.console, console, guarded=guarded)
+            self._listen_for_stun()
         except ConfigError:
             # Not awaited: whoever has no reactor running yet is to hear of it, too.
             self._closing = self._close()
@@ -145,12 +161,46 @@ class LabService(Service):
                 key, f"{text} can be reached from other machines: it needs {needs}, or interface=127.0.0.1"
             )
 
+    def _listen_for_stun(self) -> None:
+        if self.stun is None:
+            return
+        self.stun.bind()
+        self._stun_listens = True
+        if self._settings.stun_challenge == "never" and not _local(self.stun.address):
+            raise ConfigError(
+                "--stun",
+                f"{self._settings.stun} can be reached from other machines: it needs --stun-password-file, or "
+                "interface=127.0.0.1",
+            )
+
     def _close(self) -> list[Deferred[Any]]:
         listening, self._listening = self._listening, []
-        return [maybeDeferred(one.port.stopListening) for one in listening]
+        closing = [maybeDeferred(one.port.stopListening) for one in listening]
+        if self.stun is not None and self._stun_listens:
+            self._stun_listens = False
+            closing.append(Deferred.fromCoroutine(self.stun.close()))
+        return closing
 
     async def _closed(self) -> None:
         await gatherResults([*self._closing, *self._close()])
+
+
+def _stun_server(reactor: Any, settings: LabSettings) -> StunServer | None:
+    """The STUN server of ``settings``, not listening yet. Raises ConfigError."""
+    if not settings.stun:
+        return None
+    found = _UDP.fullmatch(settings.stun)
+    if found is None or int(found["port"]) > 65535:
+        raise ConfigError("--stun", f"{settings.stun!r} is not udp:PORT or udp:PORT:interface=ADDRESS")
+    return StunServer(
+        reactor,
+        host=found["host"] or "",
+        port=int(found["port"]),
+        challenge=settings.stun_challenge,
+        credentials=settings.stun_credentials,
+        response_address=settings.stun_response_address,
+        wall=time.time,
+    )
 
 
 def _none(key: str) -> str:

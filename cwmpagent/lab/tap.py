@@ -15,9 +15,12 @@ from twisted.python.usage import Options as UsageOptions
 from cwmpagent.errors import ConfigError
 from cwmpagent.lab.guard import Auth
 from cwmpagent.lab.service import LabService, LabSettings, endpoints
+from cwmpagent.lab.stunserver import Challenge, ResponseAddress
 from cwmpagent.protocol.digest import Credentials
 
 AUTHS = get_args(Auth)
+CHALLENGES = get_args(Challenge)
+RESPONSE_ADDRESSES = get_args(ResponseAddress)
 ALGORITHMS = ("MD5", "SHA-256")
 
 
@@ -25,8 +28,25 @@ class Options(UsageOptions):
     """The command line after ``twistd cwmplab``."""
 
     synopsis = "[options]"
-    longdesc = "A test bench for CWMP agents: an ACS over HTTP and HTTPS, and a console with a page and JSON."
+    longdesc = (
+        "A test bench for CWMP agents: an ACS over HTTP and HTTPS, a STUN server, and a console with a page and JSON."
+    )
     optParameters = [  # noqa: RUF012  # Twisted's own form
+        [
+            "stun",
+            None,
+            LabSettings.__dataclass_fields__["stun"].default,
+            "Where the STUN server listens, udp:PORT:interface=ADDRESS, or none.",
+        ],
+        ["stun-username", None, "cpe", "The STUN server's user name for devices."],
+        ["stun-password-file", None, None, "A file whose first line is the password that belongs to it."],
+        [
+            "stun-challenge",
+            None,
+            None,
+            "What must be signed: never, changes or always. Default: changes with --stun-password-file, else never.",
+        ],
+        ["stun-response-address", None, "honour", "What becomes of a RESPONSE-ADDRESS: honour, ignore or refuse."],
         ["console", None, LabSettings.__dataclass_fields__["console"].default, "Where the console listens, or none."],
         [
             "directory",
@@ -101,7 +121,19 @@ class Options(UsageOptions):
         for name in given.get("algorithms", ()):
             if name not in ALGORITHMS:
                 raise ConfigError("--algorithm", f"must be one of {', '.join(ALGORITHMS)}")
+        stun_password = _password("--stun-password-file", self["stun-password-file"])
+        challenge = self["stun-challenge"] or ("changes" if stun_password else "never")
+        if challenge not in CHALLENGES:
+            raise ConfigError("--stun-challenge", f"must be one of {', '.join(CHALLENGES)}")
+        if challenge != "never" and not stun_password:
+            raise ConfigError("--stun-challenge", f"{challenge} needs --stun-password-file")
+        if self["stun-response-address"] not in RESPONSE_ADDRESSES:
+            raise ConfigError("--stun-response-address", f"must be one of {', '.join(RESPONSE_ADDRESSES)}")
         return LabSettings(
+            stun="" if self["stun"] == "none" else self["stun"],
+            stun_challenge=cast(Challenge, challenge),
+            stun_credentials=Credentials(self["stun-username"], stun_password) if stun_password else None,
+            stun_response_address=self["stun-response-address"],
             directory=Path(self["directory"]),
             console="" if self["console"] == "none" else self["console"],
             auth=cast(Auth, auth),

@@ -13,6 +13,7 @@ from typing import Any
 from cwmpagent.lab.devices import LabDevice
 from cwmpagent.lab.misbehave import KINDS, Misbehaviour
 from cwmpagent.lab.plain import PlainError, Types, build
+from cwmpagent.lab.stunserver import StunServer
 from cwmpagent.lab.tasks import Task, Unanswered
 from cwmpagent.lab.trace import Exchange, SessionTrace
 from cwmpagent.protocol.masking import masked, quoted, scrub
@@ -113,6 +114,28 @@ def message(body: Message | Unanswered | None) -> dict[str, Any] | None:
 def stamp(wall: float) -> str:
     """A time of day as dateTime in UTC, to the millisecond."""
     return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def stun(server: StunServer) -> dict[str, Any]:
+    """The STUN server, and the bindings that it saw, the latest first."""
+    return {
+        "address": str(server.address),
+        "challenge": server.challenge,
+        "response_address": server.response_address,
+        "answered": server.answered,
+        "refused": server.refused,
+        "spoil": server.spoilt,
+        "bindings": [
+            {
+                "mapped": str(one.mapped),
+                "username": one.username,
+                "seen": stamp(one.seen_at),
+                "changed": None if one.changed_at is None else stamp(one.changed_at),
+                "signed": one.signed,
+            }
+            for one in reversed(server.bindings)
+        ],
+    }
 
 
 def device(one: LabDevice, now: float, tasks: list[Task]) -> dict[str, Any]:

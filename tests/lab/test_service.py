@@ -26,6 +26,7 @@ from cwmpagent.protocol.digest import Credentials
 
 ROOT = Path(__file__).parents[2]
 FREE = "tcp:0:interface=127.0.0.1"
+UDP = "udp:0:interface=127.0.0.1"
 
 
 class SettingsCase(SynchronousTestCase):
@@ -66,6 +67,8 @@ class Settings(SettingsCase):
             *("--console-username", "c", "--console-password-file", file, "--console-host", "h"),
             *("--tls-name", "acs.example", "--algorithm", "SHA-256", "--algorithm", "MD5"),
             *("--connection-request-username", "a", "--connection-request-password-file", file),
+            *("--stun", "udp:3", "--stun-username", "s", "--stun-password-file", file, "--stun-challenge", "always"),
+            *("--stun-response-address", "ignore"),
             "--require-client-certificate",
         )
         self.assertEqual(
@@ -85,6 +88,10 @@ class Settings(SettingsCase):
                 tls_names=("acs.example",),
                 require_client_certificate=True,
                 connection_request=Credentials("a", "pass word"),
+                stun="udp:3",
+                stun_challenge="always",
+                stun_credentials=Credentials("s", "pass word"),
+                stun_response_address="ignore",
             ),
         )
         self.assertNotIn("pass word", repr(given))
@@ -101,9 +108,18 @@ class Settings(SettingsCase):
         self.assertIn("must hold a password", self.refused("--console-password-file", self.password("")))
         self.assertIn("must hold a password", self.refused("--console-password-file", self.password("\nx")))
         self.assertIn("goes with", self.refused("--connection-request-username", "u"))
+        self.assertIn("--stun: 'tcp:3478' is not udp:PORT", str(self.wrong("--stun", "tcp:3478")))
+        self.assertIn("--stun: 'udp:99999' is not udp:PORT", str(self.wrong("--stun", "udp:99999")))
+        self.assertIn("must be one of never, changes, always", self.refused("--stun-challenge", "now"))
+        self.assertIn("always needs --stun-password-file", self.refused("--stun-challenge", "always"))
+        self.assertIn("must be one of honour, ignore, refuse", self.refused("--stun-response-address", "yes"))
         binary = self.password()
         Path(binary).write_bytes(b"\xff\xfe")
         self.assertIn("not UTF-8", self.refused("--password-file", binary))
+
+    def wrong(self, *arguments: str) -> object:
+        """The one line of what only the service itself finds wrong."""
+        return self.assertRaises(SystemExit, makeService, self.options(*arguments)).code
 
     def test_unknown_option(self) -> None:
         self.assertRaises(UsageError, self.options, "--nonsense")
@@ -116,7 +132,13 @@ class Settings(SettingsCase):
 
 class Ports(TestCase):
     def service(self, **settings: Any) -> LabService:
-        given = {"directory": Path(self.mktemp()), "acs": (FREE,), "acs_tls": (FREE,), "console": FREE} | settings
+        given = {
+            "directory": Path(self.mktemp()),
+            "acs": (FREE,),
+            "acs_tls": (FREE,),
+            "console": FREE,
+            "stun": UDP,
+        } | settings
         service = LabService(reactor, LabSettings(**given))
         self.addCleanup(service.stopService)
         return service
@@ -139,7 +161,7 @@ class Ports(TestCase):
     async def test_all(self) -> None:
         service = self.service()
         await service.bind()
-        self.assertEqual([key for key, _ in service.urls], ["--acs", "--acs-tls", "--console"])
+        self.assertEqual([key for key, _ in service.urls], ["--acs", "--acs-tls", "--console", "--stun"])
         self.assertRegex(service.url("--acs"), r"^http://127\.0\.0\.1:\d+/$")
         self.assertRegex(service.url("--acs-tls"), r"^https://127\.0\.0\.1:\d+/$")
         self.assertEqual(await self.get(service.url("--console")), 200)
@@ -157,7 +179,7 @@ class Ports(TestCase):
             await self.get(url)
 
     async def test_only_what_is_asked_for(self) -> None:
-        service = self.service(acs=(), acs_tls=(), console=FREE)
+        service = self.service(acs=(), acs_tls=(), console=FREE, stun="")
         await service.bind()
         self.assertEqual([key for key, _ in service.urls], ["--console"])
         self.assertRaises(LookupError, service.url, "--acs")
@@ -168,12 +190,21 @@ class Ports(TestCase):
         await self.refused("--acs", "tcp:0", "--password-file", acs=(open_port,))
         await self.refused("--acs-tls", "--password-file", acs_tls=(open_port,))
         await self.refused("--console", "--console-password-file", console=open_port)
+        await self.refused("--stun", "--stun-password-file", stun="udp:0")
         await self.refused("--acs", acs=("tcp6:0",))
         await self.refused("--console", console=open_port, auth="digest", password="p")
 
     async def test_beyond_loopback_with_passwords(self) -> None:
         service = self.service(
-            acs=("tcp:0",), acs_tls=("tcp:0",), console="tcp:0", auth="digest", password="p", console_password="q"
+            acs=("tcp:0",),
+            acs_tls=("tcp:0",),
+            console="tcp:0",
+            auth="digest",
+            password="p",
+            console_password="q",
+            stun="udp:0",
+            stun_challenge="changes",
+            stun_credentials=Credentials("s", "r"),
         )
         await service.bind()
         self.assertEqual(await self.get(service.url("--console")), 401)
@@ -258,19 +289,26 @@ class Twistd(TestCase):
             taken.listen()
             busy = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
             files = (f"--pidfile={pid_file}", f"--logfile={log_file}")
-            running, _ = self.start("--acs", busy, "--acs-tls", "none", "--console", FREE, daemon=files)
+            running, _ = self.start(
+                *("--acs", busy, "--acs-tls", "none", "--console", FREE, "--stun", "none"), daemon=files
+            )
             self.assertEqual(await running.ended, 1)
         self.assertIn(b"--acs: " + busy.encode(), running.said)
         while "in use" not in (log_file.read_text() if log_file.exists() else "") or pid_file.exists():
             await deferLater(reactor, 0.05)
 
     async def test_it_runs_and_says_where(self) -> None:
-        running, process = self.start("--acs", FREE, "--acs-tls", FREE, "--console", FREE)
+        running, process = self.start("--acs", FREE, "--acs-tls", FREE, "--console", FREE, "--stun", UDP)
         while b"ca.pem" not in running.said and not running.ended.called:
             await deferLater(reactor, 0.05)
         process.signalProcess("TERM")
         # twistd itself ends by the signal that it was sent.
         self.assertIn(await running.ended, (None, 0, signal.SIGTERM), running.said)
-        for word in (b"acs http://127.0.0.1:", b"acs-tls https://127.0.0.1:", b"console http://127.0.0.1:"):
+        for word in (
+            b"acs http://127.0.0.1:",
+            b"acs-tls https://127.0.0.1:",
+            b"console http://127.0.0.1:",
+            b"stun stun:127",
+        ):
             self.assertIn(word, running.said)
         self.assertNotIn(b"Traceback", running.said)
