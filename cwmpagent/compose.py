@@ -283,6 +283,15 @@ class Life:
         await self.changes.settled()
         await self.journal.save_or_warn()
 
+    def resume(self) -> None:
+        """Go on after :meth:`stop`, where what it made room for did not come: a reboot whose program failed."""
+        if self._discovered is not None:
+            self._discovered.resume()
+        self.lightweight.resume()
+        self.polling.start()
+        self.reach.resume()
+        self.sessions.start()
+
     async def _settled(self) -> None:
         await self.changes.settled()
         await self.journal.settled()

@@ -73,8 +73,11 @@ class Reach:
     def requested(self, source: str, by: str = "HTTP") -> bool:
         """A request with the right credentials came ``by`` HTTP, UDP or XMPP (TR-069 3.2.2).
 
-        It leads to ``6 CONNECTION REQUEST``, unless there were too many: then this is False, and nothing comes of it.
+        It leads to ``6 CONNECTION REQUEST``, unless there were too many or the agent is about to stop: then this is
+        False, and nothing comes of it.
         """
+        if self._stopped:
+            return False
         accepted = self._limit.accept(self._monotonic())
         self._observer(ConnectionRequested(source, accepted, by))
         if accepted:
@@ -104,16 +107,20 @@ class Reach:
             )
 
     def stop(self) -> None:
-        """Follow this machine's addresses no more, until the next :meth:`refresh`."""
+        """Take no requests, and follow this machine's addresses no more."""
         self._stopped = True
         self._follow("")
+
+    def resume(self) -> None:
+        """Go on after :meth:`stop`."""
+        self._stopped = False
+        self.moved()
 
     async def refresh(self) -> None:
         """Have the listener follow the switches, and bring ConnectionRequestURL up to date.
 
         What goes wrong is told once; nothing is raised.
         """
-        self._stopped = False
         try:
             await self._listener.switched(self._path)
             url = None if self._stopped else await self._url()
