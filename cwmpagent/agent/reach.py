@@ -46,6 +46,7 @@ class Reach:
         self._local_address = local_address
         self._watch = watch
         self._watched = ""
+        self._begun = False  # the life's start comes first, which settles what a crash left
         self._stopped = False
         self._path = path
         self._fixed_url = fixed_url
@@ -101,7 +102,7 @@ class Reach:
 
     def moved(self) -> None:
         """The address used towards the ACS may be another, or the port: the ACS is told the new URL, if it is one."""
-        if not self._stopped:
+        if self._begun and not self._stopped:
             Deferred.fromCoroutine(self.refresh()).addErrback(
                 lambda failure: self._observer(Warned(f"ConnectionRequestURL: {failure.getErrorMessage()}"))
             )
@@ -121,6 +122,7 @@ class Reach:
 
         What goes wrong is told once; nothing is raised.
         """
+        self._begun = True
         try:
             await self._listener.switched(self._path)
             url = None if self._stopped else await self._url()

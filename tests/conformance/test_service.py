@@ -12,7 +12,7 @@ from cwmpagent.lab.misbehave import Delay
 from cwmpagent.protocol.rpc import FactoryReset, GetRPCMethods, Reboot
 from cwmpagent.records import Saved
 from cwmpagent.store.durable import Store
-from cwmpagent.transport import listener
+from cwmpagent.transport import endpoints
 from tests.agent.bench import DEVICE
 from tests.conformance.stage import SteppedCase, call
 
@@ -108,7 +108,7 @@ class ServiceTests(SteppedCase):
         lines: list[str] = []
         for stopped in (False, True):
             listening: Deferred[object] = Deferred()
-            self.patch(listener, "serverFromString", lambda reactor, text, at=listening: _Endpoint(at))
+            self.patch(endpoints, "serverFromString", lambda reactor, text, at=listening: _Endpoint(at))
             agent = self.begin(fatal=lines.append)
             if stopped:
                 await agent.stopService()
@@ -120,7 +120,7 @@ class ServiceTests(SteppedCase):
 
     async def test_an_endpoint_that_fails_at_once_fails_at_each_start(self) -> None:
         agent = self.agent_of()
-        self.patch(listener, "serverFromString", lambda reactor, text: _Endpoint(fail(OSError("taken"))))
+        self.patch(endpoints, "serverFromString", lambda reactor, text: _Endpoint(fail(OSError("taken"))))
         for start in (agent.privilegedStartService, agent.startService):
             with self.assertRaises(ConfigError):
                 start()
