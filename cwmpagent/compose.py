@@ -313,12 +313,23 @@ class Life:
             self._discovered.stop()
         self.polling.stop()
         self.lightweight.stop()
-        await self.sessions.stop()
         self.reach.stop()
         if self.udp is not None:
             await self.udp.stop()
+        await self.sessions.stop()
         await self.changes.settled()
         await self.journal.save_or_warn()
+
+    def resume(self) -> None:
+        """Go on after :meth:`stop`, where what it made room for did not come: a reboot whose program failed."""
+        if self._discovered is not None:
+            self._discovered.resume()
+        self.lightweight.resume()
+        self.polling.start()
+        self.reach.resume()
+        if self.udp is not None:
+            self.udp.resume()
+        self.sessions.start()
 
     async def _settled(self) -> None:
         await self.changes.settled()

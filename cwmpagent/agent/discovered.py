@@ -83,6 +83,11 @@ class Discovered:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
 
+    def resume(self) -> None:
+        """Look on after :meth:`stop`."""
+        self._stopped = False
+        self._rest()
+
     def _again(self) -> None:
         Deferred.fromCoroutine(self.look()).addErrback(
             lambda failure: self._observer(Warned(f"an error of the agent itself: {failure.getTraceback()}"))

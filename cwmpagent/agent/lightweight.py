@@ -77,6 +77,11 @@ class Lightweight:
         self._running = False
         self._disarm()
 
+    def resume(self) -> None:
+        """Go on after :meth:`stop`; what was not sent goes with the next trigger."""
+        self._running = True
+        self._rearm()
+
     def before(self, change: Change) -> Mapping[str, str | None]:
         """The baselines that belong into the transaction of ``change``."""
         return self.watch.before(change)

@@ -45,6 +45,7 @@ class Reach:
         self._listener = listener
         self._local_address = local_address
         self._whereabouts = Whereabouts(watch, self.moved)
+        self._begun = False  # the life's start comes first, which settles what a crash left
         self._stopped = False
         self._path = path
         self._fixed_url = fixed_url
@@ -72,8 +73,11 @@ class Reach:
     def requested(self, source: str, by: str = "HTTP") -> bool:
         """A request with the right credentials came ``by`` HTTP, UDP or XMPP (TR-069 3.2.2).
 
-        It leads to ``6 CONNECTION REQUEST``, unless there were too many: then this is False, and nothing comes of it.
+        It leads to ``6 CONNECTION REQUEST``, unless there were too many or the agent is about to stop: then this is
+        False, and nothing comes of it.
         """
+        if self._stopped:
+            return False
         accepted = self._limit.accept(self._monotonic())
         self._observer(ConnectionRequested(source, accepted, by))
         if accepted:
@@ -97,22 +101,27 @@ class Reach:
 
     def moved(self) -> None:
         """The address used towards the ACS may be another, or the port: the ACS is told the new URL, if it is one."""
-        if not self._stopped:
+        if self._begun and not self._stopped:
             Deferred.fromCoroutine(self.refresh()).addErrback(
                 lambda failure: self._observer(Warned(f"ConnectionRequestURL: {failure.getErrorMessage()}"))
             )
 
     def stop(self) -> None:
-        """Follow this machine's addresses no more, until the next :meth:`refresh`."""
+        """Take no requests, and follow this machine's addresses no more."""
         self._stopped = True
         self._whereabouts.follow("")
+
+    def resume(self) -> None:
+        """Go on after :meth:`stop`."""
+        self._stopped = False
+        self.moved()
 
     async def refresh(self) -> None:
         """Have the listener follow the switches, and bring ConnectionRequestURL up to date.
 
         What goes wrong is told once; nothing is raised.
         """
-        self._stopped = False
+        self._begun = True
         try:
             await self._listener.switched(self._path)
             url = None if self._stopped else await self._url()

@@ -97,10 +97,20 @@ class UdpReach:
 
     async def start(self) -> None:
         """Listen, and keep the binding where the ACS wants that."""
+        if self._begin():
+            await self.refresh()
+
+    def resume(self) -> None:
+        """Go on after :meth:`stop`."""
+        if self._begin():
+            self._moved()
+
+    def _begin(self) -> bool:
+        """Listen, unless the model knows nothing of requests by UDP."""
         if self._server.knows(_ADDRESS):
             self._running = True
             self._port.attach(self)
-            await self.refresh()
+        return self._running
 
     async def stop(self) -> None:
         """Listen no more, and let the binding go."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import CancelledError, gatherResults, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
@@ -65,8 +65,7 @@ class Endpoints:
     async def close(self) -> None:
         """Listen nowhere; harmless where nothing is open."""
         ports, self._ports = self._ports, []
-        for port in ports:
-            await maybeDeferred(port.stopListening)
+        await _closed(ports)
 
     @property
     def first(self) -> tuple[str, int] | None:
@@ -89,13 +88,17 @@ class Endpoints:
             try:
                 endpoint = serverFromString(self._reactor, _patient(text))  # type: ignore[no-untyped-call]  # Twisted has no types
                 opened.append(await endpoint.listen(factory))
-            except BaseException as error:  # whatever that kind of endpoint raises, and being cancelled
-                for port in opened:
-                    await maybeDeferred(port.stopListening)
-                if not isinstance(error, Exception):
+            except Exception as error:  # whatever that kind of endpoint raises
+                await _closed(opened)
+                if isinstance(error, CancelledError):
                     raise
                 raise ConfigError(self._key, f"{text}: {_cause(error)}") from error
         self._ports = opened
+
+
+async def _closed(ports: Iterable[IListeningPort]) -> None:
+    # All at once: being cancelled while one takes its time must not leave others open.
+    await gatherResults([maybeDeferred(port.stopListening) for port in ports], consumeErrors=True)
 
 
 def _patient(text: str) -> str:

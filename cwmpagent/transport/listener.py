@@ -44,7 +44,7 @@ class Target(Protocol):
         """
 
     def moved(self) -> None:
-        """It is reached again, after a time in which the port could not be had."""
+        """It is reached now, after a time in which it was not: the port could not be had, or was not open yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +106,7 @@ class ConnectionRequestListener(Service):
         factory = BriefFactory(self._reactor, self._limits.bounds, self._answer)
         await self._endpoints.open(factory)
         self._factory, self._bound = factory, True
+        self._tell_all()  # those that were there before, where an endpoint took its time
         await self._follow()
 
     @property
@@ -216,7 +217,10 @@ class ConnectionRequestListener(Service):
             return
         self._factory, failed, self._failing = factory, self._failing, False
         if failed:
-            self._turns.add([partial(self._tell, key) for key in self._on])
+            self._tell_all()
+
+    def _tell_all(self) -> None:
+        self._turns.add([partial(self._tell, key) for key in self._on])
 
     def _tell(self, key: bytes) -> None:
         if key in self._on:

@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.protocol.rpc import SetParameterValuesResponse
 from tests.agent.bench import assign
-from tests.agent.ports import SERVER, Lives
+from tests.agent.ports import SERVER, Lives, finished
 
 URL = SERVER + "URL"
 
@@ -53,6 +53,16 @@ class DiscoveredTests(SynchronousTestCase):
         self.assertEqual(self.where(), ["http://acs.example/", "http://found/"])
         self.assertEqual(self.lives.acs.told()[-1], ("0 BOOTSTRAP",))
         self.assertEqual(self.lives.odd(), [])
+
+    def test_found_after_a_reboot_that_did_not_come(self) -> None:
+        self.lives.begin()
+        finished(self.lives.life.stop())
+        self.said = "http://found/"
+        self.lives.run(60)
+        self.assertEqual(self.where(), ["http://acs.example/"])
+        self.lives.life.resume()
+        self.lives.run(6)
+        self.assertEqual(self.where(), ["http://acs.example/", "http://found/"])
 
     def test_what_the_acs_sets_after_it_stays_over_restarts(self) -> None:
         self.said = "http://found/"

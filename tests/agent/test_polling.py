@@ -106,6 +106,18 @@ class PollingTests(SynchronousTestCase):
         self.lives.happen(Event(CONNECTION_REQUEST))
         self.lives.run(0)
 
+    def test_it_goes_on_after_a_reboot_that_did_not_come(self) -> None:
+        self.begin((NTP, 2), (NTP2, 5))
+        finished(self.lives.life.stop())
+        self.box.values |= {NTP: "other.example", NTP2: "other.example"}
+        self.lives.run(60)
+        self.assertEqual((self.told(), self.box.asked, self.lives.datagrams), ([], [], []))
+        self.lives.life.resume()
+        self.lives.run(60)
+        self.assertEqual(self.told(), [CHANGED])
+        self.assertEqual((self.last()[NTP], len(self.lives.datagrams)), ("other.example", 1))
+        self.assertEqual(self.lives.watch.hosts(), ["acs.example"])
+
     def test_an_active_one_is_found_and_told_once(self) -> None:
         self.begin((NTP, 2))
         self.lives.run(60)

@@ -656,6 +656,7 @@ class MadeUpTimeTests(LivesCase):
         lives.life.reach.moved()
         lives.run(10)
         self.assertEqual(lives.watch.hosts(), [])
+        self.assertFalse(lives.life.reach.requested("198.51.100.1"))
         lives.begin()
         self.assertEqual(lives.watch.hosts(), ["elsewhere.example"])
 

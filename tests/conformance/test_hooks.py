@@ -34,9 +34,12 @@ class HookTests(SteppedCase):
         (warning,) = self.warnings()
         for word in words:
             self.assertIn(word, warning)
-        assert self.agent is not None
+        agent = self.agent
+        assert agent is not None
+        await self.until(lambda: not agent.rebooting)
         seen = self.lab.sessions.seen
-        call(self.agent)
+        self.assertEqual(await self.lab.connection_request(DEVICE), 200)
+        await self.until(lambda: self.lab.sessions.seen > seen)
         trace = await self.session(since=seen)
         self.assertEqual(trace.event_codes, ("6 CONNECTION REQUEST",))
 
@@ -58,6 +61,7 @@ class HookTests(SteppedCase):
     async def test_a_reboot_whose_program_hangs(self) -> None:
         await self.asked(Reboot("key"), reboot=("/bin/sleep", "1000"))
         await self.pause(0.1)
+        self.assertEqual(await self.lab.connection_request(DEVICE), 503)
         self.assertEqual(self.warnings(), [])
         self.time.advance(REBOOT_PATIENCE + 1)
         await self.goes_on("reboot failed", "/bin/sleep has not ended after 600 s")

@@ -300,6 +300,16 @@ class SettingsTests(UdpCase):
         self.assertTrue(self.udp.keepers[0].stopped)
         self.assertEqual(len(self.udp.running), 1)
 
+    def test_a_reboot_that_does_not_come(self) -> None:
+        """The life goes on that made room for it."""
+        lives = self.stunned()
+        finished(lives.life.stop())
+        self.assertEqual(self.udp.running, [])
+        lives.life.resume()
+        lives.run(0)
+        self.assertEqual(len(self.udp.running), 1)
+        self.assertIsNotNone(self.udp.target)
+
     def test_a_model_without_udp(self) -> None:
         lives = self.lives(model=self.model())
         lives.bootstrapped()

@@ -124,6 +124,15 @@ class FollowTests(SynchronousTestCase):
         self.successResultOf(Deferred.fromCoroutine(made.bind()))
         self.assertNotIn(7003, self.reactor.open, "all that are there are off")
 
+    def test_bound_after_agents_came_they_hear_of_it(self) -> None:
+        made = listener(self.reactor, ["tcp:7003"])
+        made.add("/one", self.one)
+        self.two.on = False
+        made.add("/two", self.two)
+        self.successResultOf(Deferred.fromCoroutine(made.bind()))
+        self.reactor.advance(0)
+        self.assertEqual((self.one.told, self.two.told), (1, 0))
+
     def test_no_endpoint_at_all(self) -> None:
         made = listener(self.reactor, [])
         self.successResultOf(Deferred.fromCoroutine(made.bind()))
