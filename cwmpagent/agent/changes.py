@@ -22,18 +22,11 @@ from cwmpagent.agent.ports import Store
 from cwmpagent.agent.rows import Rows
 from cwmpagent.agent.suppliers import Suppliers
 from cwmpagent.agent.transaction import Step, Transactions, steps
+from cwmpagent.datamodel.assignments import plan_values
+from cwmpagent.datamodel.attributes import plan_attributes
 from cwmpagent.datamodel.autocreate import plan_values_in_new_rows
-from cwmpagent.datamodel.plan import (
-    Assignment,
-    AttributeChange,
-    ParameterAssignment,
-    Plan,
-    joined,
-    plan_add,
-    plan_attributes,
-    plan_delete,
-    plan_values,
-)
+from cwmpagent.datamodel.objects import plan_add, plan_delete
+from cwmpagent.datamodel.plan import Assignment, AttributeChange, ParameterAssignment, Plan, joined
 from cwmpagent.datamodel.reset import plan_reset
 from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.tree import Tree

@@ -13,7 +13,8 @@ from typing import Any
 from cwmpagent.agent.reading import FRESH
 from cwmpagent.agent.suppliers import Supplier, Suppliers
 from cwmpagent.datamodel.names import asked_template, named
-from cwmpagent.datamodel.plan import Plan, joined, plan_add, plan_delete
+from cwmpagent.datamodel.objects import plan_add, plan_delete
+from cwmpagent.datamodel.plan import Plan, joined
 from cwmpagent.datamodel.schema import ROW, Model, ObjectDefinition
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault

@@ -8,6 +8,7 @@ from typing import Any
 from cwmpagent.cli.tables import pairs, shown, table
 
 Item = Mapping[str, Any]
+NO_URL = "no URL: switched off, or no way to the ACS is known"
 
 
 def status(result: Item) -> Iterator[str]:
@@ -23,7 +24,7 @@ def status(result: Item) -> Iterator[str]:
             ("Agent", f"{result['version']}, process {result['process']}, since {result['started']}"),
             ("ACS", acs["url"] + enabled),
             *_sessions(result["session"]),
-            ("ConnectionRequest", request["url"] + missing if request["url"] else "off"),
+            ("ConnectionRequest", request["url"] + missing if request["url"] else NO_URL),
             *_by_udp(request["udp"]),
         ]
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from cwmpagent.datamodel.assignments import plan_values
 from cwmpagent.datamodel.identifiers import alias_in, segments
-from cwmpagent.datamodel.plan import Assignment, Plan, joined, plan_add, plan_values
+from cwmpagent.datamodel.objects import plan_add
+from cwmpagent.datamodel.plan import Assignment, Plan, joined
 from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault, ParameterFault

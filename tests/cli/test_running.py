@@ -303,6 +303,8 @@ class ChangingTests(CommandCase):
         await self.said("set", SERVER + "EnableCWMP=false")
         self.assertIn("EnableCWMP is false", await self.refused("inform"))
         self.assertIn("EnableCWMP is false", await self.said("status"))
+        await self.until(lambda: not (self.agent and self.agent.life.server.text("ConnectionRequestURL")))
+        self.assertRegex(await self.said("status"), "ConnectionRequest +no URL: switched off")
 
     async def test_access_list(self) -> None:
         change = AttributeChange(CODE, access_list=())

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from cwmpagent.datamodel.assignments import plan_values
 from cwmpagent.datamodel.builder import ModelBuilder
-from cwmpagent.datamodel.plan import ParameterAssignment, Plan, plan_add, plan_values
+from cwmpagent.datamodel.objects import plan_add
+from cwmpagent.datamodel.plan import ParameterAssignment, Plan
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.datamodel.sources.toml import read_toml
 from cwmpagent.datamodel.tree import Tree
+from cwmpagent.errors import CwmpFault
 
 SAMPLE = rb"""
 [types.link]
@@ -97,3 +104,26 @@ def add(tree: Tree, table: str) -> int:
     plan, number = plan_add(tree, table)
     tree.apply(plan)
     return number
+
+
+class PlanCase(SynchronousTestCase):
+    """A device of the model :data:`SAMPLE`, and what is refused without a change of it."""
+
+    def setUp(self) -> None:
+        self.model = build(SAMPLE)
+        self.tree = Tree(self.model)
+
+    def text(self, path: str) -> str:
+        return self.tree.value(path).text
+
+    def assert_faults(self, expected: dict[str, int], pairs: Sequence[tuple[str, str]], *, as_acs: bool = True) -> None:
+        before = self.tree.read("")
+        assignments = [ParameterAssignment(name, text) for name, text in pairs]
+        fault = self.assertRaises(CwmpFault, plan_values, self.tree, assignments, as_acs=as_acs)
+        self.assertEqual(fault.code, 9003)
+        self.assertEqual([(each.name, each.code) for each in fault.parameters], list(expected.items()))
+        self.assertNotIn("", [each.text for each in fault.parameters])
+        self.assertEqual(self.tree.read(""), before)
+
+    def assert_fault(self, code: int, call: Callable[..., object], *arguments: object) -> None:
+        self.assertEqual(self.assertRaises(CwmpFault, call, *arguments).code, code)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from cwmpagent.datamodel.assignments import plan_values as planned
+from cwmpagent.datamodel.attributes import plan_attributes
 from cwmpagent.datamodel.autocreate import plan_values_in_new_rows
 from cwmpagent.datamodel.identifiers import alias_refusal, segments
-from cwmpagent.datamodel.plan import AttributeChange, ParameterAssignment, plan_add, plan_attributes, plan_delete
-from cwmpagent.datamodel.plan import plan_values as planned
+from cwmpagent.datamodel.objects import plan_add, plan_delete
+from cwmpagent.datamodel.plan import AttributeChange, ParameterAssignment
 from cwmpagent.datamodel.reset import plan_reset
 from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.tree import Tree

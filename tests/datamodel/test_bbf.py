@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from cwmpagent.datamodel.assignments import plan_values
 from cwmpagent.datamodel.builder import ModelBuilder
-from cwmpagent.datamodel.plan import ParameterAssignment, plan_add, plan_values
+from cwmpagent.datamodel.objects import plan_add
+from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.datamodel.schema import Notify, ObjectDefinition, ParameterDefinition, UniqueKey
 from cwmpagent.datamodel.sources.bbf import read_bbf
 from cwmpagent.datamodel.sources.csv import read_csv

@@ -10,8 +10,9 @@ from xml.etree import ElementTree
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from cwmpagent.datamodel.assignments import plan_values
 from cwmpagent.datamodel.builder import ModelBuilder
-from cwmpagent.datamodel.plan import ParameterAssignment, plan_values
+from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.datamodel.schema import Model, Notify, ObjectDefinition, ParameterDefinition
 from cwmpagent.datamodel.sources.bbf import read_bbf
 from cwmpagent.datamodel.sources.bbfprofiles import Profiles

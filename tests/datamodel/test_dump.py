@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.datamodel import portable
+from cwmpagent.datamodel.attributes import plan_attributes
 from cwmpagent.datamodel.builder import ModelBuilder
-from cwmpagent.datamodel.plan import AttributeChange, plan_add, plan_attributes, plan_delete
+from cwmpagent.datamodel.objects import plan_add, plan_delete
+from cwmpagent.datamodel.plan import AttributeChange
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.datamodel.sources import dump as dumps
 from cwmpagent.datamodel.sources.bbf import read_bbf

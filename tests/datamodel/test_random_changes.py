@@ -14,16 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
+from cwmpagent.datamodel.assignments import plan_values
+from cwmpagent.datamodel.attributes import plan_attributes
 from cwmpagent.datamodel.autocreate import plan_values_in_new_rows
-from cwmpagent.datamodel.plan import (
-    AttributeChange,
-    ParameterAssignment,
-    Plan,
-    plan_add,
-    plan_attributes,
-    plan_delete,
-    plan_values,
-)
+from cwmpagent.datamodel.objects import plan_add, plan_delete
+from cwmpagent.datamodel.plan import AttributeChange, ParameterAssignment, Plan
 from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.datamodel.plan import ParameterAssignment, plan_add, plan_delete, plan_values
+from cwmpagent.datamodel.assignments import plan_values
+from cwmpagent.datamodel.objects import plan_add, plan_delete
+from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.datamodel.reset import plan_reset
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.device.models import find_model

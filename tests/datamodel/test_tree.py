@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.datamodel.plan import plan_delete
+from cwmpagent.datamodel.objects import plan_delete
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault, ModelError
 from cwmpagent.records import Attributes, Batch, Saved

@@ -8,7 +8,9 @@ from xml.etree import ElementTree
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from cwmpagent.datamodel.plan import ParameterAssignment, plan_add, plan_delete, plan_values
+from cwmpagent.datamodel.assignments import plan_values
+from cwmpagent.datamodel.objects import plan_add, plan_delete
+from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.datamodel.schema import ROW, Notify, ObjectDefinition, ParameterDefinition
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.device.models import builtin_names, find_model

@@ -44,7 +44,7 @@ class Connection(Protocol):
         self.number = 0
         self.gone: Deferred[None] = Deferred()
         self.lost = False
-        self.held = b""
+        self.held = bytearray()
 
     def connectionMade(self) -> None:
         self.server.connections.append(self)
@@ -53,15 +53,15 @@ class Connection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.held += data
-        while b"\r\n\r\n" in self.held:
-            head, _, rest = self.held.partition(b"\r\n\r\n")
-            line, *raw = head.decode("latin-1").split("\r\n")
+        while (end := self.held.find(b"\r\n\r\n")) >= 0:
+            line, *raw = self.held[:end].decode("latin-1").split("\r\n")
             fields = tuple((name, value.strip()) for name, _, value in (field.partition(":") for field in raw))
-            length = int(next(value for name, value in fields if name.lower() == "content-length"))
-            if len(rest) < length:
+            over = end + 4 + int(next(value for name, value in fields if name.lower() == "content-length"))
+            if len(self.held) < over:
                 return
-            self.held = rest[length:]
-            self.server.took(self, Request(self.number, line, fields, rest[:length]))
+            body = bytes(self.held[end + 4 : over])
+            del self.held[:over]
+            self.server.took(self, Request(self.number, line, fields, body))
 
     def connectionLost(self, reason: Any = connectionDone) -> None:
         self.lost = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from socket import SO_RCVBUF, SOL_SOCKET
 from typing import Any
 
 from twisted.internet import reactor
@@ -50,8 +51,8 @@ class Unanswered(Stepped):
 
 async def a_moment() -> None:
     """Let the sockets do what they have to do."""
-    for _ in range(5):
-        await deferLater(reactor, 0.002, lambda: None)
+    for _ in range(10):
+        await deferLater(reactor, 0.005, lambda: None)
 
 
 class Limited(ScriptedCase):
@@ -149,6 +150,7 @@ class Limited(ScriptedCase):
     async def test_time_starts_when_the_last_byte_is_sent(self) -> None:
         """A peer that reads slowly, but reads, is given its time."""
         server = self.serve(silence)
+        server.listening.socket.setsockopt(SOL_SOCKET, SO_RCVBUF, 500_000)  # else the kernel may take everything
         made = server.buildProtocol
         taken: list[Connection] = []
 
@@ -160,7 +162,7 @@ class Limited(ScriptedCase):
 
         server.buildProtocol = paused
         exchange = self.exchange(server, self.client(self.clock, limits=STANDARD))
-        body = bytes(12_000_000)
+        body = bytes(32_000_000)
         waiting = Deferred.fromCoroutine(exchange.post(body))
         while not taken:
             await a_moment()
@@ -180,7 +182,7 @@ class Limited(ScriptedCase):
     async def _reads(self, connection: Connection) -> None:
         had = len(connection.held)
         connection.transport.resumeProducing()
-        while len(connection.held) < had + 1_000_000:
+        while len(connection.held) < had + 2_000_000:
             await deferLater(reactor, 0, lambda: None)
         connection.transport.pauseProducing()
         await a_moment()
