@@ -29,6 +29,23 @@ def has_namespaces() -> bool:
     return True
 
 
+@cache
+def has_masquerade() -> bool:
+    """Whether a namespace can be a router that translates addresses."""
+    if not has_namespaces():
+        return False
+    router = Namespaces("router", "side")
+    try:
+        router.make()
+        router.join("router", "side")
+        router.masquerade("router", "side", lifetime=30)
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    finally:
+        router.remove()
+    return True
+
+
 class Namespaces:
     """Some namespaces; ``short`` names are those of the test, unique ones are made of them."""
 
@@ -51,6 +68,24 @@ class Namespaces:
     def address(self, command: str, place: str, address: str, interface: str) -> None:
         """``add`` or ``del`` an address with its length of prefix."""
         ip("-n", self.names[place], "address", command, address, "dev", interface)
+
+    def route(self, place: str, gateway: str) -> None:
+        """Whatever is elsewhere is reached through ``gateway``."""
+        ip("-n", self.names[place], "route", "add", "default", "via", gateway)
+
+    def masquerade(self, place: str, interface: str, *, lifetime: int) -> None:
+        """A router that hides those behind it from the side of ``interface``; ``lifetime``: of UDP, in seconds.
+
+        Raises CalledProcessError.
+        """
+        timeouts = (f"net.netfilter.nf_conntrack_udp_timeout{each}={lifetime}" for each in ("", "_stream"))
+        for command in (
+            ["nft", "add", "table", "ip", "nat"],
+            ["nft", "add chain ip nat out { type nat hook postrouting priority 100 ; }"],
+            ["nft", f'add rule ip nat out oifname "{interface}" masquerade fully-random'],
+            ["sysctl", "-q", "-w", "net.ipv4.ip_forward=1", *timeouts],
+        ):
+            subprocess.run([*self.inside(place), *command], check=True, capture_output=True)
 
     def inside(self, place: str) -> list[str]:
         """What stands before a command that runs in there."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.namespaces import has_namespaces
+from tests.namespaces import has_masquerade, has_namespaces
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -66,6 +66,8 @@ NO_IPV6 = "no IPv6 on this machine's loopback"
 
 NO_COTURN = "no coturn on this machine (Debian's package coturn)"
 
+NO_NAT = "no network namespaces with NAT on this machine (ip netns, nftables, sysctl, or the right to use them)"
+
 NO_NETNS = "no network namespaces on this machine (ip netns, or the right to make one)"
 
 ALLOWED: tuple[Allowed, ...] = (
@@ -75,6 +77,7 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(NO_CURL, lambda: shutil.which("curl") is None, 3),
     Allowed(NO_IPV6, lambda: not has_ipv6(), 6),
     Allowed(NO_COTURN, lambda: shutil.which("turnserver") is None, 2),
+    Allowed(NO_NAT, lambda: not has_masquerade(), 1),
     Allowed(NO_NETNS, lambda: not has_namespaces(), 1),
 )
 

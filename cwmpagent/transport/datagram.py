@@ -47,7 +47,9 @@ class DatagramPort:
     def bind(self) -> None:
         """Listen. Raises :class:`~cwmpagent.errors.ConfigError` where the port cannot be had."""
         try:
-            self._socket = self._reactor.listenUDP(self._port, _Ears(self._came), interface=self._interface)
+            self._socket = self._reactor.listenUDP(
+                self._port, _ConnectionRequests(self._came), interface=self._interface
+            )
         except CannotListenError as error:
             cause = getattr(error.socketError, "strerror", None) or str(error.socketError)
             hint = ": choose another" if getattr(error.socketError, "errno", 0) == errno.EADDRINUSE else ""
@@ -97,8 +99,8 @@ class DatagramPort:
             target.text(data, origin)
 
 
-class _Ears(DatagramProtocol):
-    noisy = False
+class _ConnectionRequests(DatagramProtocol):
+    """Twisted's log has its name, with the number of the port."""
 
     def __init__(self, came: Callable[[bytes, tuple[str, int]], None]) -> None:
         self._came = came
