@@ -20,7 +20,7 @@ from cwmpagent.agent.live import Live
 from cwmpagent.agent.notifications import Notifications
 from cwmpagent.agent.pending import read, written
 from cwmpagent.agent.polling import INTERVAL, Polling
-from cwmpagent.agent.ports import Acs, Clock, DelayedCall, Listener, LocalAddress, Notify, Provider, Store, Timers
+from cwmpagent.agent.ports import Acs, Clock, DelayedCall, Listener, LocalAddress, Notify, Provider, Store, Timers, Xmpp
 from cwmpagent.agent.reach import Reach
 from cwmpagent.agent.reading import Readings
 from cwmpagent.agent.rows import Rows
@@ -34,6 +34,8 @@ from cwmpagent.agent.startup import Bootstrap, reconcile, restored
 from cwmpagent.agent.suppliers import Suppliers
 from cwmpagent.agent.trace import Trace
 from cwmpagent.agent.transaction import Transactions
+from cwmpagent.agent.xmpp import XmppRequests
+from cwmpagent.agent.xmpptable import XmppStats
 from cwmpagent.datamodel.informparameters import informed, patterns
 from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.schema import Model
@@ -63,6 +65,7 @@ class World:
     providers: Callable[[str], Sequence[Provider]] = lambda root: ()
     discovered_url: Callable[[], str | None] | None = None
     notify: Notify = lambda host, port, datagrams: None
+    xmpp: Xmpp | None = None
     poll_interval: float = INTERVAL
     fixed_url: str = ""
     rpc_timeout: float = 20.0
@@ -134,7 +137,10 @@ class Life:
             observer=world.observer,
         )
         monotonic = world.clock.monotonic
-        suppliers = Suppliers(world.providers(root), world.timers, monotonic, world.observer)
+        xmpp_stats = XmppStats(root)
+        has_stats = world.xmpp is not None and model.definition(root + "XMPP.Connection.{i}.Stats.") is not None
+        providers = (*world.providers(root), *((xmpp_stats,) if has_stats else ()))
+        suppliers = Suppliers(providers, world.timers, monotonic, world.observer)
         keys: dict[str, str] = {}
         rows = Rows(suppliers, tree, monotonic, keys, saved.notes)
         readings = Readings(suppliers, tree.definition, monotonic, known, keys)
@@ -187,6 +193,18 @@ class Life:
             wanted=self._wanted,
             observer=world.observer,
         )
+        self.xmpp: XmppRequests | None = None
+        if world.xmpp is not None:
+            self.xmpp = XmppRequests(
+                tree=tree,
+                server=server,
+                changes=changes,
+                xmpp=world.xmpp,
+                reach=self.reach,
+                stats=xmpp_stats,
+                clock=world.clock,
+                observer=world.observer,
+            )
         self.sessions = Sessions(
             tree=tree,
             server=server,
@@ -242,7 +260,13 @@ class Life:
         if self._owed:
             self._finish(self._owed)
         else:
-            self.sessions.start()
+            self.resume()
+
+    def resume(self) -> None:
+        """Open sessions, and let the ACS ask for them: at the start, and after a reboot that did not come to be."""
+        self.sessions.start()
+        if self.xmpp is not None:
+            self.xmpp.start()
 
     def happened(self, event: Event) -> None:
         """Something has happened that the ACS is told in a session of now, or in one that follows the present one."""
@@ -263,6 +287,8 @@ class Life:
             self._discovered.stop()
         self.polling.stop()
         self.lightweight.stop()
+        if self.xmpp is not None:
+            await self.xmpp.stop()
         await self.sessions.stop()
         await self.changes.settled()
         await self.journal.save_or_warn()
@@ -275,6 +301,8 @@ class Life:
         """What must be up to date in an Inform."""
         await self.changes.finish()
         await self.reach.refresh()
+        if self.xmpp is not None:
+            self.xmpp.refresh()
         asked = patterns(self.tree)
         if asked:
             await self.live.rows(asked)
@@ -312,6 +340,8 @@ class Life:
             )
         self._following.changed(change.plan.changed)
         self.reach.changed(change.plan.changed)
+        if self.xmpp is not None:
+            self.xmpp.changed(change)
         self.sessions.poke()
 
 

@@ -28,6 +28,7 @@ from cwmpagent.settings import (
     HooksConfig,
     LogConfig,
     StateConfig,
+    XmppConfig,
 )
 from cwmpagent.tables import Table, shown, suggestion
 
@@ -40,6 +41,7 @@ __all__ = [
     "HooksConfig",
     "LogConfig",
     "StateConfig",
+    "XmppConfig",
     "from_settings",
     "load",
     "parse",
@@ -128,6 +130,7 @@ def _config(content: Mapping[str, object], base: Path, environ: Mapping[str, str
         device=_device(section("device")),
         acs=_acs(section("acs", "password_file"), environ),
         connection_request=_connection_request(section("connection_request", "password_file"), environ),
+        xmpp=_xmpp(section("xmpp")),
         state=StateConfig(directory=section("state").path("directory") or StateConfig().directory),
         log=_log(section("log")),
         control=ControlConfig(socket=section("control").path("socket")),
@@ -192,6 +195,12 @@ def _connection_request(table: Table, environ: Mapping[str, str]) -> ConnectionR
         username=table.text("username", ""),
         password=_password(table, environ),
         algorithms=algorithms,
+    )
+
+
+def _xmpp(table: Table) -> XmppConfig:
+    return XmppConfig(
+        ca_file=table.path("ca_file"), allow_plain_without_tls=table.flag("allow_plain_without_tls", False)
     )
 
 
@@ -288,6 +297,7 @@ _SECTIONS = MappingProxyType(
         "device": DeviceConfig,
         "acs": AcsConfig,
         "connection_request": ConnectionRequestConfig,
+        "xmpp": XmppConfig,
         "state": StateConfig,
         "log": LogConfig,
         "control": ControlConfig,

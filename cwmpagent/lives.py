@@ -123,7 +123,7 @@ class Lives:
             self._observer(Warned(f"{'factory reset' if reset else 'reboot'} failed: {problem}"))
             await life.journal.save_or_warn({PENDING: None})
             self.rebooting = False
-            life.sessions.start()
+            life.resume()
             return
         self._listener.remove(life.request_path)
         self.booted_at = uptime()

@@ -48,7 +48,16 @@ class TlsTrust:
 
     def reload(self) -> None:
         """Read all files again, for connections made from now on; on ConfigError everything stays as it was."""
-        self._context = self._read()
+        self.read_again()()
+
+    def read_again(self) -> Callable[[], None]:
+        """As :meth:`reload`, which is done only when what this returns is called."""
+        context = self._read()
+
+        def take_over() -> None:
+            self._context = context
+
+        return take_over
 
     def check(self, host: str, name: str) -> CertificateCheck:
         """What makes and judges one connection to ``host``, which is called ``name`` towards people."""

@@ -46,6 +46,7 @@ class XmppCase(TestCase):
             self.server = XmppServer({"cpe": "s3cret", "acs": "acs-pw"}, self.authority.sign(DOMAIN))
         self.port = reactor.listenTCP(0, self.server, interface="127.0.0.1")
         self.addCleanup(self.port.stopListening)
+        self.number = self.port.getHost().port
         self.standings: list[Standing] = []
         self.requests: list[ConnectionRequest] = []
         self.verdict = Verdict.ACCEPTED
@@ -80,7 +81,7 @@ class XmppCase(TestCase):
             "use_tls": self.tls,
             "keep_alive": 0,
             "algorithm": "ServerTable",
-            "servers": (Server("127.0.0.1", self.port.getHost().port),),
+            "servers": (Server("127.0.0.1", self.number),),
             "retry": QUICK,
         }
         return Account(**{**given, **more})
@@ -348,9 +349,8 @@ class UpTests(XmppCase):
         await self.until(lambda: other.bound)
 
     async def test_nobody_there(self) -> None:
-        servers = (Server("127.0.0.1", self.port.getHost().port),)
         await self.port.stopListening()
-        self.begin(servers=servers)
+        self.begin()
         self.assertIn("refused", (await self.standing("ServerNotPresent")).reason)
 
     async def test_closed_at_any_time(self) -> None:
