@@ -77,6 +77,9 @@ class Nowhere:
     def open(self, url: str, username: str, password: str) -> Any:
         raise OSError(url)
 
+    async def switched(self, path: str) -> None:
+        """There is nothing to open or close."""
+
 
 async def _no_address(host: str) -> str | None:
     return None

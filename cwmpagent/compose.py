@@ -33,6 +33,7 @@ from cwmpagent.agent.ports import (
     Store,
     Timers,
     UdpPort,
+    Xmpp,
 )
 from cwmpagent.agent.reach import Reach
 from cwmpagent.agent.reading import Readings
@@ -48,6 +49,8 @@ from cwmpagent.agent.suppliers import Suppliers
 from cwmpagent.agent.trace import Trace
 from cwmpagent.agent.transaction import Transactions
 from cwmpagent.agent.udpreach import UdpReach
+from cwmpagent.agent.xmpp import XmppRequests
+from cwmpagent.agent.xmpptable import XmppStats
 from cwmpagent.datamodel.informparameters import informed, patterns
 from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.schema import Model
@@ -89,6 +92,7 @@ class World:
     providers: Callable[[str], Sequence[Provider]] = lambda root: ()
     discovered_url: Callable[[], str | None] | None = None
     notify: Notify = lambda host, port, datagrams: None
+    xmpp: Xmpp | None = None
     poll_interval: float = INTERVAL
     fixed_url: str = ""
     rpc_timeout: float = 20.0
@@ -163,7 +167,10 @@ class Life:
             observer=world.observer,
         )
         monotonic = world.clock.monotonic
-        suppliers = Suppliers(world.providers(root), world.timers, monotonic, world.observer)
+        xmpp_stats = XmppStats(root)
+        has_stats = world.xmpp is not None and model.definition(root + "XMPP.Connection.{i}.Stats.") is not None
+        providers = (*world.providers(root), *((xmpp_stats,) if has_stats else ()))
+        suppliers = Suppliers(providers, world.timers, monotonic, world.observer)
         keys: dict[str, str] = {}
         rows = Rows(suppliers, tree, monotonic, keys, saved.notes)
         readings = Readings(suppliers, tree.definition, monotonic, known, keys)
@@ -234,6 +241,18 @@ class Life:
                 always_named=world.udp.always_named,
                 again=notifications.look,
             )
+        self.xmpp: XmppRequests | None = None
+        if world.xmpp is not None:
+            self.xmpp = XmppRequests(
+                tree=tree,
+                server=server,
+                changes=changes,
+                xmpp=world.xmpp,
+                reach=self.reach,
+                stats=xmpp_stats,
+                clock=world.clock,
+                observer=world.observer,
+            )
         self.sessions = Sessions(
             tree=tree,
             server=server,
@@ -292,7 +311,7 @@ class Life:
         if self._owed:
             self._finish(self._owed)
         else:
-            self.sessions.start()
+            self._open()
 
     def happened(self, event: Event) -> None:
         """Something has happened that the ACS is told in a session of now, or in one that follows the present one."""
@@ -316,6 +335,8 @@ class Life:
         self.reach.stop()
         if self.udp is not None:
             await self.udp.stop()
+        if self.xmpp is not None:
+            await self.xmpp.stop()
         await self.sessions.stop()
         await self.changes.settled()
         await self.journal.save_or_warn()
@@ -329,7 +350,13 @@ class Life:
         self.reach.resume()
         if self.udp is not None:
             self.udp.resume()
+        self._open()
+
+    def _open(self) -> None:
+        """Open sessions, and let the ACS ask for them by XMPP."""
         self.sessions.start()
+        if self.xmpp is not None:
+            self.xmpp.start()
 
     async def _settled(self) -> None:
         await self.changes.settled()
@@ -341,6 +368,8 @@ class Life:
         await self.reach.refresh()
         if self.udp is not None:
             await self.udp.refresh()
+        if self.xmpp is not None:
+            self.xmpp.refresh()
         asked = patterns(self.tree)
         if asked:
             await self.live.rows(asked)
@@ -383,6 +412,8 @@ class Life:
         self.reach.changed(change.plan.changed)
         if self.udp is not None:
             self.udp.changed(change.plan.changed)
+        if self.xmpp is not None:
+            self.xmpp.changed(change)
         self.sessions.poke()
 
 

@@ -29,6 +29,7 @@ from cwmpagent.settings import (
     HooksConfig,
     LogConfig,
     StateConfig,
+    XmppConfig,
 )
 from cwmpagent.tables import Table, shown, suggestion
 
@@ -41,6 +42,7 @@ __all__ = [
     "HooksConfig",
     "LogConfig",
     "StateConfig",
+    "XmppConfig",
     "from_settings",
     "load",
     "parse",
@@ -131,6 +133,7 @@ def _config(content: Mapping[str, object], base: Path, environ: Mapping[str, str
         device=_device(section("device")),
         acs=_acs(section("acs", "password_file"), environ),
         connection_request=_connection_request(section("connection_request", "password_file"), environ),
+        xmpp=_xmpp(section("xmpp")),
         state=StateConfig(directory=section("state").path("directory") or StateConfig().directory),
         log=_log(section("log")),
         control=ControlConfig(socket=section("control").path("socket")),
@@ -217,6 +220,12 @@ def _interface(table: Table) -> str:
         return str(ip_address(text)) if text else ""
     except ValueError:
         raise table.error("udp_interface", "must be an IP address of this machine, 0.0.0.0 or ::") from None
+
+
+def _xmpp(table: Table) -> XmppConfig:
+    return XmppConfig(
+        ca_file=table.path("ca_file"), allow_plain_without_tls=table.flag("allow_plain_without_tls", False)
+    )
 
 
 def _endpoint(table: Table, text: str) -> str:
@@ -312,6 +321,7 @@ _SECTIONS = MappingProxyType(
         "device": DeviceConfig,
         "acs": AcsConfig,
         "connection_request": ConnectionRequestConfig,
+        "xmpp": XmppConfig,
         "state": StateConfig,
         "log": LogConfig,
         "control": ControlConfig,

@@ -46,6 +46,7 @@ from cwmpagent.transport.local import AddressWatch, source_address
 from cwmpagent.transport.notify import DatagramSender
 from cwmpagent.transport.stunclient import StunClients
 from cwmpagent.transport.tls import TlsTrust
+from cwmpagent.transport.xmpp.client import XmppConnector
 
 
 class Agent(ProgramSide):
@@ -113,6 +114,22 @@ class Agent(ProgramSide):
             config.acs.client_key or "",
             time_trusted=self._clock.wall_trusted,
             on_untrusted_time=self._warn,
+        )
+        self.xmpp_trust = self.trust
+        if config.xmpp.ca_file != config.acs.ca_file or config.acs.client_certificate:
+            self.xmpp_trust = TlsTrust(
+                config.xmpp.ca_file or "",
+                time_trusted=self._clock.wall_trusted,
+                on_untrusted_time=self._warn,
+                table="xmpp",
+            )
+        self._xmpp = XmppConnector(
+            reactor=reactor,
+            trust=self.xmpp_trust,
+            random=self._chance,
+            nonce=lambda: secrets.token_hex(16),
+            monotonic=self._clock.monotonic,
+            plain_in_the_clear=config.xmpp.allow_plain_without_tls,
         )
         self._acs = AcsClient(
             reactor,
@@ -330,6 +347,7 @@ class Agent(ProgramSide):
                 udp=self._how_by_udp(),
                 address_watch=self._addresses,
                 notify=self._datagrams.send,
+                xmpp=self._xmpp,
                 observer=self._observer,
                 providers=self._providers,
                 discovered_url=UrlFile(self.config.acs.url_file) if self.config.acs.url_file else None,

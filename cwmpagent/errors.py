@@ -13,6 +13,7 @@
     |   +-- AuthenticationError    the ACS does not take our credentials, or offers nothing we may use
     |   +-- TooSlowError           one of the time limits of an answer ran out
     |   +-- TooLargeError          an answer above the configured bound
+    +-- XmppError                  no usable XMPP stream, or one that has ended
     +-- StoreError                 the state directory cannot be used
     |   +-- StoreLockedError       another process has it
     |   +-- StoreNewerError        a newer version of this package wrote it
@@ -23,7 +24,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class CwmpAgentError(Exception):
@@ -76,6 +77,21 @@ class TooSlowError(TransportError):
 
 class TooLargeError(TransportError):
     """An HTTP answer is larger than the configured bound."""
+
+
+class XmppError(CwmpAgentError):
+    """An XMPP stream cannot be had, or has ended; ``str()`` is for people, one line and nothing the peer wrote.
+
+    ``status`` is the word of TR-181 Device.XMPP.Connection.{i}.Status for it.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        status: Literal["ServerNotPresent", "Error_Misconfigured", "Error_AuthenticationFailure", "Error"] = "Error",
+    ) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class StoreError(CwmpAgentError):

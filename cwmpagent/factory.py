@@ -67,12 +67,28 @@ def abilities(model: Model, *, udp: bool = False) -> dict[str, str]:
     definition = model.definition(supported)
     if isinstance(definition, ParameterDefinition) and model.definition(used) and not definition.refusal("UDP"):
         able[supported] = "UDP"
+    able |= _request_abilities(model, udp)
+    return {path: text for path, text in able.items() if path not in model.values}
+
+
+def _request_abilities(model: Model, udp: bool) -> dict[str, str]:
+    """By which methods it can be called, and how it finds an XMPP server (TR-069 Annex K)."""
+    root, server = model.root.path, model.root.path + "ManagementServer."
     methods = ["HTTP"]
     if udp and model.definition(server + "UDPConnectionRequestAddress"):
         methods.append("STUN")
-    if isinstance(model.definition(server + "SupportedConnReqMethods"), ParameterDefinition):
-        able[server + "SupportedConnReqMethods"] = ",".join(methods)
-    return {path: text for path, text in able.items() if path not in model.values}
+    if all(map(model.definition, (server + "ConnReqXMPPConnection", root + "XMPP.Connection.{i}.Username"))):
+        methods.append("XMPP")
+    able = {
+        server + "SupportedConnReqMethods": ",".join(methods),
+        root + "XMPP.SupportedServerConnectAlgorithms": "DNS-SRV,DNS,ServerTable",
+    }
+    definitions = {path: model.definition(path) for path in able}
+    return {
+        path: able[path]
+        for path, each in definitions.items()
+        if isinstance(each, ParameterDefinition) and not each.refusal(able[path])
+    }
 
 
 def _is_flag(definition: ObjectDefinition | ParameterDefinition | None) -> bool:

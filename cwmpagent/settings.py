@@ -64,6 +64,14 @@ class ConnectionRequestConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class XmppConfig:
+    """Whom XMPP connections trust; the connections themselves are parameters of the data model."""
+
+    ca_file: Path | None = None
+    allow_plain_without_tls: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateConfig:
     """Where the durable state lives."""
 
@@ -104,6 +112,7 @@ class Config:
     device: DeviceConfig
     acs: AcsConfig
     connection_request: ConnectionRequestConfig = ConnectionRequestConfig()
+    xmpp: XmppConfig = XmppConfig()
     state: StateConfig = StateConfig()
     log: LogConfig = LogConfig()
     control: ControlConfig = ControlConfig()

@@ -62,6 +62,8 @@ NO_MODELS = "no dumps of real devices here: put them at models/ beside the direc
 
 NO_CURL = "no curl on this machine"
 
+NO_PROSODY = "no prosody on this machine"
+
 NO_IPV6 = "no IPv6 on this machine's loopback"
 
 NO_COTURN = "no coturn on this machine (Debian's package coturn)"
@@ -71,11 +73,12 @@ NO_NAT = "no network namespaces with NAT on this machine (ip netns, nftables, sy
 NO_NETNS = "no network namespaces on this machine (ip netns, or the right to make one)"
 
 ALLOWED: tuple[Allowed, ...] = (
-    Allowed(NO_BBF, lambda: bbf_directory() is None, 95),
+    Allowed(NO_BBF, lambda: bbf_directory() is None, 96),
     Allowed(NO_RECORDED, lambda: recorded_messages() is None, 1),
     Allowed(NO_MODELS, lambda: models_directory() is None, 9),
     Allowed(NO_CURL, lambda: shutil.which("curl") is None, 3),
     Allowed(NO_IPV6, lambda: not has_ipv6(), 6),
+    Allowed(NO_PROSODY, lambda: shutil.which("prosody") is None, 10),
     Allowed(NO_COTURN, lambda: shutil.which("turnserver") is None, 2),
     Allowed(NO_NAT, lambda: not has_masquerade(), 1),
     Allowed(NO_NETNS, lambda: not has_namespaces(), 1),

@@ -11,6 +11,8 @@ from cwmpagent.datamodel.names import Name
 from cwmpagent.protocol.binding import Binding, BindingSettings
 from cwmpagent.protocol.session import Reply
 from cwmpagent.protocol.stun import Address
+from cwmpagent.protocol.xmppaccount import Account, Standing, Stats
+from cwmpagent.protocol.xmpprequest import ConnectionRequest, Verdict
 from cwmpagent.records import Batch
 
 
@@ -183,6 +185,30 @@ class Provider(Protocol):
 
     def finish(self, changes: Mapping[Name, str | None]) -> Any:
         """Let the changes take effect: the session is over."""
+
+
+class XmppConnection(Protocol):
+    """One account that is kept logged in at an XMPP server."""
+
+    async def close(self) -> None:
+        """Log out; returns when nothing is left open. Raises nothing."""
+
+
+class Xmpp(Protocol):
+    """The way to XMPP servers."""
+
+    def open(
+        self,
+        account: Account,
+        stats: Stats,
+        told: Callable[[Standing], object],
+        asked: Callable[[ConnectionRequest], Verdict],
+        /,
+    ) -> XmppConnection:
+        """Keep ``account`` logged in, and count in ``stats``; raises nothing, whatever the account is like.
+
+        ``told`` gets each new standing, ``asked`` says what a connection request is answered with.
+        """
 
 
 Notify = Callable[[str, int, Sequence[bytes]], None]

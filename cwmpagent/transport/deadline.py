@@ -30,6 +30,11 @@ class Deadline:
         self._wakes_at = 0.0
         self._call: IDelayedCall | None = None
 
+    @property
+    def running(self) -> bool:
+        """Whether it will expire."""
+        return self._call is not None
+
     def start(self, seconds: float) -> None:
         """Let it expire in ``seconds`` from now, whatever was set before."""
         self._at = self._monotonic() + seconds

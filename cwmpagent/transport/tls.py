@@ -26,7 +26,7 @@ class TlsTrust:
     whether the wall clock is known to be right: as long as it is not, validity dates are ignored, and
     ``on_untrusted_time`` gets a sentence whenever one was.
 
-    Raises ConfigError naming ``acs.ca_file``, ``acs.client_certificate`` or ``acs.client_key``.
+    Raises ConfigError naming ``ca_file``, ``client_certificate`` or ``client_key`` of ``table``.
     """
 
     def __init__(
@@ -36,7 +36,9 @@ class TlsTrust:
         client_key: str | Path = "",
         time_trusted: Callable[[], bool] = lambda: True,
         on_untrusted_time: Callable[[str], object] = lambda sentence: None,
+        table: str = "acs",
     ) -> None:
+        self._table = table
         self._ca_file = str(ca_file or "")
         self._client_certificate = str(client_certificate or "")
         self._client_key = str(client_key or "")
@@ -46,7 +48,16 @@ class TlsTrust:
 
     def reload(self) -> None:
         """Read all files again, for connections made from now on; on ConfigError everything stays as it was."""
-        self._context = self._read()
+        self.read_again()()
+
+    def read_again(self) -> Callable[[], None]:
+        """As :meth:`reload`, which is done only when what this returns is called."""
+        context = self._read()
+
+        def take_over() -> None:
+            self._context = context
+
+        return take_over
 
     def check(self, host: str, name: str) -> CertificateCheck:
         """What makes and judges one connection to ``host``, which is called ``name`` towards people."""
@@ -59,7 +70,7 @@ class TlsTrust:
         context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # an idle connection then costs half
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         if self._ca_file:
-            _trust(context, self._ca_file)
+            _trust(context, f"{self._table}.ca_file", self._ca_file)
         else:
             context.set_default_verify_paths()
         if self._client_certificate:
@@ -69,10 +80,10 @@ class TlsTrust:
         return context
 
 
-def _trust(context: SSL.Context, ca_file: str) -> None:
+def _trust(context: SSL.Context, key: str, ca_file: str) -> None:
     store = context.get_cert_store()
     assert store is not None
-    for certificate in _certificates("acs.ca_file", ca_file):
+    for certificate in _certificates(key, ca_file):
         store.add_cert(crypto.X509.from_cryptography(certificate))
 
 

@@ -252,6 +252,7 @@ class Published:
         if is_list != bool(ours.restriction and ours.restriction.list_of):
             yield f"is {'' if is_list else 'not '}a list"
         sizes = tuple((number(each, "minLength"), number(each, "maxLength")) for each in syntax.iterfind("list/size"))
+        sizes = tuple(each for each in sizes if each != (None, None))  # which is any length
         if sizes != (ours.restriction.list_sizes if ours.restriction else ()):
             yield f"has the lengths {sizes} as a list"
         kind, facets = self.base(next(each for each in syntax if each.tag not in ("list", "default")))

@@ -1,0 +1,1 @@
+"""XMPP as a client (RFC 6120): one stream to a server, kept up, on ``twisted.words``."""

@@ -1,0 +1,227 @@
+"""Keeps one account logged in at its XMPP server, whatever happens on the way there."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.words.xish.domish import Element
+
+from cwmpagent.errors import TooSlowError, XmppError
+from cwmpagent.protocol import prepared
+from cwmpagent.protocol.xmppaccount import Account, Server, Standing, Stats
+from cwmpagent.transport.causes import cause
+from cwmpagent.transport.deadline import Deadline, within
+from cwmpagent.transport.tls import TlsTrust
+from cwmpagent.transport.xmpp.answers import Asked
+from cwmpagent.transport.xmpp.limits import XmppLimits
+from cwmpagent.transport.xmpp.negotiation import Bound, Negotiation
+from cwmpagent.transport.xmpp.servers import Place, Places, ascii_host
+from cwmpagent.transport.xmpp.session import Session
+from cwmpagent.transport.xmpp.srv import Lookup
+from cwmpagent.transport.xmpp.stream import Stream
+
+Told = Callable[[Standing], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XmppConnector:
+    """What every connection needs. ``nonce`` makes unpredictable text; ``monotonic``: seconds that are never set.
+
+    ``plain_in_the_clear``: a password may be sent without TLS to a server that knows no better way. ``lookup`` gives
+    the SRV records of a name; None: the system's name servers are asked.
+    """
+
+    reactor: Any
+    trust: TlsTrust = field(repr=False)
+    random: Random
+    nonce: Callable[[], str]
+    monotonic: Callable[[], float]
+    plain_in_the_clear: bool = False
+    limits: XmppLimits = field(default_factory=XmppLimits)
+    lookup: Callable[[str], Awaitable[list[Server]]] | None = None
+
+    def open(self, account: Account, stats: Stats, told: Told, asked: Asked) -> XmppClient:
+        """Begin to keep ``account`` logged in."""
+        client = XmppClient(self, account, stats, told, asked)
+        client.start()
+        return client
+
+
+class XmppClient:
+    """One account. ``told`` gets each new standing, ``asked`` each connection request; neither may raise."""
+
+    def __init__(self, connector: XmppConnector, account: Account, stats: Stats, told: Told, asked: Asked) -> None:
+        self._connector = connector
+        self._account = account
+        self._stats = stats
+        self._told = told
+        self._asked = asked
+        limits = connector.limits
+        lookup = connector.lookup or Lookup(connector.reactor, limits.nameserver)
+        self._places = Places(connector.reactor, connector.random, connector.monotonic, lookup, limits.connect)
+        self._standing: Standing | None = None
+        self._session: Session | None = None
+        self._stream: Stream | None = None
+        self._running: Deferred[None] | None = None
+        self._closing = False
+
+    def start(self) -> None:
+        """Connect, and go on doing so until :meth:`close`."""
+        self._running = Deferred.fromCoroutine(self._run())
+
+    async def close(self) -> None:
+        """Log out, and return when nothing is left open."""
+        self._closing = True
+        running, self._running = self._running, None
+        if running is None:
+            return
+        if self._session is not None and self._stream is not None:
+            self._stream.close()  # in order; what is not logged in is simply broken off
+        else:
+            running.cancel()
+        await running
+
+    def ask(self, to: str, content: Element) -> Deferred[Element]:
+        """Ask another entity; fires with its answer. Raises or errbacks with XmppError."""
+        if self._session is None:
+            raise XmppError((self._standing and self._standing.reason) or "there is no connection to the XMPP server")
+        return self._session.ask(to, content)
+
+    async def _run(self) -> None:
+        try:
+            await self._keep_up()
+        except CancelledError:
+            return
+
+    async def _keep_up(self) -> None:
+        self._tell(Standing("Connecting"))
+        rounds = 0
+        while not self._closing:
+            rounds = 0 if await self._round(rounds) else rounds + 1
+            if not self._closing:
+                # After a connection that worked this is the first wait.
+                number = max(1, rounds * max(1, self._account.retry.attempts))
+                await self._pause(self._account.retry.wait(number, self._connector.random))
+
+    async def _round(self, rounds: int) -> bool:
+        """Try every address as often as may be; whether a connection worked for a while and has ended."""
+        try:
+            places = await self._known_places()
+        except XmppError as error:
+            self._tell(Standing(error.status, reason=str(error)))
+            return False
+        attempts = max(1, self._account.retry.attempts)
+        for place in places:
+            for attempt in range(1, attempts + 1):
+                if await self._attempt(place) or self._closing:
+                    return True
+                if attempt < attempts:
+                    wait = self._account.retry.wait(rounds * attempts + attempt, self._connector.random)
+                    await self._pause(wait)
+        return False
+
+    async def _known_places(self) -> list[Place]:
+        account = self._account
+        try:
+            prepared.node(account.username)
+            if account.resource:
+                prepared.resource(account.resource)
+        except ValueError:
+            raise XmppError("its Username or Resource cannot be part of a Jabber ID", "Error_Misconfigured") from None
+        if not account.password:
+            raise XmppError("it has no Password", "Error_Misconfigured")
+        ascii_host(account.domain)
+        return await self._places.of(account)
+
+    async def _attempt(self, place: Place) -> bool:
+        """Connect, log in, and stay; whether that worked for a while."""
+        connector = self._connector
+        since: float | None = None
+        try:
+            stream, bound = await self._log_in(place)
+        except XmppError as error:
+            self._tell(Standing(error.status, reason=str(error)))
+            return False
+        self._stream = stream
+        self._session = session = Session(
+            connector.reactor,
+            stream,
+            domain=prepared.domain(self._account.domain),
+            keep_alive=self._account.keep_alive,
+            limits=connector.limits,
+            monotonic=connector.monotonic,
+            nonce=connector.nonce,
+            asked=self._asked,
+            stats=self._stats,
+        )
+        since = connector.monotonic()
+        try:
+            self._tell(Standing("Enabled", bound.jid, bound.tls))
+            await session.run()
+        finally:
+            self._session = self._stream = None
+            stream.fail("is not needed any more")
+        if not self._closing:
+            self._tell(Standing("Connecting", reason=str(stream.failure)))
+        return connector.monotonic() - since >= connector.limits.steady
+
+    async def _log_in(self, place: Place) -> tuple[Stream, Bound]:
+        connector = self._connector
+        stream = Stream(connector.reactor, place.name, connector.limits, connector.monotonic)
+        check = connector.trust.check(ascii_host(self._account.domain), place.name)
+        done = False
+        try:
+            await self._connect(place, stream)
+            negotiation = Negotiation(
+                stream,
+                self._account,
+                check=check,
+                nonce=connector.nonce,
+                plain_in_the_clear=connector.plain_in_the_clear,
+            )
+            bound = await negotiation.run()
+            done = True
+            return stream, bound
+        finally:
+            if not done:
+                stream.fail("is not needed any more")
+                await stream.gone()
+
+    async def _connect(self, place: Place, stream: Stream) -> None:
+        connector = self._connector
+        kind = TCP6ClientEndpoint if ":" in place.address else TCP4ClientEndpoint
+        endpoint: IStreamClientEndpoint
+        endpoint = kind(connector.reactor, place.address, place.port, None)  # type: ignore[arg-type]  # the time limit is ours
+        seconds = connector.limits.connect
+        slow = f"{place.name}: no connection within {seconds:g} s"
+        try:
+            connecting = endpoint.connect(Factory.forProtocol(lambda: stream))
+            await within(seconds, connecting, connector.reactor, connector.monotonic, slow)
+        except CancelledError:
+            raise
+        except TooSlowError as error:
+            raise XmppError(str(error), "ServerNotPresent") from None
+        except Exception as error:  # whatever an endpoint may raise
+            raise XmppError(f"{place.name}: {cause(error)}", "ServerNotPresent") from None
+
+    async def _pause(self, seconds: float) -> None:
+        over: Deferred[None] = Deferred()
+        deadline = Deadline(self._connector.reactor, self._connector.monotonic, lambda: over.callback(None))
+        deadline.start(seconds)
+        try:
+            await over
+        finally:
+            deadline.stop()
+
+    def _tell(self, standing: Standing) -> None:
+        """Only what is new: a server that stays away is no news at each attempt."""
+        if standing != self._standing:
+            self._standing = standing
+            self._told(standing)

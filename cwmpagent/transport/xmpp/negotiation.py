@@ -1,0 +1,164 @@
+"""From an open connection to a bound resource: TLS, SASL, binding (RFC 6120 sections 5 to 7)."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from typing import NamedTuple
+
+from twisted.words.protocols.jabber.client import NS_XMPP_BIND, NS_XMPP_SESSION
+from twisted.words.protocols.jabber.sasl import NS_XMPP_SASL
+from twisted.words.protocols.jabber.xmlstream import NS_XMPP_TLS
+from twisted.words.xish.domish import Element
+
+from cwmpagent.protocol import jid, prepared
+from cwmpagent.protocol.scram import MECHANISMS, ScramClient, ScramError
+from cwmpagent.protocol.xmppaccount import Account
+from cwmpagent.transport.certificate import CertificateCheck
+from cwmpagent.transport.xmpp.markup import add, attribute, child, children, make, stanza_iq
+from cwmpagent.transport.xmpp.stream import Stream
+
+MOST_MECHANISMS = 64
+
+
+class Bound(NamedTuple):
+    """The full Jabber ID that the server has given us, and whether TLS protects the stream."""
+
+    jid: str
+    tls: bool
+
+
+class Negotiation:
+    """``check`` judges the server's certificate, ``nonce`` makes unpredictable text. Errors are XmppErrors.
+
+    ``plain_in_the_clear``: the password may be sent without TLS.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        account: Account,
+        *,
+        check: CertificateCheck,
+        nonce: Callable[[], str],
+        plain_in_the_clear: bool,
+    ) -> None:
+        self._stream = stream
+        self._account = account
+        self._check = check
+        self._nonce = nonce
+        self._plain_in_the_clear = plain_in_the_clear
+        self._domain = prepared.domain(account.domain)
+
+    async def run(self) -> Bound:
+        """Go through all of it."""
+        stream = self._stream
+        features = await stream.open(self._domain)
+        tls = child(features, NS_XMPP_TLS, "starttls") is not None
+        if tls:
+            await self._secure()
+            features = await stream.open(self._domain)
+        elif self._account.use_tls:
+            raise stream.fail("offers no TLS, which UseTLS asks for", "Error_Misconfigured")
+        await self._authenticate(_mechanisms(features), tls)
+        features = await stream.open(self._domain)
+        if child(features, NS_XMPP_BIND, "bind") is None:
+            raise stream.fail("does not let us bind a resource")
+        bound = await self._bind()
+        session = child(features, NS_XMPP_SESSION, "session")
+        if session is not None and child(session, session.uri, "optional") is None:
+            await self._ask(make(NS_XMPP_SESSION, "session"), "session")
+        return Bound(bound, tls)
+
+    async def _secure(self) -> None:
+        self._stream.send(make(NS_XMPP_TLS, "starttls"))
+        answer = await self._stream.next()
+        if (answer.uri, answer.name) != (NS_XMPP_TLS, "proceed"):
+            raise self._stream.fail("offers TLS, and then does not begin it")
+        await self._stream.secure(self._check)
+
+    async def _authenticate(self, offered: list[str], tls: bool) -> None:
+        try:
+            for mechanism in MECHANISMS:
+                if mechanism in offered:
+                    await self._scram(mechanism)
+                    return
+            username, password = prepared.sasl(self._account.username), prepared.sasl(self._account.password)
+        except ScramError as error:
+            raise self._stream.fail(f"is not trusted: {error}", "Error_AuthenticationFailure") from None
+        except ValueError:
+            reason = "cannot be told a user name or password that has characters that neither may have"
+            raise self._stream.fail(reason, "Error_Misconfigured") from None
+        if "PLAIN" not in offered:
+            raise self._stream.fail("offers no way to log in that we know (SCRAM, PLAIN)", "Error_Misconfigured")
+        if not (tls or self._plain_in_the_clear):
+            raise self._stream.fail("wants the password without TLS, which it does not get", "Error_Misconfigured")
+        self._stream.send(_auth("PLAIN", f"\0{username}\0{password}".encode()))
+        await self._sasl("success")
+
+    async def _scram(self, mechanism: str) -> None:
+        scram = ScramClient(mechanism, self._account.username, self._account.password, self._nonce())
+        self._stream.send(_auth(mechanism, scram.first()))
+        challenge = await self._sasl("challenge")
+        self._stream.send(_sasl("response", scram.final(_content(challenge))))
+        last = await self._sasl("success", "challenge")
+        scram.verify(_content(last))
+        if last.name == "challenge":  # RFC 4422 has the server's last word in a challenge, too
+            self._stream.send(_sasl("response", b""))
+            await self._sasl("success")
+
+    async def _sasl(self, *wanted: str) -> Element:
+        answer = await self._stream.next()
+        if answer.uri == NS_XMPP_SASL and answer.name in wanted:
+            return answer
+        if (answer.uri, answer.name) == (NS_XMPP_SASL, "failure"):
+            if child(answer, NS_XMPP_SASL, "temporary-auth-failure") is not None:
+                raise self._stream.fail("cannot log anybody in for now")
+            raise self._stream.fail("does not take the user name and password", "Error_AuthenticationFailure")
+        raise self._stream.fail("does not keep to SASL")
+
+    async def _bind(self) -> str:
+        bind = make(NS_XMPP_BIND, "bind")
+        if self._account.resource:
+            add(bind, make(NS_XMPP_BIND, "resource", self._account.resource))
+        answer = await self._ask(bind, "resource")
+        given = child(child(answer, NS_XMPP_BIND, "bind"), NS_XMPP_BIND, "jid")
+        text = str(given) if given is not None else ""
+        try:
+            if jid.parse(text).resource:
+                return text
+        except ValueError:
+            pass
+        raise self._stream.fail("binds a resource without saying which")
+
+    async def _ask(self, content: Element, what: str) -> Element:
+        """The result of an iq of ours."""
+        number = self._nonce()
+        self._stream.send(stanza_iq("set", number, None, content))
+        answer = await self._stream.next()
+        if (answer.name, attribute(answer, "id"), attribute(answer, "type")) != ("iq", number, "result"):
+            raise self._stream.fail(f"refuses the {what} that was asked for")
+        return answer
+
+
+def _mechanisms(features: Element) -> list[str]:
+    mechanisms = child(features, NS_XMPP_SASL, "mechanisms")
+    return [str(each).strip() for each in children(mechanisms)][:MOST_MECHANISMS] if mechanisms is not None else []
+
+
+def _auth(mechanism: str, initial: bytes) -> Element:
+    element = _sasl("auth", initial)
+    element["mechanism"] = mechanism
+    return element
+
+
+def _sasl(name: str, content: bytes) -> Element:
+    return make(NS_XMPP_SASL, name, b64encode(content).decode())
+
+
+def _content(element: Element) -> bytes:
+    """Raises ScramError, as only SCRAM has challenges."""
+    try:
+        return b64decode(str(element).strip(), validate=True)
+    except ValueError:
+        raise ScramError("its SASL message is not base64") from None

@@ -1,0 +1,89 @@
+"""Where a domain has its XMPP servers (SRV records, RFC 2782): asked of the system's own name servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import CannotListenError
+from twisted.names import dns
+
+from cwmpagent.protocol.xmppaccount import Server
+
+MOST_SERVERS = 32
+MOST_NAMESERVERS = 3
+RESOLV_CONF = Path("/etc/resolv.conf")
+
+NameServers = Callable[[], Sequence[tuple[str, int]]]
+
+
+def system_name_servers(path: Path = RESOLV_CONF) -> list[tuple[str, int]]:
+    """Addresses and ports of the name servers, read anew each time: they come and go with the network."""
+    found: list[tuple[str, int]] = []
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    for words in (line.split() for line in lines):
+        if len(words) > 1 and words[0] == "nameserver":
+            try:
+                found.append((str(ip_address(words[1].partition("%")[0])), dns.PORT))
+            except ValueError:
+                continue
+    return found[:MOST_NAMESERVERS] or [("127.0.0.1", dns.PORT)]
+
+
+class Lookup:
+    """Asks one name server after another; whatever goes wrong with all of them is the same as no record.
+
+    ``seconds``: how long one of them may take.
+    """
+
+    def __init__(self, reactor: Any, seconds: float, name_servers: NameServers = system_name_servers) -> None:
+        self._reactor = reactor
+        self._seconds = seconds
+        self._name_servers = name_servers
+
+    async def __call__(self, name: str) -> list[Server]:
+        """The SRV records of ``name``; one with an empty host means that there is no such service."""
+        for address in self._name_servers():
+            try:
+                message = await self._ask(address, name)
+            except (dns.DNSQueryTimeoutError, CannotListenError, OSError):
+                continue
+            if message.rCode in (dns.OK, dns.ENAME):
+                return _records(message)
+        return []
+
+    async def _ask(self, address: tuple[str, int], name: str) -> Any:
+        protocol: Any = dns.DNSDatagramProtocol(_Nobody(), reactor=self._reactor)  # type: ignore[no-untyped-call]  # no types there
+        self._reactor.listenUDP(0, protocol, interface="::" if ":" in address[0] else "")
+        answer: Deferred[Any] = protocol.query(address, [dns.Query(name, dns.SRV)], self._seconds)
+        try:
+            return await answer
+        except CancelledError:
+            for _, timer in protocol.liveMessages.values():
+                timer.cancel()
+            raise
+        finally:
+            await protocol.transport.stopListening()
+
+
+class _Nobody:
+    """Takes what was not asked for."""
+
+    def messageReceived(self, *_: object) -> None:
+        """It is of no interest."""
+
+
+def _records(message: Any) -> list[Server]:
+    found = []
+    for record in message.answers[:MOST_SERVERS]:
+        if record.type == dns.SRV:
+            given = record.payload
+            host = given.target.name.decode("ascii", "replace").rstrip(".")
+            found.append(Server(host, given.port, given.priority, given.weight))
+    return found

@@ -1,0 +1,149 @@
+"""XMPP connection requests through a real server: prosody, with hashed accounts and TLS of a private authority."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SkipTest
+
+from cwmpagent.agent.facts import Warned
+from cwmpagent.device.models import find_model
+from tests.agent.bench import SERVER
+from tests.conformance.test_xmpp_requests import ROW, TABLE, XmppCase
+from tests.real.prosody import PROGRAM, Prosody
+from tests.skips import NO_PROSODY
+from tests.transport.certificates import Authority
+from tests.transport.xmppserver import DOMAIN
+
+JID = f"cpe@{DOMAIN}/gateway"
+
+
+class ProsodyCase(XmppCase):
+    """A prosody with the accounts ``cpe`` and ``acs``; the agent's row is given by its configuration."""
+
+    timeout = 90
+
+    def setUp(self) -> None:
+        if PROGRAM is None:
+            raise SkipTest(NO_PROSODY)
+        super().setUp()
+        (self.state.parent / "row.toml").write_text(f'[rows]\n"{TABLE}" = [1]\n"{ROW}Server." = [1]\n')
+        self.model = find_model(["device2", "row.toml"], self.state.parent)
+        self.authority = Authority("Prosody CA")
+        self.ca.write_bytes(self.authority.own.pem)
+
+    async def prosody(self, *names: str, tls: bool = True, **more: Any) -> Prosody:
+        certificate = self.authority.sign(*(names or (DOMAIN,))) if tls else None
+        server = Prosody(Path(self.mktemp()).absolute(), DOMAIN, certificate, **more)
+        server.register("cpe", "xmpp-secret")
+        server.register("acs", "acs-pw")
+        await server.start()
+        self.addCleanup(server.kill)
+        self.number = server.port
+        return server
+
+    async def agent_with(self, **more: str) -> None:
+        row = {each.name: each.value.text for each in self.row(**more).parameter_list}
+        await self.bootstrapped(**row)
+
+    async def status(self, status: str) -> None:
+        await self.until(lambda: self.value(ROW + "Status") == status, 30)
+
+    def warned(self) -> str:
+        return "\n".join(fact.text for fact in self.facts if isinstance(fact, Warned))
+
+    async def assert_answers(self) -> None:
+        """The three answers, the first of which leads to a session."""
+        client = await self.acs()
+        await self.until(lambda: self.value(SERVER + "ConnReqJabberID") == JID, 30)
+        self.assertEqual(await self.request(client, password="wrong"), "not-authorized")
+        since = self.lab.sessions.seen
+        self.assertEqual(await self.request(client), "result")
+        trace = await self.session(event="6 CONNECTION REQUEST", since=since)
+        self.assertIn("6 CONNECTION REQUEST", trace.event_codes)
+        assert self.agent is not None
+        self.agent.life.reach.requested = lambda source: False  # type: ignore[method-assign]
+        self.assertEqual(await self.request(client), "service-unavailable")
+        await client.close()
+
+
+class LoginTests(ProsodyCase):
+    async def test_scram_sha_256(self) -> None:
+        await self.prosody()
+        await self.agent_with()
+        await self.status("Enabled")
+        self.assertEqual(self.value(ROW + "TLSEstablished"), "true")
+        await self.assert_answers()
+        self.assertEqual(self.warned(), "")
+
+    async def test_scram_sha_1(self) -> None:
+        server = await self.prosody(hash="SHA-1", without=("PLAIN",))
+        await self.agent_with()
+        await self.status("Enabled")
+        self.assertIn("Authenticated as cpe@", server.log())
+
+    async def test_plain_in_tls(self) -> None:
+        scrams = ("SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS")
+        await self.prosody(without=scrams)
+        await self.agent_with()
+        await self.status("Enabled")
+        await self.assert_answers()
+
+    async def test_a_server_without_tls(self) -> None:
+        await self.prosody(tls=False)
+        await self.agent_with(UseTLS="false")
+        await self.status("Enabled")
+        self.assertEqual(self.value(ROW + "TLSEstablished"), "false")
+
+
+class TroubleTests(ProsodyCase):
+    async def test_killed_and_started_again(self) -> None:
+        server = await self.prosody()
+        await self.agent_with()
+        await self.status("Enabled")
+        await server.kill()
+        await self.status("ServerNotPresent")
+        self.assertEqual(self.value(SERVER + "ConnReqJabberID"), JID)
+        await server.start()
+        await self.status("Enabled")
+        await self.assert_answers()
+
+    async def test_wrong_password(self) -> None:
+        server = await self.prosody()
+        await self.agent_with(Password="wrong")
+        await self.status("Error_AuthenticationFailure")
+        self.assertIn("does not take the user name and password", self.warned())
+        server.register("cpe", "wrong")
+        await self.status("Enabled")
+
+    async def test_a_certificate_for_another_name(self) -> None:
+        server = await self.prosody("other.example", "127.0.0.1")
+        await self.agent_with()
+        await self.status("Error")
+        self.assertIn(f"it is not for {DOMAIN}", self.warned())
+        self.assertNotIn("uthenticat", server.log())
+
+    async def test_a_server_without_tls_where_tls_is_asked_for(self) -> None:
+        server = await self.prosody(tls=False, plain=True)
+        await self.agent_with()
+        await self.status("Error_Misconfigured")
+        self.assertIn("offers no TLS", self.warned())
+        self.assertNotIn("uthenticat", server.log())
+
+    async def test_the_password_does_not_leave_in_the_clear(self) -> None:
+        scrams = ("SCRAM-SHA-1", "SCRAM-SHA-256")
+        server = await self.prosody(tls=False, plain=True, without=scrams)
+        await self.agent_with(UseTLS="false")
+        await self.status("Error_Misconfigured")
+        self.assertIn("wants the password without TLS", self.warned())
+        self.assertNotIn("uthenticated as", server.log())
+
+    async def test_two_with_the_same_name(self) -> None:
+        """A conflict: whoever is thrown out waits before the next attempt, and says why."""
+        await self.prosody()
+        await self.agent_with(ServerRetryInitialInterval="60", ServerRetryMaxInterval="60")
+        await self.status("Enabled")
+        await self.acs("gateway", "cpe", "xmpp-secret")
+        await self.status("Connecting")
+        self.assertIn("conflict", self.warned())
