@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import SUPPRESS, ArgumentParser
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
 from typing import NoReturn
 
 from cwmpagent.cli.place import DEFAULT
 
+KINDS = ("none", "full-cone", "address-restricted", "port-restricted", "symmetric")
+"""Of NAT."""
 WRONG = 2
 """The exit status for a command line that cannot be understood."""
 
@@ -63,4 +65,37 @@ def parser() -> Parser:
     factory.add_argument("-y", "--yes", action="store_true", help="do not ask")
     export = command("export", "write a file for a support case, secrets masked")
     export.add_argument("-o", "--output", metavar="FILE", help="default: cwmpagent-SERIAL-TIME.json here")
+    lab = commands.add_parser("lab", help="what the test bench does by itself", description="The test bench.")
+    report = lab.add_subparsers(dest="bench", metavar="COMMAND", required=True).add_parser(
+        "nat-report",
+        help="an agent through every kind of NAT",
+        description="Runs an agent through every kind of NAT, all at the same time, and tells what came of it.",
+    )
+    report.add_argument("--lifetime", type=_seconds, default=6.0, metavar="S", help="seconds a binding lives (6)")
+    report.add_argument("--seed", type=int, default=0, metavar="N", help="decides over loss and its like (0)")
+    report.add_argument("--kind", action="append", choices=KINDS, help="one kind; may be repeated (all)")
+    for name, text in (("loss", "is lost"), ("duplicate", "comes twice"), ("reorder", "is overtaken")):
+        report.add_argument(
+            f"--{name}", type=_share, default=0.0, metavar="P", help=f"the part of packets, 0 to 1, that {text} (0)"
+        )
+    report.add_argument(
+        "--agent", choices=("ours", "external"), default="ours", help="external: whichever is pointed at the bench"
+    )
+    report.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where the bench listens for it")
+    report.add_argument("--port", type=int, default=0, metavar="N", help="of the ACS (any that is free)")
+    report.add_argument("--json", action="store_true", help="JSON, for programs")
     return whole
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 1 <= value <= 3600:
+        raise ArgumentTypeError("must be from 1 to 3600 seconds")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise ArgumentTypeError("must be from 0 to 1")
+    return value

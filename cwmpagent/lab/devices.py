@@ -173,7 +173,8 @@ class Devices(Mapping[str, LabDevice]):
     """The devices by id, those heard last at the end.
 
     At most ``limit``, and at most ``weight`` bytes of what they told, roughly; above that the one heard of longest ago
-    that is not in a session is forgotten, and ``forgotten`` called with its id.
+    that is not in a session is forgotten, and ``forgotten`` called with its id. ``heard`` is called with the device of
+    every Inform, early enough to queue what its session is to do.
     """
 
     def __init__(
@@ -184,6 +185,7 @@ class Devices(Mapping[str, LabDevice]):
         self._bound = weight
         self._weight = 0
         self._forgotten = forgotten
+        self.heard: Callable[[LabDevice], object] = lambda device: None
 
     def informed(self, inform: Inform, now: float) -> LabDevice:
         """The device that sent ``inform``, which is now known of it."""
@@ -196,6 +198,7 @@ class Devices(Mapping[str, LabDevice]):
         before = device.weight
         device.informed(inform, now)
         self._grown(device, before)
+        self.heard(device)
         return device
 
     def answered(self, device: LabDevice, request: Request, answer: Message, now: float) -> None:

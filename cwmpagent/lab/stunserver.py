@@ -47,7 +47,8 @@ class SeenBinding:
 class StunServer:
     """Listens at ``host`` and ``port`` (0: any that is free) from :meth:`bind` to :meth:`close`.
 
-    ``challenge`` needs ``credentials``. ``changed`` is called with every binding that a device says has changed.
+    ``challenge`` needs ``credentials``. ``changed`` is called with every binding that a device says has changed, and
+    ``heard`` with every request and where it came from.
     ``key``: what a person has configured it by. ``wall`` is the time of day.
     """
 
@@ -73,6 +74,7 @@ class StunServer:
         self.credentials = credentials
         self.response_address = response_address
         self.changed = changed
+        self.heard: Callable[[StunMessage, Address], object] = lambda message, source: None
         self._wall = wall
         self._seen: OrderedDict[Address, SeenBinding] = OrderedDict()
         self._spoil = ""
@@ -135,6 +137,7 @@ class StunServer:
         signed = False
         if self.credentials is not None and message.signed:
             signed = signature_holds(data, self.credentials.password) and message.username == self.credentials.username
+        self.heard(message, source)
         problem = self._problem(message, signed)
         if problem is not None:
             self.refused += 1

@@ -1,0 +1,113 @@
+"""``cwmpagent lab ...``: what the bench does by itself; no agent need run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.task import react
+
+from cwmpagent.cli.arguments import KINDS
+from cwmpagent.cli.tables import shown, table
+from cwmpagent.lab.nat import NatWeather
+from cwmpagent.lab.natkind import NatKind
+from cwmpagent.lab.natreport import NatBench, NatReport, NatResult
+
+_NONE = "none"
+PATIENCE = 3600.0
+"""Seconds that the bench waits for another agent's first Inform."""
+
+
+def nat_report(options: Namespace) -> int:
+    """Run it and print the table; 1 where something that must work did not."""
+    kinds = [None if name == _NONE else NatKind(name) for name in options.kind or KINDS]
+    weather = NatWeather(loss=options.loss, duplicate=options.duplicate, reorder=options.reorder)
+    results: list[NatResult] = []
+
+    async def run(reactor: Any) -> None:
+        if options.agent == "external":
+            results.append(await _external(reactor, kinds[-1], weather, options))
+            return
+        with tempfile.TemporaryDirectory(prefix="cwmpagent-nat-") as name:
+            report = NatReport(
+                reactor, Path(name), kinds, lifetime=options.lifetime, seed=options.seed, weather=weather
+            )
+            results.extend(await report.run())
+
+    try:
+        react(lambda reactor: Deferred.fromCoroutine(run(reactor)))
+    except CannotListenError as error:
+        print(f"cwmpagent: {shown(str(error))}", file=sys.stderr)
+        return 1
+    except SystemExit as end:  # the way in which react ends
+        if end.code:
+            return int(end.code)
+    problems = [problem for result in results for problem in result.problems]
+    if options.json:
+        print(json.dumps({"seed": options.seed, "results": [dataclasses.asdict(each) for each in results]}, indent=1))
+    else:
+        for line in (*lines(results), f"seed {options.seed}"):
+            print(line)
+    for problem in problems:
+        print(f"cwmpagent: {shown(problem)}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+async def _external(reactor: Any, kind: NatKind | None, weather: NatWeather, options: Namespace) -> NatResult:
+    """Measure whichever agent is pointed at the bench."""
+    bench = NatBench(
+        reactor,
+        kind,
+        lifetime=options.lifetime,
+        seed=options.seed,
+        weather=weather,
+        host=options.host,
+        tell=lambda line: print(line, file=sys.stderr),
+    )
+    bench.open(options.port)
+    print(
+        f"Point the agent at {bench.url}, user name {bench.username}, password {bench.password} (Digest).\n"
+        "The rest is set by the ACS: STUN, the credentials of connection requests, no periodic Informs.",
+        file=sys.stderr,
+        flush=True,
+    )
+    try:
+        return await bench.measure(informed_within=PATIENCE)
+    finally:
+        await bench.close()
+
+
+def lines(results: Sequence[NatResult]) -> Iterator[str]:
+    """The table for people."""
+    head = (
+        "NAT",
+        "FOUND",
+        "ADDRESS TOLD",
+        "KEPT ALIVE EVERY",
+        "REQUESTS",
+        "LOST",
+        "TO THE INFORM",
+        "FOUND AGAIN AFTER",
+    )
+    rows = [
+        (
+            each.kind,
+            each.found,
+            each.address,
+            f"{each.period:.1f} s of {each.lifetime:g} s" if each.period and each.lifetime else "-",
+            each.sent,
+            each.lost,
+            f"{each.median * 1000:.0f} ms" if each.median is not None else "-",
+            f"{each.found_again:.1f} s" if each.found_again is not None else "-",
+        )
+        for each in results
+    ]
+    yield from table(head, rows)
