@@ -97,7 +97,7 @@ class XmppRequests:
             credentials=self._reach.credentials(),
             allowed_ids=list_items(self._server.text("ConnReqAllowedJabberIDs")),
         )
-        if verdict is Verdict.ACCEPTED and not self._reach.requested(request.sender):
+        if verdict is Verdict.ACCEPTED and not self._reach.requested(request.sender, "XMPP"):
             return Verdict.UNAVAILABLE
         return verdict
 

@@ -35,6 +35,7 @@ from cwmpagent.lab.stunserver import SeenBinding, StunServer
 from cwmpagent.lab.tasks import Answer, Task, Tasks
 from cwmpagent.lab.trace import Ring, SessionTrace
 from cwmpagent.lab.udpreach import SentByUdp, UdpAsking
+from cwmpagent.lab.xmppacs import XmppAcs
 from cwmpagent.protocol.digest import Credentials
 from cwmpagent.protocol.rpc import AcsRequest, rpc_name
 from cwmpagent.protocol.soap import Envelope, encode
@@ -59,7 +60,8 @@ class LabAcs:
     the CPE's POSTs: Digest with ``algorithms`` and ``qop`` in the order offered, Basic, or none. ``version``: what
     UseCWMPVersion asks for; empty: no such header. ``session_timeout``: seconds of silence that break a session, unless
     the CPE asks for more. ``connection_request``: credentials to try where the ACS has set none itself. ``stun``: the
-    server from whose port requests by UDP leave, and which tells of changed bindings. ``token`` makes
+    server from whose port requests by UDP leave, and which tells of changed bindings. ``xmpp``: the account from
+    which requests by XMPP leave. ``token`` makes
     unpredictable text, ``wall`` is the time of day, ``monotonic`` the time for durations (the reactor's).
     """
 
@@ -78,6 +80,7 @@ class LabAcs:
         session_timeout: float = 30.0,
         connection_request: Credentials | None = None,
         stun: StunServer | None = None,
+        xmpp: XmppAcs | None = None,
         limits: LabLimits | None = None,
         token: Callable[[], str] = lambda: secrets.token_hex(16),
         wall: Callable[[], float] = time.time,
@@ -94,6 +97,7 @@ class LabAcs:
         self._token = token
         self._connection_request = connection_request
         self.stun = stun
+        self.xmpp = xmpp
         self._udp = UdpAsking(stun, wall=wall, token=token) if stun is not None else None
         if stun is not None:
             stun.changed = self._binding_changed
@@ -177,6 +181,19 @@ class LabAcs:
         if credentials is None:
             raise UnreachableError(no_credentials(known))
         return self._udp.ask(known, credentials)
+
+    async def connection_request_by_xmpp(self, device: str) -> str:
+        """Ask ``device`` to call, by XMPP (Annex K): ``accepted``, or the error's name.
+
+        Raises KeyError for an unknown device, and UnreachableError where there is no answer.
+        """
+        known = self.devices[device]
+        if self.xmpp is None:
+            raise UnreachableError("the lab has no XMPP account: --xmpp-jid")
+        credentials = known.connection_request_credentials(self._connection_request)
+        if credentials is None:
+            raise UnreachableError(no_credentials(known))
+        return await self.xmpp.ask(known, credentials)
 
     def resource(self) -> IResource:
         """The ACS as a twisted.web resource, for every path at and below where it is put."""

@@ -18,7 +18,7 @@ from cwmpagent.lab.reach import UnreachableError
 from cwmpagent.lab.stunserver import StunServer
 
 LISTED = 1000
-WAYS = ("http", "udp")
+WAYS = ("http", "udp", "xmpp")
 """By what the lab can ask a device to call."""
 
 
@@ -149,6 +149,8 @@ class Api:
             if by == "udp":
                 sent = await self._acs.connection_request_by_udp(device.id)
                 return told({"sent_to": str(sent.to), "copies": sent.copies}, 202)
+            if by == "xmpp":
+                return told({"answer": await self._acs.connection_request_by_xmpp(device.id)})
             status = await self._acs.connection_request(device.id)
         except UnreachableError as error:
             raise _Refused(502, str(error)) from error

@@ -25,6 +25,7 @@ from cwmpagent.lab.certificates import LOOPBACK_NAMES, Certificates, certificate
 from cwmpagent.lab.console import Console
 from cwmpagent.lab.guard import Auth
 from cwmpagent.lab.stunserver import Challenge, ResponseAddress, StunServer
+from cwmpagent.lab.xmppacs import XmppAccount, XmppAcs
 from cwmpagent.protocol.digest import Credentials
 
 _UDP = re.compile(r"udp:(?P<port>\d{1,5})(:interface=(?P<host>[0-9a-fA-F.:\\]+))?")
@@ -46,6 +47,7 @@ class LabSettings:
     stun_challenge: Challenge = "never"
     stun_credentials: Credentials | None = None
     stun_response_address: ResponseAddress = "honour"
+    xmpp: XmppAccount | None = None
     auth: Auth = "none"
     username: str = "cpe"
     password: str = field(default="", repr=False)
@@ -80,6 +82,11 @@ class LabService(Service):
         self._closing: list[Deferred[Any]] = []
         self.certificates: Certificates | None = None
         self.stun = _stun_server(reactor, settings)
+        self.xmpp: XmppAcs | None = None
+        if settings.xmpp is not None:
+            self.xmpp = XmppAcs(
+                reactor, settings.xmpp, monotonic=time.monotonic, told=lambda line: self._log.info("{line}", line=line)
+            )
         self.acs = LabAcs(
             reactor,
             auth=settings.auth,
@@ -88,6 +95,7 @@ class LabService(Service):
             algorithms=settings.algorithms,
             connection_request=settings.connection_request,
             stun=self.stun,
+            xmpp=self.xmpp,
             monotonic=time.monotonic,
         )
         self.console = Console(
@@ -181,7 +189,15 @@ class LabService(Service):
             closing.append(Deferred.fromCoroutine(self.stun.close()))
         return closing
 
+    def startService(self) -> None:
+        """Log in at the XMPP server, where there is one."""
+        super().startService()  # type: ignore[no-untyped-call]  # Twisted has no types there
+        if self.xmpp is not None:
+            self.xmpp.start()
+
     async def _closed(self) -> None:
+        if self.xmpp is not None:
+            await self.xmpp.close()
         await gatherResults([*self._closing, *self._close()])
 
 

@@ -16,6 +16,7 @@ from cwmpagent.errors import ConfigError
 from cwmpagent.lab.guard import Auth
 from cwmpagent.lab.service import LabService, LabSettings, endpoints
 from cwmpagent.lab.stunserver import Challenge, ResponseAddress
+from cwmpagent.lab.xmppacs import XmppAccount
 from cwmpagent.protocol.digest import Credentials
 
 AUTHS = get_args(Auth)
@@ -47,6 +48,10 @@ class Options(UsageOptions):
             "What must be signed: never, changes or always. Default: changes with --stun-password-file, else never.",
         ],
         ["stun-response-address", None, "honour", "What becomes of a RESPONSE-ADDRESS: honour, ignore or refuse."],
+        ["xmpp-jid", None, None, "The lab's own XMPP account, as in acs@example.org/lab, for requests by XMPP."],
+        ["xmpp-password-file", None, None, "A file whose first line is its password."],
+        ["xmpp-server", None, "", "HOST:PORT of its server. Default: what DNS says of the domain."],
+        ["xmpp-ca-file", None, None, "PEM certificates that the server's may be of. Default: the system's."],
         ["console", None, LabSettings.__dataclass_fields__["console"].default, "Where the console listens, or none."],
         [
             "directory",
@@ -134,6 +139,7 @@ class Options(UsageOptions):
             stun_challenge=cast(Challenge, challenge),
             stun_credentials=Credentials(self["stun-username"], stun_password) if stun_password else None,
             stun_response_address=self["stun-response-address"],
+            xmpp=self._xmpp(),
             directory=Path(self["directory"]),
             console="" if self["console"] == "none" else self["console"],
             auth=cast(Auth, auth),
@@ -145,6 +151,17 @@ class Options(UsageOptions):
             connection_request=self._connection_request(),
             **given,
         )
+
+    def _xmpp(self) -> XmppAccount | None:
+        jid, password = self["xmpp-jid"], _password("--xmpp-password-file", self["xmpp-password-file"])
+        if bool(jid) != bool(password):
+            raise ConfigError("--xmpp-jid", "goes with --xmpp-password-file")
+        if not jid:
+            return None
+        ca_file = Path(self["xmpp-ca-file"]) if self["xmpp-ca-file"] else None
+        account = XmppAccount(jid=jid, password=password, server=self["xmpp-server"], ca_file=ca_file)
+        account.account()
+        return account
 
     def _connection_request(self) -> Credentials | None:
         username = self["connection-request-username"]

@@ -138,8 +138,7 @@ class XmppCase(BenchCase):
 
 
 class RequestTests(XmppCase):
-    async def test_a_good_request(self) -> None:
-        """XMPP-01"""
+    async def test_xmpp_01_a_good_request(self) -> None:
         await self.connected()
         self.assertEqual(self.value(SERVER + "ConnReqJabberID"), JID)
         client = await self.acs()
@@ -152,8 +151,7 @@ class RequestTests(XmppCase):
         self.assertIn(f"acs@{DOMAIN}/lab", asked)
         self.assert_nothing_odd()
 
-    async def test_wrong_credentials(self) -> None:
-        """XMPP-02"""
+    async def test_xmpp_02_wrong_credentials(self) -> None:
         await self.connected()
         client = await self.acs()
         seen = self.lab.sessions.seen
@@ -163,14 +161,13 @@ class RequestTests(XmppCase):
         self.assertEqual(self.lab.sessions.seen, seen)
         self.assertEqual(await self.request(client), "result")
 
-    async def test_a_flood(self) -> None:
-        """XMPP-03"""
+    async def test_xmpp_03_a_flood(self) -> None:
         await self.connected()
         client = await self.acs()
         assert self.agent is not None
         left = [2]
 
-        def requested(source: str) -> bool:
+        def requested(source: str, by: str) -> bool:
             left[0] -= 1
             return left[0] >= 0
 
@@ -178,8 +175,7 @@ class RequestTests(XmppCase):
         answers = [await self.request(client) for _ in range(4)]
         self.assertEqual(answers, ["result", "result", "service-unavailable", "service-unavailable"])
 
-    async def test_who_may_ask(self) -> None:
-        """XMPP-04"""
+    async def test_xmpp_04_who_may_ask(self) -> None:
         await self.connected()
         client = await self.acs()
         name = SERVER + "ConnReqAllowedJabberIDs"

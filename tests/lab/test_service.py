@@ -22,6 +22,7 @@ from twisted.web.client import Agent, HTTPConnectionPool
 from cwmpagent.errors import ConfigError
 from cwmpagent.lab.service import LabService, LabSettings
 from cwmpagent.lab.tap import Options, makeService
+from cwmpagent.lab.xmppacs import XmppAccount
 from cwmpagent.protocol.digest import Credentials
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +69,8 @@ class Settings(SettingsCase):
             *("--tls-name", "acs.example", "--algorithm", "SHA-256", "--algorithm", "MD5"),
             *("--connection-request-username", "a", "--connection-request-password-file", file),
             *("--stun", "udp:3", "--stun-username", "s", "--stun-password-file", file, "--stun-challenge", "always"),
-            *("--stun-response-address", "ignore"),
+            *("--stun-response-address", "ignore", "--xmpp-jid", "acs@x.example/lab", "--xmpp-password-file", file),
+            *("--xmpp-server", "x:5222", "--xmpp-ca-file", "ca.pem"),
             "--require-client-certificate",
         )
         self.assertEqual(
@@ -92,6 +94,9 @@ class Settings(SettingsCase):
                 stun_challenge="always",
                 stun_credentials=Credentials("s", "pass word"),
                 stun_response_address="ignore",
+                xmpp=XmppAccount(
+                    jid="acs@x.example/lab", password="pass word", server="x:5222", ca_file=Path("ca.pem")
+                ),
             ),
         )
         self.assertNotIn("pass word", repr(given))
@@ -112,6 +117,11 @@ class Settings(SettingsCase):
         self.assertIn("--stun: 'udp:99999' is not udp:PORT", str(self.wrong("--stun", "udp:99999")))
         self.assertIn("must be one of never, changes, always", self.refused("--stun-challenge", "now"))
         self.assertIn("always needs --stun-password-file", self.refused("--stun-challenge", "always"))
+        jid = ("--xmpp-jid", "acs@x.example", "--xmpp-password-file", self.password())
+        self.assertIn("goes with --xmpp-password-file", self.refused("--xmpp-jid", "acs@x.example"))
+        self.assertIn("--xmpp-jid: 'x' is no Jabber ID", self.refused("--xmpp-jid", "x", *jid[2:]))
+        self.assertIn("--xmpp-server: 'x' is no HOST:PORT", self.refused(*jid, "--xmpp-server", "x"))
+        self.assertIn("--xmpp-ca-file: ", str(self.wrong(*jid, "--xmpp-ca-file", "/nowhere")))
         self.assertIn("must be one of honour, ignore, refuse", self.refused("--stun-response-address", "yes"))
         binary = self.password()
         Path(binary).write_bytes(b"\xff\xfe")

@@ -9,7 +9,10 @@ from twisted.trial.unittest import SkipTest
 
 from cwmpagent.agent.facts import Warned
 from cwmpagent.device.models import find_model
-from tests.agent.bench import SERVER
+from cwmpagent.lab.xmppacs import XmppAccount, XmppAcs
+from cwmpagent.protocol.digest import Credentials
+from cwmpagent.protocol.rpc import GetParameterValues
+from tests.agent.bench import DEVICE, SERVER, reactor
 from tests.conformance.test_xmpp_requests import ROW, TABLE, XmppCase
 from tests.real.prosody import PROGRAM, Prosody
 from tests.skips import NO_PROSODY
@@ -63,7 +66,7 @@ class ProsodyCase(XmppCase):
         trace = await self.session(event="6 CONNECTION REQUEST", since=since)
         self.assertIn("6 CONNECTION REQUEST", trace.event_codes)
         assert self.agent is not None
-        self.agent.life.reach.requested = lambda source: False  # type: ignore[method-assign]
+        self.agent.life.reach.requested = lambda source, by: False  # type: ignore[method-assign]
         self.assertEqual(await self.request(client), "service-unavailable")
         await client.close()
 
@@ -95,6 +98,26 @@ class LoginTests(ProsodyCase):
         await self.agent_with(UseTLS="false")
         await self.status("Enabled")
         self.assertEqual(self.value(ROW + "TLSEstablished"), "false")
+
+
+class LabTests(ProsodyCase):
+    async def test_the_lab_asks(self) -> None:
+        """The lab's own account asks the device through prosody, as its ACS would."""
+        await self.prosody()
+        await self.agent_with()
+        await self.until(lambda: self.value(SERVER + "ConnReqJabberID") == JID, 30)
+        server = f"127.0.0.1:{self.number}"
+        account = XmppAccount(jid=f"acs@{DOMAIN}/lab", password="acs-pw", server=server, ca_file=self.ca)
+        self.lab.xmpp = acs = XmppAcs(reactor, account, monotonic=reactor.seconds)
+        acs.start()
+        self.addCleanup(acs.close)
+        await self.until(lambda: acs.standing.status == "Enabled", 30)
+        await self.ask(GetParameterValues((SERVER,)))
+        coming = self.session(event="6 CONNECTION REQUEST")
+        self.assertEqual(await self.lab.connection_request_by_xmpp(DEVICE), "accepted")
+        await coming
+        self.lab._connection_request = Credentials("acs", "wrong")
+        self.assertEqual(await self.lab.connection_request_by_xmpp(DEVICE), "not-authorized")
 
 
 class TroubleTests(ProsodyCase):
