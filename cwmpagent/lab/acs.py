@@ -28,6 +28,7 @@ from cwmpagent.lab.devices import Devices
 from cwmpagent.lab.entrance import Entrance
 from cwmpagent.lab.guard import Auth, Guard
 from cwmpagent.lab.misbehave import Misbehaviour, Misbehaviours
+from cwmpagent.lab.nat import Nat
 from cwmpagent.lab.opensessions import OpenSessions
 from cwmpagent.lab.reach import UnreachableError, ask, no_credentials
 from cwmpagent.lab.site import BoundedSite
@@ -61,7 +62,7 @@ class LabAcs:
     UseCWMPVersion asks for; empty: no such header. ``session_timeout``: seconds of silence that break a session, unless
     the CPE asks for more. ``connection_request``: credentials to try where the ACS has set none itself. ``stun``: the
     server from whose port requests by UDP leave, and which tells of changed bindings. ``xmpp``: the account from
-    which requests by XMPP leave. ``token`` makes
+    which requests by XMPP leave. ``nat``: what stands before the STUN server, for the console to show. ``token`` makes
     unpredictable text, ``wall`` is the time of day, ``monotonic`` the time for durations (the reactor's).
     """
 
@@ -81,6 +82,7 @@ class LabAcs:
         connection_request: Credentials | None = None,
         stun: StunServer | None = None,
         xmpp: XmppAcs | None = None,
+        nat: Nat | None = None,
         limits: LabLimits | None = None,
         token: Callable[[], str] = lambda: secrets.token_hex(16),
         wall: Callable[[], float] = time.time,
@@ -98,6 +100,7 @@ class LabAcs:
         self._connection_request = connection_request
         self.stun = stun
         self.xmpp = xmpp
+        self.nat = nat
         self._udp = UdpAsking(stun, wall=wall, token=token) if stun is not None else None
         if stun is not None:
             stun.changed = self._binding_changed

@@ -13,6 +13,7 @@ from cwmpagent.errors import MisuseError
 from cwmpagent.lab import wording
 from cwmpagent.lab.acs import LabAcs
 from cwmpagent.lab.devices import LabDevice
+from cwmpagent.lab.nat import Nat
 from cwmpagent.lab.plain import PlainError
 from cwmpagent.lab.reach import UnreachableError
 from cwmpagent.lab.stunserver import StunServer
@@ -99,6 +100,11 @@ class Api:
                 return told(wording.stun(self._stun()))
             case "POST", "stun":
                 return self._spoil_stun(_json(body))
+            case "GET", "nat":
+                return told(wording.nat(self._nat()))
+            case "POST", "nat", "rebind":
+                self._nat().rebind()
+                return told(wording.nat(self._nat()), 202)
             case "GET", "misbehaviours":
                 return told([_misbehaviour(one, left) for one, left in self._acs.misbehaviours.waiting()])
             case "POST", "misbehaviours":
@@ -120,6 +126,11 @@ class Api:
         if self._acs.stun is None:
             raise _Refused(404, "the lab has no STUN server: --stun")
         return self._acs.stun
+
+    def _nat(self) -> Nat:
+        if self._acs.nat is None:
+            raise _Refused(404, "the lab has no NAT: --nat")
+        return self._acs.nat
 
     def _spoil_stun(self, data: object) -> Reply:
         given = data if isinstance(data, dict) else {}

@@ -18,6 +18,7 @@ from cwmpagent.protocol.rpc import EventStruct, Fault, SoapFault, rpc_name
 REFRESH_SECONDS = 5
 DEVICES = 200
 SESSIONS = 50
+BINDINGS = 20
 CALLS = 12
 CUT = 80
 
@@ -71,7 +72,7 @@ def page(acs: LabAcs) -> str:
 <h2>Devices</h2>
 <div class="scroll">{_devices(devices[:DEVICES], acs, now)}</div>
 {_more(len(devices) - DEVICES, "device", "/devices")}
-<h2>Last sessions</h2>
+{_bindings(acs, now)}<h2>Last sessions</h2>
 <div class="scroll">{_sessions(acs, now)}</div>
 </body>
 </html>
@@ -85,6 +86,23 @@ def _devices(devices: list[LabDevice], acs: LabAcs, now: float) -> str:
     return (
         "<table><thead><tr><th>Device</th><th>State</th><th>Last Inform</th><th>Events</th><th>Software</th>"
         f'<th class="num">Parameters</th><th class="num">Waiting tasks</th></tr></thead><tbody>{rows}</tbody></table>'
+    )
+
+
+def _bindings(acs: LabAcs, now: float) -> str:
+    """The last bindings that the STUN server saw; nothing where it saw none."""
+    seen = list(reversed(acs.stun.bindings))[:BINDINGS] if acs.stun is not None else []
+    if not seen:
+        return ""
+    rows = "".join(
+        f'<tr><td><code>{_text(str(one.mapped))}</code></td><td class="name">{_text(one.username)}</td>'
+        f'<td class="now">{_ago(one.seen_at, now)}</td>'
+        f'<td class="now">{_ago(one.changed_at, now) if one.changed_at is not None else ""}</td></tr>'
+        for one in seen
+    )
+    return (
+        '<h2>Bindings seen by the STUN server</h2>\n<div class="scroll"><table><thead><tr><th>Mapped address</th>'
+        f"<th>STUNUsername</th><th>Last seen</th><th>Last change</th></tr></thead><tbody>{rows}</tbody></table></div>\n"
     )
 
 

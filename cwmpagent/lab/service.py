@@ -14,6 +14,7 @@ from twisted.application.service import Service
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -24,6 +25,8 @@ from cwmpagent.lab.acs import LabAcs
 from cwmpagent.lab.certificates import LOOPBACK_NAMES, Certificates, certificates
 from cwmpagent.lab.console import Console
 from cwmpagent.lab.guard import Auth
+from cwmpagent.lab.nat import OUTSIDE, Nat, NatWeather
+from cwmpagent.lab.natkind import NatKind
 from cwmpagent.lab.stunserver import Challenge, ResponseAddress, StunServer
 from cwmpagent.lab.xmppacs import XmppAccount, XmppAcs
 from cwmpagent.protocol.digest import Credentials
@@ -48,6 +51,12 @@ class LabSettings:
     stun_credentials: Credentials | None = None
     stun_response_address: ResponseAddress = "honour"
     xmpp: XmppAccount | None = None
+    nat: NatKind | None = None
+    nat_inside: str = "udp:3479:interface=127.0.0.1"
+    nat_address: str = OUTSIDE
+    nat_lifetime: float = 30.0
+    nat_weather: NatWeather = field(default_factory=NatWeather)
+    nat_seed: int = 0
     auth: Auth = "none"
     username: str = "cpe"
     password: str = field(default="", repr=False)
@@ -82,6 +91,18 @@ class LabService(Service):
         self._closing: list[Deferred[Any]] = []
         self.certificates: Certificates | None = None
         self.stun = _stun_server(reactor, settings)
+        self.nat: Nat | None = None
+        self._behind_nat = ""
+        if settings.nat is not None:
+            self.nat = Nat(
+                reactor,
+                settings.nat,
+                outside=settings.nat_address,
+                lifetime=settings.nat_lifetime,
+                weather=settings.nat_weather,
+                seed=settings.nat_seed,
+                monotonic=time.monotonic,
+            )
         self.xmpp: XmppAcs | None = None
         if settings.xmpp is not None:
             self.xmpp = XmppAcs(
@@ -96,6 +117,7 @@ class LabService(Service):
             connection_request=settings.connection_request,
             stun=self.stun,
             xmpp=self.xmpp,
+            nat=self.nat,
             monotonic=time.monotonic,
         )
         self.console = Console(
@@ -112,6 +134,8 @@ class LabService(Service):
         served = [(one.key, one.url) for one in self._listening]
         if self.stun is not None and self._stun_listens:
             served.append(("--stun", f"stun:{self.stun.address}"))
+        if self._behind_nat:
+            served.append(("--nat", f"stun:{self._behind_nat}"))
         return tuple(served)
 
     def url(self, key: str) -> str:
@@ -180,6 +204,13 @@ class LabService(Service):
                 f"{self._settings.stun} can be reached from other machines: it needs --stun-password-file, or "
                 "interface=127.0.0.1",
             )
+        if self.nat is not None:
+            host, port = _udp("--nat-inside", self._settings.nat_inside)
+            try:
+                inside = self.nat.stand_in(self.stun.address, host or "127.0.0.1", port)
+            except CannotListenError as error:
+                raise ConfigError("--nat-inside", f"{self._settings.nat_inside}: {error.socketError}") from error
+            self._behind_nat = str(inside)
 
     def _close(self) -> list[Deferred[Any]]:
         listening, self._listening = self._listening, []
@@ -187,6 +218,9 @@ class LabService(Service):
         if self.stun is not None and self._stun_listens:
             self._stun_listens = False
             closing.append(Deferred.fromCoroutine(self.stun.close()))
+        if self.nat is not None:
+            self._behind_nat = ""
+            closing.append(Deferred.fromCoroutine(self.nat.close()))
         return closing
 
     def startService(self) -> None:
@@ -204,19 +238,27 @@ class LabService(Service):
 def _stun_server(reactor: Any, settings: LabSettings) -> StunServer | None:
     """The STUN server of ``settings``, not listening yet. Raises ConfigError."""
     if not settings.stun:
+        if settings.nat is not None:
+            raise ConfigError("--nat", "stands before the STUN server: --stun must not be none")
         return None
-    found = _UDP.fullmatch(settings.stun)
-    if found is None or int(found["port"]) > 65535:
-        raise ConfigError("--stun", f"{settings.stun!r} is not udp:PORT or udp:PORT:interface=ADDRESS")
+    host, port = _udp("--stun", settings.stun)
     return StunServer(
         reactor,
-        host=found["host"] or "",
-        port=int(found["port"]),
+        host=host,
+        port=port,
         challenge=settings.stun_challenge,
         credentials=settings.stun_credentials,
         response_address=settings.stun_response_address,
         wall=time.time,
     )
+
+
+def _udp(key: str, text: str) -> tuple[str, int]:
+    """Address and number in ``udp:PORT:interface=ADDRESS``. Raises ConfigError."""
+    found = _UDP.fullmatch(text)
+    if found is None or int(found["port"]) > 65535:
+        raise ConfigError(key, f"{text!r} is not udp:PORT or udp:PORT:interface=ADDRESS")
+    return found["host"] or "", int(found["port"])
 
 
 def _none(key: str) -> str:

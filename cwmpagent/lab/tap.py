@@ -14,6 +14,8 @@ from twisted.python.usage import Options as UsageOptions
 
 from cwmpagent.errors import ConfigError
 from cwmpagent.lab.guard import Auth
+from cwmpagent.lab.nat import OUTSIDE, NatWeather
+from cwmpagent.lab.natkind import NatKind
 from cwmpagent.lab.service import LabService, LabSettings, endpoints
 from cwmpagent.lab.stunserver import Challenge, ResponseAddress
 from cwmpagent.lab.xmppacs import XmppAccount
@@ -48,6 +50,24 @@ class Options(UsageOptions):
             "What must be signed: never, changes or always. Default: changes with --stun-password-file, else never.",
         ],
         ["stun-response-address", None, "honour", "What becomes of a RESPONSE-ADDRESS: honour, ignore or refuse."],
+        [
+            "nat",
+            None,
+            None,
+            "A NAT before the STUN server: full-cone, address-restricted, port-restricted or symmetric.",
+        ],
+        [
+            "nat-inside",
+            None,
+            LabSettings.__dataclass_fields__["nat_inside"].default,
+            "Where devices behind it find the STUN server.",
+        ],
+        ["nat-address", None, OUTSIDE, "Its outside address, one of this machine's."],
+        ["nat-lifetime", None, "30", "Seconds for which it keeps a silent binding."],
+        ["nat-loss", None, "0", "The part of packets that it loses, from 0 to 1."],
+        ["nat-duplicate", None, "0", "The part of packets that it sends twice."],
+        ["nat-reorder", None, "0", "The part of packets that it holds back for a moment."],
+        ["nat-seed", None, "0", "A whole number that decides over every packet."],
         ["xmpp-jid", None, None, "The lab's own XMPP account, as in acs@example.org/lab, for requests by XMPP."],
         ["xmpp-password-file", None, None, "A file whose first line is its password."],
         ["xmpp-server", None, "", "HOST:PORT of its server. Default: what DNS says of the domain."],
@@ -140,6 +160,7 @@ class Options(UsageOptions):
             stun_credentials=Credentials(self["stun-username"], stun_password) if stun_password else None,
             stun_response_address=self["stun-response-address"],
             xmpp=self._xmpp(),
+            **self._nat(),
             directory=Path(self["directory"]),
             console="" if self["console"] == "none" else self["console"],
             auth=cast(Auth, auth),
@@ -151,6 +172,32 @@ class Options(UsageOptions):
             connection_request=self._connection_request(),
             **given,
         )
+
+    def _nat(self) -> dict[str, Any]:
+        kind = self["nat"]
+        if kind is not None and kind not in tuple(NatKind):
+            raise ConfigError("--nat", f"must be one of {', '.join(NatKind)}")
+        return {
+            "nat": NatKind(kind) if kind is not None else None,
+            "nat_inside": self["nat-inside"],
+            "nat_address": self["nat-address"],
+            "nat_lifetime": self._number("nat-lifetime", 0.1, 86400.0),
+            "nat_weather": NatWeather(
+                loss=self._number("nat-loss", 0, 1),
+                duplicate=self._number("nat-duplicate", 0, 1),
+                reorder=self._number("nat-reorder", 0, 1),
+            ),
+            "nat_seed": int(self._number("nat-seed", 0, 2**53)),
+        }
+
+    def _number(self, name: str, least: float, most: float) -> float:
+        try:
+            value = float(self[name])
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            raise ConfigError(f"--{name}", f"must be a number from {least:g} to {most:g}")
+        return value
 
     def _xmpp(self) -> XmppAccount | None:
         jid, password = self["xmpp-jid"], _password("--xmpp-password-file", self["xmpp-password-file"])

@@ -12,6 +12,7 @@ from typing import Any
 
 from cwmpagent.lab.devices import LabDevice
 from cwmpagent.lab.misbehave import KINDS, Misbehaviour
+from cwmpagent.lab.nat import Nat
 from cwmpagent.lab.plain import PlainError, Types, build
 from cwmpagent.lab.stunserver import StunServer
 from cwmpagent.lab.tasks import Task, Unanswered
@@ -134,6 +135,20 @@ def stun(server: StunServer) -> dict[str, Any]:
                 "signed": one.signed,
             }
             for one in reversed(server.bindings)
+        ],
+    }
+
+
+def nat(one: Nat) -> dict[str, Any]:
+    """The NAT, and the mappings that it keeps."""
+    return {
+        "kind": one.kind.value,
+        "lifetime": one.lifetime,
+        "seed": one.seed,
+        "packets": dict(one.counters),
+        "mappings": [
+            {"inside": str(each.inside), "outside": str(each.outside), "age": round(each.age, 3)}
+            for each in one.mappings()
         ],
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import sys
@@ -20,10 +21,13 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.client import Agent, HTTPConnectionPool
 
 from cwmpagent.errors import ConfigError
+from cwmpagent.lab.nat import NatWeather
+from cwmpagent.lab.natkind import NatKind
 from cwmpagent.lab.service import LabService, LabSettings
 from cwmpagent.lab.tap import Options, makeService
 from cwmpagent.lab.xmppacs import XmppAccount
 from cwmpagent.protocol.digest import Credentials
+from cwmpagent.protocol.stun import Kind, StunMessage, decode, encode
 
 ROOT = Path(__file__).parents[2]
 FREE = "tcp:0:interface=127.0.0.1"
@@ -70,6 +74,8 @@ class Settings(SettingsCase):
             *("--connection-request-username", "a", "--connection-request-password-file", file),
             *("--stun", "udp:3", "--stun-username", "s", "--stun-password-file", file, "--stun-challenge", "always"),
             *("--stun-response-address", "ignore", "--xmpp-jid", "acs@x.example/lab", "--xmpp-password-file", file),
+            *("--nat", "symmetric", "--nat-inside", "udp:4", "--nat-address", "127.0.0.9", "--nat-lifetime", "2.5"),
+            *("--nat-loss", "0.1", "--nat-duplicate", "0.2", "--nat-reorder", "0.3", "--nat-seed", "7"),
             *("--xmpp-server", "x:5222", "--xmpp-ca-file", "ca.pem"),
             "--require-client-certificate",
         )
@@ -94,6 +100,12 @@ class Settings(SettingsCase):
                 stun_challenge="always",
                 stun_credentials=Credentials("s", "pass word"),
                 stun_response_address="ignore",
+                nat=NatKind.SYMMETRIC,
+                nat_inside="udp:4",
+                nat_address="127.0.0.9",
+                nat_lifetime=2.5,
+                nat_weather=NatWeather(loss=0.1, duplicate=0.2, reorder=0.3),
+                nat_seed=7,
                 xmpp=XmppAccount(
                     jid="acs@x.example/lab", password="pass word", server="x:5222", ca_file=Path("ca.pem")
                 ),
@@ -117,6 +129,11 @@ class Settings(SettingsCase):
         self.assertIn("--stun: 'udp:99999' is not udp:PORT", str(self.wrong("--stun", "udp:99999")))
         self.assertIn("must be one of never, changes, always", self.refused("--stun-challenge", "now"))
         self.assertIn("always needs --stun-password-file", self.refused("--stun-challenge", "always"))
+        self.assertIn("--nat: must be one of full-cone, ", self.refused("--nat", "cone"))
+        for option, words in (("lifetime", "from 0.1 to 86400"), ("loss", "from 0 to 1"), ("seed", "from 0 to")):
+            for wrong in ("-1", "x", "nan"):
+                self.assertIn(words, self.refused(f"--nat-{option}", wrong))
+        self.assertIn("--stun must not be none", str(self.wrong("--nat", "symmetric", "--stun", "none")))
         jid = ("--xmpp-jid", "acs@x.example", "--xmpp-password-file", self.password())
         self.assertIn("goes with --xmpp-password-file", self.refused("--xmpp-jid", "acs@x.example"))
         self.assertIn("--xmpp-jid: 'x' is no Jabber ID", self.refused("--xmpp-jid", "x", *jid[2:]))
@@ -178,6 +195,49 @@ class Ports(TestCase):
         self.assertEqual(await self.get(service.url("--acs")), 405)
         assert service.certificates
         self.assertTrue(service.certificates.ca.exists())
+
+    async def test_a_nat_before_the_stun_server(self) -> None:
+        service = self.service(nat=NatKind.FULL_CONE, nat_inside=UDP)
+        await service.bind()
+        found = re.fullmatch(r"stun:127\.0\.0\.1:(\d+)", service.url("--nat"))
+        assert found is not None
+        with socket.socket(type=socket.SOCK_DGRAM) as ours:
+            ours.bind(("127.0.0.1", 0))
+            ours.setblocking(False)
+            message = StunMessage(
+                kind=Kind.REQUEST, transaction=bytes(16), connection_request_binding=True, username="<script>"
+            )
+            ours.sendto(encode(message), ("127.0.0.1", int(found[1])))
+            answer = None
+            while answer is None:
+                await deferLater(reactor, 0.02)
+                try:
+                    answer = decode(ours.recv(2000))
+                except BlockingIOError:
+                    continue
+        assert answer.mapped is not None
+        self.assertEqual(answer.mapped.host, "127.1.0.1")
+        agent = Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False))
+        console = service.url("--console")
+        told = await (await treq.get(console + "nat", agent=agent)).json()
+        self.assertEqual((told["kind"], told["mappings"][0]["outside"]), ("full-cone", str(answer.mapped)))
+        page = await (await treq.get(console, agent=agent)).text()
+        self.assertIn(f"<code>{answer.mapped}</code>", page)
+        self.assertNotIn("<script>", page)
+        headers = {"Content-Type": "application/json"}
+        told = await (await treq.post(console + "nat/rebind", b"{}", headers=headers, agent=agent)).json()
+        self.assertEqual(told["mappings"], [])
+
+    async def test_no_nat(self) -> None:
+        service = self.service()
+        await service.bind()
+        self.assertEqual(await self.get(service.url("--console") + "nat"), 404)
+
+    async def test_a_nat_where_somebody_else_is(self) -> None:
+        with socket.socket(type=socket.SOCK_DGRAM) as taken:
+            taken.bind(("127.0.0.1", 0))
+            busy = f"udp:{taken.getsockname()[1]}:interface=127.0.0.1"
+            await self.refused("--nat-inside", "in use", nat=NatKind.FULL_CONE, nat_inside=busy)
 
     async def test_stopped(self) -> None:
         service = self.service()
