@@ -79,7 +79,7 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(NO_CURL, lambda: shutil.which("curl") is None, 3),
     Allowed(NO_IPV6, lambda: not has_ipv6(), 6),
     Allowed(NO_PROSODY, lambda: shutil.which("prosody") is None, 11),
-    Allowed(NO_COTURN, lambda: shutil.which("turnserver") is None, 2),
+    Allowed(NO_COTURN, lambda: shutil.which("turnserver") is None, 3),
     Allowed(NO_NAT, lambda: not has_masquerade(), 1),
     Allowed(NO_NETNS, lambda: not has_namespaces(), 1),
 )

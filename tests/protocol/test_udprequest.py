@@ -47,6 +47,15 @@ class AcceptedTests(SynchronousTestCase):
                 for end in (b"\r\n\r\n", b"\r\nHost: x\r\n\r\n", b"\r\n", b"\n", b""):
                     self.assertTrue(self.accepts(b"GET " + first + each + b" HTTP/1.1" + end), (first, each, end))
 
+    def test_as_genieacs_sends_it(self) -> None:
+        """Recorded from GenieACS 1.2.16, with the password "s3cret": without Content-Length, and a slash."""
+        datagram = (
+            b"GET http://127.0.0.1:37621?ts=1795652033&id=806933285&un=acs&cn=60c68a7e7b766f12"
+            b"&sig=53d84e965ee1450e4cd8e9e794b74157a25bafd9 HTTP/1.1\r\nHost: 127.0.0.1:37621\r\n\r\n"
+        )
+        self.assertTrue(self.accepts(datagram, ("acs", "s3cret")))
+        self.assertFalse(self.accepts(datagram, ("acs", "S3cret")))
+
     def test_milliseconds(self) -> None:
         requests = UdpRequests()
         self.assertTrue(requests.accepts(request(1_700_000_000_123, "1"), WHO))

@@ -10,6 +10,8 @@ from typing import Any
 from twisted.trial.unittest import SkipTest
 
 from cwmpagent.agent.facts import Noted, Warned
+from cwmpagent.lab.nat import Nat
+from cwmpagent.lab.natkind import NatKind
 from cwmpagent.protocol.stun import Address, Kind, StunMessage, decode, encode
 from tests.agent.bench import SERVER, BenchCase, reactor
 from tests.process import Child, free_port
@@ -85,6 +87,25 @@ class CoturnTests(BenchCase):
         self.assertEqual(life.server.text("UDPConnectionRequestAddress"), str(mapping))
         self.assertEqual(life.server.text("NATDetected"), "false")
         self.assertEqual([fact for fact in self.facts if isinstance(fact, Warned)], [])
+
+    async def test_behind_a_nat(self) -> None:
+        """It knows no RESPONSE-ADDRESS, and answers to the second port: the shortest period is what is left."""
+        await self.coturn()
+        nat = Nat(reactor, NatKind.PORT_RESTRICTED, lifetime=5.0, monotonic=reactor.seconds)
+        self.addCleanup(nat.close)
+        inside = nat.stand_in(Address("127.0.0.1", self.stun_port))
+        life = await self.begun(
+            STUNServerPort=str(inside.port), STUNMinimumKeepAlivePeriod="2", STUNMaximumKeepAlivePeriod="60"
+        )
+        await self.until(lambda: life.server.flag("NATDetected"), 30)
+        address = life.server.text("UDPConnectionRequestAddress")
+        self.assertIn(address, {str(each.outside) for each in nat.mappings()})
+        await self.until(lambda: life.udp.binding is not None and not life.udp.binding.searching, 30)
+        self.assertEqual(life.udp.binding.period, 2)
+        await self.pause(6)
+        self.assertEqual(life.server.text("UDPConnectionRequestAddress"), address)
+        self.assertIn(address, {str(each.outside) for each in nat.mappings()})
+        self.assertEqual(self.warned(), [])
 
     async def test_it_goes_away_and_comes_back(self) -> None:
         child = await self.coturn()
