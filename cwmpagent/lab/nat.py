@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from twisted.internet.defer import gatherResults, maybeDeferred
-from twisted.internet.error import MessageLengthError
+from twisted.internet.error import CannotListenError, InvalidAddressError, MessageLengthError
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import DatagramProtocol
 
@@ -23,8 +23,10 @@ from cwmpagent.protocol.stun import Address
 
 OUTSIDE = "127.1.0.1"
 """The NAT's outside address: none that an agent on this machine takes for its own."""
-MAPPINGS = 1000
+MAPPINGS = 256
+"""Each is a socket, and a process often has no more than 1024 files. Above that the one silent longest goes."""
 STAND_INS = 64
+"""Strangers above that are not let in."""
 _NEVER = float("-inf")
 _HELD_BACK = 0.03
 """Seconds for which a packet that is overtaken is held back, at most."""
@@ -68,7 +70,7 @@ class Nat:
 
     ``inbound_refreshes``: what comes in keeps a binding alive, too. ``seed`` decides over every packet; ``monotonic``:
     seconds that are never set. ``counters`` count packets: ``forwarded``, ``returned``, ``filtered``, ``expired``,
-    ``lost``, ``duplicated`` and ``reordered``.
+    ``lost``, ``duplicated``, ``reordered``, and ``unmapped`` for those to which the system gave no port.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Nat:
         self.lifetime = lifetime
         self.seed = seed
         self._outside = outside
+        self._inside = ""  # where the stand-ins of strangers are: beside the others
         self._inbound_refreshes = inbound_refreshes
         self._weather = weather or NatWeather()
         self._random = Random(seed)
@@ -100,9 +103,24 @@ class Nat:
 
     def stand_in(self, server: Address, host: str = "127.0.0.1", port: int = 0) -> Address:
         """Open an address inside that stands for ``server``. Raises CannotListenError."""
+        self._inside = host
         socket = self._reactor.listenUDP(port, _Side(lambda data, inside: self._out(data, inside, server)), host)
         self._stand_ins[server] = socket
         return Address(socket.getHost().host, socket.getHost().port)
+
+    def stand_ins(self) -> dict[Address, Address]:
+        """Servers and strangers outside, and where each stands inside."""
+        hosts = {server: socket.getHost() for server, socket in self._stand_ins.items()}
+        return {server: Address(at.host, at.port) for server, at in hosts.items()}
+
+    def try_outside(self) -> None:
+        """Raises CannotListenError where the outside address is none of this machine's."""
+        try:
+            socket = self._reactor.listenUDP(0, DatagramProtocol(), self._outside)
+        except InvalidAddressError as error:
+            cause = ValueError("it is no IP address")
+            raise CannotListenError(self._outside, 0, cause) from error  # type: ignore[no-untyped-call]  # no types
+        self._closing.append(maybeDeferred(socket.stopListening))
 
     def mappings(self) -> list[Mapped]:
         """The mappings that are kept now."""
@@ -128,24 +146,29 @@ class Nat:
     def _out(self, data: bytes, inside: Address, server: Address) -> None:
         now = self._monotonic()
         key = mapping_of(self.kind, inside, server)
-        mapping = self._mappings.get(key)
+        mapping = self._mappings.pop(key, None)
         if mapping is None or self._is_over(mapping.used, now):
-            former, mapping = self._mappings.pop(key, None), self._map(inside)
-            self._mappings[key] = mapping
+            former, mapping = mapping, self._map(inside)
             if former is not None:  # only now, so that the new port is another
                 self._drop(former)
+            if mapping is None:
+                self.counters["unmapped"] += 1
+                return
+        self._mappings[key] = mapping  # the last one by now
         mapping.used = mapping.sent_to[server] = now
         socket = mapping.socket
         self.counters["forwarded"] += 1
         self._carry(lambda: _write(socket, data, server))
 
-    def _map(self, inside: Address) -> _Mapping:
+    def _map(self, inside: Address) -> _Mapping | None:
         while len(self._mappings) >= MAPPINGS:
             self._drop(self._mappings.pop(next(iter(self._mappings))))
         mapping = _Mapping(inside, None, 0.0)
-        mapping.socket = self._reactor.listenUDP(
-            0, _Side(lambda data, source: self._in(data, source, mapping)), self._outside
-        )
+        side = _Side(lambda data, source: self._in(data, source, mapping))
+        try:
+            mapping.socket = self._reactor.listenUDP(0, side, self._outside)
+        except (CannotListenError, InvalidAddressError):
+            return None
         return mapping
 
     def _in(self, data: bytes, source: Address, mapping: _Mapping) -> None:
@@ -165,7 +188,11 @@ class Nat:
             if len(self._stand_ins) >= STAND_INS:
                 self.counters["filtered"] += 1
                 return
-            self.stand_in(source)
+            try:
+                self.stand_in(source, self._inside)
+            except CannotListenError:
+                self.counters["unmapped"] += 1
+                return
         socket, inside = self._stand_ins[source], mapping.inside
         self.counters["returned"] += 1
         self._carry(lambda: _write(socket, data, inside))

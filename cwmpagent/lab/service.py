@@ -14,7 +14,7 @@ from twisted.application.service import Service
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, InvalidAddressError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -30,6 +30,7 @@ from cwmpagent.lab.natkind import NatKind
 from cwmpagent.lab.stunserver import Challenge, ResponseAddress, StunServer
 from cwmpagent.lab.xmppacs import XmppAccount, XmppAcs
 from cwmpagent.protocol.digest import Credentials
+from cwmpagent.protocol.stun import Address
 
 _UDP = re.compile(r"udp:(?P<port>\d{1,5})(:interface=(?P<host>[0-9a-fA-F.:\\]+))?")
 
@@ -183,34 +184,41 @@ class LabService(Service):
             endpoint = serverFromString(self._reactor, text)  # type: ignore[no-untyped-call]  # no types there
             port: Any = await endpoint.listen(served)
         except Exception as error:  # an endpoint plugin may raise anything
-            cause = getattr(error, "socketError", error)
-            raise ConfigError(key, f"{text}: {getattr(cause, 'strerror', None) or cause}") from error
+            raise ConfigError(key, f"{text}: {_cause(error)}") from error
         address = port.getHost()
         self._listening.append(_Listening(key, _url(scheme, address), port, guarded))
-        if not guarded and not _local(address):
+        if not guarded:
             needs = "--console-password-file" if key == "--console" else "--password-file"
-            raise ConfigError(
-                key, f"{text} can be reached from other machines: it needs {needs}, or interface=127.0.0.1"
-            )
+            _refuse_open(key, text, address, needs)
 
     def _listen_for_stun(self) -> None:
         if self.stun is None:
             return
         self.stun.bind()
         self._stun_listens = True
-        if self._settings.stun_challenge == "never" and not _local(self.stun.address):
-            raise ConfigError(
-                "--stun",
-                f"{self._settings.stun} can be reached from other machines: it needs --stun-password-file, or "
-                "interface=127.0.0.1",
-            )
+        if self._settings.stun_challenge == "never":
+            _refuse_open("--stun", self._settings.stun, self.stun.address, "--stun-password-file")
         if self.nat is not None:
-            host, port = _udp("--nat-inside", self._settings.nat_inside)
-            try:
-                inside = self.nat.stand_in(self.stun.address, host or "127.0.0.1", port)
-            except CannotListenError as error:
-                raise ConfigError("--nat-inside", f"{self._settings.nat_inside}: {error.socketError}") from error
-            self._behind_nat = str(inside)
+            self._listen_inside(self.nat, self.stun.address)
+
+    def _listen_inside(self, nat: Nat, server: Address) -> None:
+        """Put ``nat`` before the STUN server at ``server``."""
+        settings = self._settings
+        if ip_address(server.host).is_unspecified or ":" in server.host:
+            # Else what comes back would not come from where it was sent to.
+            raise ConfigError("--nat", "needs a STUN server at one IPv4 address: --stun udp:PORT:interface=ADDRESS")
+        try:
+            nat.try_outside()
+        except CannotListenError as error:
+            raise ConfigError("--nat-address", f"{settings.nat_address}: {_cause(error)}") from error
+        host, port = _udp("--nat-inside", settings.nat_inside)
+        try:
+            inside = nat.stand_in(server, host or "127.0.0.1", port)
+        except (CannotListenError, InvalidAddressError) as error:
+            raise ConfigError("--nat-inside", f"{settings.nat_inside}: {_cause(error)}") from error
+        if settings.stun_challenge == "never":
+            _refuse_open("--nat-inside", settings.nat_inside, inside, "--stun-password-file")
+        self._behind_nat = str(inside)
 
     def _close(self) -> list[Deferred[Any]]:
         listening, self._listening = self._listening, []
@@ -263,6 +271,18 @@ def _udp(key: str, text: str) -> tuple[str, int]:
 
 def _none(key: str) -> str:
     raise LookupError(f"nothing listens for {key}")
+
+
+def _cause(error: Exception) -> str:
+    """Why something cannot be listened on."""
+    cause = getattr(error, "socketError", error)
+    return str(getattr(cause, "strerror", None) or cause)
+
+
+def _refuse_open(key: str, text: str, address: object, needs: str) -> None:
+    """Raise ConfigError where other machines can reach ``address``."""
+    if not _local(address):
+        raise ConfigError(key, f"{text} can be reached from other machines: it needs {needs}, or interface=127.0.0.1")
 
 
 def _local(address: object) -> bool:

@@ -187,8 +187,14 @@ class Options(UsageOptions):
                 duplicate=self._number("nat-duplicate", 0, 1),
                 reorder=self._number("nat-reorder", 0, 1),
             ),
-            "nat_seed": int(self._number("nat-seed", 0, 2**53)),
+            "nat_seed": self._seed(),
         }
+
+    def _seed(self) -> int:
+        text = self["nat-seed"]
+        if not (text.isascii() and text.isdecimal() and len(text) < 20):
+            raise ConfigError("--nat-seed", "must be a whole number from 0")
+        return int(text)
 
     def _number(self, name: str, least: float, most: float) -> float:
         try:

@@ -145,6 +145,7 @@ def nat(one: Nat) -> dict[str, Any]:
         "kind": one.kind.value,
         "lifetime": one.lifetime,
         "seed": one.seed,
+        "stand_ins": {str(server): str(inside) for server, inside in one.stand_ins().items()},
         "packets": dict(one.counters),
         "mappings": [
             {"inside": str(each.inside), "outside": str(each.outside), "age": round(each.age, 3)}

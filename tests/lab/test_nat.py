@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet import reactor as global_reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
@@ -95,6 +96,7 @@ class KindTests(NatCase):
         self.gets_in(outside, STRANGER)
         stranger = self.net.sent[-1][0]
         self.assertNotEqual(stranger, self.inside.port)
+        self.assertEqual(self.at(Address("", stranger)).interface, "192.168.1.1")
         self.gets_in(outside, STRANGER)
         self.assertEqual(self.net.sent[-1][0], stranger)
         before = len(self.net.sent)
@@ -211,6 +213,34 @@ class BoundTests(NatCase):
         self.assertEqual(len(self.nat.mappings()), MAPPINGS)
         self.assertEqual(len(self.net.sockets), MAPPINGS + 1)
 
+    def test_the_one_silent_longest_goes(self) -> None:
+        self.build(NatKind.FULL_CONE)
+        kept, silent = self.send(), self.send(agent=Address("192.168.1.2", 999))
+        for number in range(MAPPINGS + 20):
+            self.at(self.inside).receive(b"x", Address("192.168.1.2", 1000 + number))
+            self.assertEqual(self.send(), kept)
+        self.assertNotIn(silent, [each.outside for each in self.nat.mappings()])
+        self.assertEqual(len(self.net.sockets), MAPPINGS + 1)
+
+    def test_no_port_to_be_had(self) -> None:
+        self.build(NatKind.FULL_CONE, lifetime=5.0)
+        outside = self.send()
+        listen = self.net.listenUDP
+
+        def full(*_: Any, **__: Any) -> FakeSocket:
+            raise CannotListenError("192.0.2.1", 0, OSError(24, "Too many open files"))
+
+        self.patch(self.net, "listenUDP", full)
+        self.assertFalse(self.gets_in(outside, STRANGER), "there is no stand-in")
+        self.at(self.inside).receive(b"x", Address("192.168.1.2", 5000))
+        self.net.advance(6)
+        self.at(self.inside).receive(b"x", AGENT)
+        self.assertEqual((self.nat.counters["unmapped"], self.nat.mappings()), (3, []))
+        self.patch(self.net, "listenUDP", listen)
+        self.assertTrue(self.gets_in(self.send(), SERVER))
+        self.successResultOf(Deferred.fromCoroutine(self.nat.close()))
+        self.assertEqual(self.net.sockets, [])
+
     def test_stand_ins(self) -> None:
         self.build(NatKind.FULL_CONE)
         outside = self.send()
@@ -253,6 +283,15 @@ class LoopbackTests(TestCase):
         self.assertEqual(await self.received(agent), (b"back", tuple(inside)))
         agent.sendto(bytes(60_000), inside)
         self.assertEqual(len((await self.received(server))[0]), 8192, "Twisted reads no more of a datagram")
+
+    async def test_an_outside_address_that_is_not_ours(self) -> None:
+        for address in ("192.0.2.99", "nowhere"):
+            nat = Nat(reactor, NatKind.FULL_CONE, outside=address, monotonic=reactor.seconds)
+            self.addCleanup(nat.close)
+            self.assertRaises(CannotListenError, nat.try_outside)
+        nat = Nat(reactor, NatKind.FULL_CONE, monotonic=reactor.seconds)
+        nat.try_outside()
+        await nat.close()
 
     async def received(self, of: socket.socket) -> tuple[bytes, Any]:
         for _ in range(500):

@@ -130,8 +130,8 @@ class Settings(SettingsCase):
         self.assertIn("must be one of never, changes, always", self.refused("--stun-challenge", "now"))
         self.assertIn("always needs --stun-password-file", self.refused("--stun-challenge", "always"))
         self.assertIn("--nat: must be one of full-cone, ", self.refused("--nat", "cone"))
-        for option, words in (("lifetime", "from 0.1 to 86400"), ("loss", "from 0 to 1"), ("seed", "from 0 to")):
-            for wrong in ("-1", "x", "nan"):
+        for option, words in (("lifetime", "from 0.1 to 86400"), ("loss", "from 0 to 1"), ("seed", "number from 0")):
+            for wrong in ("-1", "x", "nan", "1.5e9"):
                 self.assertIn(words, self.refused(f"--nat-{option}", wrong))
         self.assertIn("--stun must not be none", str(self.wrong("--nat", "symmetric", "--stun", "none")))
         jid = ("--xmpp-jid", "acs@x.example", "--xmpp-password-file", self.password())
@@ -221,6 +221,7 @@ class Ports(TestCase):
         console = service.url("--console")
         told = await (await treq.get(console + "nat", agent=agent)).json()
         self.assertEqual((told["kind"], told["mappings"][0]["outside"]), ("full-cone", str(answer.mapped)))
+        self.assertEqual(list(told["stand_ins"].values()), [f"127.0.0.1:{found[1]}"])
         page = await (await treq.get(console, agent=agent)).text()
         self.assertIn(f"<code>{answer.mapped}</code>", page)
         self.assertNotIn("<script>", page)
@@ -238,6 +239,23 @@ class Ports(TestCase):
             taken.bind(("127.0.0.1", 0))
             busy = f"udp:{taken.getsockname()[1]}:interface=127.0.0.1"
             await self.refused("--nat-inside", "in use", nat=NatKind.FULL_CONE, nat_inside=busy)
+
+    async def test_a_nat_that_nothing_would_come_through(self) -> None:
+        nat = {"nat": NatKind.PORT_RESTRICTED, "nat_inside": UDP}
+        for address in ("192.0.2.99", "nowhere"):
+            await self.refused("--nat-address", address, **nat, nat_address=address)
+        await self.refused("--nat-inside", **{**nat, "nat_inside": "udp:0:interface=192.0.2.99"})
+        await self.refused("--nat-inside", **{**nat, "nat_inside": "udp:0:interface=1.2"})
+        signed = {"stun_challenge": "changes", "stun_credentials": Credentials("s", "r")}
+        await self.refused("--nat", "at one IPv4 address", **nat, **signed, stun="udp:0")
+
+    async def test_a_nat_is_no_way_round_the_password(self) -> None:
+        everywhere = {"nat": NatKind.PORT_RESTRICTED, "nat_inside": "udp:0:interface=0.0.0.0"}
+        await self.refused("--nat-inside", "--stun-password-file", **everywhere)
+        signed = {"stun_challenge": "changes", "stun_credentials": Credentials("s", "r")}
+        service = self.service(**everywhere, **signed)
+        await service.bind()
+        self.assertRegex(service.url("--nat"), r"^stun:0\.0\.0\.0:\d+$")
 
     async def test_stopped(self) -> None:
         service = self.service()
