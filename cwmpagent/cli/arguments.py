@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
+from ipaddress import IPv4Address
 from typing import NoReturn
 
 from cwmpagent.cli.place import DEFAULT
@@ -81,8 +82,13 @@ def parser() -> Parser:
     report.add_argument(
         "--agent", choices=("ours", "external"), default="ours", help="external: whichever is pointed at the bench"
     )
-    report.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where the bench listens for it")
-    report.add_argument("--port", type=int, default=0, metavar="N", help="of the ACS (any that is free)")
+    report.add_argument(
+        "--host", type=_address, default="127.0.0.1", metavar="ADDRESS", help="where the bench listens for it"
+    )
+    report.add_argument("--port", type=_port, default=0, metavar="N", help="of the ACS (any that is free)")
+    report.add_argument(
+        "--requests", type=_count, default=8, metavar="N", help="how often the agent is asked to call (8)"
+    )
     report.add_argument("--json", action="store_true", help="JSON, for programs")
     return whole
 
@@ -91,6 +97,29 @@ def _seconds(text: str) -> float:
     value = float(text)
     if not 1 <= value <= 3600:
         raise ArgumentTypeError("must be from 1 to 3600 seconds")
+    return value
+
+
+def _address(text: str) -> str:
+    try:
+        if not IPv4Address(text).is_unspecified:
+            return text
+    except ValueError:
+        pass
+    raise ArgumentTypeError("must be an IPv4 address of this machine, one that the agent can send to")
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise ArgumentTypeError("must be from 0 to 65535")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 1000:
+        raise ArgumentTypeError("must be from 1 to 1000")
     return value
 
 

@@ -11,11 +11,11 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.defer import TimeoutError as Late
 from twisted.internet.task import deferLater
 
@@ -41,6 +41,7 @@ from cwmpagent.values import Value, ValueType
 
 LIFETIME = 6.0
 REQUESTS = 8
+"""How often the agent is asked to call."""
 ANSWERED_WITHIN = 5.0
 """Seconds after which a request that no session followed is lost."""
 _FOUND_WITHIN = 30.0
@@ -80,7 +81,8 @@ class NatResult:
 class NatBench:
     """An ACS, a STUN server and one NAT before it (``kind`` None: none), for one agent.
 
-    ``tell`` gets lines for people. ``host``: where the ACS and the NAT's inside listen.
+    ``tell`` gets lines for people. ``host``: where the ACS and the NAT's inside listen. ``requests``: how often the
+    agent is asked to call.
     """
 
     def __init__(
@@ -92,14 +94,17 @@ class NatBench:
         seed: int = 0,
         weather: NatWeather | None = None,
         host: str = "127.0.0.1",
+        requests: int = REQUESTS,
         tell: Callable[[str], object] = lambda line: None,
     ) -> None:
         self._reactor = reactor
         self._kind = kind
         self._lifetime = lifetime
         self._host = host
+        self._requests = requests
         self._tell = tell
-        self._stun = StunServer(reactor, wall=time.time)
+        # Behind a NAT the agent meets the NAT alone; without one it must get to the server itself.
+        self._stun = StunServer(reactor, wall=time.time, host=host if kind is None else "127.0.0.1")
         self._stun.heard = self._heard
         self.username, self.password = "cpe", secrets.token_urlsafe(12)
         self._request = Credentials("nat-report", secrets.token_urlsafe(12))
@@ -121,10 +126,11 @@ class NatBench:
         return f"http://{self._host}:{self._port.getHost().port}/"
 
     def open(self, port: int = 0) -> None:
-        """Listen; the ACS at ``port``."""
+        """Listen; the ACS at ``port``. Raises CannotListenError or ConfigError; :meth:`close` comes next then, too."""
         self._stun.bind()
         self._server = self._stun.address
         if self._nat is not None:
+            self._nat.try_outside()
             self._server = self._nat.stand_in(self._stun.address, self._host)
         self._port = self._reactor.listenTCP(port, self.acs.site(), interface=self._host)
         self.acs.devices.heard = self._informed
@@ -132,7 +138,8 @@ class NatBench:
     async def close(self) -> None:
         """Close everything."""
         self.acs.close()
-        await self._port.stopListening()
+        if self._port is not None:
+            await self._port.stopListening()
         if self._nat is not None:
             await self._nat.close()
         await self._stun.close()
@@ -206,27 +213,27 @@ class NatBench:
     async def _asked(self) -> dict[str, Any]:
         """Ask again and again, at other moments of the keep-alive's period each time."""
         delays: list[float] = []
-        for number in range(REQUESTS):
+        for number in range(self._requests):
             delay = await self._ask()
             if delay is not None:
                 delays.append(delay)
             await self._pause(0.2 + self._lifetime * (number % 4) / 5)
-        if len(delays) < REQUESTS:
-            self._problems.append(f"{REQUESTS - len(delays)} of {REQUESTS} requests were lost")
-        return {"sent": REQUESTS, "delays": tuple(delays)}
+        if len(delays) < self._requests:
+            self._problems.append(f"{self._requests - len(delays)} of {self._requests} requests were lost")
+        return {"sent": self._requests, "delays": tuple(delays)}
 
     async def _ask(self) -> float | None:
         """Seconds from one request to its Inform; None where none came."""
         assert self._device is not None
-        session = self.acs.wait_for_session(self._device.id, event="6 CONNECTION REQUEST")
-        session.addTimeout(ANSWERED_WITHIN, self._reactor)
-        began = time.time()
+        before, began = self.acs.sessions.seen, time.time()
         try:
             await self.acs.connection_request_by_udp(self._device.id)
         except UnreachableError as error:
             self._problems.append(str(error))
-            session.cancel()
-        with suppress(Late, Exception):  # cancelled, or late
+            return None
+        session = self.acs.wait_for_session(self._device.id, event="6 CONNECTION REQUEST", since=before)
+        session.addTimeout(ANSWERED_WITHIN, self._reactor)
+        with suppress(Late):
             trace = await session
             return max(0.0, trace.exchanges[0].at - began)
         return None
@@ -315,22 +322,37 @@ class NatReport:
     lifetime: float = LIFETIME
     seed: int = 0
     weather: NatWeather | None = None
+    requests: int = REQUESTS
     make: Callable[[NatBench, Any, Path, int], Any] = our_agent
     informed_within: float = 30.0
-    _running: list[Deferred[NatResult]] = field(default_factory=list)
 
     async def run(self) -> list[NatResult]:
-        """The results, in the order of ``kinds``."""
-        self._running = [Deferred.fromCoroutine(self._one(number, kind)) for number, kind in enumerate(self.kinds)]
-        return [await each for each in self._running]
+        """The results, in the order of ``kinds``; where one cannot be had, or it is cancelled, all are ended."""
+        running = [Deferred.fromCoroutine(self._one(number, kind)) for number, kind in enumerate(self.kinds)]
+        try:
+            return [await each for each in running]
+        except Exception:
+            for each in running:
+                each.cancel()
+            await DeferredList(running, consumeErrors=True)
+            raise
 
     async def _one(self, number: int, kind: NatKind | None) -> NatResult:
-        bench = NatBench(self.reactor, kind, lifetime=self.lifetime, seed=self.seed + number, weather=self.weather)
-        bench.open()
-        agent = self.make(bench, self.reactor, self.directory / f"state{number}", number)
-        agent.startService()
+        bench = NatBench(
+            self.reactor,
+            kind,
+            lifetime=self.lifetime,
+            seed=self.seed + number,
+            weather=self.weather,
+            requests=self.requests,
+        )
         try:
-            return await bench.measure(informed_within=self.informed_within)
+            bench.open()
+            agent = self.make(bench, self.reactor, self.directory / f"state{number}", number)
+            agent.startService()
+            try:
+                return await bench.measure(informed_within=self.informed_within)
+            finally:
+                await agent.stopService()
         finally:
-            await agent.stopService()
             await bench.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from cwmpagent.cli.arguments import KINDS
 from cwmpagent.cli.lab import lines
+from cwmpagent.errors import StoreError
+from cwmpagent.lab import natreport
 from cwmpagent.lab.natkind import NatKind
-from cwmpagent.lab.natreport import NatReport, NatResult
+from cwmpagent.lab.natreport import NatBench, NatReport, NatResult, our_agent
 from tests.process import Child
 
 reactor: Any = global_reactor
@@ -57,23 +60,25 @@ class ReportTests(TestCase):
             await child.ended
 
     async def test_our_agent_and_another_one(self) -> None:
-        """Both at the same time: each takes most of a minute, of waiting."""
-        ours = self.start("nat-report", "--kind", "none", "--kind", "port-restricted", "--lifetime", "3", "--json")
+        """Both at the same time: each takes half a minute, of waiting."""
+        kinds = ("--kind", "none", "--kind", "port-restricted")
+        ours = self.start("nat-report", *kinds, "--lifetime", "2", "--requests", "4", "--json")
         await self.another_agent()
         self.assertEqual(await ours.ended, 0, ours.err)
         none, restricted = json.loads(ours.out)["results"]
-        self.assertEqual((none["kind"], none["found"], none["sent"], len(none["delays"])), ("none", True, 8, 8))
-        self.assertEqual(
-            (restricted["kind"], restricted["found"], len(restricted["delays"])), ("port-restricted", True, 8)
-        )
+        self.assertEqual((none["kind"], none["found"], none["sent"], none["lost"]), ("none", True, 4, 0))
+        self.assertEqual((restricted["kind"], restricted["found"], restricted["lost"]), ("port-restricted", True, 0))
+        self.assertIn(restricted["median"], [sum(pair) / 2 for pair in combinations(restricted["delays"], 2)])
         self.assertRegex(restricted["address"], r"^127\.1\.0\.1:\d+$")
-        self.assertLess(restricted["period"], 3.0)
+        self.assertLess(restricted["period"], 2.0)
         self.assertGreaterEqual(restricted["period"], 1.0)
         self.assertIsNotNone(restricted["found_again"])
 
     async def another_agent(self) -> None:
         """Whichever is pointed at it: here ours, as a process of its own."""
-        child = self.start("nat-report", "--agent", "external", "--kind", "full-cone", "--lifetime", "3")
+        child = self.start(
+            *("nat-report", "--agent", "external", "--kind", "full-cone", "--lifetime", "2", "--requests", "4")
+        )
         while not (told := re.search(r"Point the agent at (\S+), user name (\S+), password (\S+) ", child.err)):
             await deferLater(reactor, 0.05, lambda: None)
         place = self.place()
@@ -84,7 +89,7 @@ class ReportTests(TestCase):
         self.addCleanup(self.killed, agent)
         self.assertEqual(await child.ended, 0, child.err + agent.out)
         self.assertIn("00D09E-OTHER1 has informed", child.err)
-        self.assertRegex(child.out, r"full-cone +yes +127\.1\.0\.1:\d+ +\d\.\d s of 3 s +8 +0 +\d+ ms +\d+\.\d s")
+        self.assertRegex(child.out, r"full-cone +yes +127\.1\.0\.1:\d+ +1\.\d s of 2 s +4 +0 +\d+ ms +\d+\.\d s")
 
     async def test_a_deaf_agent(self) -> None:
         """One that never informs."""
@@ -104,6 +109,11 @@ class ReportTests(TestCase):
             (["nat-report", "--lifetime", "0"], "from 1 to 3600"),
             (["nat-report", "--loss", "2"], "from 0 to 1"),
             (["nat-report", "--kind", "cone"], "invalid choice"),
+            (["nat-report", "--port", "70000"], "from 0 to 65535"),
+            (["nat-report", "--requests", "0"], "from 1 to 1000"),
+            (["nat-report", "--host", "0.0.0.0"], "an IPv4 address of this machine"),
+            (["nat-report", "--agent", "external"], "needs one --kind"),
+            (["nat-report", "--agent", "external", "--kind", "none", "--kind", "symmetric"], "needs one --kind"),
             ([], "COMMAND"),
         ):
             child = self.start(*arguments)
@@ -111,13 +121,62 @@ class ReportTests(TestCase):
             self.assertIn(words, child.err)
             self.assertEqual(len(child.err.strip().splitlines()), 1)
 
+    async def test_where_it_cannot_listen(self) -> None:
+        child = self.start("nat-report", "--agent", "external", "--kind", "symmetric", "--host", "192.0.2.99")
+        self.assertEqual(await child.ended, 1, child.err)
+        self.assertRegex(child.err, r"^cwmpagent: Couldn't listen on 192\.0\.2\.99:0: .*\n$")
+        self.assertEqual(child.out, "")
+
+    async def test_interrupted(self) -> None:
+        """Everything is closed and nothing left, and no empty table passes for a good one."""
+        place = self.place()
+        command = [*COMMAND, "nat-report", "--kind", "none", "--kind", "symmetric"]
+        child = Child.start(reactor, command, environ={"TMPDIR": str(place)})
+        self.addCleanup(self.killed, child)
+        while len(list(place.glob("*/state*/lock"))) < 2:
+            await deferLater(reactor, 0.05, lambda: None)
+        child.signal("INT")
+        self.assertEqual(await child.ended, 130, child.err)
+        self.assertEqual((child.out, child.err, list(place.iterdir())), ("", "", []))
+
+    async def test_one_that_cannot_begin_ends_the_others(self) -> None:
+        agents: list[_Deaf] = []
+
+        def make(bench: NatBench, reactor: Any, directory: Path, number: int) -> _Deaf:
+            if number == 1:
+                raise StoreError("no room")
+            agents.append(_Deaf())
+            return agents[-1]
+
+        report = NatReport(reactor, self.place(), [None, NatKind.SYMMETRIC, NatKind.FULL_CONE], make=make)
+        with self.assertRaises(StoreError):
+            await report.run()
+        self.assertEqual([each.stopped for each in agents], [True, True])
+
+    async def test_requests_that_do_not_arrive(self) -> None:
+        """It is told of as lost, one sentence a failure."""
+        bench = NatBench(reactor, None, requests=2)
+        self.addCleanup(bench.close)
+        bench.open()
+        agent = our_agent(bench, reactor, self.place() / "state", 0)
+        agent.startService()
+        self.addCleanup(agent.stopService)
+        self.patch(natreport, "ANSWERED_WITHIN", 0.3)
+        self.patch(bench._stun, "send", lambda data, to: True)  # it leaves, and gets nowhere
+        result = await bench.measure(informed_within=30)
+        self.assertEqual((result.sent, result.lost), (2, 2))
+        self.assertEqual(result.problems, ("none: 2 of 2 requests were lost",))
+
 
 class _Deaf:
+    stopped = False
+
     def startService(self) -> None:
         """It does nothing at all."""
 
     async def stopService(self) -> None:
         """Nor now."""
+        self.stopped = True
 
 
 class TableTests(SynchronousTestCase):
