@@ -10,7 +10,6 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from cwmpagent.agent.facts import ConnectionRequested, Noted, Warned
 from cwmpagent.agent.ports import DatagramTarget
-from cwmpagent.compose import Udp
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.models import find_model
 from cwmpagent.errors import StoreWriteError
@@ -19,6 +18,7 @@ from cwmpagent.protocol.rpc import SetParameterAttributesResponse, SetParameterV
 from cwmpagent.protocol.stun import Address
 from cwmpagent.protocol.udprequest import build
 from cwmpagent.values import Value
+from cwmpagent.world import Udp
 from tests.agent.bench import SERVER, assign
 from tests.agent.ports import finished
 from tests.conformance.lives import DiskLives, LivesCase
