@@ -6,7 +6,8 @@ is the port's own address. ConnectionRequests are taken either way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredLock
 
@@ -260,7 +261,7 @@ class UdpReach:
         self._changed_at = self._monotonic()
         self._again()
 
-    def _background(self, work: object) -> None:
-        Deferred.fromCoroutine(work).addErrback(  # type: ignore[arg-type]  # every one given is a coroutine
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        Deferred.fromCoroutine(work).addErrback(
             lambda failure: self._observer(Warned(f"an error of the agent itself: {failure.getTraceback()}"))
         )

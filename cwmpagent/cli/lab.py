@@ -18,8 +18,9 @@ from twisted.internet.task import react
 from cwmpagent.cli.arguments import KINDS
 from cwmpagent.cli.tables import shown, table
 from cwmpagent.lab.nat import NatWeather
+from cwmpagent.lab.natbench import NatBench, NatResult
 from cwmpagent.lab.natkind import NatKind
-from cwmpagent.lab.natreport import NatBench, NatReport, NatResult
+from cwmpagent.lab.natreport import NatReport
 
 _NONE = "none"
 PATIENCE = 3600.0

@@ -14,8 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from cwmpagent.cli.arguments import KINDS
 from cwmpagent.cli.lab import lines
+from cwmpagent.lab.natbench import NatResult
 from cwmpagent.lab.natkind import NatKind
-from cwmpagent.lab.natreport import NatReport, NatResult
+from cwmpagent.lab.natreport import NatReport
 from tests.process import Child
 
 reactor: Any = global_reactor
