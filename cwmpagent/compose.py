@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from cwmpagent.agent.changes import Change, Changes
 from cwmpagent.agent.discovered import DISCOVERED, Discovered, found_at_start
@@ -283,11 +283,12 @@ class Life:
         self.polling.stop()
         self.lightweight.stop()
         self.reach.stop()
+        # At the same time: neither may take from the few seconds that the other has.
+        closing = Deferred.fromCoroutine(self.xmpp.stop()) if self.xmpp is not None else succeed(None)
+        await self.sessions.stop()
         if self.udp is not None:
             await self.udp.stop()
-        if self.xmpp is not None:
-            await self.xmpp.stop()
-        await self.sessions.stop()
+        await closing
         await self.changes.settled()
         await self.journal.save_or_warn()
 

@@ -178,6 +178,8 @@ class UdpReach:
         if not (server.flag("STUNEnable") and self._reach.takes_requests()):
             return None
         host = server.text("STUNServerAddress") or server.acs_host
+        if not host:
+            return None
         longest = server.number("STUNMaximumKeepAlivePeriod", -1)
         return (
             host,

@@ -259,6 +259,13 @@ class SettingsTests(UdpCase):
                 (keeper.host, keeper.port, told.username, told.password, told.shortest, told.longest), expected, name
             )
 
+    def test_no_server_to_be_had(self) -> None:
+        """Neither is one named, nor has the ACS's URL a host."""
+        lives = self.lives(STUNEnable="true")
+        lives.bootstrapped()
+        lives.change(SERVER + "URL", "")
+        self.assertEqual(self.udp.running, [])
+
     def test_other_parameters_disturb_nothing(self) -> None:
         lives = self.stunned()
         lives.ask(assign(**{"Device.DeviceInfo.ProvisioningCode": "x"}))
