@@ -16,7 +16,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock as Timers
 
-from cwmpagent.compose import Life, World
+from cwmpagent.compose import Life
 from cwmpagent.config import parse
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.device.models import find_model
@@ -26,6 +26,7 @@ from cwmpagent.protocol.rpc import Inform, InformResponse
 from cwmpagent.protocol.soap import Envelope, decode, encode
 from cwmpagent.records import Saved
 from cwmpagent.store.memory import MemoryStore
+from cwmpagent.world import World
 
 CONFIG = """
 [device]

@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 
 from cwmpagent.agent.changes import Origin
 from cwmpagent.agent.polling import INTERVAL
-from cwmpagent.compose import Life, World
+from cwmpagent.compose import Life
 from cwmpagent.config import parse
 from cwmpagent.datamodel.plan import AttributeChange
 from cwmpagent.datamodel.schema import Notify
@@ -32,6 +32,7 @@ from cwmpagent.device.models import find_model
 from cwmpagent.device.provider import Name, Provider
 from cwmpagent.factory import given
 from cwmpagent.store.memory import MemoryStore
+from cwmpagent.world import World
 
 CONFIG = """
 [device]

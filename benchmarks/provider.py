@@ -16,7 +16,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from cwmpagent.compose import Life, World
+from cwmpagent.compose import Life
 from cwmpagent.config import parse
 from cwmpagent.device.linux import linux_providers
 from cwmpagent.device.models import find_model
@@ -24,6 +24,7 @@ from cwmpagent.device.readings import passing_time
 from cwmpagent.factory import given
 from cwmpagent.protocol.rpc import Fault, GetParameterValues, GetParameterValuesResponse
 from cwmpagent.store.memory import MemoryStore
+from cwmpagent.world import World
 
 CONFIG = """
 [device]

@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
-from random import Random
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from cwmpagent.agent.changes import Change, Changes
 from cwmpagent.agent.discovered import DISCOVERED, Discovered, found_at_start
 from cwmpagent.agent.dispatcher import AfterSession, Dispatcher
-from cwmpagent.agent.facts import AgentStarted, Noted, Observer, Warned
+from cwmpagent.agent.facts import AgentStarted, Noted, Warned
 from cwmpagent.agent.following import Following
 from cwmpagent.agent.journal import AGENDA, BOOT_ID, BOOTSTRAPPED, FILE_VALUES, PENDING, REQUEST_PATH, Journal
 from cwmpagent.agent.lightweight import Lightweight
 from cwmpagent.agent.live import Live
 from cwmpagent.agent.notifications import Notifications
 from cwmpagent.agent.pending import read, written
-from cwmpagent.agent.polling import INTERVAL, Polling
-from cwmpagent.agent.ports import (
-    Acs,
-    AddressWatch,
-    Clock,
-    DelayedCall,
-    KeepBinding,
-    Listener,
-    LocalAddress,
-    Notify,
-    Provider,
-    Store,
-    Timers,
-    UdpPort,
-    Xmpp,
-)
+from cwmpagent.agent.polling import Polling
+from cwmpagent.agent.ports import DelayedCall
 from cwmpagent.agent.reach import Reach
 from cwmpagent.agent.reading import Readings
 from cwmpagent.agent.rows import Rows
@@ -60,44 +44,10 @@ from cwmpagent.factory import Given, abilities, outvoted, texts
 from cwmpagent.protocol.agenda import Now
 from cwmpagent.protocol.events import CONNECTION_REQUEST, HEARTBEAT, VALUE_CHANGE, Event
 from cwmpagent.records import Saved
+from cwmpagent.world import World
 
 _AFTER_SESSION = ("URL", "Username", "Password")
 """Parameters of ManagementServer whose new value the present session does not use yet."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Udp:
-    """How the agent is reached by UDP; the last two as in :class:`~cwmpagent.protocol.binding.BindingSettings`."""
-
-    port: UdpPort
-    keep: KeepBinding
-    filled: bool = True
-    always_named: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """Everything around one agent."""
-
-    timers: Timers
-    clock: Clock
-    random: Random
-    acs: Acs
-    store: Store
-    listener: Listener
-    local_address: LocalAddress
-    observer: Observer
-    udp: Udp | None = None
-    address_watch: AddressWatch | None = None
-    providers: Callable[[str], Sequence[Provider]] = lambda root: ()
-    discovered_url: Callable[[], str | None] | None = None
-    notify: Notify = lambda host, port, datagrams: None
-    xmpp: Xmpp | None = None
-    poll_interval: float = INTERVAL
-    fixed_url: str = ""
-    rpc_timeout: float = 20.0
-    envelopes: Callable[[], bool] = lambda: False
-    registered: tuple[Callable[[Dispatcher], None], ...] = ()
 
 
 class Life:
@@ -333,11 +283,12 @@ class Life:
         self.polling.stop()
         self.lightweight.stop()
         self.reach.stop()
+        # At the same time: neither may take from the few seconds that the other has.
+        closing = Deferred.fromCoroutine(self.xmpp.stop()) if self.xmpp is not None else succeed(None)
+        await self.sessions.stop()
         if self.udp is not None:
             await self.udp.stop()
-        if self.xmpp is not None:
-            await self.xmpp.stop()
-        await self.sessions.stop()
+        await closing
         await self.changes.settled()
         await self.journal.save_or_warn()
 

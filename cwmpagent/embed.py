@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from cwmpagent.agent.facts import AgentStopped, EnvelopeReceived, EnvelopeSent, 
 from cwmpagent.agent.inform import current_time
 from cwmpagent.agent.journal import BOOT_ID
 from cwmpagent.agent.ports import Clock, Provider
-from cwmpagent.compose import Life, Udp, World
+from cwmpagent.compose import Life
 from cwmpagent.config import Config, from_settings, load
 from cwmpagent.control.address import NAME
 from cwmpagent.control.recent import Recent
@@ -30,7 +29,7 @@ from cwmpagent.device.modelcache import ModelCache
 from cwmpagent.device.models import find_model
 from cwmpagent.device.readings import passing_time
 from cwmpagent.device.urlfile import UrlFile
-from cwmpagent.errors import ConfigError, CwmpAgentError, MisuseError
+from cwmpagent.errors import CwmpAgentError, MisuseError
 from cwmpagent.factory import Given, check, given
 from cwmpagent.lives import Finish, Lives
 from cwmpagent.program import ProgramSide
@@ -38,15 +37,15 @@ from cwmpagent.store.durable import LOCK, Store
 from cwmpagent.store.lock import refuse_if_held
 from cwmpagent.transport.acs import AcsClient
 from cwmpagent.transport.addresses import resolved
-from cwmpagent.transport.datagram import DatagramPort
 from cwmpagent.transport.deadline import within
 from cwmpagent.transport.limits import Limits
 from cwmpagent.transport.listener import ConnectionRequestListener
 from cwmpagent.transport.local import AddressWatch, source_address
 from cwmpagent.transport.notify import DatagramSender
-from cwmpagent.transport.stunclient import StunClients
 from cwmpagent.transport.tls import TlsTrust
 from cwmpagent.transport.xmpp.client import XmppConnector
+from cwmpagent.udpport import UdpRequestPort
+from cwmpagent.world import World
 
 
 class Agent(ProgramSide):
@@ -151,7 +150,7 @@ class Agent(ProgramSide):
             if beside is not None
             else DatagramSender(reactor, monotonic=self._clock.monotonic, warn=self._warn)
         )
-        self._udp: DatagramPort | None = None
+        self._udp = UdpRequestPort(reactor, config.connection_request, self._clock.monotonic)
         self._addresses: AddressWatch = (
             beside._addresses
             if beside is not None
@@ -198,7 +197,7 @@ class Agent(ProgramSide):
     def privilegedStartService(self) -> None:
         """Listen while privileges last. Raises ConfigError if an endpoint cannot be had at once."""
         self._raise_at_once(self.bind())
-        self._listen_by_udp()
+        self._udp.listen(self._listener.first if self._beside is None else None)
 
     def startService(self) -> None:
         """Open the state and begin. Raises StoreError, and ConfigError if an endpoint cannot be had at once."""
@@ -207,7 +206,7 @@ class Agent(ProgramSide):
         self._store = store = Store.open(self.config.state.directory, reactor=self._reactor)
         try:
             self._raise_at_once(self.bind())
-            self._listen_by_udp()
+            self._udp.listen(self._listener.first if self._beside is None else None)
             self._cache.save()
             if store.moved_aside is not None:
                 self._warn(
@@ -262,9 +261,7 @@ class Agent(ProgramSide):
             self._store = None
             await self._datagrams.close()  # other agents beside this one open it again
             self._observer(AgentStopped(self._name))
-        udp, self._udp = self._udp, None
-        if udp is not None:
-            await udp.close()
+        await self._udp.close()
         if closed is not None:
             await closed
 
@@ -277,41 +274,6 @@ class Agent(ProgramSide):
             nonce=lambda: secrets.token_hex(16),
             clock=self._clock.monotonic,
             warn=self._warn,
-        )
-
-    def _listen_by_udp(self) -> None:
-        """Take ConnectionRequests by UDP, too. Raises ConfigError where the port cannot be had."""
-        wanted = self.config.connection_request
-        if self._udp is not None or wanted.udp_port == -1 or not (wanted.endpoint or wanted.udp_port is not None):
-            return
-        host, number = (self._listener.first if self._beside is None else None) or ("", 0)
-        interface = wanted.udp_interface or host
-        port = DatagramPort(self._reactor, number if wanted.udp_port is None else wanted.udp_port, interface)
-        try:
-            port.bind()
-        except ConfigError:
-            if wanted.udp_port is not None or _has_number(wanted.endpoint):
-                raise
-            port = DatagramPort(self._reactor, 0, interface)  # the number was chosen by nobody
-            port.bind()
-        self._udp = port
-
-    def _how_by_udp(self) -> Udp | None:
-        if self._udp is None:
-            return None
-        clients = StunClients(
-            self._reactor,
-            self._udp,
-            new_id=lambda: secrets.token_bytes(16),
-            monotonic=self._clock.monotonic,
-            source_address=source_address,
-        )
-        taste = self.config.connection_request
-        return Udp(
-            port=self._udp,
-            keep=clients.keep,
-            filled=taste.stun_integrity == "rfc3489",
-            always_named=taste.stun_username == "always",
         )
 
     def _raise_at_once(self, done: Deferred[None]) -> None:
@@ -344,7 +306,7 @@ class Agent(ProgramSide):
                 store=self._store,
                 listener=self._listener,
                 local_address=self._local_address,
-                udp=self._how_by_udp(),
+                udp=self._udp.how(),
                 address_watch=self._addresses,
                 notify=self._datagrams.send,
                 xmpp=self._xmpp,
@@ -410,11 +372,6 @@ def _configured(path: str | os.PathLike[str] | None, settings: Mapping[str, obje
     if settings:
         raise MisuseError(f"{', '.join(settings)} would have to stand in the file that was given")
     return load(Path(path))
-
-
-def _has_number(endpoints: Sequence[str]) -> bool:
-    """Whether the first of them is at a TCP port that somebody chose."""
-    return bool(endpoints) and re.match(r"tcp6?:(port=)?0*[1-9]", endpoints[0]) is not None
 
 
 def _same_model(one: Config, other: Config) -> bool:

@@ -6,7 +6,8 @@ is the port's own address. ConnectionRequests are taken either way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredLock
 
@@ -177,6 +178,8 @@ class UdpReach:
         if not (server.flag("STUNEnable") and self._reach.takes_requests()):
             return None
         host = server.text("STUNServerAddress") or server.acs_host
+        if not host:
+            return None
         longest = server.number("STUNMaximumKeepAlivePeriod", -1)
         return (
             host,
@@ -260,7 +263,7 @@ class UdpReach:
         self._changed_at = self._monotonic()
         self._again()
 
-    def _background(self, work: object) -> None:
-        Deferred.fromCoroutine(work).addErrback(  # type: ignore[arg-type]  # every one given is a coroutine
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        Deferred.fromCoroutine(work).addErrback(
             lambda failure: self._observer(Warned(f"an error of the agent itself: {failure.getTraceback()}"))
         )

@@ -19,8 +19,9 @@ from cwmpagent.cli.arguments import KINDS, WRONG
 from cwmpagent.cli.tables import shown, table
 from cwmpagent.errors import ConfigError
 from cwmpagent.lab.nat import NatWeather
+from cwmpagent.lab.natbench import NatBench, NatResult
 from cwmpagent.lab.natkind import NatKind
-from cwmpagent.lab.natreport import NatBench, NatReport, NatResult
+from cwmpagent.lab.natreport import NatReport
 
 _NONE = "none"
 INTERRUPTED = 130

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 
 from cwmpagent.agent.dispatcher import AfterSession, Dispatcher
 from cwmpagent.agent.facts import Fact, RpcCrashed, SessionEnded, Warned
-from cwmpagent.compose import Life, Udp, World
+from cwmpagent.compose import Life
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.models import find_model
 from cwmpagent.device.readings import Readings
@@ -33,6 +33,7 @@ from cwmpagent.protocol.rpc import (
 from cwmpagent.protocol.session import Reply
 from cwmpagent.protocol.soap import Envelope, decode, encode
 from cwmpagent.store.memory import MemoryStore
+from cwmpagent.world import Udp, World
 
 NEW_YEAR_2026 = 1767225600.0
 TRUSTED_FROM = 1577836800.0

@@ -10,11 +10,11 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cwmpagent.compose import Udp
 from cwmpagent.protocol.stun import Address, Kind, StunMessage, encode
 from cwmpagent.protocol.udprequest import build
 from cwmpagent.transport.datagram import DatagramPort
 from cwmpagent.transport.stunclient import StunClients
+from cwmpagent.world import Udp
 from tests.conformance.lives import DiskLives, LivesCase
 from tests.transport.udpnet import FakeSocket, UdpNet, answered
 

@@ -10,7 +10,6 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from cwmpagent.agent.facts import ConnectionRequested, Noted, Warned
 from cwmpagent.agent.ports import DatagramTarget
-from cwmpagent.compose import Udp
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.models import find_model
 from cwmpagent.errors import StoreWriteError
@@ -19,6 +18,7 @@ from cwmpagent.protocol.rpc import SetParameterAttributesResponse, SetParameterV
 from cwmpagent.protocol.stun import Address
 from cwmpagent.protocol.udprequest import build
 from cwmpagent.values import Value
+from cwmpagent.world import Udp
 from tests.agent.bench import SERVER, assign
 from tests.agent.ports import finished
 from tests.conformance.lives import DiskLives, LivesCase
@@ -258,6 +258,13 @@ class SettingsTests(UdpCase):
             self.assertEqual(
                 (keeper.host, keeper.port, told.username, told.password, told.shortest, told.longest), expected, name
             )
+
+    def test_no_server_to_be_had(self) -> None:
+        """Neither is one named, nor has the ACS's URL a host."""
+        lives = self.lives(STUNEnable="true")
+        lives.bootstrapped()
+        lives.change(SERVER + "URL", "")
+        self.assertEqual(self.udp.running, [])
 
     def test_other_parameters_disturb_nothing(self) -> None:
         lives = self.stunned()

@@ -21,7 +21,7 @@ reactor: Any = global_reactor
 DEVICE = "00D09E-SN0001"
 SERVER = "Device.ManagementServer."
 ADDRESS = SERVER + "UDPConnectionRequestAddress"
-LIFETIME = 4
+LIFETIME = 6
 """Seconds after which the NAT forgets a binding that nobody uses."""
 _CONFIG = """
 [device]

@@ -1,0 +1,83 @@
+"""The UDP port of an agent, as its configuration wants it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cwmpagent.errors import ConfigError
+from cwmpagent.protocol.stun import Address
+from cwmpagent.settings import ConnectionRequestConfig
+from cwmpagent.transport.datagram import DatagramPort
+from cwmpagent.transport.local import source_address
+from cwmpagent.transport.stunclient import StunClients
+from cwmpagent.world import Udp
+
+
+class UdpRequestPort:
+    """Where ConnectionRequests come in by UDP, from :meth:`listen` to :meth:`close`; nowhere where none is wanted.
+
+    ``monotonic``: seconds that are never set.
+    """
+
+    def __init__(self, reactor: Any, wanted: ConnectionRequestConfig, monotonic: Callable[[], float]) -> None:
+        self._reactor = reactor
+        self._wanted = wanted
+        self._monotonic = monotonic
+        self._port: DatagramPort | None = None
+
+    def listen(self, beside: tuple[str, int] | None) -> None:
+        """Listen, unless it does already; ``beside``: where the HTTP listener is, if this agent has one of its own.
+
+        Raises ConfigError where the port cannot be had.
+        """
+        wanted = self._wanted
+        if self._port is not None or wanted.udp_port == -1 or not (wanted.endpoint or wanted.udp_port is not None):
+            return
+        host, number = beside or ("", 0)
+        interface = wanted.udp_interface or host
+        port = DatagramPort(self._reactor, number if wanted.udp_port is None else wanted.udp_port, interface)
+        try:
+            port.bind()
+        except ConfigError:
+            if wanted.udp_port is not None or _has_number(wanted.endpoint):
+                raise
+            port = DatagramPort(self._reactor, 0, interface)  # the number was chosen by nobody
+            port.bind()
+        self._port = port
+
+    def how(self) -> Udp | None:
+        """What an agent's composition is handed; None where nothing listens."""
+        if self._port is None:
+            return None
+        clients = StunClients(
+            self._reactor,
+            self._port,
+            new_id=lambda: secrets.token_bytes(16),
+            monotonic=self._monotonic,
+            source_address=source_address,
+        )
+        return Udp(
+            port=self._port,
+            keep=clients.keep,
+            filled=self._wanted.stun_integrity == "rfc3489",
+            always_named=self._wanted.stun_username == "always",
+        )
+
+    @property
+    def host(self) -> Address | None:
+        """Where it listens, None while it does not."""
+        return self._port.host if self._port is not None else None
+
+    async def close(self) -> None:
+        """Listen no more."""
+        port, self._port = self._port, None
+        if port is not None:
+            await port.close()
+
+
+def _has_number(endpoints: Sequence[str]) -> bool:
+    """Whether the first of them is at a TCP port that somebody chose."""
+    return bool(endpoints) and re.match(r"tcp6?:(port=)?0*[1-9]", endpoints[0]) is not None
