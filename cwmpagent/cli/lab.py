@@ -13,7 +13,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.task import react
+from twisted.internet.task import deferLater, react
 
 from cwmpagent.cli.arguments import KINDS, WRONG
 from cwmpagent.cli.tables import shown, table
@@ -72,6 +72,7 @@ def _played(run: Callable[[Any], Coroutine[Any, Any, None]]) -> int:
     """Run the reactor until ``run`` is over, or until somebody has had enough: then all is closed first."""
 
     async def played(reactor: Any) -> None:
+        await deferLater(reactor, 0, lambda: None)  # before the reactor runs, an interrupt would strike anywhere
         running = Deferred.fromCoroutine(run(reactor))
         over: Deferred[None] = Deferred()
 

@@ -27,12 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0, 1 with one line on standard error for what could not be done, 2 for what was mistyped."""
     options = parser().parse_args(arguments)
     as_json = getattr(options, "json", False)
-    if options.command == "lab":
-        # Not before: the bench takes a moment to load, and every other command shall feel instant.
-        from cwmpagent.cli.lab import nat_report
-
-        return nat_report(options)
     try:
+        if options.command == "lab":
+            # Not before: the bench takes a moment to load, and every other command shall feel instant.
+            from cwmpagent.cli.lab import nat_report
+
+            return nat_report(options)
         path = socket_path(getattr(options, "config", None), getattr(options, "socket", None))
         return Command(options, path, as_json=as_json).run()
     except RefusedError as error:
