@@ -197,7 +197,7 @@ class Agent(ProgramSide):
     def privilegedStartService(self) -> None:
         """Listen while privileges last. Raises ConfigError if an endpoint cannot be had at once."""
         self._raise_at_once(self.bind())
-        self._udp.listen(self._listener.first if self._beside is None else None)
+        self._udp.listen(self._listener.first, own=self._beside is None)
 
     def startService(self) -> None:
         """Open the state and begin. Raises StoreError, and ConfigError if an endpoint cannot be had at once."""
@@ -206,7 +206,7 @@ class Agent(ProgramSide):
         self._store = store = Store.open(self.config.state.directory, reactor=self._reactor)
         try:
             self._raise_at_once(self.bind())
-            self._udp.listen(self._listener.first if self._beside is None else None)
+            self._udp.listen(self._listener.first, own=self._beside is None)
             self._cache.save()
             if store.moved_aside is not None:
                 self._warn(

@@ -28,17 +28,21 @@ class UdpRequestPort:
         self._monotonic = monotonic
         self._port: DatagramPort | None = None
 
-    def listen(self, beside: tuple[str, int] | None) -> None:
-        """Listen, unless it does already; ``beside``: where the HTTP listener is, if this agent has one of its own.
+    def listen(self, first: tuple[str, int] | None, *, own: bool) -> None:
+        """Listen, unless it does already.
 
-        Raises ConfigError where the port cannot be had.
+        ``first``: address and number of the HTTP listener's first port, where it has any now; ``own``: it is not
+        another agent's. Raises ConfigError where the port cannot be had.
         """
         wanted = self._wanted
-        if self._port is not None or wanted.udp_port == -1 or not (wanted.endpoint or wanted.udp_port is not None):
+        endpoint = re.match(r"tcp6?:", wanted.endpoint[0]) if wanted.endpoint else None
+        if self._port is not None or wanted.udp_port == -1 or (wanted.udp_port is None and endpoint is None):
             return
-        host, number = beside or ("", 0)
+        host, number = first or (_interface(wanted.endpoint), 0)
         interface = wanted.udp_interface or host
-        port = DatagramPort(self._reactor, number if wanted.udp_port is None else wanted.udp_port, interface)
+        if wanted.udp_port is not None or not own:
+            number = wanted.udp_port or 0
+        port = DatagramPort(self._reactor, number, interface)
         try:
             port.bind()
         except ConfigError:
@@ -76,6 +80,12 @@ class UdpRequestPort:
         port, self._port = self._port, None
         if port is not None:
             await port.close()
+
+
+def _interface(endpoints: Sequence[str]) -> str:
+    """The address at which the first of them listens, as far as it says."""
+    found = re.search(r":interface=((?:\\:|[^:])+)", endpoints[0]) if endpoints else None
+    return found[1].replace("\\:", ":") if found is not None else ""
 
 
 def _has_number(endpoints: Sequence[str]) -> bool:

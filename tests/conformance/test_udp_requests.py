@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import socket
 from dataclasses import replace
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from cwmpagent.agent.facts import ConnectionRequested, Warned
@@ -179,7 +180,7 @@ class BindingTests(UdpCase):
         assert self.agent is not None
         self.agent._lives._finish(())  # type: ignore[union-attr]  # as after a session that asked for it
         await self.session(event="1 BOOT", since=1)
-        self.assertEqual((self.own(), self.agent._udp.host.port), (at, at.port))  # type: ignore[union-attr]  # it is there
+        self.assertEqual((self.own(), self.agent._udp.host.port), (at, at.port))  # type: ignore[union-attr]  # it listens
 
 
 class RequestTests(UdpCase):
@@ -270,3 +271,14 @@ class PortTests(UdpCase):
         other.startService()
         self.addCleanup(self.end, other)
         await self.until(lambda: len({source for _, source in self.stun.requests}) == 2)
+        assert other._udp.host is not None
+        self.assertEqual(other._udp.host.host, "127.0.0.1", "no wider than what the other listens at")
+
+    async def test_where_nobody_asked_for_it(self) -> None:
+        """No TCP, and no UDP port in the file: nothing is opened to the network."""
+        place = TemporaryDirectory()  # the path of a Unix socket must be a short one
+        self.addCleanup(place.cleanup)
+        self.begin(self.configured(endpoint=(f"unix:{place.name}/socket",)))
+        await self.session(event="0 BOOTSTRAP")
+        assert self.agent is not None
+        self.assertIsNone(self.agent._udp.host)
