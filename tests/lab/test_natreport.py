@@ -128,6 +128,14 @@ class ReportTests(TestCase):
         self.assertRegex(child.err, r"^cwmpagent: Couldn't listen on 192\.0\.2\.99:0: .*\n$")
         self.assertEqual(child.out, "")
 
+    async def test_all_that_an_agent_is_sent_to_is_where_it_was_told(self) -> None:
+        for kind in (None, NatKind.SYMMETRIC):
+            bench = NatBench(reactor, kind, host="127.0.0.5")
+            self.addCleanup(bench.close)
+            bench.open()
+            self.assertRegex(bench.url, r"^http://127\.0\.0\.5:")
+            self.assertEqual(bench._server.host, "127.0.0.5")
+
     async def test_interrupted(self) -> None:
         """Everything is closed and nothing left, and no empty table passes for a good one."""
         place = self.place()
