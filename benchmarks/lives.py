@@ -76,7 +76,14 @@ class Fixed:
 class Deaf:
     """No listener."""
 
-    port = 0
+    listening = False
+
+    def port_for(self, address: str) -> int:
+        """None is reached."""
+        return 0
+
+    async def switched(self, path: str) -> None:
+        """There is nothing to open or close."""
 
 
 async def nowhere(host: str) -> str | None:

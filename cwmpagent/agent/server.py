@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from urllib.parse import urlsplit
 
 from cwmpagent.datamodel.tree import Tree
@@ -16,8 +17,8 @@ class ManagementServer:
         self._prefix = tree.model.root.path + "ManagementServer."
 
     def path(self, name: str) -> str:
-        """The full path of the parameter ``name``."""
-        return self._prefix + name
+        """The full path of the parameter ``name``; all agents of a process share the one text."""
+        return sys.intern(self._prefix + name)
 
     def knows(self, name: str) -> bool:
         """Whether the model has the parameter ``name``."""
