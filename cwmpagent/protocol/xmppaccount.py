@@ -8,6 +8,8 @@ from random import Random
 from typing import Literal
 
 CLIENT_PORT = 5222
+SHORTEST = 1.0
+"""Seconds that bound a wait whatever a model lets the ACS write: TR-181 has no shorter ones."""
 KEEP_ALIVE = 300.0
 """Seconds of KeepAliveInterval -1: what RFC 6120 section 4.6.4 has as the shortest reasonable."""
 
@@ -53,7 +55,7 @@ class Retry:
             most = kind.initial * (kind.multiplier / 1000) ** (number - 1)
         except OverflowError:
             most = float(kind.longest)
-        return random.uniform(0, min(most, kind.longest))
+        return random.uniform(0, max(SHORTEST, min(most, kind.longest)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,13 @@ class RetryTests(SynchronousTestCase):
         self.assertEqual(self.waits(Retry(initial=100, longest=5), 2), [5, 5])
         self.assertEqual(Retry(multiplier=65535).wait(10_000, Most()), 30720)
 
+    def test_never_none_at_all(self) -> None:
+        """A model without ranges would have a server attacked by its devices."""
+        self.assertEqual(self.waits(Retry(initial=0), 2), [1, 1])
+        self.assertEqual(self.waits(Retry(longest=0), 2), [1, 1])
+        self.assertEqual(self.waits(Retry(initial=8, multiplier=0), 3), [8, 1, 1])
+        self.assertEqual(self.waits(Retry(initial=-5, longest=-5), 1), [1])
+
     def test_without_attempts_the_rest_is_ignored(self) -> None:
         self.assertEqual(self.waits(Retry(0, 1, 1000, 1), 3), [60, 120, 240])
 

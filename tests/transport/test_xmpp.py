@@ -393,3 +393,65 @@ class UpTests(XmppCase):
         await self.until(lambda: len(self.server.clients) > 1)
         self.assertLess(self.stats.received, 400)
         self.assertIn("does not take", [each.reason for each in self.standings][2])
+
+
+class Drawing(random.Random):
+    """Notes what is drawn: the bound, and what came of it."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.drawn: list[tuple[float, float]] = []
+
+    def uniform(self, a: float, b: float) -> float:
+        drawn = super().uniform(a, b)
+        self.drawn.append((b, drawn))
+        return drawn
+
+
+class StormTests(XmppCase):
+    async def test_many_that_lose_their_server_at_once(self) -> None:
+        """Each waits a time of its own, from nothing to the first interval, before it comes back."""
+        chance = Drawing(5)
+        connector = self.connector(random=chance, limits=XmppLimits(steady=0))
+        for number in range(30):
+            self.server.accounts[f"cpe{number}"] = "s3cret"
+            self.begin(connector, username=f"cpe{number}", retry=Retry(16, 3600, 2000, 30720))
+        await self.until(lambda: len(self.server.bound) == 30)
+        self.assertEqual(chance.drawn, [])
+        await self.server.drop()
+        await self.until(lambda: len(chance.drawn) == 30)
+        await self.pause(0.2)
+        self.assertEqual(len(self.server.clients), 30)
+        self.assertEqual({most for most, _ in chance.drawn}, {3600})
+        waits = sorted(wait for _, wait in chance.drawn)
+        self.assertLess(waits[0], 600)
+        self.assertGreater(waits[-1], 3000)
+        self.assertEqual(len({round(wait) for wait in waits}), 30)
+
+    async def test_thrown_out_at_once_it_does_not_come_back_by_another_address(self) -> None:
+        """Two with the same name would otherwise throw each other out as fast as they can."""
+        chance = Drawing(5)
+        server = Server("127.0.0.1", self.number)
+        self.begin(
+            self.connector(random=chance, limits=XmppLimits()),
+            servers=(server, Server("127.0.0.1", self.number, 10)),
+            retry=Retry(1, 3600, 2000, 30720),
+        )
+        await self.standing("Enabled")
+        self.server.clients[0].raw(
+            "<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
+        )
+        await self.until(lambda: chance.drawn)
+        await self.pause(0.1)
+        self.assertEqual(len(self.server.clients), 1)
+        self.assertIn("conflict", self.standings[-1].reason)
+
+    async def test_an_address_where_nobody_is_costs_no_wait(self) -> None:
+        chance = Drawing(5)
+        dead = reactor.listenTCP(0, self.server, interface="127.0.0.1")
+        gone = dead.getHost().port
+        await dead.stopListening()
+        servers = (Server("127.0.0.1", gone), Server("127.0.0.1", self.number, 10))
+        self.begin(self.connector(random=chance), servers=servers, retry=Retry(1, 3600, 2000, 30720))
+        await self.standing("Enabled")
+        self.assertEqual(chance.drawn, [])

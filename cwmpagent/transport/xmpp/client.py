@@ -120,9 +120,11 @@ class XmppClient:
         attempts = max(1, self._account.retry.attempts)
         for place in places:
             for attempt in range(1, attempts + 1):
-                if await self._attempt(place) or self._closing:
+                lasted = await self._attempt(place)
+                if self._closing or (lasted is not None and lasted >= self._connector.limits.steady):
                     return True
-                if attempt < attempts:
+                # Who was logged in and thrown out at once does not come back at once by another address.
+                if attempt < attempts or (lasted is not None and place is not places[-1]):
                     wait = self._account.retry.wait(rounds * attempts + attempt, self._connector.random)
                     await self._pause(wait)
         return False
@@ -140,15 +142,14 @@ class XmppClient:
         ascii_host(account.domain)
         return await self._places.of(account)
 
-    async def _attempt(self, place: Place) -> bool:
-        """Connect, log in, and stay; whether that worked for a while."""
+    async def _attempt(self, place: Place) -> float | None:
+        """Connect, log in, and stay; for how many seconds, or None where it did not come to that."""
         connector = self._connector
-        since: float | None = None
         try:
             stream, bound = await self._log_in(place)
         except XmppError as error:
             self._tell(Standing(error.status, reason=str(error)))
-            return False
+            return None
         self._stream = stream
         self._session = session = Session(
             connector.reactor,
@@ -170,7 +171,7 @@ class XmppClient:
             stream.fail("is not needed any more")
         if not self._closing:
             self._tell(Standing("Connecting", reason=str(stream.failure)))
-        return connector.monotonic() - since >= connector.limits.steady
+        return connector.monotonic() - since
 
     async def _log_in(self, place: Place) -> tuple[Stream, Bound]:
         connector = self._connector

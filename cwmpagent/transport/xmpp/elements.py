@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pyexpat import ParserCreate
 from typing import Any
 
@@ -24,7 +25,8 @@ class BoundedElements(ExpatElementStream):
         self._limits = limits
         self._depth = self._count = self._fed = self._mark = 0
         self._retired = False
-        self._names: dict[str, str] = {}
+        self._names: dict[str, Any] = {}
+        self._names_known = self._names_size = 0
         self.parser: Any = ParserCreate("UTF-8", " ", self._names)
         if hasattr(self.parser, "SetReparseDeferralEnabled"):
             self.parser.SetReparseDeferralEnabled(False)  # a stanza in two pieces would wait for a third
@@ -53,14 +55,21 @@ class BoundedElements(ExpatElementStream):
             raise ParserError("it sends what is not XML") from None
         if self._retired:
             return
-        if len(self._names) > self._limits.names:
-            raise ParserError("it uses too many different names")
+        self._check_names()
         self._check_size(self._fed)
 
     @property
     def unfinished(self) -> bool:
         """Whether a stanza has begun and not ended."""
         return self._depth > 1
+
+    def _check_names(self) -> None:
+        """The parser keeps every name until the stream ends, however long it is."""
+        new = islice(self._names, self._names_known, None)  # in the order of their coming; no prefix is None
+        self._names_size += sum(len(name or "") for name in new)
+        self._names_known = len(self._names)
+        if self._names_known > self._limits.names or self._names_size > self._limits.name_characters:
+            raise ParserError("it uses too many different names, or too long ones")
 
     def _check_size(self, end: int) -> None:
         if end - self._mark > self._limits.stanza_bytes:

@@ -13,7 +13,8 @@ class XmppLimits:
     first byte of a stanza to its last. ``sign_of_life``: after a ping. ``sending``: until what the peer does not take
     is held against it. ``linger``: for the peer to agree to an end. ``steady``: after so long a stream counts as one
     that works, and the waits between attempts begin anew. ``nameserver``: for an answer of one name server.
-    ``names``: different names of elements, attributes and namespaces in one stream, which the parser keeps.
+    ``names``, ``name_characters``: different names of elements, attributes and namespaces in one stream, which the
+    parser keeps, and their length together.
     """
 
     connect: float = 15.0
@@ -28,4 +29,5 @@ class XmppLimits:
     depth: int = 32
     elements: int = 1000
     names: int = 4096
+    name_characters: int = 262144
     waiting: int = 16
