@@ -61,8 +61,8 @@ class Lookup:
     async def _ask(self, address: tuple[str, int], name: str) -> Any:
         protocol: Any = dns.DNSDatagramProtocol(_Nobody(), reactor=self._reactor)  # type: ignore[no-untyped-call]  # no types there
         self._reactor.listenUDP(0, protocol, interface="::" if ":" in address[0] else "")
-        answer: Deferred[Any] = protocol.query(address, [dns.Query(name, dns.SRV)], self._seconds)
         try:
+            answer: Deferred[Any] = protocol.query(address, [dns.Query(name, dns.SRV)], self._seconds)
             return await answer
         except CancelledError:
             for _, timer in protocol.liveMessages.values():
