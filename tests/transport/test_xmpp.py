@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet import reactor as global_reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from cwmpagent.errors import XmppError
@@ -332,6 +333,46 @@ class UpTests(XmppCase):
         self.server.script["ping"] = drip
         self.begin(keep_alive=0.05)
         await self.until(lambda: len(self.server.clients) > 1)
+
+    async def test_what_ends_a_stream(self) -> None:
+        large = f"<iq type='get' id='1' from='x@y/z'><q xmlns='n'>{'x' * 66_000}</q></iq>"
+        entity = "<!DOCTYPE x [<!ENTITY a 'b'>]>"
+        for sent, words in ((large, "too large"), (entity, "not XML"), ("<!-- -->", "a comment")):
+            self.standings.clear()
+            client = self.begin()
+            await self.standing("Enabled")
+            self.server.open[0].raw(sent)
+            await self.until(lambda: len(self.standings) > 2)
+            self.assertEqual(self.standings[2].status, "Connecting")
+            self.assertIn(words, self.standings[2].reason)
+            await client.close()
+            await self.until(lambda: not self.server.open)
+        self.assertEqual({stanza["type"] for stanza in self.server.stanzas}, {"set"})  # the bindings: nothing answered
+
+    async def test_the_password_shows_nowhere(self) -> None:
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        self.verdict = Verdict.NOT_AUTHORIZED
+        for mechanisms in (["SCRAM-SHA-256"], ["PLAIN"]):
+            self.server.mechanisms = mechanisms
+            for password in ("s3cret", "wr0ng"):
+                self.standings.clear()
+                client = self.begin(password=password)
+                await self.until(lambda: self.standings and self.standings[-1].status != "Connecting")
+                if password == "s3cret":
+                    self.server.open[0].raw(
+                        f"<iq type='get' id='1' from='x@y/z'><connectionRequest xmlns='{NAMESPACE}'>"
+                        "<username>u</username><password>requ3st</password></connectionRequest></iq><iq"
+                    )
+                    await self.until(lambda: self.requests)
+                    await self.server.drop()
+                    await self.until(lambda: self.standings[-1].status == "Enabled" and len(self.standings) > 2)
+                shown = repr((self.standings, self.requests, client.__dict__))
+                await client.close()
+                for secret in ("s3cret", "wr0ng", "requ3st"):
+                    self.assertNotIn(secret, shown)
+                    self.assertNotIn(secret, " ".join(formatEvent(event) for event in events))
 
     async def test_the_servers_in_their_order(self) -> None:
         other = XmppServer({"cpe": "s3cret"}, self.authority.sign(DOMAIN))

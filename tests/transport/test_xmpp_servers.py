@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ class NameServer(DatagramProtocol):
         self.asked: list[tuple[str, int]] = []
 
     def datagramReceived(self, data: bytes, address: Any) -> None:
+        self.sender = address
         question = dns.Message()
         question.fromStr(data)
         self.asked += [(str(each.name), each.type) for each in question.queries]
@@ -97,6 +99,34 @@ class LookupTests(TestCase):
     async def test_not_more_than_there_is_a_place_for(self) -> None:
         _, address = self.serve(answer(*[srv(f"n{number}.example.org") for number in range(MOST_SERVERS + 20)]))
         self.assertEqual(len(await self.lookup(address)(NAME)), MOST_SERVERS)
+
+    async def test_what_is_no_dns_is_passed_over(self) -> None:
+        seed = random.Random(11)
+        good = answer(srv("a.example.org"))
+
+        def noise(question: Any) -> bytes:
+            whole = bytearray(good(question))
+            for _ in range(3):
+                whole[seed.randrange(2, len(whole))] = seed.randrange(256)
+            return bytes(whole[: seed.randrange(2, len(whole))])
+
+        server, address = self.serve(noise)
+        _, second = self.serve(good)
+        for _ in range(60):
+            found = await self.lookup(address, second, seconds=0.02)(NAME)
+            self.assertIsInstance(found, list)
+        self.assertGreater(len(server.asked), 59)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    async def test_somebody_elses_answer(self) -> None:
+        def from_elsewhere(question: Any) -> None:
+            other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            with other:
+                other.bind(("127.0.0.3", 0))
+                other.sendto(answer(srv("evil.example.org"))(question), ("127.0.0.1", server.sender[1]))
+
+        server, address = self.serve(from_elsewhere)
+        self.assertEqual(await self.lookup(address, seconds=0.2)(NAME), [])
 
     async def test_cancelled(self) -> None:
         server, address = self.serve(lambda question: None)

@@ -59,7 +59,7 @@ class Lookup:
         return []
 
     async def _ask(self, address: tuple[str, int], name: str) -> Any:
-        protocol: Any = dns.DNSDatagramProtocol(_Nobody(), reactor=self._reactor)  # type: ignore[no-untyped-call]  # no types there
+        protocol: Any = _Asking(address[0], self._reactor)
         self._reactor.listenUDP(0, protocol, interface="::" if ":" in address[0] else "")
         try:
             answer: Deferred[Any] = protocol.query(address, [dns.Query(name, dns.SRV)], self._seconds)
@@ -70,6 +70,23 @@ class Lookup:
             raise
         finally:
             await protocol.transport.stopListening()
+
+
+class _Asking(dns.DNSDatagramProtocol):
+    """Hears the name server that was asked and nobody else, and nothing that is no DNS."""
+
+    def __init__(self, host: str, reactor: Any) -> None:
+        super().__init__(_Nobody(), reactor=reactor)  # type: ignore[no-untyped-call]  # Twisted has no types there
+        self._host = ip_address(host)
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        if ip_address(addr[0].partition("%")[0]) != self._host:
+            return
+        try:
+            dns.Message().fromStr(datagram)
+        except Exception:  # Twisted would write a traceback into the log for each
+            return
+        super().datagramReceived(datagram, addr)
 
 
 class _Nobody:
