@@ -41,7 +41,10 @@ class XmppTable:
         return [f"{table}{number}." for number in self._tree.instances(table)]
 
     def _number(self, path: str, default: int) -> int:
-        return int(self.text(path) or default)
+        try:
+            return int(self.text(path) or default)
+        except ValueError:  # of a model that has text there
+            return default
 
     def _account(self, row: str) -> Account:
         keep_alive = self._number(row + "KeepAliveInterval", -1)
