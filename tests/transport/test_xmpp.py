@@ -373,6 +373,7 @@ class UpTests(XmppCase):
                 for secret in ("s3cret", "wr0ng", "requ3st"):
                     self.assertNotIn(secret, shown)
                     self.assertNotIn(secret, " ".join(formatEvent(event) for event in events))
+        self.assertEqual([event for event in events if "factory" in formatEvent(event)], [])
 
     async def test_the_servers_in_their_order(self) -> None:
         other = XmppServer({"cpe": "s3cret"}, self.authority.sign(DOMAIN))

@@ -202,8 +202,10 @@ class XmppClient:
         endpoint = kind(connector.reactor, place.address, place.port, None)  # type: ignore[arg-type]  # the time limit is ours
         seconds = connector.limits.connect
         slow = f"{place.name}: no connection within {seconds:g} s"
+        factory = Factory.forProtocol(lambda: stream)
+        factory.noisy = False  # each attempt would be two lines in the log
         try:
-            connecting = endpoint.connect(Factory.forProtocol(lambda: stream))
+            connecting = endpoint.connect(factory)
             await within(seconds, connecting, connector.reactor, connector.monotonic, slow)
         except CancelledError:
             raise
