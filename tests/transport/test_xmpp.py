@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import random
 from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as global_reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.error import NoRouteError
 from twisted.internet.task import deferLater
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
@@ -438,14 +441,18 @@ class UpTests(XmppCase):
 
 
 class Drawing(random.Random):
-    """Notes what is drawn: the bound, and what came of it."""
+    """Notes what is drawn: the bound, and what came of it; ``share`` of it is waited."""
 
-    def __init__(self, seed: int) -> None:
+    def __new__(cls, seed: int, share: float = 1) -> Drawing:
+        return super().__new__(cls, seed)
+
+    def __init__(self, seed: int, share: float = 1) -> None:
         super().__init__(seed)
+        self.share = share
         self.drawn: list[tuple[float, float]] = []
 
     def uniform(self, a: float, b: float) -> float:
-        drawn = super().uniform(a, b)
+        drawn = super().uniform(a, b) * self.share
         self.drawn.append((b, drawn))
         return drawn
 
@@ -487,6 +494,57 @@ class StormTests(XmppCase):
         await self.pause(0.1)
         self.assertEqual(len(self.server.clients), 1)
         self.assertIn("conflict", self.standings[-1].reason)
+
+    async def test_an_address_without_a_way_there_is_no_attempt(self) -> None:
+        """A device without IPv6 would else try one of those addresses for days before the next one."""
+        real = TCP4ClientEndpoint.connect
+        tried: list[str] = []
+
+        def connect(endpoint: Any, factory: Any) -> Any:
+            tried.append(endpoint._host)
+            if endpoint._host == "127.0.0.2":
+                return fail(NoRouteError(errno.ENETUNREACH, "no way"))
+            return real(endpoint, factory)
+
+        self.patch(TCP4ClientEndpoint, "connect", connect)
+        chance = Drawing(5)
+        servers = (Server("127.0.0.2", self.number), Server("127.0.0.1", self.number, 10))
+        self.begin(self.connector(random=chance), servers=servers, retry=Retry(16, 3600, 2000, 30720))
+        await self.standing("Enabled")
+        self.assertEqual((tried, chance.drawn), (["127.0.0.2", "127.0.0.1"], []))
+
+    async def test_a_device_that_boots_before_its_network(self) -> None:
+        """The waits begin with the first, whatever the number of attempts is, and grow one by one."""
+
+        async def lookup(name: str) -> list[Server]:
+            return [Server("nobody.invalid")] if len(chance.drawn) < 3 else [Server("127.0.0.1", self.number)]
+
+        chance = Drawing(5, 0)
+        account = {"algorithm": "DNS-SRV", "servers": (), "retry": Retry(16, 60, 2000, 30720)}
+        self.begin(self.connector(random=chance, lookup=lookup), **account)
+        await self.standing("Enabled")
+        self.assertEqual([most for most, _ in chance.drawn], [60, 120, 240])
+
+    async def test_without_any_way_likewise(self) -> None:
+        def connect(endpoint: Any, factory: Any) -> Any:
+            if len(chance.drawn) < 3:
+                return fail(NoRouteError(errno.ENETUNREACH, "no way"))
+            return real(endpoint, factory)
+
+        real = TCP4ClientEndpoint.connect
+        self.patch(TCP4ClientEndpoint, "connect", connect)
+        chance = Drawing(5, 0)
+        self.begin(self.connector(random=chance), retry=Retry(16, 60, 2000, 30720))
+        self.assertEqual((await self.standing("ServerNotPresent")).status, "ServerNotPresent")
+        await self.standing("Enabled")
+        self.assertEqual([most for most, _ in chance.drawn], [60, 120, 240])
+
+    async def test_attempts_at_one_address_and_then_the_next_round(self) -> None:
+        await self.port.stopListening()
+        chance = Drawing(5, 0)
+        self.begin(self.connector(random=chance), retry=Retry(2, 60, 2000, 30720))
+        await self.until(lambda: len(chance.drawn) > 4)
+        self.assertEqual([most for most, _ in chance.drawn[:5]], [60, 120, 240, 480, 960])
 
     async def test_an_address_where_nobody_is_costs_no_wait(self) -> None:
         chance = Drawing(5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -26,6 +27,8 @@ from cwmpagent.transport.xmpp.servers import Place, Places, ascii_host
 from cwmpagent.transport.xmpp.session import Session
 from cwmpagent.transport.xmpp.srv import Lookup
 from cwmpagent.transport.xmpp.stream import Stream
+
+_NO_WAY = frozenset({errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 Told = Callable[[Standing], object]
 
@@ -52,6 +55,10 @@ class XmppConnector:
         client = XmppClient(self, account, stats, told, asked)
         client.start()
         return client
+
+
+class _NoWayError(XmppError):
+    """This machine has no way to an address, which is therefore no attempt at its server."""
 
 
 class XmppClient:
@@ -102,32 +109,40 @@ class XmppClient:
 
     async def _keep_up(self) -> None:
         self._tell(Standing("Connecting"))
-        rounds = 0
+        failed = 0
         while not self._closing:
-            rounds = 0 if await self._round(rounds) else rounds + 1
+            more = await self._round(failed)
+            failed = failed + more if more else 0
             if not self._closing:
                 # After a connection that worked this is the first wait.
-                number = max(1, rounds * max(1, self._account.retry.attempts))
-                await self._pause(self._account.retry.wait(number, self._connector.random))
+                await self._pause(self._account.retry.wait(max(1, failed), self._connector.random))
 
-    async def _round(self, rounds: int) -> bool:
-        """Try every address as often as may be; whether a connection worked for a while and has ended."""
+    async def _round(self, failed: int) -> int:
+        """Try every address as often as may be, after ``failed`` attempts at each that did.
+
+        By how many they are more now: 0 where a connection worked for a while and has ended.
+        """
         try:
             places = await self._known_places()
         except XmppError as error:
+            # One attempt and not all of them: a device that boots before its network does not wait for hours.
             self._tell(Standing(error.status, reason=str(error)))
-            return False
+            return 1
         attempts = max(1, self._account.retry.attempts)
+        tried = 0
         for place in places:
             for attempt in range(1, attempts + 1):
-                lasted = await self._attempt(place)
+                try:
+                    lasted = await self._attempt(place)
+                except _NoWayError:
+                    break  # another address may be of a family that this machine has
                 if self._closing or (lasted is not None and lasted >= self._connector.limits.steady):
-                    return True
+                    return 0
+                tried = attempts
                 # Who was logged in and thrown out at once does not come back at once by another address.
                 if attempt < attempts or (lasted is not None and place is not places[-1]):
-                    wait = self._account.retry.wait(rounds * attempts + attempt, self._connector.random)
-                    await self._pause(wait)
-        return False
+                    await self._pause(self._account.retry.wait(failed + attempt, self._connector.random))
+        return tried or 1
 
     async def _known_places(self) -> list[Place]:
         account = self._account
@@ -143,12 +158,17 @@ class XmppClient:
         return await self._places.of(account)
 
     async def _attempt(self, place: Place) -> float | None:
-        """Connect, log in, and stay; for how many seconds, or None where it did not come to that."""
+        """Connect, log in, and stay; for how many seconds, or None where it did not come to that.
+
+        Raises _NoWayError where nothing can even be sent there.
+        """
         connector = self._connector
         try:
             stream, bound = await self._log_in(place)
         except XmppError as error:
             self._tell(Standing(error.status, reason=str(error)))
+            if isinstance(error, _NoWayError):
+                raise
             return None
         self._stream = stream
         self._session = session = Session(
@@ -197,9 +217,9 @@ class XmppClient:
 
     async def _connect(self, place: Place, stream: Stream) -> None:
         connector = self._connector
-        kind = TCP6ClientEndpoint if ":" in place.address else TCP4ClientEndpoint
+        family = TCP6ClientEndpoint if ":" in place.address else TCP4ClientEndpoint
         endpoint: IStreamClientEndpoint
-        endpoint = kind(connector.reactor, place.address, place.port, None)  # type: ignore[arg-type]  # the time limit is ours
+        endpoint = family(connector.reactor, place.address, place.port, None)  # type: ignore[arg-type]  # the time limit is ours
         seconds = connector.limits.connect
         slow = f"{place.name}: no connection within {seconds:g} s"
         factory = Factory.forProtocol(lambda: stream)
@@ -212,7 +232,8 @@ class XmppClient:
         except TooSlowError as error:
             raise XmppError(str(error), "ServerNotPresent") from None
         except Exception as error:  # whatever an endpoint may raise
-            raise XmppError(f"{place.name}: {cause(error)}", "ServerNotPresent") from None
+            kind = _NoWayError if getattr(error, "osError", None) in _NO_WAY else XmppError
+            raise kind(f"{place.name}: {cause(error)}", "ServerNotPresent") from None
 
     async def _pause(self, seconds: float) -> None:
         over: Deferred[None] = Deferred()
