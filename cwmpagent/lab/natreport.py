@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, FirstError, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, FirstError, gatherResults
 from twisted.python.failure import Failure
 
 from cwmpagent.config import from_settings
@@ -57,11 +57,11 @@ class NatReport:
             return list(await gatherResults(running, consumeErrors=True))
         except FirstError as error:
             failure: Failure = error.subFailure
-            failure.raiseException()
-        finally:
-            for each in running:
-                each.cancel()
+            if not isinstance(failure.value, CancelledError):  # else all were; once more would strike their closing
+                for each in running:
+                    each.cancel()
             await DeferredList(running, consumeErrors=True)
+            failure.raiseException()
 
     async def _one(self, number: int, kind: NatKind | None) -> NatResult:
         bench = NatBench(
