@@ -130,16 +130,15 @@ class XmppRequests:
             self._following = False
 
     async def _connect(self) -> None:
-        wanted = self._table.accounts()
         for row, (account, connection) in list(self._open.items()):
-            if wanted.get(row) != account:
+            if self._table.accounts().get(row) != account:
                 # Not both at once: the server would see two of the same name.
                 del self._open[row]
                 await connection.close()
                 self._standings.pop(row, None)
         if not self._running:
             return
-        for row, account in wanted.items():
+        for row, account in self._table.accounts().items():  # read anew: closing takes its time
             if row not in self._open:
                 stats = self._stats.counted.setdefault(row, Stats())
                 self._open[row] = (account, self._begin(row, account, stats))

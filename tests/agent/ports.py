@@ -256,7 +256,7 @@ class Lives:
         **parameters: str,
     ) -> None:
         self.udp = udp
-        self._model = model or device2()
+        self.model = model or device2()
         self.timers = Clock()
         self.timers.advance(1000)
         self.clock = FakeClock(self.timers, wall, timers_on_wall=timers_on_wall)
@@ -270,6 +270,7 @@ class Lives:
         self.readings: dict[str, Callable[[], str]] = {}
         self.providers: list[Any] = []
         self.discovered_url: Callable[[], str | None] | None = None
+        self.xmpp: Any = None
         self._registered = registered
         self._random = random.Random(seed)
         self._polling = polling
@@ -302,10 +303,11 @@ class Lives:
             observer=self.facts.append,
             providers=lambda root: [*([Readings(self.readings)] if self.readings else ()), *self.providers],
             discovered_url=self.discovered_url,
+            xmpp=self.xmpp,
             registered=self._registered,
         )
         self.life = Life(
-            self._model,
+            self.model,
             self._values,
             self.store.load(),
             world,

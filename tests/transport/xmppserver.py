@@ -92,7 +92,7 @@ class Served(XmlStream):
                 parts.append(f"<mechanisms xmlns='{NS_SASL}'>{each}</mechanisms>")
         else:
             parts.append(f"<bind xmlns='{NS_BIND}'/>")
-            if self.server.session:
+            if self.server.session is not None:
                 parts.append(f"<session xmlns='{NS_SESSION}'>{self.server.session}</session>")
         self.raw(f"<stream:features>{''.join(parts)}</stream:features>")
 
