@@ -73,7 +73,7 @@ NO_NAT = "no network namespaces with NAT on this machine (ip netns, nftables, sy
 NO_NETNS = "no network namespaces on this machine (ip netns, or the right to make one)"
 
 ALLOWED: tuple[Allowed, ...] = (
-    Allowed(NO_BBF, lambda: bbf_directory() is None, 96),
+    Allowed(NO_BBF, lambda: bbf_directory() is None, 97),
     Allowed(NO_RECORDED, lambda: recorded_messages() is None, 1),
     Allowed(NO_MODELS, lambda: models_directory() is None, 9),
     Allowed(NO_CURL, lambda: shutil.which("curl") is None, 3),
