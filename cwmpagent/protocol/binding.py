@@ -19,6 +19,11 @@ SHORTEST = 1.0
 WITHOUT_NAT = 300.0
 """Seconds between two looks whether there is a NAT by now, where none was found and the ACS sets no limit."""
 _RETRY_FIRST, _RETRY_MOST = 5.0, 300.0
+ANEW_AFTER = 86400.0
+"""Seconds after which it is looked anew how long a binding lives."""
+_LATE = 1.0  # seconds: who wakes later than this has slept, and what it finds says nothing of the time that was meant
+_PROBES = 3  # refused in a row, for another reason than that the server does not know RESPONSE-ADDRESS
+_UNKNOWN_ATTRIBUTE = 420
 _CHANGES_IN_A_ROW = 4
 _ROUNDING = 1e-6
 UNAUTHORIZED = 401
@@ -84,6 +89,11 @@ class Binding:
         self._untold = False  # the ACS has not been told by BINDING-CHANGE of what the mapping is now
         self._changes = 0  # in a row
         self._failures = 0  # in a row
+        self._tell_at = 0.0  # not before, as it was refused
+        self._refusals = 0  # of BINDING-CHANGE, in a row
+        self._probes_refused = 0  # in a row
+        self._slept = 0.0  # the silence before the request under way
+        self._found_at: float | None = None  # when the search ended
         self._asked: StunTransaction | None = None
         self._probe: StunTransaction | None = None
         self._silence: float | None = None  # which one the probe tries, or has tried in vain
@@ -109,6 +119,11 @@ class Binding:
 
     @property
     def failing(self) -> bool:
+        """Whether the server did not answer the last that it was asked, or does not take what it is told."""
+        return self._failures > 0 or self._refusals > 0
+
+    @property
+    def unanswered(self) -> bool:
         """Whether the server did not answer the last that it was asked."""
         return self._failures > 0
 
@@ -135,7 +150,11 @@ class Binding:
             return [Send(self._probe.data, True)] if self._probe.to_send(now) else []
         if now < self._due - _ROUNDING:
             return []
-        if self.searching and not self._failures:
+        if self._search is not None and self._found_at is not None and now >= self._found_at + ANEW_AFTER:
+            self._search.anew()
+            self._found_at = None
+        silence = self._search.candidate if self._search is not None and self.behind_nat else None
+        if silence is not None and not self._failures and now - self._quiet_since <= silence + _LATE:
             self._silence = now - self._quiet_since
             return self._try(now)
         return self._ask(now)
@@ -155,12 +174,15 @@ class Binding:
 
     def _ask(self, now: float, *, signed: bool = False) -> list[Action]:
         """A Binding Request from the primary socket."""
+        if not signed:
+            self._slept = now - self._quiet_since
+        tells = self._untold and now >= self._tell_at
         message = StunMessage(
             kind=Kind.REQUEST,
             transaction=self._new_id(),
             connection_request_binding=True,
-            binding_change=self._untold,
-            username=self._name(signed or self._untold or self._settings.always_named),
+            binding_change=tells,
+            username=self._name(signed or tells or self._settings.always_named),
         )
         self._asked = self._transaction(message, signed, now)
         self._asked.to_send(now)
@@ -181,7 +203,7 @@ class Binding:
     def _transaction(self, message: StunMessage, signed: bool, now: float) -> StunTransaction:
         password = self._settings.password if signed else None
         data = encode(message, password=password, filled=self._settings.filled)
-        return StunTransaction(message.transaction, data, now, signed)
+        return StunTransaction(message.transaction, data, now, signed, message.binding_change)
 
     def _name(self, wanted: bool) -> str | None:
         return self._settings.username if wanted and self._settings.username else None
@@ -192,6 +214,8 @@ class Binding:
 
     def _rest(self) -> list[Action]:
         silence = self._search.candidate if self._search is not None and self.behind_nat else None
+        if silence is None and self._found_at is None and self.behind_nat:
+            self._found_at = self._quiet_since
         self._due = self._quiet_since + (self.period if silence is None else silence)
         return []
 
@@ -202,12 +226,14 @@ class Binding:
             return self._refused(message.error, asked, now)
         if message.mapped is None:
             return []
-        self._asked, self._failures = None, 0
         self._learn(moved=self.mapping is not None and message.mapped != self.mapping)
+        self._asked, self._failures = None, 0
         if message.mapped == self.mapping:
-            self._untold, self._changes = False, 0
+            self._changes = 0
+            if asked.tells or not self._untold:
+                self._untold, self._refusals = False, 0
             return self._rest()
-        self.mapping, self._untold = message.mapped, True
+        self.mapping, self._untold, self._tell_at = message.mapped, True, now
         self._changes += 1
         # The ACS is told at once; but there are NATs that give another address every time.
         return [Mapped(message.mapped), *(self._ask(now) if self._changes <= _CHANGES_IN_A_ROW else self._rest())]
@@ -219,23 +245,38 @@ class Binding:
             return
         if silence is not None:
             self._search.died(silence)
-        elif moved and self._search.candidate is None:  # what was taken for safe was not, or is no longer
+        elif (
+            moved
+            and self._search.candidate is None
+            and not self._failures
+            and self._slept <= self._search.period + _LATE
+        ):  # what was taken for safe was not, or is no longer
             self._search.died(self._search.period)
+            self._found_at = None
 
     def _refused(self, code: int | None, asked: StunTransaction, now: float) -> list[Action]:
+        if code == UNAUTHORIZED and not asked.signed and self._settings.username:
+            return self._ask(now, signed=True)
+        reason = f"it answers with error {code}"
         if code == UNAUTHORIZED and not asked.signed:
-            if self._settings.username:
-                return self._ask(now, signed=True)
-            return self._failed("it asks for credentials, and STUNUsername is empty", now)
-        if code in _BAD_CREDENTIALS:
-            return self._failed(f"it does not take STUNUsername and STUNPassword (error {code})", now)
-        return self._failed(f"it answers with error {code}", now)
+            reason = "it asks for credentials, and STUNUsername is empty"
+        elif code in _BAD_CREDENTIALS:
+            reason = f"it does not take STUNUsername and STUNPassword (error {code})"
+        return self._not_told(reason, now) if asked.tells else self._failed(reason, now)
+
+    def _not_told(self, reason: str, now: float) -> list[Action]:
+        """The server is there, and does not take BINDING-CHANGE: that is tried again, the binding kept all the same."""
+        self._tell_at = now + min(_RETRY_FIRST * 2 ** min(self._refusals, 10), _RETRY_MOST)
+        self._refusals += 1
+        self._asked, self._failures = None, 0
+        self._rest()
+        return [Unreachable(reason)]
 
     def _failed(self, reason: str, now: float) -> list[Action]:
         self._asked = self._silence = None
         wait = _RETRY_FIRST * 2 ** min(self._failures, 10)
         self._failures += 1
-        self._due = now + min(max(wait, self._shortest), _RETRY_MOST)
+        self._due = now + max(min(wait, _RETRY_MOST), self._shortest)
         return [Unreachable(reason)]
 
     def _probed(self, message: StunMessage, probe: StunTransaction, now: float, secondary: bool) -> list[Action]:
@@ -243,9 +284,14 @@ class Binding:
         if secondary and message.error == UNAUTHORIZED and not probe.signed and self._settings.username:
             return self._try(now, signed=True)
         silence, self._silence = self._silence, None
-        if secondary:  # the server does not know RESPONSE-ADDRESS: only the shortest period is sure
-            self._search = None
+        if secondary:
+            self._probes_refused += 1
+            known = message.kind is Kind.ERROR and message.error != _UNKNOWN_ATTRIBUTE
+            if known and self._probes_refused < _PROBES:
+                return self._ask(now)  # and try again after the same silence
+            self._search = None  # it does not know RESPONSE-ADDRESS: only the shortest period is sure
             return self._rest()
+        self._probes_refused = 0
         if self._search is not None and silence is not None:
             self._search.survived(silence)
         return self._ask(now)

@@ -48,6 +48,10 @@ class LifetimeSearch:
 
     def died(self, silence: float) -> None:
         """The binding was gone after so much silence, whatever was found before."""
-        self._died = silence
-        if self._survived >= silence:
+        self._died = min(silence, self._longest)
+        if self._survived >= self._died:
             self._survived = self._shortest
+
+    def anew(self) -> None:
+        """Look beyond what was found: the NAT may be another by now, or a death may have been none."""
+        self._died = None

@@ -13,12 +13,15 @@ _ROUNDING = 1e-6
 
 @dataclass(slots=True)
 class StunTransaction:
-    """A request under way: its bytes, and when it ``began``, in monotonic seconds; ``signed``: with the password."""
+    """A request under way: its bytes, and when it ``began``, in monotonic seconds; ``signed``: with the password;
+    ``tells``: it has BINDING-CHANGE.
+    """
 
     id: bytes
     data: bytes = field(repr=False)
     began: float
     signed: bool = False
+    tells: bool = False
     _sent: int = 0
 
     def to_send(self, now: float) -> bool:

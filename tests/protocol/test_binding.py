@@ -120,6 +120,27 @@ class ChallengeTests(SynchronousTestCase):
             world.run(1)
             self.assertEqual(world.failures(), [f"it answers with error {code}"])
 
+    def test_a_refused_change_costs_no_keep_alive(self) -> None:
+        """The server asks for credentials where it is told of a change, and they are missing or wrong."""
+        for given_ones in ({}, {"username": "cpe", "password": "wrong"}):
+            world = NatWorld(60.0)
+            world.challenges = lambda message: message.binding_change
+            world.begin(**given_ones, shortest=20, longest=20)
+            world.run(600)
+            self.assertTrue(world.binding.failing and not world.binding.unanswered)
+            self.assertEqual(len(world.found), 1)
+            world.rebind()
+            world.run(21)
+            self.assertEqual(len(world.found), 2, "another mapping is seen all the same")
+            world.run(6600)
+            self.assertTrue(world.reaches())
+            self.assertEqual(len(world.found), 2)
+            told = [message for _, message in world.primary() if message.binding_change]
+            self.assertTrue(3 < len(told) < 120, len(told))
+            world.challenges = lambda message: False
+            world.run(330)
+            self.assertFalse(world.binding.failing)
+
 
 class KeepAliveTests(SynchronousTestCase):
     def test_one_period_that_the_acs_fixed(self) -> None:
@@ -293,6 +314,82 @@ class SearchTests(SynchronousTestCase):
         self.assertEqual((search.candidate, search.period), (30, 18))
         search.survived(45)
         self.assertEqual(search.candidate, 90, "it has got longer")
+
+
+class LongRunTests(SynchronousTestCase):
+    """What must not wear the period down over the months."""
+
+    def test_outages_of_the_server_shorten_nothing(self) -> None:
+        world = NatWorld(120.0)
+        binding = world.begin(shortest=20, longest=600)
+        world.run(4000)
+        period = binding.period
+        self.assertTrue(90 < period < 120, period)
+        for _ in range(8):
+            world.up = False
+            world.run(3600)
+            world.up = True
+            world.run(3600)
+            self.assertEqual(binding.period, period)
+
+    def test_one_that_slept_judges_nothing(self) -> None:
+        world = NatWorld(120.0)
+        binding = world.begin(shortest=20, longest=60)
+        world.run(30)
+        world.now += 3600
+        world.run(4000)
+        self.assertEqual((binding.period, binding.searching), (60, False))
+        world.now += 3600
+        world.run(1000)
+        self.assertEqual((binding.period, binding.searching), (60, False))
+
+    def test_no_candidate_beyond_the_longest(self) -> None:
+        search = LifetimeSearch(20, 60)
+        search.died(3600)
+        assert search.candidate is not None
+        self.assertLessEqual(search.candidate, 60)
+
+    def test_it_is_looked_anew_after_a_day(self) -> None:
+        world = NatWorld(30.0)
+        binding = world.begin(shortest=20, longest=300)
+        world.run(4000)
+        self.assertLess(binding.period, 30)
+        world.lifetime = 10_000.0
+        world.run(90_000)
+        self.assertEqual((binding.period, binding.searching), (300, False))
+
+    def test_a_passing_error_does_not_end_the_search(self) -> None:
+        world = NatWorld(90.0)
+        left = [1]
+
+        def error(message: StunMessage) -> int | None:
+            if message.response_address is None or not left[0]:
+                return None
+            left[0] -= 1
+            return 500
+
+        world.error_for = error
+        binding = world.begin(shortest=20, longest=300)
+        world.run(4000)
+        self.assertTrue(70 <= binding.period < 90, binding.period)
+        for code, tries in ((500, 3), (420, 1)):
+            world = NatWorld(90.0)
+            world.error_for = partial(lambda code, message: code if message.response_address else None, code)
+            binding = world.begin(shortest=20, longest=300)
+            world.run(4000)
+            self.assertEqual((binding.period, binding.searching), (20, False))
+            self.assertEqual(sum(secondary for *_, secondary in world.requests), tries)
+
+    def test_a_large_minimum_is_kept_when_the_server_is_away(self) -> None:
+        world = NatWorld(10_000.0)
+        binding = world.begin(shortest=3600, longest=3600)
+        world.run(10)
+        world.up = False
+        world.run(7300)
+        self.assertGreaterEqual(binding.wakes_at - world.now, 0)
+        sent = [at for at, action in world.actions if isinstance(action, Send)]
+        gaps = [later - earlier for earlier, later in zip(sent, sent[1:], strict=False) if later - earlier > 10]
+        self.assertTrue(all(gap >= 3500 for gap in gaps), gaps)
 
 
 class HostileTests(SynchronousTestCase):
