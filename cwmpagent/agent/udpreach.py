@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock
+from twisted.python.failure import Failure
 
 from cwmpagent.agent.changes import Changes, Origin
 from cwmpagent.agent.facts import Noted, Observer, Warned
@@ -89,6 +90,8 @@ class UdpReach:
         self._running = False
         self._wanted: _Wanted | None = None
         self._keeper: BindingKeeper | None = None
+        self._last: tuple[str, bool] | None = None  # what the keeper found last
+        self._works: set[Deferred[None]] = set()  # in the background
         self._order = DeferredLock()  # of what the settings want
         self._turn = DeferredLock()  # of what is told
         self._failing = False
@@ -120,6 +123,8 @@ class UdpReach:
         self._whereabouts.follow("")
         if self._held is not None and self._held.active():
             self._held.cancel()
+        for work in tuple(self._works):
+            work.cancel()
         await self._order.run(lambda: Deferred.fromCoroutine(self._let_go()))
         await self._turn.run(lambda: None)
 
@@ -131,6 +136,10 @@ class UdpReach:
     async def refresh(self) -> None:
         """Bring all in step with the parameters and this machine's addresses; warns once, never raises."""
         await self._order.run(lambda: Deferred.fromCoroutine(self._follow()))
+        if self._running and self._wanted is None:  # not within the lock: a name may be looked up for long
+            address = await self._own_address()
+            if address is not None and self._running and self._wanted is None:
+                await self._tell(address, False)
 
     async def _follow(self) -> None:
         if not self._running:
@@ -144,10 +153,8 @@ class UdpReach:
                 self._keeper = self._keep(*wanted, found=self._found, trouble=self._trouble)
         elif self._keeper is not None:
             self._keeper.look()
-        if wanted is None:
-            address = await self._own_address()
-            if address is not None:
-                await self._tell(address, False)
+            if self._last is not None:  # it may not have been possible to save it
+                await self._tell(*self._last)
 
     @property
     def binding(self) -> Binding | None:
@@ -208,11 +215,12 @@ class UdpReach:
         return "" if ":" in address and ":" not in at.host else str(Address(address, at.port))
 
     async def _let_go(self) -> None:
-        keeper, self._keeper, self._wanted = self._keeper, None, None
+        keeper, self._keeper, self._wanted, self._last = self._keeper, None, None, None
         if keeper is not None:
             await keeper.stop()
 
     def _found(self, mapped: Address, nat: bool) -> None:
+        self._last = (str(mapped), nat)
         self._background(self._tell(str(mapped), nat))
 
     def _trouble(self, sentence: str) -> None:
@@ -264,6 +272,11 @@ class UdpReach:
         self._again()
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
-        Deferred.fromCoroutine(work).addErrback(
-            lambda failure: self._observer(Warned(f"an error of the agent itself: {failure.getTraceback()}"))
-        )
+        running = Deferred.fromCoroutine(work)
+        self._works.add(running)
+        running.addErrback(self._crashed)
+        running.addBoth(lambda _: self._works.discard(running))
+
+    def _crashed(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):  # type: ignore[no-untyped-call]  # Twisted has no types there
+            self._observer(Warned(f"an error of the agent itself: {failure.getTraceback()}"))

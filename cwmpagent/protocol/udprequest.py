@@ -13,6 +13,8 @@ from cwmpagent.protocol.basic import octets
 
 MOST_BYTES = 2048
 """A longer datagram is none."""
+KNOWN = 4
+"""Credentials of which it is known what was accepted last."""
 _MOST_DIGITS = 20
 _MOST_TEXT = 256
 _MILLISECONDS_FROM = 10**11
@@ -89,12 +91,11 @@ def parse(datagram: bytes) -> UdpRequest | None:
 class UdpRequests:
     """Tells new requests from copies and replays: the time stamp rises, and the id is another (Annex G.2.2.3).
 
-    What was accepted last is known as long as the credentials are the same, in memory alone.
+    What was accepted last is known for each of the last :data:`KNOWN` credentials, in memory alone.
     """
 
     def __init__(self) -> None:
-        self._credentials: tuple[str, str] | None = None
-        self._last: tuple[int, str] | None = None
+        self._last: dict[bytes, tuple[int, str]] = {}
 
     def accepts(self, datagram: bytes, credentials: tuple[str, str] | None) -> bool:
         """Whether ``datagram`` is a new request of somebody who knows ``credentials``; None lets nobody in."""
@@ -106,12 +107,13 @@ class UdpRequests:
         possible = [_signature(text, password).encode() for text in request.signed]
         if not any(hmac.compare_digest(request.signature, one) for one in possible) or not named:
             return False
-        if credentials != self._credentials:
-            self._credentials, self._last = credentials, None
-        if self._last is not None and (request.timestamp <= self._last[0] or request.id == self._last[1]):
-            return False
-        self._last = (request.timestamp, request.id)
-        return True
+        whose = hmac.new(octets(password), octets(username), "sha256").digest()
+        last = self._last.pop(whose, None)
+        new = last is None or (request.timestamp > last[0] and request.id != last[1])
+        self._last[whose] = (request.timestamp, request.id) if last is None or new else last
+        if len(self._last) > KNOWN:
+            del self._last[next(iter(self._last))]
+        return new
 
 
 def _signature(text: bytes, password: str) -> str:

@@ -199,6 +199,21 @@ class AddressTests(UdpCase):
         self.assertEqual(self.value(lives, ADDRESS), "192.0.2.1:7547")
         self.assertIsNone(self.udp.target)
 
+    def test_stopped_while_a_name_is_looked_up(self) -> None:
+        """A stop waits for no name server."""
+        lives = self.lives()
+        lives.bootstrapped()
+        waiting: Deferred[str | None] = Deferred()
+
+        async def slow(host: str) -> str | None:
+            return await waiting
+
+        assert lives.life.udp is not None
+        self.patch(lives.life.udp, "_local_address", slow)
+        lives.change(SERVER + "URL", "http://elsewhere.example/")
+        finished(lives.life.udp.stop())
+        self.assertTrue(waiting.called)
+
     def test_enable_cwmp(self) -> None:
         lives = self.stunned()
         lives.change(SERVER + "EnableCWMP", "false")
@@ -226,6 +241,8 @@ class AddressTests(UdpCase):
             self.udp.keepers[0].found(Address("203.0.113.5", number), True)
         self.assertEqual(self.value(lives, ADDRESS), "203.0.113.5:40001")
         lives.store.save = save
+        lives.call()
+        self.assertEqual(self.value(lives, ADDRESS), "203.0.113.5:40003", "the next session writes what could not be")
         self.udp.keepers[0].found(Address("203.0.113.5", 40_004), True)
         self.assertEqual(self.value(lives, ADDRESS), "203.0.113.5:40004")
         [warning] = lives.odd()

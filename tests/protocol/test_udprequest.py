@@ -171,6 +171,16 @@ class ReplayTests(SynchronousTestCase):
         self.assertFalse(self.accepts(100, "2"))
         self.assertTrue(self.accepts(100, "3", ("cpe", "new secret")))
 
+    def test_back_to_former_credentials(self) -> None:
+        other = ("cpe", "other")
+        self.assertTrue(self.accepts(100, "1"))
+        self.assertTrue(self.accepts(50, "2", other))
+        self.assertFalse(self.accepts(100, "1"), "a replay")
+        self.assertTrue(self.accepts(101, "3"))
+        for number in range(20):
+            self.assertTrue(self.accepts(100, "1", ("cpe", f"password {number}")))
+        self.assertLessEqual(len(self.requests._last), 4)
+
 
 class HostileTests(SynchronousTestCase):
     @given(st.binary(max_size=300))
