@@ -266,7 +266,11 @@ def _udp(key: str, text: str) -> tuple[str, int]:
     found = _UDP.fullmatch(text)
     if found is None or int(found["port"]) > 65535:
         raise ConfigError(key, f"{text!r} is not udp:PORT or udp:PORT:interface=ADDRESS")
-    return found["host"] or "", int(found["port"])
+    host = (found["host"] or "").replace("\\:", ":")
+    try:
+        return str(ip_address(host)) if host else "", int(found["port"])
+    except ValueError:
+        raise ConfigError(key, f"{text!r}: {host!r} is no IP address") from None
 
 
 def _none(key: str) -> str:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from twisted.internet.defer import gatherResults
 from twisted.internet.interfaces import IDelayedCall
 
-from cwmpagent.errors import MisuseError
+from cwmpagent.errors import ConfigError, MisuseError
 from cwmpagent.protocol.digest import Credentials
 from cwmpagent.protocol.stun import Address, Attribute, Kind, StunMessage, decode, encode, signature_holds
 from cwmpagent.transport.datagram import DatagramPort
@@ -153,7 +154,9 @@ class StunServer:
         answer = StunMessage(
             kind=Kind.RESPONSE, transaction=message.transaction, mapped=source, source=self._shown(), changed=None
         )
-        self._answer(answer, to, self.credentials.password if signed and self.credentials is not None else None)
+        password = self.credentials.password if signed and self.credentials is not None else None
+        # In the way of the request: whoever signs in one may not be able to check the other.
+        self._answer(answer, to, password, filled=password is None or signature_holds(data, password, (True,)))
 
     def _problem(self, message: StunMessage, signed: bool) -> StunMessage | None:
         """The error that a request gets; None where it is answered."""
@@ -190,13 +193,13 @@ class StunServer:
         at = self._port.host
         return at if at is not None and at.host not in ("0.0.0.0", "::") else None
 
-    def _answer(self, message: StunMessage, to: Address, password: str | None) -> None:
+    def _answer(self, message: StunMessage, to: Address, password: str | None, *, filled: bool = True) -> None:
         how = self._next_spoilt()
         if how == "wrong-transaction":
             message = replace(message, transaction=bytes(16))
         if how == "wrong-signature":
             password = "somebody else's"
-        data = encode(message, password=password)
+        data = encode(message, password=password, filled=filled)
         match how:
             case "silent":
                 return
@@ -208,7 +211,8 @@ class StunServer:
                 return
             case "other-port":
                 if self._other.host is None:
-                    self._other.bind()
+                    with suppress(ConfigError):  # no port to be had: the answer is lost
+                        self._other.bind()
                 self._other.send(data, to)
                 return
         self._port.send(data, to)

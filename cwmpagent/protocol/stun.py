@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -128,8 +129,8 @@ def decode(data: bytes) -> StunMessage | None:
         return None
 
 
-def signature_holds(data: bytes, password: str) -> bool:
-    """Whether the MESSAGE-INTEGRITY in ``data`` was made with ``password``, filled up as in RFC 3489 or not.
+def signature_holds(data: bytes, password: str, ways: Sequence[bool] = (True, False)) -> bool:
+    """Whether the MESSAGE-INTEGRITY in ``data`` was made with ``password``, in one of the ``ways``: filled up or not.
 
     False where there is none, or where it leaves out something that follows it.
     """
@@ -140,7 +141,7 @@ def signature_holds(data: bytes, password: str) -> bool:
             if len(value) != _INTEGRITY_BYTES or end != len(data):
                 return False
             text = data[:start]
-            return any(hmac.compare_digest(value, _signature(text, password, filled)) for filled in (True, False))
+            return any(hmac.compare_digest(value, _signature(text, password, filled)) for filled in ways)
     return False
 
 

@@ -21,6 +21,8 @@ PATIENCE = 5.0
 """Seconds that a lookup of the server's name may take."""
 AGAIN = 10.0
 """Seconds after which a name that has no address is looked up again."""
+ROUND_FIRST, ROUND_MOST = 5.0, 300.0
+"""Seconds to wait, doubled each time, once every address of a server's name was tried in vain."""
 RESOLVE_EVERY = 600.0
 """Seconds after which the name of a server that answers is looked up again."""
 
@@ -65,6 +67,7 @@ class StunClient:
         self._told: tuple[Address, bool] | None = None
         self._complaint = ""
         self._resolved_at = 0.0
+        self._rounds = 0  # in which every address was tried in vain
         self._lookup: Deferred[None] | None = None
         self._secondary: DatagramPort | None = None
         self._stopped = False
@@ -132,15 +135,27 @@ class StunClient:
             return
         self._resolved_at = self._monotonic()
         known = self._server.host if self._server is not None else None
-        if known in addresses or (known is not None and not addresses):
+        in_vain = self._binding is not None and self._binding.unanswered
+        if (known in addresses and not in_vain) or (known is not None and not addresses) or addresses == [known]:
             return
         if not addresses:
             self._complain(problem)
             self._deadline.start(AGAIN)
             return
+        self._move(addresses, known)
+
+    def _move(self, addresses: list[str], known: str | None) -> None:
+        """Take the first address of the server, or the one after the ``known`` one, which does not answer."""
         # Annex G is about IPv4; whoever has no such address may still be reached.
-        self._server = Address(min(addresses, key=lambda address: ":" in address), self._server_port)
-        self._begin()
+        order = sorted(addresses, key=lambda address: (self._source_address(address) is None, ":" in address))
+        place = order.index(known) + 1 if known in order else 0
+        self._server = Address(order[place % len(order)], self._server_port)
+        if place < len(order):
+            self._begin()
+            return
+        self._binding = None
+        self._deadline.start(min(ROUND_FIRST * 2 ** min(self._rounds, 10), ROUND_MOST))
+        self._rounds += 1
 
     def _begin(self) -> None:
         self._local = local = self._local_address()
@@ -163,7 +178,8 @@ class StunClient:
         if self._binding is None:
             if self._server is not None:
                 self._begin()
-            self._resolve()
+            if self._binding is None:
+                self._resolve()
             return
         if self._local_address() != self._local:
             self._begin()
@@ -186,6 +202,8 @@ class StunClient:
         self._deadline.start(max(0.0, binding.wakes_at - self._monotonic()))
         if binding.mapping is None:
             return
+        if not binding.unanswered:
+            self._rounds = 0
         if not binding.failing:
             self._complain("")
         told = (binding.mapping, binding.behind_nat)

@@ -127,6 +127,8 @@ class Settings(SettingsCase):
         self.assertIn("goes with", self.refused("--connection-request-username", "u"))
         self.assertIn("--stun: 'tcp:3478' is not udp:PORT", str(self.wrong("--stun", "tcp:3478")))
         self.assertIn("--stun: 'udp:99999' is not udp:PORT", str(self.wrong("--stun", "udp:99999")))
+        wrong = str(self.wrong("--stun", "udp:0:interface=999.1.1.1"))
+        self.assertIn("--stun: 'udp:0:interface=999.1.1.1': '999.1.1.1' is no IP address", wrong)
         self.assertIn("must be one of never, changes, always", self.refused("--stun-challenge", "now"))
         self.assertIn("always needs --stun-password-file", self.refused("--stun-challenge", "always"))
         self.assertIn("--nat: must be one of full-cone, ", self.refused("--nat", "cone"))

@@ -132,6 +132,14 @@ class ChallengeTests(ServerCase):
         self.assertEqual((good.kind, good.signed), (Kind.RESPONSE, True))
         self.assertTrue(signature_holds(self.net.sent[-1][1], "stun secret"))
 
+    def test_an_answer_is_signed_as_the_request_was(self) -> None:
+        self.serve(challenge="always", credentials=CREDENTIALS)
+        for filled in (True, False):
+            message = StunMessage(kind=Kind.REQUEST, transaction=bytes(16), username="cpe")
+            self.net.sockets[0].receive(encode(message, password="stun secret", filled=filled), DEVICE_AT)
+            self.assertTrue(signature_holds(self.net.sent[-1][1], "stun secret", (filled,)))
+            self.assertFalse(signature_holds(self.net.sent[-1][1], "stun secret", (not filled,)))
+
     def test_changes_alone(self) -> None:
         self.serve(challenge="changes", credentials=CREDENTIALS)
         self.assertEqual(self.answer(connection_request_binding=True).mapped, DEVICE_AT)
@@ -193,6 +201,13 @@ class SpoiltTests(ServerCase):
         self.assertNotEqual(self.net.sent[-1][0], 3478, "from another port")
         self.net.advance(LATE)
         self.assertEqual(self.net.sent[-1][0], 3478)
+
+    def test_no_other_port_to_be_had(self) -> None:
+        self.serve()
+        self.net.taken.add(0)
+        self.server.spoil("other-port", 1)
+        self.assertEqual(self.ask(), [])
+        self.answer()
 
     def test_so_often(self) -> None:
         self.serve()

@@ -194,6 +194,36 @@ class ClientTests(ClientCase):
         self.assertEqual(self.net.sent[-1][2], Address("198.51.100.10", 3478))
         self.assertEqual(self.troubles, [])
 
+    def test_the_first_of_several_addresses_is_dead(self) -> None:
+        dead, alive = "198.51.100.9", "198.51.100.10"
+        self.net.nameResolver.addresses["stun"] = [dead, alive]
+
+        def one_answers(socket: FakeSocket, data: bytes, to: Address) -> None:
+            if to.host == alive:
+                self.serve(socket, data, to)
+
+        self.net.outbound = one_answers
+        self.begin()
+        self.run_for(12)
+        self.assertEqual(self.found, [(OUTSIDE, True)])
+        self.run_for(RESOLVE_EVERY * 2, step=0.5)
+        self.assertEqual(self.net.sent[-1][2].host, alive, "it stays where it is answered")
+        self.assertEqual(self.troubles[-1], "")
+
+    def test_all_of_several_addresses_are_dead(self) -> None:
+        self.net.nameResolver.addresses["stun"] = ["198.51.100.9", "198.51.100.10", "2001:db8::1"]
+        self.up = False
+        client = self.begin()
+        self.run_for(3600, step=0.1)
+        asked = [to.host for _, _, to in self.net.sent]
+        self.assertEqual(set(asked), {"198.51.100.9", "198.51.100.10", "2001:db8::1"})
+        self.assertLess(len(asked), 27 * 20, "less and less often")
+        self.assertLessEqual(len(self.troubles), 1)
+        self.up = True
+        self.run_for(400, step=0.1)
+        self.assertEqual((len(self.found), self.troubles[-1]), (1, ""))
+        self.gone(client)
+
     def test_a_name_that_is_gone_for_a_while_changes_nothing(self) -> None:
         self.begin()
         self.run_for(1)
