@@ -34,11 +34,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from cwmpagent.agent.facts import ConnectionRequested, Fact, SessionEnded
 from cwmpagent.config import parse
-from cwmpagent.embed import Agent
+from cwmpagent.embedding.service import Agent
 from cwmpagent.lab.acs import LabAcs
-from cwmpagent.protocol.digest import Authenticator, Credentials
-from cwmpagent.protocol.requestlimit import RequestLimit
-from cwmpagent.transport.listener import ConnectionRequestListener
+from cwmpagent.protocol.auth import Authenticator, Credentials
+from cwmpagent.protocol.connection_request.rate_limit import RateLimit
+from cwmpagent.transport.connection_request.listener import ConnectionRequestListener
 
 CHECKOUT = Path(__file__).parent.parent
 USER = Credentials("acs", "secret")
@@ -164,7 +164,7 @@ async def crowded() -> None:
     listener = made()
     await listener.bind()
     port = listener.port_for("127.0.0.1")
-    crowd = [sys.executable, "-m", "tests.transport.crowd", str(port), str(CROWD)]
+    crowd = [sys.executable, "-m", "tests.transport.connection_request.crowd", str(port), str(CROWD)]
     child = subprocess.Popen(crowd, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdin is not None and child.stdout is not None
     opened = deferToThread(child.stdout.readline)
@@ -217,7 +217,7 @@ async def informs() -> None:
         agent = Agent(parse(CONFIG.format(url=url, state=Path(place) / "state"), Path(place)), observer=observer)
         agent.startService()
         await ended[-1]
-        agent.life.reach._limit = RequestLimit(requests=10**9)  # 50 in 5 s would be met at once
+        agent.life.reach._limit = RateLimit(requests=10**9)  # 50 in 5 s would be met at once
         told = agent.life.server.text("ConnectionRequestURL")
         number, path = int(told.split(":")[2].split("/")[0]), "/" + told.rpartition("/")[2]
         took = []

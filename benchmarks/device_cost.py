@@ -11,6 +11,7 @@ import gc
 import tracemalloc
 from collections.abc import Callable
 
+from cwmpagent.datamodel.restore import open_tree
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.device.models import find_model
 from cwmpagent.records import Saved
@@ -60,8 +61,8 @@ def main() -> None:
     print(f"{DEVICES} devices of {len(Tree(MODEL).parameters(''))} parameters, bytes a device")
     rows: list[tuple[str, Callable[[int], object]]] = [
         ("unchanged", lambda number: Tree(MODEL)),
-        ("with its own serial number and a URL", lambda number: Tree(MODEL, factory=identity(number))),
-        ("20 changed values", lambda number: Tree(MODEL, changed(number))),
+        ("with its own serial number and a URL", lambda number: open_tree(MODEL, factory=identity(number))[0]),
+        ("20 changed values", lambda number: open_tree(MODEL, changed(number))[0]),
         ("others: one dictionary a device", lambda number: {name: value.text for name, value in Tree(MODEL).read("")}),
     ]
     for name, make in rows:

@@ -16,17 +16,17 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock as Timers
 
-from cwmpagent.compose import Life
 from cwmpagent.config import parse
-from cwmpagent.datamodel.tree import Tree
+from cwmpagent.datamodel.restore import open_tree
 from cwmpagent.device.models import find_model
-from cwmpagent.factory import given, texts
-from cwmpagent.protocol.actions import Reply
 from cwmpagent.protocol.rpc import Inform, InformResponse
+from cwmpagent.protocol.session.actions import Reply
 from cwmpagent.protocol.soap import Envelope, decode, encode
 from cwmpagent.records import Saved
+from cwmpagent.runtime.agent_runtime import AgentRuntime
+from cwmpagent.runtime.environment import Environment
+from cwmpagent.runtime.factory_defaults import given, texts
 from cwmpagent.store.memory import MemoryStore
-from cwmpagent.world import World
 
 CONFIG = """
 [device]
@@ -98,8 +98,8 @@ def main(count: int) -> None:
     clock, acs, chance = Fixed(timers), Polite(), random.Random(1)
     values = [given(parse(CONFIG % number, Path()), "Device.") for number in range(2)]
 
-    def life(number: int) -> Life:
-        world = World(
+    def life(number: int) -> AgentRuntime:
+        world = Environment(
             timers=timers,
             clock=clock,
             random=chance,
@@ -109,7 +109,7 @@ def main(count: int) -> None:
             local_address=nowhere,
             observer=lambda fact: None,
         )
-        made = Life(model, values[0], Saved(), world, booted=True, boot_id="b", finish=lambda after: None)
+        made = AgentRuntime(model, values[0], Saved(), world, booted=True, boot_id="b", finish=lambda after: None)
         Deferred.fromCoroutine(made.start()).addErrback(lambda failure: failure.raiseException())
         return made
 
@@ -117,7 +117,7 @@ def main(count: int) -> None:
     assert not kept[0].agenda.pending  # type: ignore[attr-defined]  # it is a Life
     gc.collect()
     tracemalloc.start()
-    trees = [Tree(model, factory=texts(values[1])) for _ in range(count)]
+    trees = [open_tree(model, factory=texts(values[1]))[0] for _ in range(count)]
     tree_bytes = tracemalloc.get_traced_memory()[0] / count
     del trees
     gc.collect()

@@ -21,9 +21,9 @@ import psutil
 
 from cwmpagent.datamodel.builder import ModelBuilder
 from cwmpagent.datamodel.schema import ROW, Model
-from cwmpagent.datamodel.sources.bbf import read_bbf
+from cwmpagent.datamodel.sources.bbf.model import read_bbf
 from cwmpagent.datamodel.tree import Tree
-from cwmpagent.device.modelcache import ModelCache
+from cwmpagent.device.model_cache import ModelCache
 from cwmpagent.device.models import find_model
 
 FILES = ("tr-181-2-17-0-cwmp-full.xml", "tr-098-1-8-0-full.xml")

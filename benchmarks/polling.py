@@ -21,18 +21,18 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from cwmpagent.agent.changes import Origin
-from cwmpagent.agent.polling import INTERVAL
-from cwmpagent.compose import Life
+from cwmpagent.agent.notification.polling import INTERVAL
+from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.config import parse
 from cwmpagent.datamodel.plan import AttributeChange
 from cwmpagent.datamodel.schema import Notify
 from cwmpagent.device.linux import linux_providers
 from cwmpagent.device.models import find_model
 from cwmpagent.device.provider import Name, Provider
-from cwmpagent.factory import given
+from cwmpagent.runtime.agent_runtime import AgentRuntime
+from cwmpagent.runtime.environment import Environment
+from cwmpagent.runtime.factory_defaults import given
 from cwmpagent.store.memory import MemoryStore
-from cwmpagent.world import World
 
 CONFIG = """
 [device]
@@ -121,10 +121,10 @@ def _done(work: Any) -> Any:
     return results[0]
 
 
-def begin(*providers: Provider) -> tuple[Life, Clock]:
+def begin(*providers: Provider) -> tuple[AgentRuntime, Clock]:
     """An agent that has begun its life, without a session: its ACS cannot be reached."""
     timers = Clock()
-    world = World(
+    world = Environment(
         timers=timers,
         clock=Steady(timers),
         random=Random(1),
@@ -137,12 +137,16 @@ def begin(*providers: Provider) -> tuple[Life, Clock]:
     )
     values = given(parse(CONFIG + '"Device.ManagementServer.EnableCWMP" = true\n', Path()), "Device.")
     saved = world.store.load()  # type: ignore[attr-defined]  # it is a MemoryStore
-    life = Life(find_model("device2"), values, saved, world, booted=True, boot_id="b", finish=lambda after: None)
+    life = AgentRuntime(
+        find_model("device2"), values, saved, world, booted=True, boot_id="b", finish=lambda after: None
+    )
     _done(life.start())
     return life, timers
 
 
-def measure(title: str, life: Life, timers: Clock, names: Sequence[str], rounds: int, change: Any, count: int) -> None:
+def measure(
+    title: str, life: AgentRuntime, timers: Clock, names: Sequence[str], rounds: int, change: Any, count: int
+) -> None:
     """Watch ``names``, and print what a poll costs while ``change`` is called before each."""
     _done(life.live.freshen(names))
     _done(life.changes.set_attributes([AttributeChange(name, 5 if count else 3) for name in names], Origin.ACS))

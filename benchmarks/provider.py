@@ -16,15 +16,15 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from cwmpagent.compose import Life
 from cwmpagent.config import parse
+from cwmpagent.device.function_provider import passing_time
 from cwmpagent.device.linux import linux_providers
 from cwmpagent.device.models import find_model
-from cwmpagent.device.readings import passing_time
-from cwmpagent.factory import given
 from cwmpagent.protocol.rpc import Fault, GetParameterValues, GetParameterValuesResponse
+from cwmpagent.runtime.agent_runtime import AgentRuntime
+from cwmpagent.runtime.environment import Environment
+from cwmpagent.runtime.factory_defaults import given
 from cwmpagent.store.memory import MemoryStore
-from cwmpagent.world import World
 
 CONFIG = """
 [device]
@@ -89,7 +89,7 @@ async def _no_address(host: str) -> str | None:
 def main(rounds: int) -> None:
     """Print the table."""
     clock = Ticking()
-    world = World(
+    world = Environment(
         timers=Clock(),
         clock=clock,
         random=Random(1),
@@ -105,7 +105,9 @@ def main(rounds: int) -> None:
     )
     store = world.store.load()  # type: ignore[attr-defined]  # it is a MemoryStore
     values = given(parse(CONFIG, Path()), "Device.")
-    life = Life(find_model("device2"), values, store, world, booted=True, boot_id="b", finish=lambda after: None)
+    life = AgentRuntime(
+        find_model("device2"), values, store, world, booted=True, boot_id="b", finish=lambda after: None
+    )
 
     def ask(path: str) -> tuple[float, int]:
         began = time.perf_counter()

@@ -23,10 +23,10 @@ from twisted.web.server import Site
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from cwmpagent.transport.acs import AcsClient
-from cwmpagent.transport.tls import TlsTrust
+from cwmpagent.transport.http.acs_client import AcsClient
+from cwmpagent.transport.tls.trust import TlsTrust
 from tests.transport.certificates import Authority
-from tests.transport.scripted import Contexts
+from tests.transport.http.scripted import Contexts
 
 BODY = b"<envelope>" + b"x" * 3000 + b"</envelope>"
 SESSIONS = 100

@@ -23,11 +23,11 @@ from twisted.web.server import Site
 
 from cwmpagent.agent.facts import Fact, SessionEnded
 from cwmpagent.config import parse
-from cwmpagent.embed import Agent
+from cwmpagent.embedding.service import Agent
 from cwmpagent.lab.acs import LabAcs
 from cwmpagent.lab.certificates import certificates
-from cwmpagent.protocol.digest import Credentials
-from cwmpagent.protocol.events import CONNECTION_REQUEST, Event
+from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, Event
+from cwmpagent.protocol.auth import Credentials
 from cwmpagent.protocol.rpc import GetParameterValues, ParameterValueStruct, SetParameterValues
 from cwmpagent.values import Value, ValueType
 

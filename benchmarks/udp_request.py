@@ -25,13 +25,13 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from cwmpagent.agent.facts import ConnectionRequested, Fact
 from cwmpagent.config import parse
-from cwmpagent.embed import Agent
+from cwmpagent.embedding.service import Agent
 from cwmpagent.lab.acs import LabAcs
-from cwmpagent.protocol.binding import Binding, BindingSettings
-from cwmpagent.protocol.requestlimit import RequestLimit
-from cwmpagent.protocol.stun import Address, Kind, StunMessage, decode, encode
-from cwmpagent.protocol.udprequest import UdpRequests, build
-from cwmpagent.transport.datagram import DatagramPort
+from cwmpagent.protocol.connection_request.rate_limit import RateLimit
+from cwmpagent.protocol.connection_request.udp import UdpRequests, build
+from cwmpagent.protocol.stun.binding import Binding, BindingSettings
+from cwmpagent.protocol.stun.message import Address, MessageType, StunMessage, decode, encode
+from cwmpagent.transport.udp.port import DatagramPort
 
 SESSIONS = 500
 DATAGRAMS = 20_000
@@ -83,7 +83,7 @@ async def latency(place: Path) -> list[float]:
     first = lab.wait_for_session(ended="complete")
     agent.startService()
     await first
-    agent.life.reach._limit = RequestLimit(10**9)
+    agent.life.reach._limit = RateLimit(10**9)
     _, _, number = agent.life.server.text("UDPConnectionRequestAddress").rpartition(":")
     ours = socket.socket(type=socket.SOCK_DGRAM)
     taken: list[float] = []
@@ -146,7 +146,7 @@ def bindings() -> tuple[float, float]:
     def answer(data: bytes) -> bytes:
         asked = decode(data)
         assert asked is not None
-        return encode(StunMessage(kind=Kind.RESPONSE, transaction=asked.transaction, mapped=mapped))
+        return encode(StunMessage(kind=MessageType.RESPONSE, transaction=asked.transaction, mapped=mapped))
 
     def settle(binding: Binding, now: float) -> None:
         actions = binding.start(now) if binding.mapping is None else binding.wake(now)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter
 
+from cwmpagent.datamodel.restore import open_tree
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.device.models import find_model
 from cwmpagent.records import Saved
@@ -27,7 +28,7 @@ def big() -> Tree:
     for row in range(1, rows + 1):
         values |= {f"{PORTS}{row}.{name}": str(row) for name in ("ExternalPort", "InternalPort", "Description")}
         values |= {f"{PORTS}{row}.Protocol": "UDP", f"{PORTS}{row}.InternalClient": "192.168.1.20"}
-    return Tree(model, Saved(values=values, rows={f"{PORTS}{row}.": True for row in range(1, rows + 1)}))
+    return open_tree(model, Saved(values=values, rows={f"{PORTS}{row}.": True for row in range(1, rows + 1)}))[0]
 
 
 def best(work: Callable[[], object], repeats: int) -> float:

@@ -21,10 +21,10 @@ from twisted.python.usage import UsageError
 
 from cwmpagent.agent.facts import Noted, Warned
 from cwmpagent.config import load
-from cwmpagent.embed import Agent
+from cwmpagent.embedding.service import Agent
 from cwmpagent.errors import ConfigError, CwmpAgentError
-from cwmpagent.logoutput import Threshold, observer_for_twistd
 from cwmpagent.logs import FactLog
+from cwmpagent.logs.output import Threshold, observer_for_twistd
 
 
 class Options(UsageOptions):

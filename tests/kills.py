@@ -12,7 +12,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from cwmpagent.lab.tasks import Unanswered
+from cwmpagent.lab.acs.tasks import Unanswered
 from cwmpagent.protocol.rpc import (
     AcsRequest,
     AddObject,

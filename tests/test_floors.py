@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -18,6 +19,21 @@ ALONE = frozenset({"errors", "values", "faults", "records"})
 PURE = frozenset({"protocol", "datamodel"})
 WORLD = frozenset({"transport", "device", "store"})
 BEHAVIOUR = frozenset({"agent"})
+
+PROTOCOL: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "rpc": frozenset(),
+        "agenda": frozenset(),
+        "auth": frozenset(),
+        "stun": frozenset(),
+        "masking": frozenset({"rpc"}),
+        "soap": frozenset({"rpc"}),
+        "session": frozenset({"rpc", "soap", "masking"}),
+        "lightweight_notification": frozenset({"rpc", "soap"}),
+        "connection_request": frozenset({"auth"}),
+    }
+)
+"""Each room of ``protocol/`` and those beside it that it may use; a new room needs a row."""
 
 IMPURE_MODULES = """
     asyncio io multiprocessing os pathlib psutil random secrets select selectors shutil signal socket ssl sqlite3
@@ -91,6 +107,18 @@ def allowed_rooms(room: str) -> frozenset[str] | None:
     return None
 
 
+def ours(module: Module) -> Iterator[str]:
+    """The modules and packages of ours that ``module`` imports, each by its dotted name."""
+    for origin, name in module.imports():
+        if origin.partition(".")[0] == "cwmpagent":
+            yield f"{origin}.{name}" if f"{origin}.{name}" in names() else origin
+
+
+@cache
+def names() -> frozenset[str]:
+    return frozenset(module.name for module in modules())
+
+
 def wrong_imports(module: Module) -> list[str]:
     """Every import of ours that leads to a room above or beside."""
     allowed = allowed_rooms(module.room)
@@ -104,6 +132,76 @@ def wrong_imports(module: Module) -> list[str]:
         if room not in allowed:
             wrong.append(f"{module.name} imports {origin} {name}".rstrip())
     return wrong
+
+
+def wrong_in_protocol(module: Module) -> list[str]:
+    """Every import between two rooms of ``protocol/`` that the table does not list."""
+    if not module.name.startswith("cwmpagent.protocol."):
+        return []
+    room = module.name.split(".")[2]
+    if room not in PROTOCOL:
+        return [f"{module.name} is in no room of the table"]
+    used = {name.split(".")[2] for name in ours(module) if name.startswith("cwmpagent.protocol.")}
+    return [f"{module.name} uses {other}" for other in sorted(used - PROTOCOL[room] - {room})]
+
+
+def exported(package: Module) -> frozenset[str]:
+    """What ``__all__`` of a package lists: names of its own, and its modules that others may import."""
+    for node in package.tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return frozenset(ast.literal_eval(node.value))
+    return frozenset()
+
+
+def unexported(module: Module, packages: Mapping[str, frozenset[str]]) -> list[str]:
+    """Every import of a module that a package around it, but not around the importer, does not export."""
+    wrong = []
+    for name in ours(module):
+        parts = name.split(".")
+        for count in range(2, len(parts)):
+            package = ".".join(parts[:count])
+            inside = f"{module.name}.".startswith(f"{package}.")
+            if not inside and parts[count] not in packages.get(package, frozenset()):
+                wrong.append(f"{module.name} imports {name}, which {package} does not export")
+    return wrong
+
+
+def rooms_of(found: Iterable[Module]) -> dict[str, dict[str, set[str]]]:
+    """For each package, which of the modules and packages directly in it import which others there.
+
+    An import under ``TYPE_CHECKING`` or inside a function counts like any other. A package's ``__init__`` is the room's
+    front: it belongs to none of the rooms inside, but to the room that the package is in the one around it.
+    """
+    graph: dict[str, dict[str, set[str]]] = {}
+    for module in found:
+        for name in ours(module):
+            here, there = module.name.split("."), name.split(".")
+            shared = 0
+            while shared < min(len(here), len(there)) and here[shared] == there[shared]:
+                shared += 1
+            if shared < len(here) and shared < len(there):
+                package = ".".join(here[:shared])
+                graph.setdefault(package, {}).setdefault(here[shared], set()).add(there[shared])
+    return graph
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[str]:
+    """The rooms that depend on themselves, each with what it goes through."""
+    found = []
+    for start in sorted(graph):
+        reached: dict[str, str] = {}
+        waiting = [(room, start) for room in graph[start]]
+        while waiting:
+            room, by = waiting.pop()
+            if room not in reached:
+                reached[room] = by
+                waiting += [(other, room) for other in graph.get(room, ())]
+        if start in reached:
+            way = [start]
+            while (before := reached[way[-1]]) != start:
+                way.append(before)
+            found.append(" <- ".join([*way, start]))
+    return found
 
 
 def impurities(module: Module) -> list[str]:
@@ -206,6 +304,36 @@ class FloorTests(SynchronousTestCase):
     def test_a_room_imports_its_own_floor_and_those_below(self) -> None:
         self.assertEqual([line for module in modules() for line in wrong_imports(module)], [])
 
+    def test_rooms_of_protocol_use_those_of_the_table(self) -> None:
+        self.assertEqual([line for module in modules() for line in wrong_in_protocol(module)], [])
+        rooms = {name.split(".")[2] for name in names() if name.startswith("cwmpagent.protocol.")}
+        self.assertEqual(rooms, set(PROTOCOL))
+
+    def test_there_is_no_circle(self) -> None:
+        graphs = rooms_of(modules())
+        self.assertGreater(sum(len(used) for graph in graphs.values() for used in graph.values()), 200)
+        self.assertEqual([f"{package}: {line}" for package, graph in graphs.items() for line in circles(graph)], [])
+
+    def test_a_module_is_used_from_outside_where_its_package_exports_it(self) -> None:
+        packages = {module.name: exported(module) for module in modules() if module.package}
+        self.assertEqual([line for module in modules() for line in unexported(module, packages)], [])
+
+    def test_every_package_says_what_it_is_for(self) -> None:
+        self.assertEqual([m.name for m in modules() if m.package and not ast.get_docstring(m.tree)], [])
+
+    def test_what_a_package_exports_is_there(self) -> None:
+        for module in modules():
+            if module.package and module.name != "cwmpagent":
+                own = {
+                    alias.asname or alias.name
+                    for n in module.tree.body
+                    if isinstance(n, ast.ImportFrom)
+                    for alias in n.names
+                }
+                own |= {node.name for node in module.tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+                missing = {name for name in exported(module) - own if f"{module.name}.{name}" not in names()}
+                self.assertEqual(missing, set(), module.name)
+
     def test_floor_0_knows_no_world(self) -> None:
         self.assertEqual([line for module in modules() for line in impurities(module)], [])
 
@@ -237,10 +365,10 @@ class WalkTests(SynchronousTestCase):
             ("cwmpagent.protocol.soap", "from cwmpagent import datamodel"),
             ("cwmpagent.protocol.soap", "from ..datamodel.tree import Tree"),
             ("cwmpagent.protocol.__init__", "from ..store import memory"),
-            ("cwmpagent.transport.acs", "from cwmpagent.store.memory import MemoryStore"),
+            ("cwmpagent.transport.http.acs_client", "from cwmpagent.store.memory import MemoryStore"),
             ("cwmpagent.store.memory", "def late():\n    import cwmpagent.agent.ports"),
-            ("cwmpagent.agent.sessions", "from cwmpagent.transport.acs import AcsClient"),
-            ("cwmpagent.agent.sessions", "from cwmpagent import Agent"),
+            ("cwmpagent.agent.session.driver", "from cwmpagent.transport.http.acs_client import AcsClient"),
+            ("cwmpagent.agent.session.driver", "from cwmpagent import Agent"),
         ):
             with self.subTest(name=name, source=source):
                 self.assertEqual(len(wrong_imports(parsed(name, source))), 1)
@@ -250,10 +378,43 @@ class WalkTests(SynchronousTestCase):
             ("cwmpagent.protocol.soap", "from . import rpc\nfrom .rpc import Inform\nfrom ..errors import PeerError"),
             ("cwmpagent.protocol.__init__", "from .rpc import Inform"),
             ("cwmpagent.agent.rpcs.objects", "from ..ports import Store\nfrom cwmpagent.protocol import rpc"),
-            ("cwmpagent.compose", "from cwmpagent.store.memory import MemoryStore"),
+            ("cwmpagent.runtime.agent_runtime", "from cwmpagent.store.memory import MemoryStore"),
         ):
             with self.subTest(name=name, source=source):
                 self.assertEqual(wrong_imports(parsed(name, source)), [])
+
+    def test_wrong_rooms_of_protocol(self) -> None:
+        for name, source, count in (
+            ("cwmpagent.protocol.soap.reader", "from cwmpagent.protocol.session import Session", 1),
+            ("cwmpagent.protocol.soap.reader", "from cwmpagent.protocol import session", 1),
+            ("cwmpagent.protocol.soap.reader", "from cwmpagent.protocol.rpc import Inform", 0),
+            ("cwmpagent.protocol.unheard_of", "", 1),
+        ):
+            with self.subTest(name=name, source=source):
+                self.assertEqual(len(wrong_in_protocol(parsed(name, source))), count)
+
+    def test_circles(self) -> None:
+        self.assertEqual(circles({"a": {"b"}, "b": {"c"}, "c": set()}), [])
+        self.assertEqual(circles({"a": {"b"}, "b": {"a"}, "c": {"a"}}), ["a <- b <- a", "b <- a <- b"])
+        hidden = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from cwmpagent.datamodel.tree import Tree"
+        graph = rooms_of(
+            [
+                parsed("cwmpagent.datamodel.plan", hidden),
+                parsed("cwmpagent.datamodel.tree", "def late():\n    from cwmpagent.datamodel.plan import Plan"),
+            ]
+        )
+        self.assertEqual(len(circles(graph["cwmpagent.datamodel"])), 2)
+
+    def test_unexported(self) -> None:
+        packages = {"cwmpagent.store": frozenset({"durable"})}
+        for name, source, count in (
+            ("cwmpagent.embedding.service", "from cwmpagent.store.writer import Writer", 1),
+            ("cwmpagent.embedding.service", "from cwmpagent.store.durable import Store", 0),
+            ("cwmpagent.embedding.service", "from cwmpagent.store import Store", 0),
+            ("cwmpagent.store.durable", "from cwmpagent.store.writer import Writer", 0),
+        ):
+            with self.subTest(name=name, source=source):
+                self.assertEqual(len(unexported(parsed(name, source), packages)), count)
 
     def test_impurities(self) -> None:
         for source in (

@@ -10,9 +10,9 @@ import sys
 import time
 from pathlib import Path
 
+from cwmpagent.lab.acs.misbehaviour import Delay
+from cwmpagent.lab.acs.session_trace import SessionTrace
 from cwmpagent.lab.certificates import certificates
-from cwmpagent.lab.misbehave import Delay
-from cwmpagent.lab.trace import SessionTrace
 from cwmpagent.protocol.rpc import GetParameterValues, Reboot, SetParameterValues
 from tests.agent.bench import DEVICE, SERVER, BenchCase, assign, reactor
 from tests.process import TWISTD, Child, free_port

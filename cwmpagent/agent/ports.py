@@ -8,11 +8,11 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 
 from cwmpagent.datamodel.names import Name
-from cwmpagent.protocol.binding import Binding, BindingSettings
+from cwmpagent.protocol.connection_request.xmpp import ConnectionRequest, XmppVerdict
+from cwmpagent.protocol.connection_request.xmpp_account import Account, Standing, Stats
 from cwmpagent.protocol.session import Reply
-from cwmpagent.protocol.stun import Address
-from cwmpagent.protocol.xmppaccount import Account, Standing, Stats
-from cwmpagent.protocol.xmpprequest import ConnectionRequest, Verdict
+from cwmpagent.protocol.stun.binding import Binding, BindingSettings
+from cwmpagent.protocol.stun.message import Address
 from cwmpagent.records import Batch
 
 
@@ -202,7 +202,7 @@ class Xmpp(Protocol):
         account: Account,
         stats: Stats,
         told: Callable[[Standing], object],
-        asked: Callable[[ConnectionRequest], Verdict],
+        asked: Callable[[ConnectionRequest], XmppVerdict],
         /,
     ) -> XmppConnection:
         """Keep ``account`` logged in, and count in ``stats``; raises nothing, whatever the account is like.

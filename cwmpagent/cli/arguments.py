@@ -6,7 +6,7 @@ from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
 from ipaddress import IPv4Address
 from typing import NoReturn
 
-from cwmpagent.cli.place import DEFAULT
+from cwmpagent.cli.find_agent import DEFAULT
 
 KINDS = ("none", "full-cone", "address-restricted", "port-restricted", "symmetric")
 """Of NAT."""

@@ -10,7 +10,7 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cwmpagent.control.address import address, user_of
+from cwmpagent.control.socket_path import address, user_of
 from cwmpagent.errors import ControlError
 
 PATIENCE = 60.0

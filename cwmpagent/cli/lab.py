@@ -16,12 +16,12 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater, react
 
 from cwmpagent.cli.arguments import KINDS, WRONG
-from cwmpagent.cli.tables import shown, table
+from cwmpagent.cli.columns import shown, table
 from cwmpagent.errors import ConfigError
-from cwmpagent.lab.nat import NatWeather
-from cwmpagent.lab.natbench import NatBench, NatResult
-from cwmpagent.lab.natkind import NatKind
-from cwmpagent.lab.natreport import NatReport
+from cwmpagent.lab.nat_report.bench import NatBench, NatResult
+from cwmpagent.lab.nat_report.report import NatReport
+from cwmpagent.lab.network.nat import NatWeather
+from cwmpagent.lab.network.nat_kind import NatKind
 
 _NONE = "none"
 INTERRUPTED = 130

@@ -11,12 +11,12 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cwmpagent.cli import wording
+from cwmpagent.cli import text_output
 from cwmpagent.cli.arguments import parser
 from cwmpagent.cli.client import PATIENCE, RefusedError, ask
-from cwmpagent.cli.place import socket_path
-from cwmpagent.cli.saving import gathered, save
-from cwmpagent.cli.tables import shown
+from cwmpagent.cli.columns import shown
+from cwmpagent.cli.find_agent import socket_path
+from cwmpagent.cli.support_file import gathered, save
 from cwmpagent.errors import ControlError
 
 QUESTION = "Everything that the ACS and people have ever set on this device goes. Type yes to do it: "
@@ -63,22 +63,22 @@ class Command:
     def status(self) -> int:
         """The agent at a glance."""
         _, result = self._ask()
-        return self._show(result, wording.status(result))
+        return self._show(result, text_output.status(result))
 
     def events(self) -> int:
         """What is pending."""
         _, result = self._ask()
-        return self._show(result, wording.events(result))
+        return self._show(result, text_output.events(result))
 
     def get(self) -> int:
         """Values."""
         items, _ = self._ask(paths=self._options.paths)
-        return self._show({"parameters": items}, wording.parameters(items))
+        return self._show({"parameters": items}, text_output.parameters(items))
 
     def names(self) -> int:
         """Names."""
         items, _ = self._ask(path=self._options.path, all=self._options.all)
-        return self._show({"names": items}, wording.names(items))
+        return self._show({"names": items}, text_output.names(items))
 
     def set(self) -> int:
         """New values."""
@@ -89,12 +89,12 @@ class Command:
                 raise ControlError(f"{name} is named more than once")
             values[name] = text if given else _typed(name)
         items, _ = self._ask(values=values)
-        return self._show({"parameters": items}, wording.parameters(items))
+        return self._show({"parameters": items}, text_output.parameters(items))
 
     def reset(self) -> int:
         """Back to the file."""
         items, _ = self._ask(paths=self._options.paths)
-        lines = wording.parameters(items) if items else ["Nothing to reset: nobody has written a value there."]
+        lines = text_output.parameters(items) if items else ["Nothing to reset: nobody has written a value there."]
         return self._show({"parameters": items}, lines)
 
     def add(self) -> int:
@@ -114,7 +114,7 @@ class Command:
             return self._show(result, [f"A session opens now; its Inform has the event {result['event']}."])
         items, _ = self._ask(wait=True, patience=None)
         session = items[-1]
-        self._show({"session": session}, [wording.fact(session)])
+        self._show({"session": session}, [text_output.fact(session)])
         return 0 if session["success"] else 1
 
     def trace(self) -> int:
@@ -122,11 +122,11 @@ class Command:
         follow, envelopes = self._options.follow, self._options.envelopes
         if not follow:
             items, _ = self._ask(follow=False, envelopes=envelopes)
-            return self._show({"facts": items}, map(wording.fact, items))
+            return self._show({"facts": items}, map(text_output.fact, items))
         request = {"command": "trace", "follow": True, "envelopes": envelopes}
         try:
             for item in ask(self._path, request, patience=None):
-                print(json.dumps(item) if self._json else wording.fact(item), flush=True)
+                print(json.dumps(item) if self._json else text_output.fact(item), flush=True)
         except KeyboardInterrupt:  # the way to end it
             return 0
         return 0

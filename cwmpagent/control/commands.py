@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from cwmpagent.agent.changes import Changes, Origin
 from cwmpagent.agent.facts import Fact, SessionEnded
+from cwmpagent.agent.parameters.changes import Changes, Origin
 from cwmpagent.agent.ports import Clock
-from cwmpagent.control import shown
-from cwmpagent.control.recent import Item, Recent
+from cwmpagent.control import parameters_view
+from cwmpagent.control.recent_facts import Item, RecentFacts
 from cwmpagent.control.report import Running, events, status
-from cwmpagent.control.request import Request
+from cwmpagent.control.request import ControlRequest
 from cwmpagent.control.support import sections
 from cwmpagent.datamodel.identifiers import alias_in, segments
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import ControlError
-from cwmpagent.protocol.events import BOOTSTRAP, Event
+from cwmpagent.protocol.agenda.events import BOOTSTRAP, Event
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandAnswer:
     """Items, each a line of its own and made when the client takes it, and then the result."""
 
     result: Item
@@ -43,12 +43,12 @@ class Watch:
 class Commands:
     """Carries requests out, each on the agent's present life."""
 
-    def __init__(self, agent: Running, recent: Recent, clock: Clock) -> None:
+    def __init__(self, agent: Running, recent: RecentFacts, clock: Clock) -> None:
         self._agent = agent
         self._recent = recent
         self._clock = clock
         self._started = clock.wall()
-        self._commands: Mapping[str, Callable[..., Awaitable[Answer | Watch]]] = {
+        self._commands: Mapping[str, Callable[..., Awaitable[CommandAnswer | Watch]]] = {
             "status": self.status,
             "get": self.get,
             "set": self.set,
@@ -63,67 +63,68 @@ class Commands:
             "export": self.export,
         }
 
-    async def carry_out(self, request: Request) -> Answer | Watch:
+    async def carry_out(self, request: ControlRequest) -> CommandAnswer | Watch:
         """Raises ControlError, and CwmpFault as the data model does."""
         return await self._commands[request.command](**request.arguments)
 
-    async def status(self) -> Answer:
+    async def status(self) -> CommandAnswer:
         """Who the device is, and how its talk with the ACS goes."""
-        return Answer(status(self._agent, self._recent, self._started))
+        return CommandAnswer(status(self._agent, self._recent, self._started))
 
-    async def events(self) -> Answer:
+    async def events(self) -> CommandAnswer:
         """What is pending."""
-        return Answer(events(self._agent.life, self._recent))
+        return CommandAnswer(events(self._agent.life, self._recent))
 
-    async def get(self, paths: list[str]) -> Answer:
+    async def get(self, paths: list[str]) -> CommandAnswer:
         """Values of parameters and of all below partial paths."""
         life = self._agent.life
-        values = await shown.parameters(life, await shown.named(life, paths))
-        return Answer({"count": len(values)}, shown.items(life.tree, values))
+        values = await parameters_view.parameters(life, await parameters_view.named(life, paths))
+        return CommandAnswer({"count": len(values)}, parameters_view.items(life.tree, values))
 
-    async def names(self, path: str, all: bool) -> Answer:
+    async def names(self, path: str, all: bool) -> CommandAnswer:
         """Names below a path: the next level, or all."""
         life = self._agent.life
         found: dict[str, bool] = {}
-        for each in await shown.named(life, [path]):
+        for each in await parameters_view.named(life, [path]):
             next_level = not all and not (each and life.tree.find(each).parameter)
             found.update(life.tree.names(each, next_level))
         items = ({"name": name, "writable": writable} for name, writable in found.items())
-        return Answer({"count": len(found)}, items)
+        return CommandAnswer({"count": len(found)}, items)
 
-    async def set(self, values: dict[str, str]) -> Answer:
+    async def set(self, values: dict[str, str]) -> CommandAnswer:
         """New values, all or none, as the AccessList allows a Subscriber."""
         self._refuse_while_rebooting()
         life = self._agent.life
         await life.live.rows(list(values))
         assignments = [ParameterAssignment(*pair) for pair in values.items()]
         await self._changes().set_values(assignments, Origin.LOCAL)
-        return await self._now_of(await shown.named(life, list(values)))
+        return await self._now_of(await parameters_view.named(life, list(values)))
 
-    async def reset(self, paths: list[str]) -> Answer:
+    async def reset(self, paths: list[str]) -> CommandAnswer:
         """Back to the values of the configuration or the model."""
-        names = await shown.named(self._agent.life, paths)
+        names = await parameters_view.named(self._agent.life, paths)
         return await self._now_of(await self._changes().reset_values(names, Origin.LOCAL))
 
-    async def add(self, table: str) -> Answer:
+    async def add(self, table: str) -> CommandAnswer:
         """A new row, with the alias that stands behind the table, if there is one."""
         *above, last = segments(table.removesuffix("."))
         alias = "" if alias_in(last) is None else last + "."
-        (path, *more) = await shown.named(self._agent.life, [".".join(above) + "." if alias else table]) or [table]
+        found = await parameters_view.named(self._agent.life, [".".join(above) + "." if alias else table])
+        (path, *more) = found or [table]
         if more:
             raise ControlError(f"{table} names several tables: a row is added to one")
         number, _ = await self._changes().add_object(path + alias, Origin.LOCAL)
-        return Answer({"row": f"{path}{number}."})
+        return CommandAnswer({"row": f"{path}{number}."})
 
-    async def delete(self, row: str) -> Answer:
+    async def delete(self, row: str) -> CommandAnswer:
         """A row less."""
-        (path, *more) = await shown.named(self._agent.life, [row]) or [row]
+        (path, *more) = await parameters_view.named(self._agent.life, [row]) or [row]
         if more:
             raise ControlError(f"{row} names several rows: they are deleted one by one")
         await self._changes().delete_object(path, Origin.LOCAL)
-        return Answer({"row": path})
+        return CommandAnswer({"row": path})
 
-    async def inform(self, wait: bool) -> Answer | Watch:
+    async def inform(self, wait: bool) -> CommandAnswer | Watch:
         """A session now, told as a vendor's event: none of the standard's is for this (TR-069 3.7.1.5)."""
         self._refuse_while_rebooting()
         life = self._agent.life
@@ -139,28 +140,30 @@ class Commands:
         if wait:
             return Watch(tells, tells, begin=lambda: life.happened(event))
         life.happened(event)
-        return Answer({"event": event.code})
+        return CommandAnswer({"event": event.code})
 
-    async def trace(self, follow: bool, envelopes: bool) -> Answer | Watch:
+    async def trace(self, follow: bool, envelopes: bool) -> CommandAnswer | Watch:
         """The last facts, or those that come."""
         if follow:
             return Watch(lambda fact: True, lambda fact: False, envelopes)
         if envelopes:
             raise ControlError("envelopes are not kept: they can only be followed as they come")
         found = self._recent.items()
-        return Answer({"count": len(found)}, found)
+        return CommandAnswer({"count": len(found)}, found)
 
-    async def factory_reset(self) -> Answer:
+    async def factory_reset(self) -> CommandAnswer:
         """Everything that was written goes."""
         self._refuse_while_rebooting()
         await self._agent.factory_reset()
-        return Answer({"begun": True})
+        return CommandAnswer({"begun": True})
 
-    async def export(self) -> Answer:
+    async def export(self) -> CommandAnswer:
         """All for a support case."""
         life = self._agent.life
-        values = await shown.parameters(life, [""])
-        return Answer({"count": len(values)}, sections(self._agent, self._recent, self._started, self._clock, values))
+        values = await parameters_view.parameters(life, [""])
+        return CommandAnswer(
+            {"count": len(values)}, sections(self._agent, self._recent, self._started, self._clock, values)
+        )
 
     def _refuse_while_rebooting(self) -> None:
         if self._agent.rebooting:
@@ -170,8 +173,8 @@ class Commands:
         self._refuse_while_rebooting()
         return self._agent.life.changes
 
-    async def _now_of(self, names: Iterable[str]) -> Answer:
+    async def _now_of(self, names: Iterable[str]) -> CommandAnswer:
         """The values that parameters have now."""
         life = self._agent.life
-        values = await shown.parameters(life, [name for name in names if life.tree.exists(name)])
-        return Answer({"count": len(values)}, shown.items(life.tree, values))
+        values = await parameters_view.parameters(life, [name for name in names if life.tree.exists(name)])
+        return CommandAnswer({"count": len(values)}, parameters_view.items(life.tree, values))

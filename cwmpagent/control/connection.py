@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from cwmpagent.agent.facts import Fact
-from cwmpagent.control.commands import Answer, Commands, Watch
-from cwmpagent.control.recent import Item, Recent
+from cwmpagent.control.commands import CommandAnswer, Commands, Watch
+from cwmpagent.control.recent_facts import Item, RecentFacts
 from cwmpagent.control.request import LONGEST, parse
 from cwmpagent.errors import ControlError, CwmpFault
 from cwmpagent.faults import fault_text
@@ -41,7 +41,7 @@ class Connection(LineReceiver, TimeoutMixin):
         self,
         reactor: Any,
         commands: Commands,
-        recent: Recent,
+        recent: RecentFacts,
         *,
         warn: Callable[[str], None],
         closed: Callable[[Connection], None],
@@ -92,20 +92,20 @@ class Connection(LineReceiver, TimeoutMixin):
         try:
             answer = await self._commands.carry_out(parse(line))
         except ControlError as error:
-            answer = Answer(_error(str(error)))
+            answer = CommandAnswer(_error(str(error)))
         except CwmpFault as fault:
-            answer = Answer(_fault(fault))
+            answer = CommandAnswer(_fault(fault))
         except Exception:  # a client must not be left without an answer
             self._warn(f"an error of the agent itself: {Failure().getTraceback()}")  # type: ignore[no-untyped-call]  # Twisted has no types there
-            answer = Answer(_error("an error of the agent itself, which its log shows"))
+            answer = CommandAnswer(_error("an error of the agent itself, which its log shows"))
         else:
             if isinstance(answer, Watch):
                 self._watch(answer)
                 return
-            answer = Answer({"result": answer.result}, answer.items)
+            answer = CommandAnswer({"result": answer.result}, answer.items)
         self._send(answer)
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: CommandAnswer) -> None:
         if not self._gone:
             lines = map(_line, chain(({"item": item} for item in answer.items), (answer.result,)))
             self.transport.registerProducer(_Sending(self, lines), False)

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
-from cwmpagent.agent.inform import device_id
-from cwmpagent.compose import Life
+from cwmpagent.agent.device_identity import device_id
 from cwmpagent.config import Config
-from cwmpagent.control.recent import Recent, stamped
-from cwmpagent.control.shown import shown
-from cwmpagent.factory import Given, overruled
+from cwmpagent.control.parameters_view import shown
+from cwmpagent.control.recent_facts import RecentFacts, stamped
 from cwmpagent.protocol.agenda import Now
 from cwmpagent.protocol.masking import without_userinfo
+from cwmpagent.runtime.agent_runtime import AgentRuntime
+from cwmpagent.runtime.factory_defaults import FactoryValue, overruled
 
 
 class Running(Protocol):
@@ -23,7 +23,7 @@ class Running(Protocol):
     config: Config
 
     @property
-    def life(self) -> Life:
+    def life(self) -> AgentRuntime:
         """The present one: each reboot that the agent plays itself begins another."""
 
     @property
@@ -31,14 +31,14 @@ class Running(Protocol):
         """Whether the present life is at its end, so that nothing may be changed in it."""
 
     @property
-    def values(self) -> Mapping[str, Given]:
+    def values(self) -> Mapping[str, FactoryValue]:
         """The factory values of the configuration."""
 
     async def factory_reset(self) -> None:
         """Promise a factory reset and begin it. Raises CwmpFault 9002 where it cannot be saved."""
 
 
-def status(agent: Running, recent: Recent, started: float) -> dict[str, Any]:
+def status(agent: Running, recent: RecentFacts, started: float) -> dict[str, Any]:
     """Everything at a glance; no secrets. ``started`` is the wall time of the agent's start."""
     life = agent.life
     tree, server = life.tree, life.server
@@ -75,7 +75,7 @@ def status(agent: Running, recent: Recent, started: float) -> dict[str, Any]:
     }
 
 
-def by_udp(life: Life) -> dict[str, Any] | None:
+def by_udp(life: AgentRuntime) -> dict[str, Any] | None:
     """Where requests by UDP come in, and how the NAT binding stands; None where none are taken."""
     address = life.server.text("UDPConnectionRequestAddress")
     if life.udp is None or not address:
@@ -86,7 +86,7 @@ def by_udp(life: Life) -> dict[str, Any] | None:
     return {"address": address, "nat": life.server.flag("NATDetected"), "stun": kept}
 
 
-def session(life: Life, recent: Recent) -> dict[str, Any]:
+def session(life: AgentRuntime, recent: RecentFacts) -> dict[str, Any]:
     """The session under way, the last that ended since the agent's start, and the next that is planned."""
     now = life.sessions.now()
     planned = life.agenda.session_at(now) if life.server.flag("EnableCWMP", True) else None
@@ -105,7 +105,7 @@ def session(life: Life, recent: Recent) -> dict[str, Any]:
     return {"open": life.sessions.in_session, "last": last, "next": _planned(planned, now)}
 
 
-def events(life: Life, recent: Recent) -> dict[str, Any]:
+def events(life: AgentRuntime, recent: RecentFacts) -> dict[str, Any]:
     """What the ACS is still to be told: events, parameters of a VALUE CHANGE, ScheduleInforms; and the retries."""
     now = life.sessions.now()
     retry_in = life.agenda.retry_in(now)

@@ -41,14 +41,14 @@ COMMANDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ControlRequest:
     """A checked request; ``arguments`` are those of :data:`COMMANDS`, all of them."""
 
     command: str
     arguments: Mapping[str, Any] = field(repr=False)
 
 
-def parse(line: bytes) -> Request:
+def parse(line: bytes) -> ControlRequest:
     """Raises ControlError with a sentence for the client."""
     try:
         found = json.loads(line.decode(), object_pairs_hook=_object)
@@ -68,7 +68,7 @@ def parse(line: bytes) -> Request:
             found.setdefault(name, False)
         if not _is(found.get(name), kind):
             raise ControlError(f"{command} needs {name}: {kind}")
-    return Request(command, MappingProxyType(found))
+    return ControlRequest(command, MappingProxyType(found))
 
 
 def _is(value: object, kind: str) -> bool:

@@ -15,9 +15,9 @@ from twisted.internet.protocol import Factory
 from cwmpagent.agent.ports import Clock
 from cwmpagent.control.commands import Commands
 from cwmpagent.control.connection import Connection
-from cwmpagent.control.door import KEY, Door
-from cwmpagent.control.recent import Recent
+from cwmpagent.control.recent_facts import RecentFacts
 from cwmpagent.control.report import Running
+from cwmpagent.control.unix_listener import KEY, UnixListener
 from cwmpagent.errors import ConfigError
 
 MOST_CLIENTS = 8
@@ -33,7 +33,7 @@ class ControlSocket:
         reactor: Any,
         path: Path,
         agent: Running,
-        recent: Recent,
+        recent: RecentFacts,
         clock: Clock,
         warn: Callable[[str], None],
     ) -> None:
@@ -43,7 +43,7 @@ class ControlSocket:
         self._recent = recent
         self._clock = clock
         self._warn = warn
-        self._door: Door | None = None
+        self._listener: UnixListener | None = None
         self._commands: Commands | None = None
         self._connections: set[Connection] = set()
         self._emptied: Deferred[None] | None = None
@@ -52,7 +52,7 @@ class ControlSocket:
         """Listen. Raises ConfigError for what a person must mend; a machine that is full is a warning only."""
         self._commands = Commands(self._agent, self._recent, self._clock)
         try:
-            self._door = Door(self._reactor, self._path, self._welcome)
+            self._listener = UnixListener(self._reactor, self._path, self._welcome)
         except OSError as error:
             reason = f"{self._path} cannot be made: {error.strerror}"
             if error.errno not in _FULL:
@@ -61,9 +61,9 @@ class ControlSocket:
 
     async def close(self) -> None:
         """Stop listening, and let all clients go; a change under way is finished by whoever makes it."""
-        if self._door is not None:
-            self._door.close()
-            self._door = None
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
         if self._connections:
             self._emptied = Deferred()
             for connection in tuple(self._connections):

@@ -11,12 +11,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from cwmpagent.agent.inform import current_time
+from cwmpagent.agent.device_identity import current_time
 from cwmpagent.agent.ports import Clock
 from cwmpagent.config import Config
-from cwmpagent.control.recent import Item, Recent
+from cwmpagent.control.parameters_view import Shown, items, shown
+from cwmpagent.control.recent_facts import Item, RecentFacts
 from cwmpagent.control.report import Running, events, status
-from cwmpagent.control.shown import Shown, items, shown
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.protocol.masking import MASK, without_userinfo
 from cwmpagent.values import Value
@@ -25,7 +25,9 @@ FORMAT = 1
 _PACKAGES = ("cwmpagent", "Twisted", "treq", "pyOpenSSL", "cryptography", "defusedxml", "service-identity", "psutil")
 
 
-def sections(agent: Running, recent: Recent, started: float, clock: Clock, values: Sequence[Shown]) -> Iterator[Item]:
+def sections(
+    agent: Running, recent: RecentFacts, started: float, clock: Clock, values: Sequence[Shown]
+) -> Iterator[Item]:
     """``{"section": ..., "content": ...}`` for each; that of ``parameters`` comes in parts, one a parameter.
 
     ``values``: every parameter with its masked value.

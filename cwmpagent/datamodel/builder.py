@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from cwmpagent.datamodel.keys import clashing
+from cwmpagent.datamodel.restore import open_tree
 from cwmpagent.datamodel.schema import ROW, Model, Notify, ObjectDefinition, ParameterDefinition
 from cwmpagent.datamodel.tree import Tree
+from cwmpagent.datamodel.unique_keys import clashing
 from cwmpagent.errors import ModelError
 from cwmpagent.records import Attributes
 from cwmpagent.values import LexicalError
@@ -320,7 +321,7 @@ class ModelBuilder:
 
     def _tree(self, model: Model) -> Tree:
         try:
-            return Tree(model, factory=self._strict())
+            return open_tree(model, factory=self._strict())[0]
         except ModelError as error:
             raise ModelError(self._values[error.key].where, error.reason) from None
 

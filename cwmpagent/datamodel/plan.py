@@ -1,8 +1,8 @@
 """What a change of a tree is, as it is proposed and as it is planned.
 
-Planning (:mod:`~cwmpagent.datamodel.assignments`, :mod:`~cwmpagent.datamodel.objects`,
-:mod:`~cwmpagent.datamodel.attributes`, :mod:`~cwmpagent.datamodel.reset`) gives a validated plan, or raises every fault
-at once, and changes nothing. A plan's ``batch`` is saved first, then :meth:`Tree.apply` takes the plan over. Plans hold
+Planning (:mod:`~cwmpagent.datamodel.planning.assignments`, :mod:`~cwmpagent.datamodel.planning.objects`,
+``attributes``, ``reset``) gives a validated plan, or raises every fault
+at once, and changes nothing. A plan's ``batch`` is saved first, then :meth:`Tree.apply` takes it over. Plans hold
 for the tree in the state they were made in; to build one upon another, plan on ``tree.after(first.batch)`` and
 save both with :func:`joined`.
 """
@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from cwmpagent.datamodel.tree import Tree
 from cwmpagent.records import Batch
 from cwmpagent.values import Value
-
-if TYPE_CHECKING:
-    from cwmpagent.datamodel.tree import Tree
 
 
 class Assignment(Protocol):

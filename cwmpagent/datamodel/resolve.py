@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from cwmpagent.datamodel.identifiers import ALIAS, ANY, alias_in, alias_parameter, alias_refusal, segments
+from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
-
-if TYPE_CHECKING:
-    from cwmpagent.datamodel.tree import Tree
 
 
 class _Table(NamedTuple):

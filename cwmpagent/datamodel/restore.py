@@ -1,4 +1,4 @@
-"""What a tree starts from: checked factory values, and whatever of the saved state its model still allows.
+"""Opening the tree of one device: factory values are checked, and the saved state is taken as far as its model allows.
 
 Other versions of a model may have written the state, so nothing in it is trusted and nothing in it is fatal.
 """
@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple
 
 from cwmpagent.datamodel.identifiers import ALIAS, alias_refusal, aliased_row
-from cwmpagent.datamodel.keys import clashing
 from cwmpagent.datamodel.overlay import Overlay, split_row
+from cwmpagent.datamodel.schema import Model, ParameterDefinition
+from cwmpagent.datamodel.tree import Live, Tree
+from cwmpagent.datamodel.unique_keys import clashing
 from cwmpagent.errors import CwmpFault, ModelError
 from cwmpagent.records import Batch, Saved
 from cwmpagent.values import LexicalError
-
-if TYPE_CHECKING:
-    from cwmpagent.datamodel.schema import ParameterDefinition
-    from cwmpagent.datamodel.tree import Tree
 
 
 class Ignored(NamedTuple):
@@ -28,7 +27,30 @@ class Ignored(NamedTuple):
     reason: str
 
 
-def checked_factory(tree: Tree, factory: Mapping[str, str]) -> dict[str, str]:
+def open_tree(
+    model: Model,
+    saved: Saved | None = None,
+    factory: Mapping[str, str] = MappingProxyType({}),
+    *,
+    live: Live | None = None,
+) -> tuple[Tree, tuple[Ignored, ...]]:
+    """The tree of a device, and the saved entries that its model does not allow (another model may have been before).
+
+    ``factory``: factory values by full path; raises ``ModelError``, with the path as key, for a wrong path or value.
+    ``live``: as for :class:`~cwmpagent.datamodel.tree.Tree`.
+    """
+    if factory:
+        bare = Tree(model, live=live)
+        factory = _checked_factory(bare, factory)
+        _check_aliases(Tree(model, factory, live=live), factory)
+    tree = Tree(model, factory, live=live)
+    if saved is None:
+        return tree, ()
+    overlay, ignored = _restored(tree, saved)
+    return Tree(model, factory, overlay, live=live), ignored
+
+
+def _checked_factory(tree: Tree, factory: Mapping[str, str]) -> dict[str, str]:
     """``factory`` in canonical form; raises ``ModelError`` with the path as key for the first wrong one."""
     checked: dict[str, str] = {}
     for path, text in factory.items():
@@ -51,13 +73,13 @@ def checked_factory(tree: Tree, factory: Mapping[str, str]) -> dict[str, str]:
     return checked
 
 
-def check_aliases(tree: Tree, given: Iterable[str]) -> None:
+def _check_aliases(tree: Tree, given: Iterable[str]) -> None:
     """Raises ``ModelError``, with the path as key, for an alias among ``given`` paths that another row has too."""
     for path, reason in clashing(tree, _aliases(given)).items():
         raise ModelError(path, reason)
 
 
-def restored(tree: Tree, saved: Saved) -> tuple[Overlay, tuple[Ignored, ...]]:
+def _restored(tree: Tree, saved: Saved) -> tuple[Overlay, tuple[Ignored, ...]]:
     """The differences to the factory in ``saved``, and what of it is left out."""
     ignored: list[Ignored] = []
 

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from cwmpagent.datamodel.identifiers import aliased_row, own_alias
 from cwmpagent.datamodel.overlay import UNCHANGED, Overlay
-from cwmpagent.datamodel.restore import Ignored, check_aliases, checked_factory, restored
 from cwmpagent.datamodel.schema import ROW, Model, ObjectDefinition, ParameterDefinition, is_instance_number
 from cwmpagent.errors import CwmpFault
-from cwmpagent.records import Attributes, Batch, Saved
+from cwmpagent.records import Attributes, Batch
 from cwmpagent.values import NULL, Value
-
-if TYPE_CHECKING:
-    from cwmpagent.datamodel.plan import Plan
 
 _QUIET = Attributes()
 _ACTIVE = Attributes(notification=2)
@@ -28,7 +24,7 @@ Live = Callable[[str], str | None]
 """Full name -> the text that the device reads, or None."""
 
 
-class Found(NamedTuple):
+class Node(NamedTuple):
     """What a path names: a parameter of ``definition``, or with ``parameter`` ``None`` an object, row or table."""
 
     definition: ObjectDefinition
@@ -48,39 +44,32 @@ class Found(NamedTuple):
 class Tree:
     """The data model of one device.
 
-    ``factory`` gives factory values by full path, before those of the model; a wrong path or value raises
-    ``ModelError`` with the path as its key. Whatever of ``saved`` the model does not allow (it may have been
-    written under another model) is left out and listed in :attr:`ignored`.
+    ``factory``: factory values by full path, which stand before those of the model. ``overlay``: the differences to the
+    factory. Both are taken as they are; :func:`~cwmpagent.datamodel.restore.open_tree` checks them first.
     ``live`` gives the text of a parameter that the device itself supplies; ``None`` stands for what the tree holds.
 
     Everything that takes a path raises ``CwmpFault`` 9005 for one that names nothing here. Paths name rows by their
     instance numbers; :class:`cwmpagent.datamodel.resolve.Resolver` reads the others.
     """
 
-    __slots__ = ("_factory", "_live", "_overlay", "ignored", "model")
+    __slots__ = ("_factory", "_live", "_overlay", "model")
 
     def __init__(
         self,
         model: Model,
-        saved: Saved | None = None,
         factory: Mapping[str, str] = _NO_FACTORY,
+        overlay: Overlay = UNCHANGED,
         *,
         live: Live | None = None,
     ) -> None:
         self.model = model
-        self.ignored: tuple[Ignored, ...] = ()
+        self._factory = factory
+        self._overlay = overlay
         self._live = live
-        self._overlay = UNCHANGED
-        self._factory = _NO_FACTORY
-        if factory:
-            self._factory = checked_factory(self, factory)
-            check_aliases(self, self._factory)
-        if saved is not None:
-            self._overlay, self.ignored = restored(self, saved)
 
     # --- one path
 
-    def find(self, path: str) -> Found:
+    def find(self, path: str) -> Node:
         """What ``path`` names: a parameter (no dot at its end), or an object, table or row (with one)."""
         root, *names = path.split(".")
         here, absent = self.model.root, self.model.absent
@@ -102,11 +91,11 @@ class Tree:
             if so_far in absent:
                 raise _unknown(path)
         if not last:
-            return Found(here, None, at_table)
+            return Node(here, None, at_table)
         parameter = None if at_table else here.parameters.get(last)
         if parameter is None or path in absent:
             raise _unknown(path)
-        return Found(here, parameter, False)
+        return Node(here, parameter, False)
 
     def exists(self, path: str) -> bool:
         """Whether ``path`` names a parameter, object, table or row of this device."""
@@ -169,13 +158,13 @@ class Tree:
 
     # --- many paths
 
-    def below(self, path: str) -> list[tuple[str, Found]]:
+    def below(self, path: str) -> list[tuple[str, Node]]:
         """The object, table or row ``path`` (``""``: the root) and everything under it, in the order of the model."""
         path = path or self.model.root.name + "."
         found = self.find(path)
         if found.parameter is not None:
             return [(path, found)]
-        everything: list[tuple[str, Found]] = []
+        everything: list[tuple[str, Node]] = []
         self._collect_names(found, path, everything)
         return everything
 
@@ -220,15 +209,12 @@ class Tree:
 
     def after(self, batch: Batch) -> Tree:
         """A tree as this one would be after ``batch``; this one stays as it is."""
-        tree = Tree.__new__(Tree)
-        tree.model, tree.ignored = self.model, ()
-        tree._live, tree._factory = _except_for(self._live, batch.values), self._factory
-        tree._overlay = self._overlay.merged(batch, self.model.rows)
-        return tree
+        overlay = self._overlay.merged(batch, self.model.rows)
+        return Tree(self.model, self._factory, overlay, live=_except_for(self._live, batch.values))
 
-    def apply(self, plan: Plan) -> None:
-        """Take over a plan that was made for this tree in its present state, once it has been saved."""
-        self._overlay = self._overlay.merged(plan.batch, self.model.rows)
+    def apply(self, batch: Batch) -> None:
+        """Take over the batch of a plan that was made for this tree in its present state, once it has been saved."""
+        self._overlay = self._overlay.merged(batch, self.model.rows)
 
     @property
     def overlay(self) -> Overlay:
@@ -297,23 +283,23 @@ class Tree:
             if (below := f"{path}{name}.") not in absent:
                 self._collect(child, below, child.table, out)
 
-    def _collect_names(self, here: Found, path: str, out: list[tuple[str, Found]]) -> None:
+    def _collect_names(self, here: Node, path: str, out: list[tuple[str, Node]]) -> None:
         out.append((path, here))
         definition = here.definition
         if here.is_table:
-            row = Found(definition, None, False)
+            row = Node(definition, None, False)
             for number in self._rows(path):
                 self._collect_names(row, f"{path}{number}.", out)
             return
         absent = self.model.absent
         out += [
-            (path + name, Found(definition, parameter, False))
+            (path + name, Node(definition, parameter, False))
             for name, parameter in definition.parameters.items()
             if path + name not in absent
         ]
         for name, child in definition.children.items():
             if (below := f"{path}{name}.") not in absent:
-                self._collect_names(Found(child, None, child.table), below, out)
+                self._collect_names(Node(child, None, child.table), below, out)
 
 
 class _Except:

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from cwmpagent.datamodel.builder import ModelBuilder
 from cwmpagent.datamodel.schema import Model
-from cwmpagent.datamodel.sources.bbf import read_bbf
-from cwmpagent.datamodel.sources.bbfprofiles import KEY as PROFILES_KEY
-from cwmpagent.datamodel.sources.csv import read_csv
-from cwmpagent.datamodel.sources.json import read_json
-from cwmpagent.datamodel.sources.toml import read_toml
-from cwmpagent.device.modelcache import WORTH_KEEPING, ModelCache, key_of
+from cwmpagent.datamodel.sources.bbf.model import read_bbf
+from cwmpagent.datamodel.sources.bbf.profiles import KEY as PROFILES_KEY
+from cwmpagent.datamodel.sources.dump.csv_reader import read_csv
+from cwmpagent.datamodel.sources.dump.json_reader import read_json
+from cwmpagent.datamodel.sources.toml_reader import read_toml
+from cwmpagent.device.model_cache import WORTH_KEEPING, ModelCache, key_of
 from cwmpagent.errors import ModelError
 
 KEY = "device.model"

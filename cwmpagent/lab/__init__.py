@@ -1,0 +1,3 @@
+"""The test bench of ``twistd cwmplab``: an ACS, a STUN server, a NAT, a console, and the demonstration."""
+
+__all__ = ["nat_report", "network"]

@@ -24,12 +24,12 @@ from twisted.internet.task import react
 from twisted.python.failure import Failure
 
 from cwmpagent.lab.acs import LabAcs
+from cwmpagent.lab.acs.connection_request_http import UnreachableError
+from cwmpagent.lab.acs.session_trace import SessionTrace
 from cwmpagent.lab.certificates import Certificates, certificates
-from cwmpagent.lab.console import Console
-from cwmpagent.lab.reach import UnreachableError
-from cwmpagent.lab.script import Script, Shortcoming
-from cwmpagent.lab.trace import SessionTrace
-from cwmpagent.protocol.digest import Credentials
+from cwmpagent.lab.console.resource import Console
+from cwmpagent.lab.demo_script import Script, Shortcoming
+from cwmpagent.protocol.auth import Credentials
 
 DEVICE = "00D09E-Demo-SN0001"
 OUR_AGENT = [str(Path(sys.executable).with_name("twistd")), "--nodaemon", "--pidfile=", "cwmpagent", "--config"]

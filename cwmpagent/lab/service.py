@@ -22,15 +22,15 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from cwmpagent.errors import ConfigError
 from cwmpagent.lab.acs import LabAcs
+from cwmpagent.lab.acs.authentication import Auth
+from cwmpagent.lab.acs.connection_request_xmpp import XmppAccount, XmppAcs
 from cwmpagent.lab.certificates import LOOPBACK_NAMES, Certificates, certificates
-from cwmpagent.lab.console import Console
-from cwmpagent.lab.guard import Auth
-from cwmpagent.lab.nat import OUTSIDE, Nat, NatWeather
-from cwmpagent.lab.natkind import NatKind
-from cwmpagent.lab.stunserver import Challenge, ResponseAddress, StunServer
-from cwmpagent.lab.xmppacs import XmppAccount, XmppAcs
-from cwmpagent.protocol.digest import Credentials
-from cwmpagent.protocol.stun import Address
+from cwmpagent.lab.console.resource import Console
+from cwmpagent.lab.network.nat import OUTSIDE, Nat, NatWeather
+from cwmpagent.lab.network.nat_kind import NatKind
+from cwmpagent.lab.network.stun_server import Challenge, ResponseAddress, StunServer
+from cwmpagent.protocol.auth import Credentials
+from cwmpagent.protocol.stun.message import Address
 
 _UDP = re.compile(r"udp:(?P<port>\d{1,5})(:interface=(?P<host>[0-9a-fA-F.:\\]+))?")
 

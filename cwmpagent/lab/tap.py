@@ -13,13 +13,13 @@ from twisted.python.failure import Failure
 from twisted.python.usage import Options as UsageOptions
 
 from cwmpagent.errors import ConfigError
-from cwmpagent.lab.guard import Auth
-from cwmpagent.lab.nat import OUTSIDE, NatWeather
-from cwmpagent.lab.natkind import NatKind
+from cwmpagent.lab.acs.authentication import Auth
+from cwmpagent.lab.acs.connection_request_xmpp import XmppAccount
+from cwmpagent.lab.network.nat import OUTSIDE, NatWeather
+from cwmpagent.lab.network.nat_kind import NatKind
+from cwmpagent.lab.network.stun_server import Challenge, ResponseAddress
 from cwmpagent.lab.service import LabService, LabSettings, endpoints
-from cwmpagent.lab.stunserver import Challenge, ResponseAddress
-from cwmpagent.lab.xmppacs import XmppAccount
-from cwmpagent.protocol.digest import Credentials
+from cwmpagent.protocol.auth import Credentials
 
 AUTHS = get_args(Auth)
 CHALLENGES = get_args(Challenge)
@@ -224,7 +224,7 @@ class Options(UsageOptions):
         return Credentials(username, password) if username else None
 
 
-class Daemon(LabService):
+class LabDaemon(LabService):
     """The lab as a process of its own: what is wrong at start is one line and exit status 1.
 
     ``in_front``: twistd does not make a daemon of it.
@@ -253,7 +253,7 @@ def makeService(options: Options) -> IService:
 
     try:
         in_front = options.parent is not None and bool(options.parent.get("nodaemon"))
-        return Daemon(reactor, options.settings(), in_front=in_front)
+        return LabDaemon(reactor, options.settings(), in_front=in_front)
     except ConfigError as error:
         raise SystemExit(f"cwmplab: {error}") from None
 

@@ -1,0 +1,13 @@
+"""CWMP without input or output (floor 0): RPCs, envelopes, sessions, the agenda, authentication, STUN."""
+
+__all__ = [
+    "agenda",
+    "auth",
+    "connection_request",
+    "lightweight_notification",
+    "masking",
+    "rpc",
+    "session",
+    "soap",
+    "stun",
+]

@@ -7,10 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from cwmpagent.protocol.messages import GenericRequest, GenericResponse, Message
-from cwmpagent.protocol.rpc import REQUESTS, RESPONSES
-from cwmpagent.protocol.shapes import Text, fields_of
-from cwmpagent.protocol.structs import ParameterValueStruct
+from cwmpagent.protocol.rpc import REQUESTS, RESPONSES, GenericRequest, GenericResponse, Message, ParameterValueStruct
+from cwmpagent.protocol.rpc.field_types import Text, fields_of
 from cwmpagent.values import Value
 
 MASK = "***"

@@ -19,10 +19,10 @@ from twisted.trial.unittest import TestCase
 from cwmpagent.agent.facts import Fact, RpcCrashed, SessionEnded, Warned
 from cwmpagent.config import Config, parse
 from cwmpagent.device.models import find_model
-from cwmpagent.embed import Agent
+from cwmpagent.embedding.service import Agent
 from cwmpagent.lab.acs import LabAcs
-from cwmpagent.lab.trace import SessionTrace
-from cwmpagent.protocol.digest import Credentials
+from cwmpagent.lab.acs.session_trace import SessionTrace
+from cwmpagent.protocol.auth import Credentials
 from cwmpagent.protocol.rpc import AcsRequest, ParameterValueStruct, SetParameterValues
 from cwmpagent.values import Value, ValueType
 

@@ -12,14 +12,12 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from cwmpagent.agent.dispatcher import AfterSession, Dispatcher
 from cwmpagent.agent.facts import Fact, RpcCrashed, SessionEnded, Warned
-from cwmpagent.compose import Life
+from cwmpagent.agent.session.dispatcher import AfterSession, Dispatcher
 from cwmpagent.datamodel.schema import Model
+from cwmpagent.device.function_provider import FunctionProvider
 from cwmpagent.device.models import find_model
-from cwmpagent.device.readings import Readings
-from cwmpagent.factory import Given
-from cwmpagent.protocol.events import Event
+from cwmpagent.protocol.agenda.events import Event
 from cwmpagent.protocol.rpc import (
     CpeRequest,
     GetRPCMethods,
@@ -32,8 +30,10 @@ from cwmpagent.protocol.rpc import (
 )
 from cwmpagent.protocol.session import Reply
 from cwmpagent.protocol.soap import Envelope, decode, encode
+from cwmpagent.runtime.agent_runtime import AgentRuntime
+from cwmpagent.runtime.environment import Environment, Udp
+from cwmpagent.runtime.factory_defaults import FactoryValue
 from cwmpagent.store.memory import MemoryStore
-from cwmpagent.world import Udp, World
 
 NEW_YEAR_2026 = 1767225600.0
 TRUSTED_FROM = 1577836800.0
@@ -283,12 +283,12 @@ class Lives:
             **(values or {}),
             **{SERVER + name: text for name, text in parameters.items()},
         }
-        self._values = {path: Given(text, path) for path, text in given.items()}
-        self.life: Life
+        self._values = {path: FactoryValue(text, path) for path, text in given.items()}
+        self.life: AgentRuntime
 
-    def begin(self, *, booted: bool = True, seconds: float = 0) -> Life:
+    def begin(self, *, booted: bool = True, seconds: float = 0) -> AgentRuntime:
         """Begin a life with what is in the store; it has begun after so many seconds."""
-        world = World(
+        world = Environment(
             timers=self.timers,
             clock=self.clock,
             random=self._random,
@@ -301,12 +301,12 @@ class Lives:
             poll_interval=self._polling,
             notify=lambda host, port, datagrams: self.datagrams.extend((host, port, each) for each in datagrams),
             observer=self.facts.append,
-            providers=lambda root: [*([Readings(self.readings)] if self.readings else ()), *self.providers],
+            providers=lambda root: [*([FunctionProvider(self.readings)] if self.readings else ()), *self.providers],
             discovered_url=self.discovered_url,
             xmpp=self.xmpp,
             registered=self._registered,
         )
-        self.life = Life(
+        self.life = AgentRuntime(
             self.model,
             self._values,
             self.store.load(),
@@ -325,7 +325,7 @@ class Lives:
         for call in self.timers.getDelayedCalls():
             call.cancel()
 
-    def reboot(self) -> Life:
+    def reboot(self) -> AgentRuntime:
         """Shut down as for a reboot, and boot."""
         finished(self.life.stop())
         return self.begin()

@@ -7,10 +7,10 @@ from typing import Any
 
 from twisted.scripts.twistd import run
 
-from cwmpagent import compose
-from cwmpagent.agent.changes import Changes, Origin
-from cwmpagent.agent.dispatcher import AfterSession
-from cwmpagent.agent.reach import Reach
+from cwmpagent.agent.connection_request.http import ConnectionRequests
+from cwmpagent.agent.parameters.changes import Changes, Origin
+from cwmpagent.agent.session.dispatcher import AfterSession
+from cwmpagent.runtime import agent_runtime
 
 
 def _forgetful(set_values: Any) -> Any:
@@ -32,7 +32,7 @@ def _no_key(text: str) -> tuple[AfterSession, ...]:
     return ()
 
 
-def _deaf(self: Reach, source: str) -> bool:
+def _deaf(self: ConnectionRequests, source: str) -> bool:
     """A connection request is answered with 200, and no session follows."""
     return True
 
@@ -43,8 +43,8 @@ def main() -> None:
     replaced: dict[str, tuple[Any, str, Any]] = {
         "set": (Changes, "set_values", _forgetful(Changes.set_values)),
         "add": (Changes, "add_object", _same_number),
-        "reboot": (compose, "read", _no_key),
-        "deaf": (Reach, "requested", _deaf),
+        "reboot": (agent_runtime, "read", _no_key),
+        "deaf": (ConnectionRequests, "requested", _deaf),
     }
     if what == "dead":
         sys.exit(3)

@@ -18,16 +18,16 @@ from unittest.mock import patch
 
 from twisted.internet.threads import deferToThread
 
-from cwmpagent.agent.changes import Origin
 from cwmpagent.agent.facts import Rebooting, SessionStarted
+from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.cli.main import main
 from cwmpagent.config import HooksConfig
 from cwmpagent.datamodel.plan import AttributeChange, ParameterAssignment
 from cwmpagent.protocol.rpc import Reboot
-from cwmpagent.protocol.stun import Address
+from cwmpagent.protocol.stun.message import Address
 from tests.agent.bench import DEVICE, SERVER, BenchCase, reactor
 from tests.skips import CHECKOUT
-from tests.transport.udpnet import StunPeer
+from tests.transport.udp.udp_net import StunPeer
 
 CODE = "Device.DeviceInfo.ProvisioningCode"
 INTERVAL = SERVER + "PeriodicInformInterval"

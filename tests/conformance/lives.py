@@ -11,15 +11,15 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.agent.changes import Origin
-from cwmpagent.compose import Life
+from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import TransportError
-from cwmpagent.factory import Given
-from cwmpagent.protocol.events import CONNECTION_REQUEST
+from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST
 from cwmpagent.protocol.rpc import AcsRequest, Inform, Message
 from cwmpagent.protocol.session import Reply
 from cwmpagent.records import Batch, Saved
+from cwmpagent.runtime.agent_runtime import AgentRuntime
+from cwmpagent.runtime.factory_defaults import FactoryValue
 from cwmpagent.store.durable import Store
 from tests.agent.ports import SERVER, Lives, Posted
 
@@ -84,7 +84,7 @@ class DiskLives(Lives):
 
     def write(self, path: str, text: str) -> None:
         """Change a factory value in the configuration file; it counts from the next life on."""
-        self._values[path] = Given(text, f"parameters.{path}")
+        self._values[path] = FactoryValue(text, f"parameters.{path}")
 
     def kill(self) -> None:
         """The process ends at this instant; nothing of it runs on."""
@@ -94,12 +94,12 @@ class DiskLives(Lives):
             self.store.close()
             self.store = DiskStore(self.directory)
 
-    def resume(self, *, booted: bool) -> Life:
+    def resume(self, *, booted: bool) -> AgentRuntime:
         """The next life, after a kill, with an ACS that behaves."""
         self.acs.instead = good
         return self.begin(booted=booted)
 
-    def bootstrapped(self) -> Life:
+    def bootstrapped(self) -> AgentRuntime:
         """Begin, and let the first session pass."""
         self.begin()
         assert self.acs.told() == [("0 BOOTSTRAP", "1 BOOT")], self.acs.told()

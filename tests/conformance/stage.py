@@ -13,10 +13,10 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from cwmpagent.agent.facts import RpcCrashed, Warned
-from cwmpagent.agent.sessions import STOP_GRACE
+from cwmpagent.agent.session.driver import STOP_GRACE
 from cwmpagent.config import Config
-from cwmpagent.embed import Agent
-from cwmpagent.protocol.events import CONNECTION_REQUEST, Event
+from cwmpagent.embedding.service import Agent
+from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, Event
 from cwmpagent.protocol.rpc import Inform
 from cwmpagent.protocol.session import Reply
 from tests.agent.bench import PATIENCE, BenchCase

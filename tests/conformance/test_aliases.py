@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cwmpagent.agent.changes import Origin
+from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.protocol.rpc import (
     AddObject,

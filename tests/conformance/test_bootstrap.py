@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from cwmpagent.agent.changes import Origin
 from cwmpagent.agent.facts import Noted, Warned
-from cwmpagent.protocol.events import DIAGNOSTICS_COMPLETE, Event
+from cwmpagent.agent.parameters.changes import Origin
+from cwmpagent.protocol.agenda.events import DIAGNOSTICS_COMPLETE, Event
 from cwmpagent.protocol.rpc import (
     Fault,
     GetParameterValues,

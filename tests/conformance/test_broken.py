@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cwmpagent.agent.changes import Origin
+from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.datamodel.plan import ParameterAssignment
-from cwmpagent.lab.misbehave import Delay, Drop, FaultAnswer, Garbage, Misbehaviour, Status, Truncate, WrongId
-from cwmpagent.lab.tasks import Unanswered
+from cwmpagent.lab.acs.misbehaviour import Delay, Drop, FaultAnswer, Garbage, Misbehaviour, Status, Truncate, WrongId
+from cwmpagent.lab.acs.tasks import Unanswered
 from cwmpagent.protocol.rpc import (
     AcsRequest,
     AddObject,

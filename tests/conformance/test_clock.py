@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.agent.changes import Origin
+from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import TransportError
-from cwmpagent.protocol.events import CONNECTION_REQUEST, PERIODIC, Event
+from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, PERIODIC, Event
 from cwmpagent.protocol.rpc import ScheduleInform, SetParameterAttributes, SetParameterAttributesStruct
 from cwmpagent.values import format_time
 from tests.agent.ports import FIFTY_YEARS, NEW_YEAR_2026, Lives, finished

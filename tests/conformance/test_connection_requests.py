@@ -15,16 +15,16 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from cwmpagent import embed
-from cwmpagent.agent.changes import Origin
 from cwmpagent.agent.facts import AgentStarted, ConnectionRequested, Noted, Warned
+from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.config import Config
-from cwmpagent.embed import Agent
-from cwmpagent.lab.misbehave import Delay, Status
-from cwmpagent.protocol.digest import Authenticator, Credentials
+from cwmpagent.embedding import service
+from cwmpagent.embedding.service import Agent
+from cwmpagent.lab.acs.misbehaviour import Delay, Status
+from cwmpagent.protocol.auth import Authenticator, Credentials
 from cwmpagent.protocol.rpc import FactoryReset, GetParameterValues, InformResponse, Reboot
 from cwmpagent.protocol.session import Reply
-from cwmpagent.transport.local import EVERY
+from cwmpagent.transport.local_address import EVERY
 from cwmpagent.values import Value, ValueType
 from tests.agent.bench import DEVICE, SERVER, BenchCase, assign, reactor
 from tests.agent.ports import FakeClock, finished, reply
@@ -32,7 +32,7 @@ from tests.conformance.lives import CODE, LivesCase, down, good, is_inform
 from tests.conformance.stage import Stepped, SteppedCase
 from tests.process import free_port
 from tests.skips import NO_IPV6, has_ipv6
-from tests.transport.scripted import Names
+from tests.transport.http.scripted import Names
 
 URL = SERVER + "ConnectionRequestURL"
 SIX = ("6 CONNECTION REQUEST",)
@@ -420,7 +420,7 @@ class AddressTests(SteppedCase):
     async def told(self, *addresses: str, endpoints: tuple[str, ...]) -> SplitResult:
         """The URL of an agent that listens at ``endpoints``, where the name has these addresses."""
         sources = {"2001:db8::1": "::1", "192.0.2.1": "127.0.0.1"}
-        self.patch(embed, "source_address", sources.get)
+        self.patch(service, "source_address", sources.get)
         self.time.nameResolver = Names(acs=list(addresses))
         config = self.config(boot="system")
         request = replace(config.connection_request, endpoint=endpoints)
@@ -445,7 +445,7 @@ class AddressTests(SteppedCase):
 
     async def test_cr_09_told_without_waiting_for_the_next_session(self) -> None:
         ours = {"127.0.0.1": "127.0.0.1"}
-        self.patch(embed, "source_address", ours.get)
+        self.patch(service, "source_address", ours.get)
         config = self.config()
         agent = self.begin(replace(config, connection_request=replace(config.connection_request, endpoint=("tcp:0",))))
         await self.sessions_ended(1)

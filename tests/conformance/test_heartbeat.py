@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from cwmpagent.protocol.events import DIAGNOSTICS_COMPLETE, Event
+from cwmpagent.protocol.agenda.events import DIAGNOSTICS_COMPLETE, Event
 from cwmpagent.protocol.rpc import GetParameterValues, GetParameterValuesResponse, SetParameterAttributesResponse
 from cwmpagent.protocol.session import Reply
 from cwmpagent.values import Value, ValueType, format_time

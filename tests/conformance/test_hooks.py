@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from cwmpagent.agent.facts import Rebooting, Warned
-from cwmpagent.lives import REBOOT_PATIENCE
+from cwmpagent.config.settings import HooksConfig
 from cwmpagent.protocol.rpc import AcsRequest, FactoryReset, Reboot
-from cwmpagent.settings import HooksConfig
+from cwmpagent.runtime.lifecycle import REBOOT_PATIENCE
 from tests.agent.bench import DEVICE
 from tests.conformance.stage import SteppedCase, call
 

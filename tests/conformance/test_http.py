@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from cwmpagent.config import Config
+from cwmpagent.config.settings import AcsConfig
 from cwmpagent.lab.acs import LabAcs
+from cwmpagent.lab.acs.misbehaviour import Close, Delay, Drip, Gzip, Http10, Huge, Redirect, Status, Unauthorized
 from cwmpagent.lab.certificates import certificates
-from cwmpagent.lab.misbehave import Close, Delay, Drip, Gzip, Http10, Huge, Redirect, Status, Unauthorized
 from cwmpagent.protocol.rpc import GetParameterValues, GetParameterValuesResponse, GetRPCMethods, Inform
 from cwmpagent.protocol.session import Reply
-from cwmpagent.settings import AcsConfig
 from tests.agent.bench import DEVICE, SERVER, BenchCase, reactor
 from tests.agent.ports import Posted
 from tests.conformance.stage import Headed, ScriptedCase, SteppedCase, call
-from tests.transport.scripted import Names
+from tests.transport.http.scripted import Names
 
 URL = SERVER + "URL"
 CODE = "Device.DeviceInfo.ProvisioningCode"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cwmpagent.agent.changes import Origin
+from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.errors import CwmpFault
-from cwmpagent.protocol.events import DIAGNOSTICS_COMPLETE, Event
+from cwmpagent.protocol.agenda.events import DIAGNOSTICS_COMPLETE, Event
 from cwmpagent.protocol.rpc import (
     AddObject,
     AddObjectResponse,

@@ -7,7 +7,7 @@ import hmac
 
 from twisted.internet.protocol import DatagramProtocol
 
-from cwmpagent.agent.changes import Origin
+from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.protocol.rpc import (
     AddObject,
     DeleteObject,
@@ -22,7 +22,7 @@ from tests.agent.bench import SERVER, BenchCase, assign, reactor
 from tests.agent.ports import NEW_YEAR_2026
 from tests.conformance.lives import CODE, NTP, TABLE, DiskLives, LivesCase, down
 from tests.conformance.test_notifications import UPTIME, attributes, each
-from tests.protocol.test_lightweight import parts, told
+from tests.protocol.test_lightweight_notification import parts, told
 
 USED = SERVER + "LightweightNotificationProtocolsUsed"
 NTP2 = "Device.Time.NTPServer2"

@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.agent.changes import Origin
+from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.device.provider import Name, Provider
 from cwmpagent.errors import CwmpFault
 from cwmpagent.protocol.rpc import AddObject, DeleteObject, Fault, SetParameterAttributesResponse
@@ -21,7 +21,7 @@ from tests.agent.bench import assign
 from tests.agent.ports import Posted, finished
 from tests.conformance.lives import CODE, NTP, DiskLives, is_inform
 from tests.conformance.test_notifications import ROUTES, UPTIME, attributes
-from tests.protocol.test_lightweight import told
+from tests.protocol.test_lightweight_notification import told
 from tests.skips import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "notifications.md"

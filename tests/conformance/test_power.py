@@ -9,10 +9,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.agent.changes import Origin
-from cwmpagent.agent.dispatcher import RebootAfter
+from cwmpagent.agent.parameters.changes import Origin
+from cwmpagent.agent.session.dispatcher import RebootAfter
 from cwmpagent.datamodel.plan import ParameterAssignment
-from cwmpagent.protocol.events import CONNECTION_REQUEST, PERIODIC, Event
+from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, PERIODIC, Event
 from cwmpagent.protocol.rpc import (
     AddObject,
     AddObjectResponse,

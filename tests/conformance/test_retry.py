@@ -6,10 +6,10 @@ from itertools import pairwise
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.agent.changes import Origin
+from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import TransportError
-from cwmpagent.protocol.events import CONNECTION_REQUEST, PERIODIC, Event
+from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, PERIODIC, Event
 from cwmpagent.protocol.rpc import Fault, SetParameterAttributes, SetParameterAttributesStruct, SetParameterValues
 from cwmpagent.protocol.session import Reply
 from cwmpagent.values import Value, ValueType

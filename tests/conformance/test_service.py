@@ -5,14 +5,14 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred, fail, gatherResults
 
 from cwmpagent.agent.facts import AgentStopped, Rebooting, Warned
-from cwmpagent.agent.notifications import Notifications
-from cwmpagent.embed import Agent
+from cwmpagent.agent.notification.value_change import Notifications
+from cwmpagent.embedding.service import Agent
 from cwmpagent.errors import ConfigError, StoreError, StoreLockedError
-from cwmpagent.lab.misbehave import Delay
+from cwmpagent.lab.acs.misbehaviour import Delay
 from cwmpagent.protocol.rpc import FactoryReset, GetRPCMethods, Reboot
 from cwmpagent.records import Saved
 from cwmpagent.store.durable import Store
-from cwmpagent.transport import endpoints
+from cwmpagent.transport.connection_request import endpoints
 from tests.agent.bench import DEVICE
 from tests.conformance.stage import SteppedCase, call
 

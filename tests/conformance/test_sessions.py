@@ -7,15 +7,15 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.agent.changes import Origin
-from cwmpagent.agent.dispatcher import RebootAfter
 from cwmpagent.agent.facts import RpcCrashed, Warned
-from cwmpagent.agent.sessions import MOST_NAMES
+from cwmpagent.agent.parameters.changes import Origin
+from cwmpagent.agent.session.dispatcher import RebootAfter
+from cwmpagent.agent.session.driver import MOST_NAMES
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import CwmpFault, TransportError
-from cwmpagent.lab.misbehave import Drop, FaultAnswer, ForeignHeader, Hold
-from cwmpagent.lab.reach import UnreachableError
-from cwmpagent.protocol.events import CONNECTION_REQUEST, PERIODIC, Event
+from cwmpagent.lab.acs.connection_request_http import UnreachableError
+from cwmpagent.lab.acs.misbehaviour import Drop, FaultAnswer, ForeignHeader, Hold
+from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, PERIODIC, Event
 from cwmpagent.protocol.rpc import (
     Fault,
     GenericRequest,

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.lab.misbehave import Chunked, Garbage
-from cwmpagent.protocol.events import CONNECTION_REQUEST, Event
+from cwmpagent.lab.acs.misbehaviour import Chunked, Garbage
+from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, Event
 from cwmpagent.protocol.rpc import (
     Fault,
     GetParameterNames,

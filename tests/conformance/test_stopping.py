@@ -7,9 +7,9 @@ from dataclasses import replace
 from twisted.internet.defer import Deferred
 
 from cwmpagent.agent.facts import AgentStopped, Rebooting
-from cwmpagent.lab.misbehave import Delay
+from cwmpagent.config.settings import HooksConfig
+from cwmpagent.lab.acs.misbehaviour import Delay
 from cwmpagent.protocol.rpc import GenericRequest, GetRPCMethods, Reboot
-from cwmpagent.settings import HooksConfig
 from tests.agent.bench import DEVICE
 from tests.conformance.stage import SteppedCase, call
 

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.facts import Warned
 from cwmpagent.errors import TransportError
-from cwmpagent.protocol.events import CONNECTION_REQUEST, M_REBOOT, M_SCHEDULE_INFORM, PERIODIC, Event
+from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, M_REBOOT, M_SCHEDULE_INFORM, PERIODIC, Event
 from cwmpagent.protocol.rpc import (
     AcsRequest,
     AddObject,

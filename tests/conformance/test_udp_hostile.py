@@ -10,13 +10,13 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cwmpagent.protocol.stun import Address, Kind, StunMessage, encode
-from cwmpagent.protocol.udprequest import build
-from cwmpagent.transport.datagram import DatagramPort
-from cwmpagent.transport.stunclient import StunClients
-from cwmpagent.world import Udp
+from cwmpagent.protocol.connection_request.udp import build
+from cwmpagent.protocol.stun.message import Address, MessageType, StunMessage, encode
+from cwmpagent.runtime.environment import Udp
+from cwmpagent.transport.udp.port import DatagramPort
+from cwmpagent.transport.udp.stun_client import StunClients
 from tests.conformance.lives import DiskLives, LivesCase
-from tests.transport.udpnet import FakeSocket, UdpNet, answered
+from tests.transport.udp.udp_net import FakeSocket, UdpNet, answered
 
 DATAGRAMS = 100_000
 SEED = int(os.environ.get("CWMPAGENT_SEED", "20261126"))
@@ -41,7 +41,7 @@ def request(number: int = 1, password: str = "secret") -> bytes:
 def corpus() -> list[bytes]:
     """Good messages of every kind, to be broken."""
     made = [request(1, "wrong"), request(1).replace(b"http://192.0.2.1:7547", b"/")]
-    for kind in Kind:
+    for kind in MessageType:
         message = StunMessage(
             kind=kind,
             transaction=bytes(range(16)),

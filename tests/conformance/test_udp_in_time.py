@@ -13,12 +13,12 @@ from cwmpagent.agent.ports import DatagramTarget
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.models import find_model
 from cwmpagent.errors import StoreWriteError
-from cwmpagent.protocol.binding import BindingSettings
+from cwmpagent.protocol.connection_request.udp import build
 from cwmpagent.protocol.rpc import SetParameterAttributesResponse, SetParameterValuesResponse
-from cwmpagent.protocol.stun import Address
-from cwmpagent.protocol.udprequest import build
+from cwmpagent.protocol.stun.binding import BindingSettings
+from cwmpagent.protocol.stun.message import Address
+from cwmpagent.runtime.environment import Udp
 from cwmpagent.values import Value
-from cwmpagent.world import Udp
 from tests.agent.bench import SERVER, assign
 from tests.agent.ports import finished
 from tests.conformance.lives import DiskLives, LivesCase

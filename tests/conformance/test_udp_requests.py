@@ -10,14 +10,14 @@ from typing import Any
 
 from cwmpagent.agent.facts import ConnectionRequested, Warned
 from cwmpagent.config import Config
-from cwmpagent.embed import Agent
+from cwmpagent.embedding.service import Agent
 from cwmpagent.errors import ConfigError
+from cwmpagent.protocol.connection_request.udp import build
 from cwmpagent.protocol.rpc import GetParameterValues, SetParameterValuesResponse
-from cwmpagent.protocol.stun import Address, signature_holds
-from cwmpagent.protocol.udprequest import build
+from cwmpagent.protocol.stun.message import Address, signature_holds
 from cwmpagent.values import Value, ValueType
 from tests.agent.bench import SERVER, BenchCase, assign, reactor
-from tests.transport.udpnet import StunPeer
+from tests.transport.udp.udp_net import StunPeer
 
 ADDRESS = SERVER + "UDPConnectionRequestAddress"
 NAT = SERVER + "NATDetected"

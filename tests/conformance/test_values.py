@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from cwmpagent.errors import CwmpFault
-from cwmpagent.lab.misbehave import Drop
+from cwmpagent.lab.acs.misbehaviour import Drop
 from cwmpagent.protocol.rpc import (
     AddObject,
     DeleteObject,

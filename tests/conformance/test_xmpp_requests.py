@@ -12,6 +12,8 @@ from twisted.trial.unittest import SkipTest
 
 from cwmpagent.agent.facts import ConnectionRequested, ParametersChanged, Warned
 from cwmpagent.device.models import find_model
+from cwmpagent.protocol.connection_request.xmpp import NAMESPACE, XmppVerdict
+from cwmpagent.protocol.connection_request.xmpp_account import Account, Retry, Server, Standing, Stats
 from cwmpagent.protocol.rpc import (
     AddObject,
     DeleteObject,
@@ -21,9 +23,7 @@ from cwmpagent.protocol.rpc import (
     SetParameterValues,
     SetParameterValuesResponse,
 )
-from cwmpagent.protocol.xmppaccount import Account, Retry, Server, Standing, Stats
-from cwmpagent.protocol.xmpprequest import NAMESPACE, Verdict
-from cwmpagent.transport.tls import TlsTrust
+from cwmpagent.transport.tls.trust import TlsTrust
 from cwmpagent.transport.xmpp.client import XmppClient, XmppConnector
 from cwmpagent.transport.xmpp.markup import add, make
 from cwmpagent.values import Value, ValueType
@@ -31,7 +31,7 @@ from tests.agent.bench import SERVER, BenchCase, reactor
 from tests.agent.bench import assign as assign_strings
 from tests.skips import NO_BBF, bbf_directory
 from tests.transport.certificates import Authority
-from tests.transport.xmppserver import DOMAIN, XmppServer
+from tests.transport.xmpp.xmpp_server import DOMAIN, XmppServer
 
 TABLE = "Device.XMPP.Connection."
 ROW = TABLE + "1."
@@ -116,7 +116,7 @@ class XmppCase(BenchCase):
             retry=Retry(1, 1, 1000, 1),
         )
         standings: list[Standing] = []
-        client = connector.open(account, Stats(), standings.append, lambda request: Verdict.UNAVAILABLE)
+        client = connector.open(account, Stats(), standings.append, lambda request: XmppVerdict.UNAVAILABLE)
         self.addCleanup(client.close)
         await self.until(lambda: standings and standings[-1].status == "Enabled", 30)
         return client

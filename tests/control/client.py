@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import UNIXClientEndpoint, connectProtocol
 from twisted.protocols.basic import LineOnlyReceiver
 
-from cwmpagent.control.address import address
+from cwmpagent.control.socket_path import address
 
 
 class Client(LineOnlyReceiver):

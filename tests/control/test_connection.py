@@ -13,12 +13,12 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.facts import EnvelopeSent, Noted, SessionStarted, Warned
-from cwmpagent.control.address import address
-from cwmpagent.control.commands import Answer, Commands, Watch
+from cwmpagent.control.commands import CommandAnswer, Commands, Watch
 from cwmpagent.control.connection import MOST_WAITING, PATIENCE, PIECE, Connection
-from cwmpagent.control.recent import LONGEST_TEXT, MOST, Recent
-from cwmpagent.control.request import COMMANDS, LONGEST, Request
+from cwmpagent.control.recent_facts import LONGEST_TEXT, MOST, RecentFacts
+from cwmpagent.control.request import COMMANDS, LONGEST, ControlRequest
 from cwmpagent.control.service import MOST_CLIENTS
+from cwmpagent.control.socket_path import address
 from cwmpagent.errors import CwmpFault, ParameterFault
 from tests.agent.bench import BenchCase, reactor
 from tests.control.client import Client
@@ -43,10 +43,10 @@ class ConnectionTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.recent = Recent(lambda: 1_700_000_000.0)
+        self.recent = RecentFacts(lambda: 1_700_000_000.0)
         self.warnings: list[str] = []
-        self.asked: list[Request] = []
-        self.answer: Any = Answer({"fine": True})
+        self.asked: list[ControlRequest] = []
+        self.answer: Any = CommandAnswer({"fine": True})
         self.closed: list[Connection] = []
         self.connection = Connection(
             self.clock,
@@ -58,11 +58,11 @@ class ConnectionTests(SynchronousTestCase):
         self.wire = Wire()
         self.connection.makeConnection(self.wire)  # type: ignore[no-untyped-call]  # Twisted has no types there
 
-    async def carry_out(self, request: Request) -> Answer | Watch:
+    async def carry_out(self, request: ControlRequest) -> CommandAnswer | Watch:
         self.asked.append(request)
         if isinstance(self.answer, Exception):
             raise self.answer
-        answer: Answer | Watch = self.answer
+        answer: CommandAnswer | Watch = self.answer
         return answer
 
     def say(self, data: bytes = b'{"command": "status"}\n') -> None:
@@ -83,7 +83,7 @@ class ConnectionTests(SynchronousTestCase):
         return lines
 
     def test_items_and_result(self) -> None:
-        self.answer = Answer({"count": 2}, [{"a": 1}, {"a": 2}])
+        self.answer = CommandAnswer({"count": 2}, [{"a": 1}, {"a": 2}])
         self.say()
         self.assertEqual(self.all(), [{"item": {"a": 1}}, {"item": {"a": 2}}, {"result": {"count": 2}}])
         self.assertEqual(self.warnings, [])
@@ -96,7 +96,7 @@ class ConnectionTests(SynchronousTestCase):
                 made.append(number)
                 yield {"text": "x" * 1000}
 
-        self.answer = Answer({}, items())
+        self.answer = CommandAnswer({}, items())
         self.say(b'{"command": "status"}\n' * 3)
         self.assertLess(len(self.wire.value()), PIECE + 2000)
         self.assertLess(len(made), 100)
@@ -118,7 +118,7 @@ class ConnectionTests(SynchronousTestCase):
         (line,) = self.all()
         self.assertNotIn("secret", str(line))
         self.assertIn("ZeroDivisionError", self.warnings[0])
-        self.answer = Answer({})
+        self.answer = CommandAnswer({})
         self.say()
         self.assertEqual(self.all(), [{"result": {}}])
 
@@ -190,14 +190,14 @@ class ConnectionTests(SynchronousTestCase):
         lines = self.drained()
         self.assertEqual([line["item"]["message"] for line in lines[:-1]], ["1", "2"])
         self.assertEqual(lines[-1], {"result": {}})
-        self.answer = Answer({})
+        self.answer = CommandAnswer({})
         self.say()
         self.assertEqual(self.all(), [{"result": {}}])
 
 
 class RecentTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.recent = Recent(lambda: 1_700_000_000.0)
+        self.recent = RecentFacts(lambda: 1_700_000_000.0)
 
     def test_the_last_ones(self) -> None:
         for number in range(MOST + 5):
@@ -219,7 +219,7 @@ class RecentTests(SynchronousTestCase):
         self.assertNotIn("opensesame", str(self.recent.items()))
 
     def test_a_clock_beyond_all_years(self) -> None:
-        Recent(lambda: 1e30)(Noted("still"))
+        RecentFacts(lambda: 1e30)(Noted("still"))
 
 
 class SocketTests(BenchCase):
@@ -332,7 +332,7 @@ class SocketTests(BenchCase):
 
 class CommandsTests(SynchronousTestCase):
     def test_each_command_is_carried_out(self) -> None:
-        commands = Commands(None, Recent(lambda: 0.0), _Clock())  # type: ignore[arg-type]  # nothing is asked of it
+        commands = Commands(None, RecentFacts(lambda: 0.0), _Clock())  # type: ignore[arg-type]  # nothing is asked of it
         self.assertEqual(set(commands._commands), set(COMMANDS))
 
 

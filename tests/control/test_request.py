@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.control.request import COMMANDS, Request, parse
+from cwmpagent.control.request import COMMANDS, ControlRequest, parse
 from cwmpagent.errors import ControlError
 
 _JSON = st.recursive(
@@ -27,7 +27,7 @@ class ParseTests(SynchronousTestCase):
         return reason
 
     def test_good_ones(self) -> None:
-        self.assertEqual(parse(b'{"command": "status"}'), Request("status", {}))
+        self.assertEqual(parse(b'{"command": "status"}'), ControlRequest("status", {}))
         found = parse(b'{"command": "names", "path": ""}\r')
         self.assertEqual((found.command, dict(found.arguments)), ("names", {"path": "", "all": False}))
         found = parse('{"command": "set", "values": {"A.B": "\u00e4"}}'.encode())

@@ -20,7 +20,7 @@ class ServiceTests(BenchCase):
         def full(*arguments: Any) -> Any:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        with patch.object(service, "Door", full):
+        with patch.object(service, "UnixListener", full):
             await self.bootstrapped()
         warnings = [fact.text for fact in self.facts if isinstance(fact, Warned)]
         self.assertEqual(len(warnings), 1)

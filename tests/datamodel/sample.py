@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.datamodel.assignments import plan_values
 from cwmpagent.datamodel.builder import ModelBuilder
-from cwmpagent.datamodel.objects import plan_add
 from cwmpagent.datamodel.plan import ParameterAssignment, Plan
+from cwmpagent.datamodel.planning.assignments import plan_values
+from cwmpagent.datamodel.planning.objects import plan_add
 from cwmpagent.datamodel.schema import Model
-from cwmpagent.datamodel.sources.toml import read_toml
+from cwmpagent.datamodel.sources.toml_reader import read_toml
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
 
@@ -95,14 +95,14 @@ def assign(tree: Tree, /, **texts: str) -> Plan:
     plan = plan_values(
         tree, [ParameterAssignment("Box." + name.replace("__", "."), text) for name, text in texts.items()]
     )
-    tree.apply(plan)
+    tree.apply(plan.batch)
     return plan
 
 
 def add(tree: Tree, table: str) -> int:
     """Add a row and give its number."""
     plan, number = plan_add(tree, table)
-    tree.apply(plan)
+    tree.apply(plan.batch)
     return number
 
 

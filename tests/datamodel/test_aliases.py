@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.datamodel.assignments import plan_values as planned
-from cwmpagent.datamodel.attributes import plan_attributes
-from cwmpagent.datamodel.autocreate import plan_values_in_new_rows
 from cwmpagent.datamodel.identifiers import alias_refusal, segments
-from cwmpagent.datamodel.objects import plan_add, plan_delete
 from cwmpagent.datamodel.plan import AttributeChange, ParameterAssignment
-from cwmpagent.datamodel.reset import plan_reset
+from cwmpagent.datamodel.planning.assignments import plan_values as planned
+from cwmpagent.datamodel.planning.attributes import plan_attributes
+from cwmpagent.datamodel.planning.autocreate import plan_values_in_new_rows
+from cwmpagent.datamodel.planning.objects import plan_add, plan_delete
+from cwmpagent.datamodel.planning.reset import plan_reset
 from cwmpagent.datamodel.resolve import Resolver
+from cwmpagent.datamodel.restore import open_tree
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault, ModelError
 from cwmpagent.records import Attributes, Saved
@@ -57,9 +58,9 @@ class AliasTests(SynchronousTestCase):
         assign(self.tree, Port__1__Alias="cpe-4", Port__3__Alias="cpe-4-2")
         plan, _ = plan_add(self.tree, "Box.Port.")
         self.assertEqual(plan.batch.values, {"Box.Port.4.Alias": "cpe-4-3"})
-        self.tree.apply(plan)
+        self.tree.apply(plan.batch)
         assign(self.tree, Port__1__Alias="other")
-        self.tree.apply(plan_delete(self.tree, "Box.Port.3."))
+        self.tree.apply(plan_delete(self.tree, "Box.Port.3.").batch)
         self.assertEqual(self.text("Box.Port.4.Alias"), "cpe-4-3")
 
     def test_only_the_acs_changes_one(self) -> None:
@@ -81,26 +82,28 @@ class AliasTests(SynchronousTestCase):
         self.assertEqual(self.text("Box.Main"), "Box.Port.3")
 
     def test_attributes_by_alias(self) -> None:
-        self.tree.apply(plan_attributes(self.tree, [AttributeChange("Box.Port.[cpe-1].Label", 2)]))
+        self.tree.apply(plan_attributes(self.tree, [AttributeChange("Box.Port.[cpe-1].Label", 2)]).batch)
         self.assertEqual(self.tree.attributes("Box.Port.1.Label"), Attributes(2))
 
     def test_what_was_saved_before_there_were_aliases(self) -> None:
         saved = Saved(values={"Box.Port.1.Label": "x", "Box.Port.7.Label": "y"}, rows={"Box.Port.7.": True})
-        tree = Tree(self.model, saved)
-        self.assertEqual(tree.ignored, ())
+        tree, ignored = open_tree(self.model, saved)
+        self.assertEqual(ignored, ())
         self.assertEqual([value.text for _, value in tree.read("Box.Port.7.Alias")], ["cpe-7"])
 
     def test_what_was_saved_and_is_no_good(self) -> None:
         saved = Saved(values={ONE: "cpe-3", THREE: "9", "Box.Port.7.Alias": "twice", "Box.Port.8.Alias": "twice"})
-        tree = Tree(self.model, Saved(values=saved.values, rows={"Box.Port.7.": True, "Box.Port.8.": True}))
-        self.assertEqual([each.path for each in tree.ignored], [THREE, "Box.Port.8.Alias", ONE])
+        tree, ignored = open_tree(
+            self.model, Saved(values=saved.values, rows={"Box.Port.7.": True, "Box.Port.8.": True})
+        )
+        self.assertEqual([each.path for each in ignored], [THREE, "Box.Port.8.Alias", ONE])
         aliases = [tree.value(f"Box.Port.{number}.Alias").text for number in (1, 3, 7, 8)]
         self.assertEqual(aliases, ["cpe-1", "cpe-3", "twice", "cpe-8"])
 
     def test_those_of_the_configuration(self) -> None:
-        self.assertEqual(Tree(self.model, factory={ONE: "wan"}).value(ONE).text, "wan")
+        self.assertEqual(open_tree(self.model, factory={ONE: "wan"})[0].value(ONE).text, "wan")
         for factory, key in (({ONE: "9"}, ONE), ({ONE: "x", THREE: "x"}, ONE), ({THREE: "cpe-1"}, THREE)):
-            error = self.assertRaises(ModelError, Tree, self.model, factory=factory)
+            error = self.assertRaises(ModelError, open_tree, self.model, factory=factory)
             self.assertEqual(error.key, key)
 
     def test_rows_without_an_alias(self) -> None:
@@ -129,7 +132,7 @@ class AliasTests(SynchronousTestCase):
         self.assertEqual(plan.assigned, {"Box.Port.4.Rule.1.Note", "Box.Port.4.Label", "Box.Main"})
         self.assertEqual(plan.written["Box.Port.4.Label"], "Box.Port.[new].Label")
         self.assertEqual(set(plan.changed), {"Box.PortNumberOfEntries", "Box.Main"})
-        self.tree.apply(plan)
+        self.tree.apply(plan.batch)
         self.assertEqual(self.text("Box.Main"), "Box.Port.4")
         self.assertEqual(add(self.tree, "Box.Port.[new].Rule."), 2)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cwmpagent.datamodel.assignments import plan_values
-from cwmpagent.datamodel.objects import plan_add, plan_delete
 from cwmpagent.datamodel.plan import ParameterAssignment, joined
+from cwmpagent.datamodel.planning.assignments import plan_values
+from cwmpagent.datamodel.planning.objects import plan_add, plan_delete
 from tests.datamodel.sample import PlanCase
 
 
@@ -18,7 +18,7 @@ class JoinedTests(PlanCase):
         third = plan_delete(then.after(second.batch), "Box.Port.1.")
         plan = joined(first, second, third)
         expected = then.after(second.batch).after(third.batch)
-        self.tree.apply(plan)
+        self.tree.apply(plan.batch)
         self.assertEqual(self.tree.read(""), expected.read(""))
         self.assertEqual((plan.added, plan.removed), (("Box.Port.4.",), ("Box.Port.1.",)))
         self.assertNotIn("Box.PortNumberOfEntries", plan.changed, "one more and one less")

@@ -213,7 +213,10 @@ class MadeUpTests(SynchronousTestCase):
             ("2001:db8::4", 0x44, "AutoConfigured", "Optimistic"),
             ("2001:db8::5", 0xC8, "Static", "Duplicate"),
         ):
-            present = [netlink.Address("eth9", address, 64, flags), netlink.Address("eth9", "192.0.2.1", 24, 0x80)]
+            present = [
+                netlink.InterfaceAddress("eth9", address, 64, flags),
+                netlink.InterfaceAddress("eth9", "192.0.2.1", 24, 0x80),
+            ]
             self.patch(netlink, "addresses", lambda present=present: present)
             interface = {"Device.IP.Interface.1.": "eth9"}
             provider = Ip("Device.")

@@ -12,23 +12,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from cwmpagent.datamodel import portable
+from cwmpagent.datamodel import model_json
 from cwmpagent.datamodel.schema import Model, ObjectDefinition, ParameterDefinition, UniqueKey
 from cwmpagent.datamodel.tree import Tree
-from cwmpagent.device import modelcache, models
-from cwmpagent.device.modelcache import FILE, ModelCache, key_of
+from cwmpagent.device import model_cache, models
+from cwmpagent.device.model_cache import FILE, ModelCache, key_of
 from cwmpagent.device.models import find_model
 from cwmpagent.errors import ModelError
 from cwmpagent.records import Attributes
 from cwmpagent.values import Restriction
-from tests.datamodel.bbfsample import document
-from tests.datamodel.bbfsample import read as sample
+from tests.datamodel.bbf_sample import document
+from tests.datamodel.bbf_sample import read as sample
 from tests.skips import NO_BBF, bbf_directory
 
 
 def same(one: Model, other: Model) -> bool:
     """Whether two models are alike in everything."""
-    return portable.written(one) == portable.written(other) and one.root == other.root
+    return model_json.written(one) == model_json.written(other) and one.root == other.root
 
 
 def names_in(directory: Path) -> list[str]:
@@ -38,7 +38,7 @@ def names_in(directory: Path) -> list[str]:
 class PortableTests(SynchronousTestCase):
     def test_a_model_comes_back_as_it_was(self) -> None:
         for model in (sample(document()), sample(document(), "Extra:1"), find_model("device2")):
-            back = portable.read(portable.written(model))
+            back = model_json.read(model_json.written(model))
             self.assertTrue(same(model, back))
             for one, other in zip(model.root.walk(), back.root.walk(), strict=True):
                 self.assertEqual(
@@ -77,20 +77,20 @@ class PortableTests(SynchronousTestCase):
             raise SkipTest(NO_BBF)
         for name in ("tr-181-2-17-0-cwmp-full.xml", "tr-098-1-8-0-full.xml"):
             model = find_model(str(directory / name))
-            self.assertTrue(same(model, portable.read(portable.written(model))))
+            self.assertTrue(same(model, model_json.read(model_json.written(model))))
 
     def test_what_is_no_model(self) -> None:
         for text in ("", "x", "{}", "[]", "null", '{"restrictions": 1}', "[" * 100000):
-            self.assertRaises(ValueError, portable.read, text)
+            self.assertRaises(ValueError, model_json.read, text)
 
     @settings(deadline=None, max_examples=60)
     @given(st.data())
     def test_damage_is_a_model_or_a_value_error(self, data: st.DataObject) -> None:
-        text = portable.written(sample(document()))
+        text = model_json.written(sample(document()))
         at = data.draw(st.integers(0, len(text) - 1))
         changed = data.draw(st.sampled_from(["", "0", "-1", "null", '"', "[", "]", "{}", "99"]))
         try:
-            portable.read(text[:at] + changed + text[at + data.draw(st.integers(0, 3)) :])
+            model_json.read(text[:at] + changed + text[at + data.draw(st.integers(0, 3)) :])
         except ValueError:
             return
 
@@ -140,7 +140,7 @@ class CacheTests(SynchronousTestCase):
         self.assertFalse(read)
         _, read = self.find()
         self.assertTrue(read)
-        self.patch(portable, "FORMAT", portable.FORMAT + 1)
+        self.patch(model_json, "FORMAT", model_json.FORMAT + 1)
         _, read = self.find()
         self.assertTrue(read)
         self.source.write_bytes(document().replace(b"Device:2.5", b"Device:2.6"))
@@ -151,10 +151,10 @@ class CacheTests(SynchronousTestCase):
     def test_another_version_of_the_package_reads_anew(self) -> None:
         self.find()
         for number in ("0.0.1", "0.0.2"):
-            self.patch(modelcache, "version", lambda name, number=number: f"{name} {number}")
+            self.patch(model_cache, "version", lambda name, number=number: f"{name} {number}")
             self.assertTrue(self.find()[1])
             self.assertFalse(self.find()[1])
-        self.patch(modelcache, "version", Mock(side_effect=PackageNotFoundError))
+        self.patch(model_cache, "version", Mock(side_effect=PackageNotFoundError))
         self.assertTrue(self.find()[1])
         self.assertFalse(self.find()[1])
 
@@ -192,7 +192,7 @@ class CacheTests(SynchronousTestCase):
 
     def test_a_good_digest_over_what_is_no_model(self) -> None:
         self.find()
-        with patch.object(portable, "written", return_value="[1]"):
+        with patch.object(model_json, "written", return_value="[1]"):
             self.find("Base:1")
         _, read = self.find("Base:1")
         self.assertTrue(read)

@@ -8,9 +8,10 @@ from xml.etree import ElementTree
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from cwmpagent.datamodel.assignments import plan_values
-from cwmpagent.datamodel.objects import plan_add, plan_delete
 from cwmpagent.datamodel.plan import ParameterAssignment
+from cwmpagent.datamodel.planning.assignments import plan_values
+from cwmpagent.datamodel.planning.objects import plan_add, plan_delete
+from cwmpagent.datamodel.restore import open_tree
 from cwmpagent.datamodel.schema import ROW, Notify, ObjectDefinition, ParameterDefinition
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.device.models import builtin_names, find_model
@@ -79,13 +80,13 @@ class Device2Tests(SynchronousTestCase):
 
     def add(self, table: str, **texts: str) -> str:
         plan, number = plan_add(self.tree, table)
-        self.tree.apply(plan)
+        self.tree.apply(plan.batch)
         row = f"{table}{number}."
         self.set({row + name: text for name, text in texts.items()})
         return row
 
     def set(self, texts: dict[str, str]) -> None:
-        self.tree.apply(plan_values(self.tree, [ParameterAssignment(name, text) for name, text in texts.items()]))
+        self.tree.apply(plan_values(self.tree, [ParameterAssignment(name, text) for name, text in texts.items()]).batch)
 
     def assert_faults(self, texts: dict[str, str], *expected: str) -> None:
         fault = self.assertRaises(CwmpFault, self.set, texts)
@@ -142,7 +143,7 @@ class Device2Tests(SynchronousTestCase):
         self.assert_faults({route + "Interface": "Device.IP.Interface.9"}, route + "Interface")
         self.assert_faults({route + "Interface": "Device.Ethernet.Interface.1"}, route + "Interface")
         self.set({route + "Interface": new})
-        self.tree.apply(plan_delete(self.tree, new))
+        self.tree.apply(plan_delete(self.tree, new).batch)
         self.assertEqual(self.tree.value(route + "Interface").text, "")
 
     def test_a_full_table_says_how_much_it_holds(self) -> None:
@@ -158,9 +159,11 @@ class Device2Tests(SynchronousTestCase):
             self.assert_faults({url: bad}, url)
 
     def test_identity_comes_from_the_configuration(self) -> None:
-        tree = Tree(self.model, factory={"Device.DeviceInfo.ManufacturerOUI": "00D09E"})
+        tree = open_tree(self.model, factory={"Device.DeviceInfo.ManufacturerOUI": "00D09E"})[0]
         self.assertEqual(tree.value("Device.DeviceInfo.ManufacturerOUI").text, "00D09E")
-        error = self.assertRaises(ModelError, Tree, self.model, factory={"Device.DeviceInfo.ManufacturerOUI": "00d09e"})
+        error = self.assertRaises(
+            ModelError, open_tree, self.model, factory={"Device.DeviceInfo.ManufacturerOUI": "00d09e"}
+        )
         self.assertEqual(error.key, "Device.DeviceInfo.ManufacturerOUI")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import treq
 
 from cwmpagent.lab.acs import LabAcs
-from cwmpagent.protocol.digest import Credentials
+from cwmpagent.protocol.auth import Credentials
 from cwmpagent.protocol.rpc import (
     Fault,
     GenericRequest,

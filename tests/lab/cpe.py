@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import StringTransportWithDisconnection
 
-from cwmpagent.protocol.digest import Authenticator, Credentials
+from cwmpagent.protocol.auth import Authenticator, Credentials
 from cwmpagent.protocol.rpc import DeviceIdStruct, EventStruct, Inform, Message, ParameterValueStruct
 from cwmpagent.protocol.soap import CWMP_1_2, Envelope, decode, encode
 from cwmpagent.values import Value, ValueType

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.lab.misbehave import KINDS, Misbehaviour
+from cwmpagent.lab.acs.misbehaviour import KINDS, Misbehaviour
+from cwmpagent.lab.console.to_json import message, misbehaviour_from, request_from
 from cwmpagent.lab.tap import Options
-from cwmpagent.lab.wording import message, misbehaviour_from, request_from
 from cwmpagent.protocol.rpc import REQUESTS, AcsRequest, GenericRequest
 from cwmpagent.protocol.soap import Envelope, decode, encode
 

@@ -21,13 +21,13 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.client import Agent, HTTPConnectionPool
 
 from cwmpagent.errors import ConfigError
-from cwmpagent.lab.nat import NatWeather
-from cwmpagent.lab.natkind import NatKind
+from cwmpagent.lab.acs.connection_request_xmpp import XmppAccount
+from cwmpagent.lab.network.nat import NatWeather
+from cwmpagent.lab.network.nat_kind import NatKind
 from cwmpagent.lab.service import LabService, LabSettings
 from cwmpagent.lab.tap import Options, makeService
-from cwmpagent.lab.xmppacs import XmppAccount
-from cwmpagent.protocol.digest import Credentials
-from cwmpagent.protocol.stun import Kind, StunMessage, decode, encode
+from cwmpagent.protocol.auth import Credentials
+from cwmpagent.protocol.stun.message import MessageType, StunMessage, decode, encode
 
 ROOT = Path(__file__).parents[2]
 FREE = "tcp:0:interface=127.0.0.1"
@@ -207,7 +207,7 @@ class Ports(TestCase):
             ours.bind(("127.0.0.1", 0))
             ours.setblocking(False)
             message = StunMessage(
-                kind=Kind.REQUEST, transaction=bytes(16), connection_request_binding=True, username="<script>"
+                kind=MessageType.REQUEST, transaction=bytes(16), connection_request_binding=True, username="<script>"
             )
             ours.sendto(encode(message), ("127.0.0.1", int(found[1])))
             answer = None

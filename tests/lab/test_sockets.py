@@ -24,10 +24,10 @@ from twisted.web.server import NOT_DONE_YET, Site
 from zope.interface import implementer
 
 from cwmpagent.lab.acs import LabAcs
+from cwmpagent.lab.acs.connection_request_http import UnreachableError
+from cwmpagent.lab.acs.misbehaviour import Chunked, Delay, Drip, Drop, Gzip, Huge, Truncate
 from cwmpagent.lab.certificates import certificates
-from cwmpagent.lab.misbehave import Chunked, Delay, Drip, Drop, Gzip, Huge, Truncate
-from cwmpagent.lab.reach import UnreachableError
-from cwmpagent.protocol.digest import Authenticator, Credentials, DigestServer, Verdict
+from cwmpagent.protocol.auth import Authenticator, Credentials, DigestServer, DigestVerdict
 from cwmpagent.protocol.rpc import GetParameterValues, GetParameterValuesResponse, InformResponse
 from cwmpagent.protocol.soap import Envelope, decode, encode
 from tests.lab.cpe import DEVICE, inform, parsed, raw, request, string
@@ -219,7 +219,7 @@ class _Device(Resource):
 
     def __init__(self, misdeed: str = "") -> None:
         super().__init__()
-        self.asked: list[Verdict] = []
+        self.asked: list[DigestVerdict] = []
         self.uris: list[bytes] = []
         self.misdeed = misdeed
         self.server = DigestServer("cpe", nonce=lambda: "0123456789abcdef")
@@ -244,7 +244,7 @@ class _Device(Resource):
             now=0.0,
         )
         self.asked.append(verdict)
-        if verdict is not Verdict.ACCEPTED:
+        if verdict is not DigestVerdict.ACCEPTED:
             request.setResponseCode(401)
             for challenge in self.server.challenges(0.0):
                 request.responseHeaders.addRawHeader("WWW-Authenticate", challenge)
@@ -266,7 +266,7 @@ class ConnectionRequests(SocketCase):
     async def test_accepted(self) -> None:
         lab, device = self.device()
         self.assertEqual(await lab.connection_request(DEVICE), 200)
-        self.assertEqual(device.asked, [Verdict.MISSING, Verdict.ACCEPTED])
+        self.assertEqual(device.asked, [DigestVerdict.MISSING, DigestVerdict.ACCEPTED])
         self.assertEqual(device.uris, [b"/a?b=c"] * 2)
         self.assertFalse(lab.devices[DEVICE].unreachable)
 

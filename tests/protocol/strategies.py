@@ -8,9 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from cwmpagent.protocol.messages import Message
-from cwmpagent.protocol.rpc import REQUESTS, RESPONSES
-from cwmpagent.protocol.shapes import Array, Field, Flag, Nested, Number, Repeated, Text, Typed, fields_of
+from cwmpagent.protocol.rpc import REQUESTS, RESPONSES, Message
+from cwmpagent.protocol.rpc.field_types import Array, Field, Flag, Nested, Number, Repeated, Text, Typed, fields_of
 from cwmpagent.values import Value, ValueType, canonical
 
 RPCS: tuple[type[Message], ...] = (*REQUESTS.values(), *RESPONSES.values())

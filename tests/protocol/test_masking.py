@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.protocol.masking import masked, quoted, scrub
-from cwmpagent.protocol.messages import Message
 from cwmpagent.protocol.rpc import (
     BadRequest,
     ChangeDUState,
@@ -22,6 +21,7 @@ from cwmpagent.protocol.rpc import (
     Inform,
     InstallOpStruct,
     KickedResponse,
+    Message,
     ParameterValueStruct,
     Reboot,
     ScheduleDownload,

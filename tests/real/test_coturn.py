@@ -10,9 +10,9 @@ from typing import Any
 from twisted.trial.unittest import SkipTest
 
 from cwmpagent.agent.facts import Noted, Warned
-from cwmpagent.lab.nat import Nat
-from cwmpagent.lab.natkind import NatKind
-from cwmpagent.protocol.stun import Address, Kind, StunMessage, decode, encode
+from cwmpagent.lab.network.nat import Nat
+from cwmpagent.lab.network.nat_kind import NatKind
+from cwmpagent.protocol.stun.message import Address, MessageType, StunMessage, decode, encode
 from tests.agent.bench import SERVER, BenchCase, reactor
 from tests.process import Child, free_port
 from tests.skips import NO_COTURN
@@ -51,7 +51,7 @@ class CoturnTests(BenchCase):
 
     def answers(self) -> bool:
         """Whether it answers; asks it again."""
-        request = StunMessage(kind=Kind.REQUEST, transaction=bytes(range(16)))
+        request = StunMessage(kind=MessageType.REQUEST, transaction=bytes(range(16)))
         try:
             self.probe.sendto(encode(request), ("127.0.0.1", self.stun_port))
             return decode(self.probe.recv(2000)) is not None

@@ -9,15 +9,15 @@ from twisted.trial.unittest import SkipTest
 
 from cwmpagent.agent.facts import Warned
 from cwmpagent.device.models import find_model
-from cwmpagent.lab.xmppacs import XmppAccount, XmppAcs
-from cwmpagent.protocol.digest import Credentials
+from cwmpagent.lab.acs.connection_request_xmpp import XmppAccount, XmppAcs
+from cwmpagent.protocol.auth import Credentials
 from cwmpagent.protocol.rpc import GetParameterValues
 from tests.agent.bench import DEVICE, SERVER, reactor
 from tests.conformance.test_xmpp_requests import ROW, TABLE, XmppCase
 from tests.real.prosody import PROGRAM, Prosody
 from tests.skips import NO_PROSODY
 from tests.transport.certificates import Authority
-from tests.transport.xmppserver import DOMAIN
+from tests.transport.xmpp.xmpp_server import DOMAIN
 
 JID = f"cpe@{DOMAIN}/gateway"
 

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.errors import TransportError
 from cwmpagent.transport.addresses import in_order
-from tests.transport.scripted import Names, ScriptedCase, Server, Stepped, answer, close
+from tests.transport.http.scripted import Names, ScriptedCase, Server, Stepped, answer, close
 
 
 class Choosing(ScriptedCase):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cwmpagent.agent.changes import Changes, Origin
-from cwmpagent.agent.dispatcher import Dispatcher
-from cwmpagent.agent.live import Live
-from cwmpagent.agent.naming import Naming
+from cwmpagent.agent.parameters.answer_names import AnswerNames
+from cwmpagent.agent.parameters.changes import Changes, Origin
+from cwmpagent.agent.parameters.refresh import Refresher
+from cwmpagent.agent.session.dispatcher import Dispatcher
 from cwmpagent.datamodel.plan import AttributeChange
 from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.tree import Tree
@@ -22,7 +22,7 @@ from cwmpagent.records import Attributes
 class ParameterAttributes:
     """Reads and writes Notification and AccessList for the ACS."""
 
-    def __init__(self, tree: Tree, changes: Changes, live: Live) -> None:
+    def __init__(self, tree: Tree, changes: Changes, live: Refresher) -> None:
         self._tree = tree
         self._changes = changes
         self._live = live
@@ -38,7 +38,7 @@ class ParameterAttributes:
         return GetParameterAttributesResponse(
             parameter_list=tuple(
                 ParameterAttributeStruct(name=name, notification=found.notification, access_list=found.access_list)
-                for name, found in Naming(self._tree).answer(request.parameter_names, self._attributes)
+                for name, found in AnswerNames(self._tree).answer(request.parameter_names, self._attributes)
             )
         )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cwmpagent.agent.dispatcher import Answer, Dispatcher, FactoryResetAfter, RebootAfter
 from cwmpagent.agent.journal import Journal
+from cwmpagent.agent.session.dispatcher import Answer, Dispatcher, FactoryResetAfter, RebootAfter
 from cwmpagent.errors import CwmpFault, StoreWriteError
 from cwmpagent.protocol.agenda import Agenda, Now
 from cwmpagent.protocol.rpc import (

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from cwmpagent.agent.changes import Changes, Origin
-from cwmpagent.agent.dispatcher import Dispatcher
-from cwmpagent.agent.live import Live
+from cwmpagent.agent.parameters.changes import Changes, Origin
+from cwmpagent.agent.parameters.refresh import Refresher
+from cwmpagent.agent.session.dispatcher import Dispatcher
 from cwmpagent.protocol.rpc import AddObject, AddObjectResponse, DeleteObject, DeleteObjectResponse
 
 
 class Objects:
     """Creates and deletes rows of tables for the ACS."""
 
-    def __init__(self, changes: Changes, live: Live) -> None:
+    def __init__(self, changes: Changes, live: Refresher) -> None:
         self._changes = changes
         self._live = live
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from cwmpagent.agent.changes import Changes, Origin
-from cwmpagent.agent.dispatcher import Dispatcher
-from cwmpagent.agent.live import Live
-from cwmpagent.agent.naming import Naming
+from cwmpagent.agent.parameters.answer_names import AnswerNames
+from cwmpagent.agent.parameters.changes import Changes, Origin
+from cwmpagent.agent.parameters.refresh import Refresher
+from cwmpagent.agent.session.dispatcher import Dispatcher
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.protocol.rpc import (
     GetParameterNames,
@@ -27,7 +27,7 @@ class Parameters:
     ``deferred`` are the parameters whose new value takes effect only after the session (Status 1).
     """
 
-    def __init__(self, tree: Tree, changes: Changes, live: Live, deferred: Collection[str]) -> None:
+    def __init__(self, tree: Tree, changes: Changes, live: Refresher, deferred: Collection[str]) -> None:
         self._tree = tree
         self._changes = changes
         self._live = live
@@ -42,7 +42,7 @@ class Parameters:
     async def get_names(self, request: GetParameterNames) -> GetParameterNamesResponse:
         """Names below a path (A.3.2.3). Raises CwmpFault 9003, 9005."""
         await self._live.rows([request.parameter_path])
-        found = Naming(self._tree).answer(
+        found = AnswerNames(self._tree).answer(
             [request.parameter_path], lambda path: self._tree.names(path, request.next_level)
         )
         return GetParameterNamesResponse(tuple(ParameterInfoStruct(name, writable) for name, writable in found))
@@ -51,7 +51,7 @@ class Parameters:
         """Values of parameters and partial paths, each once (A.3.2.2). Raises CwmpFault 9005, and 9002 where one
         of them cannot be read."""
         await self._live.read(request.parameter_names)
-        found = Naming(self._tree).answer(request.parameter_names, self._tree.read)
+        found = AnswerNames(self._tree).answer(request.parameter_names, self._tree.read)
         return GetParameterValuesResponse(tuple(ParameterValueStruct(name, value) for name, value in found))
 
     async def set_values(self, request: SetParameterValues) -> SetParameterValuesResponse:

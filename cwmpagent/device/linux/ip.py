@@ -53,7 +53,9 @@ class Ip(Provider):
         return found
 
 
-def _texts(inner: str, keys: tuple[str, ...], present: dict[tuple[str, str], netlink.Address]) -> dict[str, str]:
+def _texts(
+    inner: str, keys: tuple[str, ...], present: dict[tuple[str, str], netlink.InterfaceAddress]
+) -> dict[str, str]:
     if inner == "":
         return _interface(keys[0], {address for interface, address in present if interface == keys[0]})
     if inner == "Stats.":
@@ -97,19 +99,19 @@ def _interface(name: str, addresses: set[str]) -> dict[str, str]:
     }
 
 
-def _addressing(address: netlink.Address) -> str:
+def _addressing(address: netlink.InterfaceAddress) -> str:
     if _is_link_local(address):
         return "AutoIP"
     return "Static" if address.permanent else "DHCP"
 
 
-def _origin(address: netlink.Address) -> str:
+def _origin(address: netlink.InterfaceAddress) -> str:
     if ip_address(address.address).is_loopback:
         return "WellKnown"
     return "Static" if address.permanent and not _is_link_local(address) else "AutoConfigured"
 
 
-def _is_link_local(address: netlink.Address) -> bool:
+def _is_link_local(address: netlink.InterfaceAddress) -> bool:
     return ip_address(address.address).is_link_local
 
 

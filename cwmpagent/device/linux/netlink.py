@@ -19,7 +19,7 @@ _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class InterfaceAddress:
     """An address of this machine; ``flags`` are the kernel's (``IFA_F_...``)."""
 
     interface: str
@@ -42,7 +42,7 @@ class Neighbour:
     address: str
 
 
-def addresses() -> list[Address]:
+def addresses() -> list[InterfaceAddress]:
     """The addresses of all interfaces. Raises OSError."""
     names = dict(socket.if_nameindex())
     found = []
@@ -54,7 +54,7 @@ def addresses() -> list[Address]:
             continue
         if _FLAGS in attributes:
             flags = struct.unpack("=I", attributes[_FLAGS])[0]
-        found.append(Address(names[index], socket.inet_ntop(family, raw), prefix, flags))
+        found.append(InterfaceAddress(names[index], socket.inet_ntop(family, raw), prefix, flags))
     return found
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from twisted.words.xish.domish import Element
 
-from cwmpagent.protocol.xmpprequest import ELEMENT, NAMESPACE, ConnectionRequest, Verdict
+from cwmpagent.protocol.connection_request.xmpp import ELEMENT, NAMESPACE, ConnectionRequest, XmppVerdict
 from cwmpagent.transport.xmpp.markup import NS_CLIENT, NS_STANZAS, add, attribute, child, children, make, stanza_iq
 
 NS_PING = "urn:xmpp:ping"
 
-Asked = Callable[[ConnectionRequest], Verdict]
+Asked = Callable[[ConnectionRequest], XmppVerdict]
 """What a connection request is answered with."""
 
 
@@ -24,17 +24,17 @@ def answer(iq: Element, domain: str, asked: Asked) -> Element | None:
     content = next(children(iq), None)
     if content is not None and (content.uri, content.name) == (NAMESPACE, ELEMENT):
         verdict = asked(ConnectionRequest(sender or "", _text(content, "username"), _text(content, "password")))
-        if verdict is Verdict.ACCEPTED:
+        if verdict is XmppVerdict.ACCEPTED:
             return stanza_iq("result", number, sender)
-        return None if verdict is Verdict.SILENCE else _refusal(iq, content, verdict)
+        return None if verdict is XmppVerdict.SILENCE else _refusal(iq, content, verdict)
     if content is not None and (content.uri, content.name) == (NS_PING, "ping") and sender in (None, domain):
         return stanza_iq("result", number, sender)
-    return _refusal(iq, content, Verdict.UNAVAILABLE)
+    return _refusal(iq, content, XmppVerdict.UNAVAILABLE)
 
 
-def _refusal(iq: Element, content: Element | None, verdict: Verdict) -> Element:
+def _refusal(iq: Element, content: Element | None, verdict: XmppVerdict) -> Element:
     error = make(NS_CLIENT, "error", type="cancel")
-    if verdict is Verdict.UNAVAILABLE:
+    if verdict is XmppVerdict.UNAVAILABLE:
         error["code"] = "503"
     add(error, make(NS_STANZAS, verdict.value))
     told = (content, error) if content is not None else (error,)

@@ -15,16 +15,16 @@ from twisted.internet.protocol import Factory
 from twisted.words.xish.domish import Element
 
 from cwmpagent.errors import TooSlowError, XmppError
-from cwmpagent.protocol import prepared
-from cwmpagent.protocol.xmppaccount import Account, Server, Standing, Stats
-from cwmpagent.transport.causes import cause
+from cwmpagent.protocol.auth import stringprep_profiles
+from cwmpagent.protocol.connection_request.xmpp_account import Account, Server, Standing, Stats
 from cwmpagent.transport.deadline import Deadline, within
-from cwmpagent.transport.tls import TlsTrust
+from cwmpagent.transport.error_text import cause
+from cwmpagent.transport.tls.trust import TlsTrust
 from cwmpagent.transport.xmpp.answers import Asked
 from cwmpagent.transport.xmpp.limits import XmppLimits
-from cwmpagent.transport.xmpp.negotiation import Bound, Negotiation
+from cwmpagent.transport.xmpp.negotiation import Bound, XmppNegotiation
 from cwmpagent.transport.xmpp.servers import Place, Places, ascii_host
-from cwmpagent.transport.xmpp.session import Session
+from cwmpagent.transport.xmpp.session import XmppSession
 from cwmpagent.transport.xmpp.srv import Lookup
 from cwmpagent.transport.xmpp.stream import Stream
 
@@ -74,7 +74,7 @@ class XmppClient:
         lookup = connector.lookup or Lookup(connector.reactor, limits.nameserver)
         self._places = Places(connector.reactor, connector.random, connector.monotonic, lookup, limits.connect)
         self._standing: Standing | None = None
-        self._session: Session | None = None
+        self._session: XmppSession | None = None
         self._stream: Stream | None = None
         self._running: Deferred[None] | None = None
         self._closing = False
@@ -147,9 +147,9 @@ class XmppClient:
     async def _known_places(self) -> list[Place]:
         account = self._account
         try:
-            prepared.node(account.username)
+            stringprep_profiles.node(account.username)
             if account.resource:
-                prepared.resource(account.resource)
+                stringprep_profiles.resource(account.resource)
         except ValueError:
             raise XmppError("its Username or Resource cannot be part of a Jabber ID", "Error_Misconfigured") from None
         if not account.password:
@@ -171,10 +171,10 @@ class XmppClient:
                 raise
             return None
         self._stream = stream
-        self._session = session = Session(
+        self._session = session = XmppSession(
             connector.reactor,
             stream,
-            domain=prepared.domain(self._account.domain),
+            domain=stringprep_profiles.domain(self._account.domain),
             keep_alive=self._account.keep_alive,
             limits=connector.limits,
             monotonic=connector.monotonic,
@@ -200,7 +200,7 @@ class XmppClient:
         done = False
         try:
             await self._connect(place, stream)
-            negotiation = Negotiation(
+            negotiation = XmppNegotiation(
                 stream,
                 self._account,
                 check=check,

@@ -11,10 +11,11 @@ from twisted.words.protocols.jabber.sasl import NS_XMPP_SASL
 from twisted.words.protocols.jabber.xmlstream import NS_XMPP_TLS
 from twisted.words.xish.domish import Element
 
-from cwmpagent.protocol import jid, prepared
-from cwmpagent.protocol.scram import MECHANISMS, ScramClient, ScramError
-from cwmpagent.protocol.xmppaccount import Account
-from cwmpagent.transport.certificate import CertificateCheck
+from cwmpagent.protocol.auth import stringprep_profiles
+from cwmpagent.protocol.auth.scram import MECHANISMS, ScramClient, ScramError
+from cwmpagent.protocol.connection_request import jid
+from cwmpagent.protocol.connection_request.xmpp_account import Account
+from cwmpagent.transport.tls.certificate_check import CertificateCheck
 from cwmpagent.transport.xmpp.markup import add, attribute, child, children, make, stanza_iq
 from cwmpagent.transport.xmpp.stream import Stream
 
@@ -28,7 +29,7 @@ class Bound(NamedTuple):
     tls: bool
 
 
-class Negotiation:
+class XmppNegotiation:
     """``check`` judges the server's certificate, ``nonce`` makes unpredictable text. Errors are XmppErrors.
 
     ``plain_in_the_clear``: the password may be sent without TLS.
@@ -48,7 +49,7 @@ class Negotiation:
         self._check = check
         self._nonce = nonce
         self._plain_in_the_clear = plain_in_the_clear
-        self._domain = prepared.domain(account.domain)
+        self._domain = stringprep_profiles.domain(account.domain)
 
     async def run(self) -> Bound:
         """Go through all of it."""
@@ -83,7 +84,10 @@ class Negotiation:
                 if mechanism in offered:
                     await self._scram(mechanism)
                     return
-            username, password = prepared.sasl(self._account.username), prepared.sasl(self._account.password)
+            username, password = (
+                stringprep_profiles.sasl(self._account.username),
+                stringprep_profiles.sasl(self._account.password),
+            )
         except ScramError as error:
             raise self._stream.fail(f"is not trusted: {error}", "Error_AuthenticationFailure") from None
         except ValueError:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from twisted.internet.defer import CancelledError, Deferred
 
 from cwmpagent.errors import XmppError
-from cwmpagent.protocol import prepared
-from cwmpagent.protocol.xmppaccount import Account, Server, in_order
+from cwmpagent.protocol.auth import stringprep_profiles
+from cwmpagent.protocol.connection_request.xmpp_account import Account, Server, in_order
 from cwmpagent.transport.addresses import in_order as by_lot
 from cwmpagent.transport.addresses import resolved
 from cwmpagent.transport.deadline import within
@@ -92,7 +92,7 @@ class Places:
 def ascii_host(domain: str) -> str:
     """``domain`` as DNS and certificates have it. Raises XmppError where it is none."""
     try:
-        prepared_domain = prepared.domain(domain).strip("[]")
+        prepared_domain = stringprep_profiles.domain(domain).strip("[]")
         return prepared_domain if prepared_domain.isascii() else prepared_domain.encode("idna").decode("ascii")
     except ValueError:  # UnicodeError is one, too
         raise XmppError("its Domain is no domain name", "Error_Misconfigured") from None

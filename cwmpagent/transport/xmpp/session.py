@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
 from cwmpagent.errors import XmppError
-from cwmpagent.protocol.xmppaccount import Stats
+from cwmpagent.protocol.connection_request.xmpp_account import Stats
 from cwmpagent.transport.deadline import Deadline
 from cwmpagent.transport.xmpp.answers import NS_PING, Asked, answer
 from cwmpagent.transport.xmpp.limits import XmppLimits
@@ -22,7 +22,7 @@ MOST_QUESTIONS = 1000
 """Of ours that wait for an answer."""
 
 
-class Session:
+class XmppSession:
     """From the binding to the end of ``stream``. ``keep_alive``: seconds of silence before a ping; 0: no pings.
 
     A server that does not do anything complete within ``limits.sign_of_life`` after a ping is gone, whatever TCP says.

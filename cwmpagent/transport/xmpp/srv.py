@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
 from twisted.names import dns
 
-from cwmpagent.protocol.xmppaccount import Server
+from cwmpagent.protocol.connection_request.xmpp_account import Server
 
 MOST_SERVERS = 32
 MOST_NAMESERVERS = 3

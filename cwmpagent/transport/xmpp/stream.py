@@ -18,9 +18,9 @@ from twisted.words.xish.xmlstream import XmlStream
 from zope.interface import implementer
 
 from cwmpagent.errors import TooSlowError, XmppError
-from cwmpagent.transport.causes import cause
-from cwmpagent.transport.certificate import CertificateCheck
 from cwmpagent.transport.deadline import Deadline, within
+from cwmpagent.transport.error_text import cause
+from cwmpagent.transport.tls.certificate_check import CertificateCheck
 from cwmpagent.transport.xmpp.elements import BoundedElements
 from cwmpagent.transport.xmpp.limits import XmppLimits
 from cwmpagent.transport.xmpp.markup import NS_CLIENT, attribute, children, escaped

@@ -1,0 +1,210 @@
+"""Connection requests over XMPP (TR-069 Annex K): keeps logged in whatever the ACS has enabled, and answers.
+
+What the ACS changes takes effect at once. How a connection stands is written to its row and, for the one that
+ConnReqXMPPConnection names, to ConnReqJabberID, which is a parameter like any other: the ACS is told when it changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from cwmpagent.agent.connection_request.http import ConnectionRequests
+from cwmpagent.agent.connection_request.xmpp_table import XmppStats, XmppTable
+from cwmpagent.agent.device_identity import current_time
+from cwmpagent.agent.facts import Noted, Observer, Warned
+from cwmpagent.agent.management_server import ManagementServer
+from cwmpagent.agent.parameters.changes import Change, Changes, Origin
+from cwmpagent.agent.ports import Clock, Xmpp, XmppConnection
+from cwmpagent.datamodel.plan import ParameterAssignment
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.errors import CwmpFault
+from cwmpagent.protocol.connection_request.xmpp import ConnectionRequest, XmppVerdict, judge
+from cwmpagent.protocol.connection_request.xmpp_account import Account, Standing, Stats
+from cwmpagent.values import list_items
+
+_DISABLED = Standing("Disabled")
+
+
+class XmppConnectionRequests:
+    """From :meth:`start` to :meth:`stop`. Does nothing where the model has no table of XMPP connections."""
+
+    def __init__(
+        self,
+        *,
+        tree: Tree,
+        server: ManagementServer,
+        changes: Changes,
+        xmpp: Xmpp,
+        reach: ConnectionRequests,
+        stats: XmppStats,
+        clock: Clock,
+        observer: Observer,
+    ) -> None:
+        self._tree = tree
+        self._table = XmppTable(tree)
+        self._server = server
+        self._changes = changes
+        self._xmpp = xmpp
+        self._reach = reach
+        self._stats = stats
+        self._clock = clock
+        self._observer = observer
+        self._open: dict[str, tuple[Account, XmppConnection]] = {}
+        self._standings: dict[str, Standing] = {}
+        self._running = False
+        self._stale = False
+        self._following = False
+        self._failing = False
+        self._work: Deferred[None] | None = None
+        self._follows = {server.path(name) for name in ("ConnReqXMPPConnection", "ConnReqJabberID")}
+
+    def start(self) -> None:
+        """Log in, and follow what the ACS changes."""
+        self._running = True
+        self._look()
+
+    async def stop(self) -> None:
+        """Log out everywhere; what was written stays, as the Jabber ID may be the same again."""
+        self._running = False
+        if self._work is not None:
+            await self._work
+        for _, connection in list(self._open.values()):
+            await connection.close()
+        self._open.clear()
+        self._standings.clear()
+
+    def changed(self, change: Change) -> None:
+        """Parameters have new values, or rows have come or gone."""
+        plan = change.plan
+        if not self._follows.isdisjoint(plan.changed) or self._concerns((*plan.changed, *plan.added, *plan.removed)):
+            self._look()
+
+    def refresh(self) -> None:
+        """An Inform is about to be made: what could not be saved before is tried again."""
+        if self._failing:
+            self._look()
+
+    def asked(self, row: str, request: ConnectionRequest) -> XmppVerdict:
+        """What a request on the connection of ``row`` is answered with."""
+        if row != self._referenced():
+            return XmppVerdict.UNAVAILABLE
+        verdict = judge(
+            request,
+            enabled=self._running and self._server.flag("EnableCWMP", True),
+            credentials=self._reach.credentials(),
+            allowed_ids=list_items(self._server.text("ConnReqAllowedJabberIDs")),
+        )
+        if verdict is XmppVerdict.ACCEPTED and not self._reach.requested(request.sender, "XMPP"):
+            return XmppVerdict.UNAVAILABLE
+        return verdict
+
+    def _concerns(self, names: Iterable[str]) -> bool:
+        return any(name.startswith(self._table.path) for name in names)
+
+    def _referenced(self) -> str:
+        """The path of the row whose connection is for requests; empty where there is none."""
+        row = self._server.text("ConnReqXMPPConnection").removesuffix(".") + "."
+        return row if row in self._table.rows else ""
+
+    def _look(self) -> None:
+        """Bring connections and parameters up to date, one thing after another."""
+        self._stale = True
+        if self._running and not self._following:
+            self._following = True
+            self._work = Deferred.fromCoroutine(self._follow()).addErrback(self._crashed)
+
+    def _crashed(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):  # type: ignore[no-untyped-call]  # Twisted has no types there
+            self._observer(Warned(f"an error of the agent itself: {failure.getTraceback()}"))
+
+    async def _follow(self) -> None:
+        try:
+            while self._stale and self._running:
+                self._stale = False
+                await self._connect()
+                await self._write()
+        finally:
+            self._following = False
+
+    async def _connect(self) -> None:
+        for row, (account, connection) in list(self._open.items()):
+            if self._table.accounts().get(row) != account:
+                # Not both at once: the server would see two of the same name.
+                del self._open[row]
+                await connection.close()
+                self._standings.pop(row, None)
+        if not self._running:
+            return
+        for row, account in self._table.accounts().items():  # read anew: closing takes its time
+            if row not in self._open:
+                stats = self._stats.counted.setdefault(row, Stats())
+                self._open[row] = (account, self._begin(row, account, stats))
+        for row in self._stats.counted.keys() - set(self._table.rows):
+            del self._stats.counted[row]
+
+    def _begin(self, row: str, account: Account, stats: Stats) -> XmppConnection:
+        return self._xmpp.open(
+            account,
+            stats,
+            lambda standing: self._told(row, account, standing),
+            lambda request: self.asked(row, request),
+        )
+
+    def _told(self, row: str, account: Account, standing: Standing) -> None:
+        if standing.status == "Enabled":
+            how = "with TLS" if standing.tls else "without TLS"
+            self._observer(Noted(f"{row} is logged in as {standing.jid}, {how}"))
+        elif standing.reason:
+            self._observer(Warned(f"{row} {standing.status}: {standing.reason}"))
+        self._standings[row] = standing
+        self._look()
+
+    async def _write(self) -> None:
+        """Bring the parameters up to date; warns once, never raises."""
+        values = self._news()
+        if not values:
+            self._failing = False
+            return
+        try:
+            await self._changes.set_values([ParameterAssignment(*each) for each in values.items()], Origin.DEVICE)
+            self._failing = False
+        except CwmpFault as fault:
+            if not self._failing:
+                why = fault.parameters[0].text if fault.parameters else fault.text
+                self._observer(Warned(f"how the XMPP connections stand could not be written: {why}"))
+            self._failing = True
+
+    def _news(self) -> dict[str, str]:
+        """The parameters whose values are not right any more, with those that are."""
+        wanted: dict[str, str] = {}
+        for row in self._table.rows:
+            standing = self._standings.get(row, _DISABLED)
+            wanted[row + "Status"] = self._status(row, standing)
+            wanted[row + "TLSEstablished"] = "true" if standing.tls else "false"
+            if standing.jid:
+                wanted[row + "JabberID"] = standing.jid
+        row = self._referenced()
+        if not row or self._table.text(row + "Enable") != "true":
+            wanted[self._server.path("ConnReqJabberID")] = ""
+        elif row in self._standings and self._standings[row].jid:
+            wanted[self._server.path("ConnReqJabberID")] = self._standings[row].jid
+        news = {path: text for path, text in wanted.items() if self._differs(path, text)}
+        for path in list(news):
+            since = path.removesuffix("Status") + "LastChangeDate"
+            if path.endswith(".Status") and self._tree.exists(since):
+                news[since] = current_time(self._clock)
+        return news
+
+    def _status(self, row: str, standing: Standing) -> str:
+        """A word that this model has for it."""
+        try:
+            definition = self._tree.definition(row + "Status")
+        except CwmpFault:
+            return standing.status
+        return "Unknown" if definition.refusal(standing.status) else standing.status
+
+    def _differs(self, path: str, text: str) -> bool:
+        return self._tree.exists(path) and self._tree.value(path).text != text

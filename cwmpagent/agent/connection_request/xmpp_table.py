@@ -1,0 +1,133 @@
+"""The table of XMPP connections (TR-181 Device.XMPP.Connection.{i}.): what the ACS wants, as accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cwmpagent.datamodel.names import Name
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.errors import CwmpFault
+from cwmpagent.protocol.connection_request.xmpp_account import (
+    CLIENT_PORT,
+    KEEP_ALIVE,
+    Account,
+    Algorithm,
+    Retry,
+    Server,
+    Stats,
+)
+
+_ALGORITHMS: tuple[Algorithm, ...] = ("DNS-SRV", "DNS", "ServerTable")
+
+
+class XmppTable:
+    """Reads the tree when asked; what the model does not have is as TR-181 has it by default."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self.path = tree.model.root.path + "XMPP.Connection."
+
+    @property
+    def rows(self) -> list[str]:
+        """The paths of all rows."""
+        return self._rows(self.path)
+
+    def accounts(self) -> dict[str, Account]:
+        """The rows that are enabled, by their paths."""
+        return {row: self._account(row) for row in self.rows if self.text(row + "Enable") == "true"}
+
+    def text(self, path: str, default: str = "") -> str:
+        """The text of a parameter, hidden ones too; ``default`` where there is none of that name."""
+        try:
+            return self._tree.value(path).text
+        except CwmpFault:
+            return default
+
+    def _rows(self, table: str) -> list[str]:
+        if not self._tree.exists(table):
+            return []
+        return [f"{table}{number}." for number in self._tree.instances(table)]
+
+    def _number(self, path: str, default: int) -> int:
+        try:
+            return int(self.text(path) or default)
+        except ValueError:  # of a model that has text there
+            return default
+
+    def _account(self, row: str) -> Account:
+        keep_alive = self._number(row + "KeepAliveInterval", -1)
+        algorithm = self.text(row + "ServerConnectAlgorithm")
+        usual = Retry()
+        return Account(
+            username=self.text(row + "Username"),
+            password=self.text(row + "Password"),
+            domain=self.text(row + "Domain"),
+            resource=self.text(row + "Resource"),
+            use_tls=self.text(row + "UseTLS") == "true",
+            keep_alive=KEEP_ALIVE if keep_alive < 0 else float(keep_alive),
+            algorithm=next((each for each in _ALGORITHMS if each == algorithm), "DNS-SRV"),
+            servers=tuple(self._servers(row + "Server.")),
+            retry=Retry(
+                self._number(row + "ServerConnectAttempts", usual.attempts),
+                self._number(row + "ServerRetryInitialInterval", usual.initial),
+                self._number(row + "ServerRetryIntervalMultiplier", usual.multiplier),
+                self._number(row + "ServerRetryMaxInterval", usual.longest),
+            ),
+        )
+
+    def _servers(self, table: str) -> list[Server]:
+        return [
+            Server(
+                self.text(row + "ServerAddress"),
+                self._number(row + "Port", CLIENT_PORT) or CLIENT_PORT,
+                self._number(row + "Priority", 0),
+                self._number(row + "Weight", 0),
+            )
+            for row in self._rows(table)
+            if self.text(row + "Enable") == "true" and self.text(row + "ServerAddress")
+        ]
+
+
+class XmppStats:
+    """What has come and gone on each connection since the agent's start: a provider of the agent's own.
+
+    ``counted``: row -> its counters.
+    """
+
+    name = "XMPP statistics"
+    tables: Sequence[str] = ()
+
+    def __init__(self, root: str) -> None:
+        self.paths: Sequence[str] = (root + "XMPP.Connection.{i}.Stats.",)
+        self.counted: dict[str, Stats] = {}
+
+    def read(self, names: Sequence[Name]) -> dict[str, str]:
+        """The counters of these names."""
+        found: dict[str, str] = {}
+        for name in names:
+            stats = self.counted.get(name.removesuffix(f"Stats.{name.last}"))
+            values = {
+                "ReceivedMessages": stats.received if stats else 0,
+                "TransmittedMessages": stats.transmitted if stats else 0,
+                "ReceivedErrorMessages": stats.received_errors if stats else 0,
+                "TransmittedErrorMessages": stats.transmitted_errors if stats else 0,
+            }
+            if name.last in values:
+                found[name] = str(values[name.last] % 2**32)
+        return found
+
+    def instances(self, table: Name) -> Sequence[str]:
+        """None of it is a table."""
+        return ()
+
+    def check(self, changes: object) -> None:
+        """Nothing of it can be changed by anybody."""
+
+    def apply(self, changes: object) -> None:
+        """As :meth:`check`."""
+
+    def undo(self, former: object) -> None:
+        """As :meth:`check`."""
+
+    def finish(self, changes: object) -> None:
+        """As :meth:`check`."""

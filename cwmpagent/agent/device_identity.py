@@ -1,0 +1,30 @@
+"""The identity and the time that a device tells: DeviceId and CurrentTime, as its Inform has them (TR-069 A.3.3.1)."""
+
+from __future__ import annotations
+
+from cwmpagent.agent.ports import Clock
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.protocol.rpc import DeviceIdStruct
+from cwmpagent.values import UNKNOWN_TIME, format_time
+
+
+def device_id(tree: Tree) -> DeviceIdStruct:
+    """Who the device is, from its DeviceInfo; its ProductClass is empty where the model has none."""
+    info = tree.model.root.path + "DeviceInfo."
+    product_class = info + "ProductClass"
+    return DeviceIdStruct(
+        manufacturer=tree.value(info + "Manufacturer").text,
+        oui=tree.value(info + "ManufacturerOUI").text,
+        product_class=tree.value(product_class).text if tree.exists(product_class) else "",
+        serial_number=tree.value(info + "SerialNumber").text,
+    )
+
+
+def current_time(clock: Clock) -> str:
+    """The wall time with its offset from UTC; Unknown Time while it is not to be trusted, or beyond all years."""
+    if not clock.wall_trusted():
+        return UNKNOWN_TIME
+    try:
+        return format_time(int(clock.wall()), clock.utc_offset())
+    except ValueError:
+        return UNKNOWN_TIME

@@ -1,0 +1,234 @@
+"""The one door through which values, objects and attributes change: plan, check, apply, save, tell.
+
+What providers answer for is changed in the device first (``transaction``). A change is wholly in
+the store before it is in the tree, and in the tree before anybody is told of it, so that after a crash it is wholly
+there or wholly not. The origin travels with the change: what the ACS wrote itself is no news to it, and what the device
+itself has changed needs no provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, DeferredLock
+
+from cwmpagent.agent.facts import Observer, ParametersChanged
+from cwmpagent.agent.parameters.answer_names import as_written, creates_rows
+from cwmpagent.agent.parameters.provider_calls import GuardedProviders
+from cwmpagent.agent.parameters.provider_rows import ProviderRows
+from cwmpagent.agent.parameters.transaction import Step, Transactions, steps
+from cwmpagent.agent.ports import Store
+from cwmpagent.datamodel.plan import Assignment, AttributeChange, ParameterAssignment, Plan, joined
+from cwmpagent.datamodel.planning.assignments import plan_values
+from cwmpagent.datamodel.planning.attributes import plan_attributes
+from cwmpagent.datamodel.planning.autocreate import plan_values_in_new_rows
+from cwmpagent.datamodel.planning.objects import plan_add, plan_delete
+from cwmpagent.datamodel.planning.reset import plan_reset
+from cwmpagent.datamodel.resolve import Resolver
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.errors import CwmpFault, ParameterFault, StoreWriteError
+from cwmpagent.records import SUBSCRIBER
+
+_T = TypeVar("_T")
+NOTHING: Mapping[str, str | None] = MappingProxyType({})
+
+
+class Origin(StrEnum):
+    """Who changes a value."""
+
+    ACS = "acs"
+    DEVICE = "device"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Who changes what."""
+
+    origin: Origin
+    plan: Plan
+
+
+class Changes:
+    """Carries changes out, one after another.
+
+    ``key_path`` is the full path of ParameterKey. ``notes`` is asked what else belongs into a change's transaction;
+    listeners are told once it is made. Whatever changes something gives True where that takes effect only after the
+    session, which :meth:`finish` then sees to.
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        store: Store,
+        observer: Observer,
+        *,
+        suppliers: GuardedProviders,
+        rows: ProviderRows,
+        transactions: Transactions,
+        refresh: Callable[[Iterable[str]], Awaitable[object]],
+        key_path: str,
+        notes: Callable[[Change], Mapping[str, str | None]],
+    ) -> None:
+        self._tree = tree
+        self._store = store
+        self._observer = observer
+        self._suppliers = suppliers
+        self._rows = rows
+        self._transactions = transactions
+        self._refresh = refresh
+        self._key_path = key_path
+        self._notes = notes
+        self._lock = DeferredLock()
+        self._listeners: list[Callable[[Change], None]] = []
+
+    def listen(self, listener: Callable[[Change], None]) -> None:
+        """Tell ``listener`` of every change, once it is made."""
+        self._listeners.append(listener)
+
+    async def settled(self) -> None:
+        """Return when no change is being carried out."""
+        await self._lock.run(lambda: None)
+
+    async def reconcile(self) -> None:
+        """At the start: undo in the device what an earlier process began and did not save."""
+        await self._exclusively(self._transactions.reconcile)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether something waits for the end of the session."""
+        return bool(self._transactions.held)
+
+    async def finish(self) -> None:
+        """No session is under way: let take effect what waited for that."""
+        await self._exclusively(self._transactions.finish)
+
+    async def supply_rows(self, table: str, keys: Collection[str]) -> None:
+        """The device has the rows of ``keys`` in ``table``: make the tree's rows those. Raises CwmpFault 9002."""
+        if self._rows_for(table, keys) is None:
+            return
+
+        async def work() -> None:
+            planned = self._rows_for(table, keys)
+            if planned is not None:
+                await self._carry_out(Origin.DEVICE, planned[0], None, planned[1])
+
+        await self._exclusively(work)
+
+    async def set_values(self, assignments: Sequence[Assignment], origin: Origin, key: str | None = None) -> bool:
+        """Give parameters new values, all or none (TR-069 A.3.2.1). Raises CwmpFault with every bad parameter.
+
+        A person at the device (``Origin.LOCAL``) is refused with 9001 where the AccessList leaves only the ACS.
+        A ``key`` becomes the ParameterKey in the same transaction, and rows that the ACS may create by naming them are
+        there after it.
+        """
+
+        async def work() -> bool:
+            if origin is Origin.ACS and creates_rows(self._tree):
+                plan = plan_values_in_new_rows(self._tree, assignments)
+            else:
+                plan = plan_values(self._tree, assignments, as_acs=origin is not Origin.DEVICE)
+            if origin is Origin.LOCAL:
+                self._check_access(plan.assigned)
+            return await self._carry_out(origin, plan, key)
+
+        return await self._exclusively(work)
+
+    async def add_object(self, path: str, origin: Origin, key: str | None = None) -> tuple[int, bool]:
+        """Create a row of the table ``path`` (A.3.2.6); its instance number first. Raises CwmpFault."""
+
+        async def work() -> tuple[int, bool]:
+            plan, instance = plan_add(self._tree, path)
+            return instance, await self._carry_out(origin, plan, key)
+
+        return await self._exclusively(work)
+
+    async def delete_object(self, path: str, origin: Origin, key: str | None = None) -> bool:
+        """Delete the row ``path`` with all below it (A.3.2.7). Raises CwmpFault, 9001 as :meth:`set_values`."""
+
+        async def work() -> bool:
+            plan = plan_delete(self._tree, path)
+            if origin is Origin.LOCAL:
+                self._check_access(self._tree.parameters(Resolver(self._tree).path(path)))
+            return await self._carry_out(origin, plan, key)
+
+        return await self._exclusively(work)
+
+    async def reset_values(self, paths: Sequence[str], origin: Origin) -> tuple[str, ...]:
+        """Take away what was written to parameters or below partial paths; the names of those that it was taken from.
+
+        They have the configuration's or the model's value again. Raises CwmpFault as :meth:`set_values`.
+        """
+
+        async def work() -> tuple[str, ...]:
+            plan = plan_reset(self._tree, paths)
+            if origin is Origin.LOCAL:
+                self._check_access(plan.assigned)
+            await self._carry_out(origin, plan, None)
+            return tuple(sorted(plan.assigned))
+
+        return await self._exclusively(work)
+
+    async def set_attributes(self, attributes: Sequence[AttributeChange], origin: Origin) -> None:
+        """Change notification and access lists, all or none (A.3.2.4). Raises CwmpFault."""
+
+        async def work() -> None:
+            await self._carry_out(origin, plan_attributes(self._tree, attributes), None)
+
+        await self._exclusively(work)
+
+    def _check_access(self, names: Iterable[str]) -> None:
+        reason = "may be written by the ACS alone: its AccessList is empty"
+        kept = [name for name in sorted(names) if SUBSCRIBER not in self._tree.attributes(name).access_list]
+        if kept:
+            raise CwmpFault(9001, "", tuple(ParameterFault(name, 9001, reason) for name in kept))
+
+    async def _exclusively(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+        return await self._lock.run(lambda: Deferred.fromCoroutine(work()))
+
+    def _rows_for(self, table: str, keys: Collection[str]) -> tuple[Plan, Mapping[str, str]] | None:
+        if not self._tree.exists(table):
+            return None
+        return self._rows.plan(table, keys, self._transactions.held)
+
+    async def _steps(self, plan: Plan) -> list[Step]:
+        """Who must do what, to be undone to what is there now and not to what was read some time ago, or never."""
+        parts = steps(plan, self._tree, self._suppliers, self._rows.keys)
+        if not parts:
+            return parts
+        await self._refresh(name for part in parts for name in part.former if name[-1] != ".")
+        now = {part.supplier: part.former for part in steps(plan, self._tree, self._suppliers, self._rows.keys)}
+        return [replace(part, former=now[part.supplier]) for part in parts]
+
+    async def _carry_out(
+        self, origin: Origin, plan: Plan, key: str | None, notes: Mapping[str, str | None] = NOTHING
+    ) -> bool:
+        if key is not None:
+            then = self._tree.after(plan.batch)
+            plan = joined(plan, plan_values(then, [ParameterAssignment(self._key_path, key)], as_acs=False))
+        change = Change(origin, plan)
+        notes = {**self._rows.before(plan), **notes}
+        parts = [] if origin is Origin.DEVICE else await self._steps(plan)
+
+        async def commit(more: Mapping[str, str | None]) -> None:
+            everything = {**plan.batch.notes, **self._notes(change), **notes, **more}
+            await self._store.save(replace(plan.batch, notes=everything))
+
+        try:
+            await self._transactions.check(parts)
+            later = await self._transactions.carry_out(parts, commit)
+        except StoreWriteError as error:
+            raise CwmpFault(9002, f"the change could not be saved: {error}") from error
+        except CwmpFault as fault:
+            raise as_written(fault, plan) from fault
+        self._tree.apply(plan.batch)
+        self._rows.saved(notes)
+        if plan.changed:
+            self._observer(ParametersChanged(origin.value, tuple(plan.changed)))
+        for listener in self._listeners:
+            listener(change)
+        return later

@@ -1,0 +1,283 @@
+"""A change that reaches into the device: checked, noted down, applied provider by provider, undone if it fails.
+
+What was there before is saved before the first provider is touched, and that note goes in the transaction that saves
+the change itself. So after a crash the note says what is to be undone; without it, all is done or nothing was begun.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from cwmpagent.agent.facts import Observer, Warned
+from cwmpagent.agent.parameters.provider_calls import GuardedProvider, GuardedProviders, Unavailable
+from cwmpagent.agent.ports import Store
+from cwmpagent.datamodel.identifiers import aliased_row
+from cwmpagent.datamodel.names import Name
+from cwmpagent.datamodel.plan import Plan
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.errors import CwmpFault, ParameterFault, StoreWriteError
+from cwmpagent.records import Batch
+
+FORMER = "change_former"
+"""The note of what a change that is not committed must be undone to."""
+LATER = "change_later"
+"""The note of what is committed and takes effect after the session."""
+
+Texts = Mapping[Name, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One provider's part of a change."""
+
+    supplier: GuardedProvider
+    changes: Texts
+    former: Texts
+
+
+def steps(plan: Plan, tree: Tree, suppliers: GuardedProviders, keys: Mapping[str, str]) -> list[Step]:
+    """Who must do what for ``plan``, which was made for ``tree``; in the order of the plan's first of each.
+
+    What an ACS calls a row is between it and the agent: no provider is asked about an alias.
+    """
+    if not suppliers.all:
+        return []
+    after = tree.after(plan.batch)
+    written = [name for name, text in plan.batch.values.items() if text is not None or name in plan.assigned]
+    changes: dict[str, str | None] = dict.fromkeys(reversed(plan.removed), None)
+    changes |= dict.fromkeys(plan.added, "")
+    changes |= {
+        name: after.value(name).text
+        for name in dict.fromkeys((*written, *plan.assigned))
+        if aliased_row(name, after.definition(name)) is None
+    }
+    former: dict[str, str | None] = dict.fromkeys(reversed(plan.added), None)
+    for row in plan.removed:
+        former[row] = ""
+    for row in plan.removed[:1]:
+        former |= {name: tree.value(name).text for name in tree.parameters(row)}
+    former |= {name: tree.value(name).text for name in changes if name[-1] != "." and tree.exists(name)}
+    before = suppliers.grouped(list(former), keys)
+    return [
+        Step(
+            supplier,
+            {name: changes[name] for name in names},
+            {name: former[name] for name in before.get(supplier, ())},
+        )
+        for supplier, names in suppliers.grouped(list(changes), keys).items()
+    ]
+
+
+class Transactions:
+    """Carries changes out on the providers, and reconciles at start what a crash has left.
+
+    ``keys`` are those of rows, by row path. ``forget`` is told of every parameter and row that may be another now. All
+    methods are for one caller at a time.
+    """
+
+    def __init__(
+        self,
+        suppliers: GuardedProviders,
+        store: Store,
+        observer: Observer,
+        keys: Mapping[str, str],
+        notes: Mapping[str, str],
+        forget: Callable[[Sequence[str]], None],
+    ) -> None:
+        self._suppliers = suppliers
+        self._store = store
+        self._observer = observer
+        self._keys = keys
+        self._forget = forget
+        self._former = _read(notes.get(FORMER))
+        self._later = _read(notes.get(LATER))
+        self._unsaved: dict[str, str | None] = {}
+
+    @property
+    def held(self) -> frozenset[str]:
+        """Parameters and rows whose change waits for the end of the session."""
+        return frozenset(self._later)
+
+    async def check(self, parts: Sequence[Step]) -> None:
+        """Ask each provider. Raises CwmpFault: 9003 with every parameter's fault, or that of a row."""
+        faults: dict[str, CwmpFault] = {}
+        for step in parts:
+            try:
+                refused = await step.supplier.ask("check", step.changes)
+                faults |= _refusals(step, refused)
+            except Unavailable as error:
+                raise CwmpFault(9002, "the device could not check the change") from error
+        rows = [fault for path, fault in faults.items() if path.endswith(".")]
+        if rows:
+            raise rows[0]
+        if faults:
+            raise CwmpFault(
+                9003, "", tuple(ParameterFault(path, fault.code, fault.text) for path, fault in faults.items())
+            )
+
+    async def carry_out(
+        self, parts: Sequence[Step], commit: Callable[[Mapping[str, str | None]], Awaitable[None]]
+    ) -> bool:
+        """Apply ``parts``, then ``commit`` with the notes that belong into its transaction; or change nothing at all.
+
+        True where something takes effect only after the session. Raises CwmpFault and StoreWriteError.
+        """
+        if not parts:
+            await commit(self._unsaved)
+            self._unsaved = {}
+            return False
+        await self._reconciled(parts)
+        former = {str(name): text for step in reversed(parts) for name, text in step.former.items()}
+        later = dict(self._later)
+        reached: list[Step] = []
+        try:
+            await self._save({FORMER: _written({**self._former, **former})})
+            for step in parts:
+                reached.append(step)
+                waits = await self._apply(step)
+                for name, text in step.changes.items():
+                    later.pop(name, None)
+                    if waits:
+                        later[str(name)] = text
+            await commit({FORMER: _written(self._former), LATER: _written(later)})
+            self._unsaved = {}
+        except Exception:
+            if reached:
+                await _shielded(self._undo_all(reached))
+            raise
+        finally:
+            self._forget([name for step in reached for name in (*step.changes, *step.former)])
+        self._later = later
+        return any(name in later for step in parts for name in step.changes)
+
+    async def reconcile(self) -> None:
+        """Undo what an earlier process began and did not commit; never raises."""
+        if self._former:
+            await self._undo(self._former)
+            await self._note_former()
+
+    async def finish(self) -> None:
+        """The session is over: let take effect what waited for that. What fails is tried again next time."""
+        if self._later:
+            await self._take_effect()
+        elif self._unsaved:
+            await self._note({}, "a note of a change still cannot be saved")
+
+    async def _take_effect(self) -> None:
+        for supplier, names in self._suppliers.grouped(list(self._later), self._keys).items():
+            try:
+                await _done(supplier, "finish", {name: self._later[name] for name in names})
+            except Unavailable:
+                continue
+            except CwmpFault as fault:
+                supplier.complaint(f"finish refused: {fault}")
+                continue
+            self._later = {name: text for name, text in self._later.items() if name not in names}
+            self._forget(names)
+        owned = self._suppliers.grouped(list(self._later), self._keys)
+        self._later = {str(name): self._later[name] for names in owned.values() for name in names}
+        await self._note({LATER: _written(self._later)}, "what took effect after the session may do so again")
+
+    async def _apply(self, step: Step) -> bool:
+        try:
+            waits = await step.supplier.ask("apply", step.changes)
+            if waits not in (None, True, False):
+                raise step.supplier.complaint(f"apply gave {type(waits).__name__}, not True, False or None")
+        except Unavailable as error:
+            raise CwmpFault(9002, "the device could not apply the change") from error
+        return waits is True
+
+    async def _reconciled(self, parts: Sequence[Step]) -> None:
+        """Undo what could not be undone earlier; raises CwmpFault where that is a provider of ``parts``."""
+        if not self._former:
+            return
+        await self._undo(self._former)
+        stuck = self._suppliers.grouped(list(self._former), self._keys)
+        if any(step.supplier in stuck for step in parts):
+            raise CwmpFault(9002, "the device still holds a change that failed and could not be undone")
+
+    async def _undo_all(self, reached: Sequence[Step]) -> None:
+        await self._undo({name: text for step in reversed(reached) for name, text in step.former.items()})
+        await self._note_former()
+
+    async def _undo(self, former: Mapping[str, str | None]) -> None:
+        """Have each provider go back, in this order; what one could not do stays noted."""
+        for supplier, names in self._suppliers.grouped(list(former), self._keys).items():
+            part = {name: former[name] for name in names}
+            try:
+                await _done(supplier, "undo", part)
+            except (Unavailable, CwmpFault) as error:
+                self._former = {**self._former, **{str(name): text for name, text in part.items()}}
+                self._observer(Warned(f"a change that failed could not be undone: {error}"))
+            else:
+                self._former = {name: text for name, text in self._former.items() if name not in part}
+        owned = self._suppliers.grouped(list(self._former), self._keys)
+        self._former = {str(name): self._former[name] for names in owned.values() for name in names}
+        self._forget(list(former))
+
+    async def _note_former(self) -> None:
+        note = {FORMER: _written(self._former)}
+        await self._note(note, "a change that was undone may be undone again at the next start")
+
+    async def _note(self, notes: Mapping[str, str | None], otherwise: str) -> None:
+        """Save ``notes``; where that fails they go with the next commit, or are tried again after the next session."""
+        self._unsaved.update(notes)
+        try:
+            await self._save(self._unsaved)
+        except StoreWriteError as error:
+            self._observer(Warned(f"{otherwise}: {error}"))
+        else:
+            self._unsaved = {}
+
+    async def _save(self, notes: Mapping[str, str | None]) -> None:
+        await self._store.save(Batch(notes=notes))
+
+
+class _Shielded(Deferred[None]):
+    """Cannot be cancelled."""
+
+    def cancel(self) -> None:
+        """Whoever waits for it waits to its end."""
+
+
+async def _done(supplier: GuardedProvider, method: str, texts: Texts) -> None:
+    result = await supplier.ask(method, texts)
+    if result is not None:
+        raise supplier.complaint(f"{method} gave {type(result).__name__}, not None")
+
+
+async def _shielded(work: Coroutine[Any, Any, None]) -> None:
+    over = _Shielded()
+    Deferred.fromCoroutine(work).addCallbacks(over.callback, over.errback)
+    await over
+
+
+def _refusals(step: Step, refused: Any) -> dict[str, CwmpFault]:
+    if refused is None:
+        return {}
+    if not isinstance(refused, Mapping) or not all(isinstance(each, str | CwmpFault) for each in refused.values()):
+        raise step.supplier.complaint("check gave neither None nor a mapping of what is refused to why")
+    return {
+        str(name): why if isinstance(why, CwmpFault) else CwmpFault(9001 if name[-1:] == "." else 9007, why)
+        for name, why in refused.items()
+        if name in step.changes
+    }
+
+
+def _written(texts: Mapping[str, str | None]) -> str | None:
+    return json.dumps(dict(texts), separators=(",", ":")) if texts else None
+
+
+def _read(note: str | None) -> dict[str, str | None]:
+    try:
+        found: Any = json.loads(note or "{}")
+    except ValueError:
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {name: text for name, text in found.items() if text is None or isinstance(text, str)}

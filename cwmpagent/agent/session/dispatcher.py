@@ -1,0 +1,148 @@
+"""The RPC dispatcher: each RPC of the ACS runs as a chain of Deferreds and ends in an answer, whatever happens.
+
+A function that carries out an RPC takes the request and returns its response, an :class:`Answer`, or an awaitable of
+either; it refuses by raising :class:`~cwmpagent.errors.CwmpFault`. Everything else it may raise is a 9002.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.python.failure import Failure
+
+from cwmpagent.agent.facts import Observer, RpcCrashed, Warned
+from cwmpagent.agent.ports import Timers
+from cwmpagent.errors import CwmpFault, MisuseError
+from cwmpagent.faults import fault_text
+from cwmpagent.protocol.rpc import AcsRequest, Fault, GenericRequest, GetRPCMethods, Request, Response, rpc_name
+from cwmpagent.protocol.session.replies import answers
+
+
+@dataclass(frozen=True, slots=True)
+class AfterSession:
+    """Work that waits for the end of the session."""
+
+
+@dataclass(frozen=True, slots=True)
+class RebootAfter(AfterSession):
+    """Reboot, and then report ``M Reboot`` with this CommandKey."""
+
+    command_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class FactoryResetAfter(AfterSession):
+    """Go back to the factory's values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an RPC came to: what is sent, and what must wait until the session is over."""
+
+    response: Response | Fault
+    after: tuple[AfterSession, ...] = ()
+
+
+Result = Response | Answer
+Performer = Callable[[Any], Result | Awaitable[Result]]
+"""Carries out one RPC. The argument is that RPC's request, whose class it was registered for."""
+
+
+class Dispatcher:
+    """RPC name -> the function that carries it out.
+
+    ``rpc_timeout`` is in seconds. ``settled`` fires when nothing is in the middle of being committed: an RPC that
+    runs out of time during its commit is answered with what the commit came to, so that the ACS is told the truth.
+    """
+
+    def __init__(
+        self, timers: Timers, observer: Observer, *, rpc_timeout: float, settled: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._timers = timers
+        self._observer = observer
+        self._rpc_timeout = rpc_timeout
+        self._settled = settled
+        self._performers: dict[str, Performer] = {}
+
+    def register(self, rpc: type[AcsRequest] | type[GetRPCMethods] | str, perform: Performer) -> None:
+        """Let ``perform`` carry out ``rpc``: a request class, or the name of a vendor's RPC (``X_<VENDOR>_Name``)."""
+        name = rpc if isinstance(rpc, str) else rpc.NAME
+        if isinstance(rpc, str) and not name.startswith("X_"):
+            raise MisuseError(f"the RPC name {name!r} must begin with X_<VENDOR>_")
+        if name in self._performers:
+            raise MisuseError(f"the RPC {name} is registered already")
+        self._performers[name] = perform
+
+    def names(self) -> tuple[str, ...]:
+        """The MethodList of GetRPCMethodsResponse (TR-069 A.3.1.1)."""
+        return tuple(sorted(self._performers))
+
+    async def dispatch(self, request: Request) -> Answer:
+        """Carry out ``request``; every outcome, a crash included, is an answer."""
+        name = request.name if isinstance(request, GenericRequest) else request.NAME
+        perform = self._performers.get(name)
+        if perform is None:
+            return Answer(_fault(9000))
+        try:
+            result = await self._in_time(name, maybeDeferred(_run, perform, request))
+        except CwmpFault as fault:
+            return Answer(_fault(fault.code, fault.text, fault))
+        except CancelledError:
+            return Answer(_fault(9002, "the request took too long"))
+        except Exception:
+            self._observer(RpcCrashed(name, Failure().getTraceback()))  # type: ignore[no-untyped-call]  # Twisted has no types there
+            return Answer(_fault(9002))
+        answer = Answer(result) if isinstance(result, Response) else result
+        if isinstance(answer, Answer) and (isinstance(answer.response, Fault) or answers(request, answer.response)):
+            return answer
+        got = rpc_name(answer.response) if isinstance(answer, Answer) else type(result).__name__
+        self._observer(Warned(f"{name}: its function returned {got}, not the response"))
+        return Answer(_fault(9002))
+
+    async def _in_time(self, name: str, work: Deferred[Any]) -> Any:
+        """The result of ``work``, or CancelledError; a late result is dropped."""
+        outcome: Deferred[Any] = Deferred()
+
+        def finished(result: Any) -> None:
+            if not outcome.called:
+                outcome.callback(result)
+            elif isinstance(result, Failure) and not result.check(CancelledError, CwmpFault):  # type: ignore[no-untyped-call]  # Twisted has no types there
+                self._observer(RpcCrashed(name, result.getTraceback()))
+
+        def give_up() -> None:
+            if not outcome.called:
+                outcome.errback(CancelledError())
+
+        def expired() -> None:
+            work.cancel()
+            if not outcome.called:
+                # A commit under way is finished; then its own function has the next word, and we have the one after.
+                settled = Deferred.fromCoroutine(self._wait())
+                settled.addBoth(lambda _: self._timers.callLater(0, give_up))
+
+        work.addBoth(finished)
+        timer = self._timers.callLater(self._rpc_timeout, expired)
+        try:
+            return await outcome
+        finally:
+            if timer.active():
+                timer.cancel()
+                work.cancel()
+
+    async def _wait(self) -> None:
+        await self._settled()
+
+
+def _run(perform: Performer, request: Request) -> Any:
+    result = perform(request)
+    if inspect.iscoroutine(result):
+        return Deferred.fromCoroutine(result)
+    return result
+
+
+def _fault(code: int, text: str = "", cause: CwmpFault | None = None) -> Fault:
+    return Fault(code=code, text=text or fault_text(code), parameters=cause.parameters if cause else ())

@@ -1,0 +1,330 @@
+"""The configuration file: TOML in, frozen settings out, every error one line that names its key.
+
+``etc/cwmpagent.toml`` shows and explains each key.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from ipaddress import ip_address
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from twisted.internet.endpoints import serverFromString
+
+from cwmpagent.config.settings import (
+    AcsConfig,
+    Config,
+    ConnectionRequestConfig,
+    ControlConfig,
+    DeviceConfig,
+    HooksConfig,
+    LogConfig,
+    StateConfig,
+    XmppConfig,
+)
+from cwmpagent.config.toml_table import TomlTable, shown, suggestion
+from cwmpagent.errors import ConfigError
+from cwmpagent.logs.output import LEVELS
+
+__all__ = [
+    "AcsConfig",
+    "Config",
+    "ConnectionRequestConfig",
+    "ControlConfig",
+    "DeviceConfig",
+    "HooksConfig",
+    "LogConfig",
+    "StateConfig",
+    "XmppConfig",
+    "from_settings",
+    "load",
+    "parse",
+]
+
+
+FORMATS = ("text", "json")
+PROVIDERS = ("linux", "simulated")
+BOOTS = ("system", "process")
+ALGORITHMS = ("MD5", "SHA-256")
+INTEGRITIES = ("rfc3489", "rfc5389")
+NAMED = ("asked", "always")
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the file at ``path``; relative paths in it start at its directory. Raises ConfigError."""
+    try:
+        with path.open("rb") as file:
+            text = file.read().decode()
+            readable = os.fstat(file.fileno()).st_mode & stat.S_IROTH
+    except OSError as error:
+        raise ConfigError(str(path), f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(str(path), f"is not UTF-8 text (byte {error.start + 1})") from None
+    content = _content(text, str(path))
+    config = _config(content, path.absolute().parent, environ)
+    if not readable:
+        return config
+    return replace(config, warnings=tuple(_exposed(content, path)))
+
+
+def parse(text: str, base: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """The configuration written in ``text``. Raises ConfigError.
+
+    Relative paths start at ``base``; a relative ``password_file`` is looked for in ``$CREDENTIALS_DIRECTORY`` of
+    ``environ`` first, where systemd puts what ``LoadCredential`` names.
+    """
+    return _config(_content(text, "configuration"), base, environ)
+
+
+def from_settings(settings: Mapping[str, object], base: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """The configuration that a program gives: table -> key -> value, as in the file; paths and tuples will do too.
+
+    Raises ConfigError. ``base`` and ``environ`` as for :func:`parse`.
+    """
+    content: dict[str, object] = {}
+    for name, table in settings.items():
+        if not isinstance(table, Mapping):
+            raise ConfigError(name, f'is a table of the configuration: {name}={{"key": value}}')
+        content[name] = {key: _as_in_toml(value) for key, value in table.items()}
+    return _config(content, base.absolute(), environ)
+
+
+def _as_in_toml(value: object) -> object:
+    if isinstance(value, tuple | list):
+        return [_as_in_toml(item) for item in value]
+    return str(value) if isinstance(value, os.PathLike) else value
+
+
+def _content(text: str, name: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(name, f"is not TOML: {error}") from None
+
+
+def _exposed(content: Mapping[str, object], path: Path) -> Iterator[str]:
+    """One line for each password in a file that everybody may read."""
+    for name, table in content.items():
+        if isinstance(table, dict) and table.get("password"):
+            yield f"{name}.password: every user of this machine can read {path}: chmod 600 it, or use password_file"
+
+
+def _config(content: Mapping[str, object], base: Path, environ: Mapping[str, str]) -> Config:
+    tables: dict[str, dict[str, object]] = {}
+    for name, table in content.items():
+        if name not in (*_SECTIONS, "parameters"):
+            raise ConfigError(shown(name), f"unknown table; {suggestion(name, (*_SECTIONS, 'parameters'))}")
+        if not isinstance(table, dict):
+            raise ConfigError(name, f"must be a table: [{name}] on a line of its own, its keys below")
+        tables[name] = table
+
+    def section(name: str, *more: str) -> TomlTable:
+        known = [*(item.name for item in fields(_SECTIONS[name])), *more]
+        return TomlTable(name, tables.get(name, {}), known, base)
+
+    return Config(
+        device=_device(section("device")),
+        acs=_acs(section("acs", "password_file"), environ),
+        connection_request=_connection_request(section("connection_request", "password_file"), environ),
+        xmpp=_xmpp(section("xmpp")),
+        state=StateConfig(directory=section("state").path("directory") or StateConfig().directory),
+        log=_log(section("log")),
+        control=ControlConfig(socket=section("control").path("socket")),
+        hooks=_hooks(section("hooks")),
+        parameters=MappingProxyType(_parameters(tables.get("parameters", {}))),
+    )
+
+
+def _device(table: TomlTable) -> DeviceConfig:
+    oui = table.text("oui", "")
+    if "oui" in table and not re.fullmatch("[0-9A-F]{6}", oui):
+        raise table.error("oui", 'must be six hexadecimal digits in capitals, as in "00D09E"')
+    model = table.word_or_words("model", ("device2",))
+    if not model:
+        raise table.error("model", "must not be empty: it names one model, or several in a list")
+    provider = table.choice("provider", "linux", PROVIDERS)
+    return DeviceConfig(
+        manufacturer=table.text("manufacturer", "", most=64, empty=False),
+        oui=oui,
+        product_class=table.text("product_class", "", most=64),
+        serial_number=table.text("serial_number", "", most=64, empty=False),
+        model=tuple(str(table.base / name) if "/" in name or "." in name else name for name in model),
+        profiles=table.words("profiles", ()),
+        provider=provider,
+        boot=table.choice("boot", "process" if provider == "simulated" else "system", BOOTS),
+        set_hostname=table.flag("set_hostname", False),
+        poll_interval=table.seconds("poll_interval", 5, most=86400),
+    )
+
+
+def _acs(table: TomlTable, environ: Mapping[str, str]) -> AcsConfig:
+    certificate, key = table.path("client_certificate"), table.path("client_key")
+    if certificate and not key:
+        raise table.error("client_key", "is required with client_certificate")
+    if key and not certificate:
+        raise table.error("client_certificate", "is required with client_key")
+    return AcsConfig(
+        url=_url(table, "url", table.text("url", empty=False)),
+        url_file=table.path("url_file"),
+        username=table.text("username", ""),
+        password=_password(table, environ),
+        ca_file=table.path("ca_file"),
+        client_certificate=certificate,
+        client_key=key,
+        connect_timeout=table.seconds("connect_timeout", 15, most=600),
+        answer_timeout=table.seconds("answer_timeout", 30, most=600),
+        rpc_timeout=table.seconds("rpc_timeout", 20, most=600),
+    )
+
+
+def _connection_request(table: TomlTable, environ: Mapping[str, str]) -> ConnectionRequestConfig:
+    url = table.text("url", "")
+    algorithms = table.words("algorithms", ("MD5",))
+    for name in algorithms:
+        if name not in ALGORITHMS:
+            raise table.error("algorithms", f"has {shown(name)}; allowed are {', '.join(ALGORITHMS)}")
+    if not algorithms or len(set(algorithms)) < len(algorithms):
+        raise table.error("algorithms", "must name at least one algorithm, and each only once")
+    endpoint = tuple(_endpoint(table, text) for text in table.word_or_words("endpoint", ("tcp:7547",)))
+    return ConnectionRequestConfig(
+        endpoint=endpoint,
+        url=_url(table, "url", url) if url else "",
+        username=table.text("username", ""),
+        password=_password(table, environ),
+        algorithms=algorithms,
+        udp_port=_udp_port(table, endpoint),
+        udp_interface=_interface(table),
+        stun_integrity=table.choice("stun_integrity", "rfc3489", INTEGRITIES),
+        stun_username=table.choice("stun_username", "asked", NAMED),
+    )
+
+
+def _udp_port(table: TomlTable, endpoints: tuple[str, ...]) -> int | None:
+    """None where it is the endpoint's."""
+    if "udp_port" not in table:
+        return None
+    port = table.whole("udp_port", 0, least=-1, most=65535)
+    return None if any(re.match(rf"tcp6?:(port=)?0*{port}(:|$)", text) for text in endpoints) else port
+
+
+def _interface(table: TomlTable) -> str:
+    text = table.text("udp_interface", "")
+    try:
+        return str(ip_address(text)) if text else ""
+    except ValueError:
+        raise table.error("udp_interface", "must be an IP address of this machine, 0.0.0.0 or ::") from None
+
+
+def _xmpp(table: TomlTable) -> XmppConfig:
+    return XmppConfig(
+        ca_file=table.path("ca_file"), allow_plain_without_tls=table.flag("allow_plain_without_tls", False)
+    )
+
+
+def _endpoint(table: TomlTable, text: str) -> str:
+    try:
+        endpoint = serverFromString(object(), text)  # type: ignore[no-untyped-call]  # Twisted has no types there
+    except Exception as error:  # whatever the parser of that kind of endpoint raises
+        cause = " ".join(str(error).split())
+        raise table.error(
+            "endpoint", f"{shown(text)} is no Twisted server endpoint, as in tcp:7547 or tcp6:7547: {cause}"
+        ) from None
+    port = getattr(endpoint, "_port", 0)
+    if isinstance(port, int) and not 0 <= port <= 65535:
+        raise table.error("endpoint", f"{shown(text)} has a port outside 0 to 65535")
+    return text
+
+
+def _url(table: TomlTable, key: str, text: str) -> str:
+    """An http or https URL with a host; never repeated in the refusal, it may hold a password."""
+    example = "as in https://acs.example.net:7547/"
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise table.error(key, f"is no URL ({error}), {example}") from None
+    if parts.scheme not in ("http", "https"):
+        raise table.error(key, f"must begin with http:// or https://, {example}")
+    if parts.username is not None or parts.password is not None:
+        raise table.error(key, "must not hold a user name or password: username and password are keys of their own")
+    if not parts.hostname or port == 0:
+        raise table.error(key, f"must have a host, and a port above 0 where it has one, {example}")
+    if not text.isascii() or " " in text or "#" in text:
+        raise table.error(key, "must be plain ASCII without spaces and #: percent-encode others, hosts as xn--...")
+    return text
+
+
+def _password(table: TomlTable, environ: Mapping[str, str]) -> str:
+    """``password``, or the first line of ``password_file``."""
+    name = table.text("password_file", "", most=4096)
+    if not name:
+        return table.text("password", "")
+    if "password" in table:
+        raise table.error("password_file", "and password are both given; keep one")
+    path = table.base / name
+    credentials = environ.get("CREDENTIALS_DIRECTORY")
+    if credentials and (Path(credentials) / name).is_file():
+        path = Path(credentials) / name
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read(4097)
+    except OSError as error:
+        raise table.error("password_file", f"{path} cannot be read: {error.strerror}") from None
+    if mode & (stat.S_IROTH | stat.S_IWOTH):
+        raise table.error("password_file", f"{path} is open to every user of this machine: chmod 600 {path}")
+    try:
+        password = content.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise table.error("password_file", f"{path} is not UTF-8 text") from None
+    if not password or len(password) > 256 or not password.isprintable():
+        raise table.error("password_file", f"{path} must hold one line of 1 to 256 characters")
+    return password
+
+
+def _log(table: TomlTable) -> LogConfig:
+    return LogConfig(
+        level=table.choice("level", "info", LEVELS),
+        format=table.choice("format", "text", FORMATS),
+        envelopes=table.flag("envelopes", False),
+    )
+
+
+def _hooks(table: TomlTable) -> HooksConfig:
+    return HooksConfig(reboot=table.words("reboot", ()), factory_reset=table.words("factory_reset", ()))
+
+
+def _parameters(table: Mapping[str, object]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for path, value in table.items():
+        key = f"parameters.{shown(path)}"
+        if isinstance(value, dict):
+            raise ConfigError(key, 'the whole path stands in quotes, as in "Device.Time.Enable" = true')
+        if isinstance(value, bool):
+            values[path] = "true" if value else "false"
+        elif isinstance(value, int | str):
+            values[path] = str(value)
+        else:
+            raise ConfigError(key, "must be a string, a whole number, true or false; write other types as a string")
+    return values
+
+
+_SECTIONS = MappingProxyType(
+    {
+        "device": DeviceConfig,
+        "acs": AcsConfig,
+        "connection_request": ConnectionRequestConfig,
+        "xmpp": XmppConfig,
+        "state": StateConfig,
+        "log": LogConfig,
+        "control": ControlConfig,
+        "hooks": HooksConfig,
+    }
+)

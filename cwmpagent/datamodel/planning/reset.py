@@ -1,0 +1,55 @@
+"""Back to the factory: a plan that takes away what was written since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cwmpagent.datamodel.identifiers import aliased_row
+from cwmpagent.datamodel.plan import Plan
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.datamodel.unique_keys import clashing
+from cwmpagent.errors import CwmpFault, ParameterFault
+from cwmpagent.records import Batch
+
+
+def plan_reset(tree: Tree, paths: Sequence[str]) -> Plan:
+    """Give parameters the value they have without what was written: the configuration's, or else the model's.
+
+    A partial path stands for every writable parameter below it; rows and their aliases stay as they are. What nobody
+    has written is left alone, and is not in ``assigned``. Raises ``CwmpFault`` 9005 for an unknown path; 9003 that
+    lists each parameter at fault: 9008 read-only, 9007 when the factory's value names a row that is gone or is no
+    longer unique.
+    """
+    faults: dict[str, ParameterFault] = {}
+    written: dict[str, None] = {}
+    for path in paths:
+        parameter = tree.find(path).parameter
+        if parameter is not None and not parameter.writable:
+            faults[path] = ParameterFault(path, 9008, "is read-only")
+        else:
+            written |= dict.fromkeys(_written(tree, path))
+    batch = Batch(values=dict.fromkeys(written))
+    after = tree.after(batch)
+    for name in written:
+        refusal = after.refusal(tree.definition(name), after.value(name).text)
+        if refusal:
+            faults[name] = ParameterFault(name, 9007, f"the factory's value {refusal}")
+    for name, reason in clashing(after, written).items():
+        faults.setdefault(name, ParameterFault(name, 9007, reason))
+    if faults:
+        raise CwmpFault(9003, "", tuple(faults.values()))
+    changed = {name: (tree.value(name), after.value(name)) for name in written}
+    return Plan(
+        batch=batch,
+        changed={name: pair for name, pair in changed.items() if pair[0] != pair[1]},
+        assigned=frozenset(written),
+    )
+
+
+def _written(tree: Tree, path: str) -> Iterator[str]:
+    for name in tree.parameters(path):
+        if name not in tree.overlay.values:
+            continue
+        definition = tree.definition(name)
+        if definition.writable and aliased_row(name, definition) is None:
+            yield name

@@ -1,0 +1,119 @@
+"""Dumps in JSON: flat, path -> ``[writable, value, type]``, or nested, as GenieACS's API gives a device.
+
+In the nested form every name is an object; ``_writable``, ``_value``, ``_type`` and ``_object`` tell about the name
+that holds them, ``_deviceId`` who the device is, and other names that begin with ``_`` are the ACS's own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cwmpagent.datamodel.builder import LONGEST_PATH, ModelBuilder
+from cwmpagent.datamodel.sources.dump.entry import Entry
+from cwmpagent.datamodel.sources.dump.model import declare, text_of
+from cwmpagent.errors import ModelError
+
+_SHAPE = "must be [writable], or [writable, value, type] with the type in quotes"
+
+
+def read_json(data: bytes, name: str, builder: ModelBuilder) -> None:
+    """Declare everything in ``data``, the content of the file ``name``, to ``builder``.
+
+    Raises ``ModelError`` whose key is the file and the path, as ``box.json: Device.Time.Enable``.
+    """
+    text = text_of(data, name)
+    try:
+        document = json.loads(text, object_pairs_hook=lambda pairs: _once(pairs, name), parse_constant=_refused)
+    except ValueError as error:
+        raise ModelError(name, f"is not JSON: {error}") from None
+    except RecursionError:
+        raise ModelError(name, "is nested too deeply for a dump") from None
+    if isinstance(document, list) and len(document) == 1:
+        document = document[0]
+    if not isinstance(document, dict):
+        raise ModelError(name, "must be an object that holds paths, or a list with one device")
+    declare(_entries(document, "", name), name, builder)
+
+
+def _once(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [key for key, _ in pairs]
+        twice = next(key for key in content if names.count(key) > 1)
+        raise ModelError(name, f"holds {twice[:LONGEST_PATH]!r} twice in one object")
+    return content
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def _entries(content: Mapping[str, Any], path: str, name: str) -> Iterator[Entry]:
+    """The entries below ``path``, which ends in a dot unless it is empty."""
+    for key, value in content.items():
+        shown = (path + key)[:LONGEST_PATH]
+        where = f"{name}: {shown if shown.isprintable() else ascii(shown)}"
+        if key.startswith("_"):
+            if key == "_deviceId" and isinstance(value, dict):
+                yield from _identity(value, where)
+        elif isinstance(value, list):
+            yield _flat(path + key, value, where)
+        elif isinstance(value, dict):
+            if len(path + key) > LONGEST_PATH:
+                raise ModelError(where, f"a path has at most {LONGEST_PATH} characters")
+            yield _nested(path + key, value, where)
+            yield from _entries(value, path + key + ".", name)
+        else:
+            raise ModelError(where, _SHAPE)
+
+
+def _flat(path: str, value: list[Any], where: str) -> Entry:
+    writable, text, kind = [*value, None, None][:3] if len(value) in (1, 3) else (None, None, None)
+    if not isinstance(writable, bool) or not isinstance(kind, str | None):
+        raise ModelError(where, _SHAPE)
+    is_object = True if path.endswith(".") else False if len(value) == 3 else None
+    return Entry(where, path, is_object, writable, _text(text, where), kind or _type(text))
+
+
+def _nested(path: str, content: Mapping[str, Any], where: str) -> Entry:
+    writable, kind, is_object = (content.get(key) for key in ("_writable", "_type", "_object"))
+    for key, value, types in (("_writable", writable, bool), ("_object", is_object, bool), ("_type", kind, str)):
+        if value is not None and not isinstance(value, types):
+            raise ModelError(f"{where}.{key}", f"must be {'true or false' if types is bool else 'a string'}")
+    value = content.get("_value")
+    if is_object is None:
+        is_object = False if "_value" in content else None
+    text = _text(value, where)
+    return Entry(where, path, is_object, bool(writable), text, kind or _type(value), _notification(content))
+
+
+def _notification(content: Mapping[str, Any]) -> str:
+    level = content.get("_notification")
+    return str(level) if isinstance(level, int) else ""
+
+
+def _identity(content: Mapping[str, Any], where: str) -> Iterator[Entry]:
+    for key in ("Manufacturer", "OUI", "ProductClass", "SerialNumber"):
+        if "_" + key in content:
+            yield Entry(where, "DeviceID." + key, False, False, _text(content["_" + key], where))
+
+
+def _text(value: object, where: str) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise ModelError(where, "its value must be a string, a number, true or false")
+
+
+def _type(value: object) -> str:
+    """The type of a value that says so itself, where the dump names none."""
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        return "int" if -(2**31) <= value < 2**31 else "long"
+    return ""

@@ -1,0 +1,98 @@
+"""Keeps a model that took long to read, so that the next start is quick.
+
+The file is text: a line with the key and the digest of the rest, then the model as ``datamodel.portable`` writes it.
+It belongs to the user the agent runs as, who alone may read it (mode 0600). A file that is not there, of somebody
+else, made of other sources or damaged is as good as none; and where none can be written, models are read each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from cwmpagent.datamodel import model_json
+from cwmpagent.datamodel.schema import Model
+
+FILE = "model.cache"
+WORTH_KEEPING = 256 * 1024
+"""Models whose files have fewer octets together are read as fast as a cache would be."""
+_LARGEST = 64 * 2**20
+
+
+def key_of(files: Iterable[tuple[str, bytes]], profiles: Sequence[str]) -> str:
+    """What a model is made of, in 64 hexadecimal digits: the names and contents of its files, the profiles, the form
+    in which it is kept, and the version of this package, as another one may read the same files otherwise."""
+    digest = hashlib.sha256()
+    parts = [str(model_json.FORMAT), _package_version(), *profiles, ""]
+    for name, data in files:
+        parts += [name, hashlib.sha256(data).hexdigest()]
+    for part in parts:
+        digest.update(f"{len(part)}:{part},".encode())
+    return digest.hexdigest()
+
+
+class ModelCache:
+    """The cache in ``directory``. Nothing is written before :meth:`save`, and nothing is ever raised."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / FILE
+        self._unsaved: tuple[str, Model] | None = None
+
+    def find(self, key: str) -> Model | None:
+        """The model that was kept under ``key``, if the file holds it."""
+        try:
+            data = self._own_file()
+            head, _, body = data.partition(b"\n")
+            if head != _head(key, body):
+                return None
+            return model_json.read(body.decode("utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def keep(self, key: str, model: Model) -> None:
+        """Remember a model for :meth:`save`."""
+        self._unsaved = key, model
+
+    def save(self) -> None:
+        """Write what is to be kept, once the directory is there."""
+        if self._unsaved is None:
+            return
+        key, model = self._unsaved
+        self._unsaved = None
+        body = model_json.written(model).encode("utf-8", "surrogatepass")
+        fresh = self._path.with_suffix(f".{os.getpid()}")
+        with suppress(OSError):
+            try:
+                with suppress(FileNotFoundError):
+                    fresh.unlink()
+                descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(_head(key, body) + b"\n" + body)
+                fresh.replace(self._path)
+            except OSError:
+                fresh.unlink()
+
+    def _own_file(self) -> bytes:
+        descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(file.fileno())
+            own = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077
+            if not own or status.st_size > _LARGEST:
+                raise ValueError("is not a file that was kept here")
+            return file.read()
+
+
+def _package_version() -> str:
+    try:
+        return version("cwmpagent")
+    except PackageNotFoundError:
+        return ""
+
+
+def _head(key: str, body: bytes) -> bytes:
+    return f"cwmpagent model {key} {hashlib.sha256(body).hexdigest()}".encode()

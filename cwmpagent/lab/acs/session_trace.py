@@ -1,0 +1,162 @@
+"""What happened in a session, message by message, and the ring that keeps the last ones."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, overload
+
+from cwmpagent.lab.acs.tasks import Answer, Unanswered
+from cwmpagent.protocol.masking import quoted
+from cwmpagent.protocol.rpc import EventStruct, Fault, Inform, Request, SoapFault, rpc_name
+from cwmpagent.protocol.soap import Envelope
+
+BODY_KEPT = 65536
+
+
+class TracedCall(NamedTuple):
+    """A request of the ACS, what came of it, and the seconds between its sending and that."""
+
+    request: Request
+    answer: Answer
+    seconds: float
+
+
+@dataclass(slots=True, kw_only=True)
+class TracedExchange:
+    """One POST of the CPE and what it got for it.
+
+    ``at`` is wall time, ``seconds`` from there to the answer's leaving. ``body``: the POST's first bytes as they
+    came. ``sent``: the envelope of the answer, if it had one. ``spoilt``: the kinds of misbehaviour in it.
+    """
+
+    number: int
+    at: float
+    received: Envelope | None
+    body: bytes
+    seconds: float = 0.0
+    sent: Envelope | None = None
+    status: int = 0
+    spoilt: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class SessionTrace:
+    """One session as the ACS saw it.
+
+    ``started`` is wall time, ``duration`` in seconds. ``calls``: what the ACS asked, with the answers. ``requests``:
+    what the CPE asked besides Inform. ``violations``: what the CPE did against the standard, one sentence each.
+    ``ended``: empty as long as the session is open; ``reason`` says why it is broken. ``certificate``: the subject of
+    the client certificate, if there was one.
+    """
+
+    number: int
+    device_id: str
+    started: float
+    peer: str = ""
+    certificate: str = ""
+    events: tuple[EventStruct, ...] = ()
+    informs: list[Inform] = field(default_factory=list)
+    calls: list[TracedCall] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    faults: list[Fault | SoapFault] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    exchanges: list[TracedExchange] = field(default_factory=list)
+    ended: Literal["", "complete", "broken"] = ""
+    reason: str = ""
+    duration: float = 0.0
+    weight: int = 0
+
+    @property
+    def event_codes(self) -> tuple[str, ...]:
+        """The EventCodes of the Inform."""
+        return tuple(event.event_code for event in self.events)
+
+    def summary(self) -> list[str]:
+        """The session in a few lines for people; strings of the device are escaped and cut."""
+        events = ", ".join(_event(event) for event in self.events) or "no event"
+        retries = (
+            f", RetryCount {self.informs[-1].retry_count}" if self.informs and self.informs[-1].retry_count else ""
+        )
+        end = {"complete": "complete", "broken": f"broken: {self.reason}"}.get(self.ended, "open")
+        lines = [
+            f"session {self.number} of {quoted(self.device_id)}: {events}{retries}; {end} in {self.duration:.2f} s"
+        ]
+        lines += [f"  device asked {quoted(rpc_name(request))}" for request in self.requests]
+        lines += [f"  {_called(call)}" for call in self.calls]
+        lines += [f"  violation: {violation}" for violation in self.violations]
+        return lines
+
+
+class Ring(Sequence[SessionTrace]):
+    """The last ``limit`` sessions, fewer where their messages together are above ``weight`` bytes."""
+
+    def __init__(self, limit: int = 1000, weight: int = 128 * 1024 * 1024) -> None:
+        self._traces: deque[SessionTrace] = deque()
+        self._limit = limit
+        self._bound = weight
+        self._weight = 0
+        self.seen = 0
+        """Sessions ever seen."""
+
+    def add(self, trace: SessionTrace) -> None:
+        """Keep a new session."""
+        self.seen += 1
+        self._traces.append(trace)
+        self._shrink()
+
+    def grown(self, trace: SessionTrace, size: int) -> bool:
+        """Count ``size`` more bytes of ``trace``; False where it is larger than the whole ring may be."""
+        trace.weight += size
+        if self._traces and trace.number >= self._traces[0].number:
+            self._weight += size
+            self._shrink()
+        return trace.weight <= self._bound
+
+    def numbered(self, number: int) -> SessionTrace | None:
+        """The session of this number, if it is still kept."""
+        if not self._traces:
+            return None
+        index = number - self._traces[0].number
+        return self._traces[index] if 0 <= index < len(self._traces) else None
+
+    def __len__(self) -> int:
+        return len(self._traces)
+
+    def __iter__(self) -> Iterator[SessionTrace]:
+        return iter(self._traces)
+
+    def __reversed__(self) -> Iterator[SessionTrace]:
+        return reversed(self._traces)
+
+    @overload
+    def __getitem__(self, index: int) -> SessionTrace: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[SessionTrace]: ...
+    def __getitem__(self, index: int | slice) -> SessionTrace | list[SessionTrace]:
+        return list(self._traces)[index] if isinstance(index, slice) else self._traces[index]
+
+    def _shrink(self) -> None:
+        while len(self._traces) > self._limit or (self._weight > self._bound and len(self._traces) > 1):
+            self._weight -= self._traces.popleft().weight
+
+
+def _event(event: EventStruct) -> str:
+    code = quoted(event.event_code)
+    return f"{code} ({quoted(event.command_key)})" if event.command_key else code
+
+
+def _called(call: TracedCall) -> str:
+    name = quoted(rpc_name(call.request))
+    match call.answer:
+        case Fault(code=code, text=text, parameters=parameters):
+            each = "".join(f"; {quoted(one.name)}: {one.code} {quoted(one.text)}" for one in parameters[:5])
+            outcome = f"fault {code} {quoted(text)}{each}"
+        case SoapFault(faultcode=faultcode, faultstring=faultstring):
+            outcome = f"SOAP fault {quoted(faultcode)} {quoted(faultstring)}"
+        case Unanswered(reason=reason):
+            outcome = f"no answer: {reason}"
+        case _:
+            outcome = "ok"
+    return f"{name}: {outcome} ({call.seconds:.3f} s)"

@@ -1,0 +1,197 @@
+"""The lab over HTTP: JSON in, JSON out. ``docs/lab.md`` shows every path with an example."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from cwmpagent.errors import MisuseError
+from cwmpagent.lab.acs import LabAcs
+from cwmpagent.lab.acs.connection_request_http import UnreachableError
+from cwmpagent.lab.acs.devices import LabDevice
+from cwmpagent.lab.console import to_json
+from cwmpagent.lab.console.from_json import PlainError
+from cwmpagent.lab.network.nat import Nat
+from cwmpagent.lab.network.stun_server import StunServer
+
+LISTED = 1000
+WAYS = ("http", "udp", "xmpp")
+"""By what the lab can ask a device to call."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiReply:
+    """One answer of the console."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def told(value: object, status: int = 200) -> ApiReply:
+    """``value`` as JSON, laid out for people as well."""
+    return ApiReply(status, json.dumps(value, indent=1).encode() + b"\n")
+
+
+def failed(status: int, sentence: str, headers: tuple[tuple[str, str], ...] = ()) -> ApiReply:
+    """What is wrong, as ``{"error": ...}``."""
+    return ApiReply(status, json.dumps({"error": sentence}).encode() + b"\n", headers=headers)
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class Api:
+    """Answers the console's requests."""
+
+    _log = Logger()
+
+    def __init__(self, acs: LabAcs) -> None:
+        self._acs = acs
+
+    def answer(self, method: str, path: Sequence[str], raw: Sequence[str], body: bytes) -> Deferred[ApiReply]:
+        """The answer to one request, which always comes.
+
+        ``path``: the segments of the URL without escapes, ``raw`` with them; a device id may be given either way.
+        """
+        return Deferred.fromCoroutine(self._answer("GET" if method == "HEAD" else method, path, raw, body))
+
+    async def _answer(self, method: str, path: Sequence[str], raw: Sequence[str], body: bytes) -> ApiReply:
+        try:
+            return await self._route(method, path, raw, body)
+        except _Refused as error:
+            return failed(error.status, str(error))
+        except (PlainError, MisuseError) as error:
+            return failed(400, str(error))
+        except Exception:
+            self._log.failure("The console failed")
+            return failed(500, "the lab failed; its log says how")
+
+    async def _route(self, method: str, path: Sequence[str], raw: Sequence[str], body: bytes) -> ApiReply:
+        match method, *path:
+            case "GET", "devices":
+                return told([to_json.device_line(one, self._acs.wall()) for one in self._acs.devices.values()])
+            case "GET", "devices", name:
+                one = self._device(name, raw)
+                return told(to_json.device(one, self._acs.wall(), self._acs.tasks.of(one.id)))
+            case "POST", "devices", name, "tasks":
+                return self._queue(self._device(name, raw), body)
+            case "GET", "devices", name, "tasks", number:
+                return self._task(self._device(name, raw), number)
+            case "POST", "devices", name, "connection-request":
+                return await self._connection_request(self._device(name, raw), _by(body))
+            case "GET", "sessions":
+                latest = [trace for trace, _ in zip(reversed(self._acs.sessions), range(LISTED), strict=False)]
+                return told([to_json.session_line(trace) for trace in latest])
+            case "GET", "sessions", number:
+                trace = self._acs.sessions.numbered(_number(number))
+                if trace is None:
+                    raise _Refused(404, f"no session {number} is kept")
+                return told(to_json.session(trace))
+            case "GET", "stun":
+                return told(to_json.stun(self._stun()))
+            case "POST", "stun":
+                return self._spoil_stun(_json(body))
+            case "GET", "nat":
+                return told(to_json.nat(self._nat()))
+            case "POST", "nat", "rebind":
+                self._nat().rebind()
+                return told(to_json.nat(self._nat()), 202)
+            case "GET", "misbehaviours":
+                return told([_misbehaviour(one, left) for one, left in self._acs.misbehaviours.waiting()])
+            case "POST", "misbehaviours":
+                wanted = [to_json.misbehaviour_from(one) for one in _listed(_json(body))]
+                self._acs.misbehave(*wanted)
+                return told([_misbehaviour(one, left) for one, left in self._acs.misbehaviours.waiting()], 202)
+            case "DELETE", "misbehaviours":
+                self._acs.misbehaviours.clear()
+                return told([])
+        raise _Refused(404, f"no such path, or not with {method}; docs/lab.md lists them all")
+
+    def _device(self, name: str, raw: Sequence[str]) -> LabDevice:
+        found = self._acs.devices.get(name) or self._acs.devices.get(raw[1] if len(raw) > 1 else "")
+        if found is None:
+            raise _Refused(404, "no such device; GET /devices lists those that have sent an Inform")
+        return found
+
+    def _stun(self) -> StunServer:
+        if self._acs.stun is None:
+            raise _Refused(404, "the lab has no STUN server: --stun")
+        return self._acs.stun
+
+    def _nat(self) -> Nat:
+        if self._acs.nat is None:
+            raise _Refused(404, "the lab has no NAT: --nat")
+        return self._acs.nat
+
+    def _spoil_stun(self, data: object) -> ApiReply:
+        given = data if isinstance(data, dict) else {}
+        how, times = given.get("spoil", ""), given.get("times", 0)
+        if set(given) - {"spoil", "times"} or not isinstance(how, str) or type(times) is not int or times < 0:
+            raise _Refused(400, 'say {"spoil": a way, or "" for none, "times": how often, 0 for always}')
+        self._stun().spoil(how, times)
+        return told(to_json.stun(self._stun()), 202)
+
+    def _queue(self, device: LabDevice, body: bytes) -> ApiReply:
+        types = {name: value.kind for name, value in device.parameters.items()}
+        requests = [to_json.request_from(one, types) for one in _listed(_json(body))]
+        if not requests:
+            raise _Refused(400, "the list of tasks is empty")
+        tasks = [self._acs.task(device.id, request) for request in requests]
+        return told([to_json.task(one) for one in tasks], 202)
+
+    def _task(self, device: LabDevice, number: str) -> ApiReply:
+        wanted = _number(number)
+        found = next((task for task in self._acs.tasks.of(device.id) if task.number == wanted), None)
+        if found is None:
+            raise _Refused(404, f"no task {number} of this device is kept")
+        return told(to_json.task(found))
+
+    async def _connection_request(self, device: LabDevice, by: str) -> ApiReply:
+        try:
+            if by == "udp":
+                sent = await self._acs.connection_request_by_udp(device.id)
+                return told({"sent_to": str(sent.to), "copies": sent.copies}, 202)
+            if by == "xmpp":
+                return told({"answer": await self._acs.connection_request_by_xmpp(device.id)})
+            status = await self._acs.connection_request(device.id)
+        except UnreachableError as error:
+            raise _Refused(502, str(error)) from error
+        return told({"status": status, "accepted": status in (200, 204)})
+
+
+def _misbehaviour(one: object, left: int) -> dict[str, object]:
+    return {**to_json.plain(one), "kind": getattr(one, "KIND", ""), "left": left}
+
+
+def _json(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise _Refused(400, f"the body is not JSON: {reason}") from error
+
+
+def _by(body: bytes) -> str:
+    """By what a connection request is to be sent."""
+    data = _json(body) if body.strip() else {}
+    by = data.get("by", "http") if isinstance(data, dict) else None
+    if by not in WAYS:
+        raise _Refused(400, f"by must be one of {', '.join(WAYS)}")
+    return str(by)
+
+
+def _listed(data: object) -> list[object]:
+    return data if isinstance(data, list) else [data]
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else -1

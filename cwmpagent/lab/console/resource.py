@@ -1,0 +1,156 @@
+"""The lab's console: its door, with the checks that every request passes, and the JSON and page behind it.
+
+A web page anywhere can make a browser send requests to loopback, under any host name (DNS rebinding): so the Host
+header must be a loopback name, and a POST must be ``application/json``, which no foreign page may send unasked.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import NOT_DONE_YET, Site
+
+from cwmpagent.lab.acs import LabAcs
+from cwmpagent.lab.acs.authentication import Guard
+from cwmpagent.lab.console.api import Api, ApiReply, failed
+from cwmpagent.lab.console.page import CSP, page
+from cwmpagent.lab.network.bounded_site import BoundedRequest, BoundedSite
+from cwmpagent.protocol.auth import Credentials, DigestVerdict
+
+BODY = 1024 * 1024
+PATH = 2000
+
+
+class Console(Resource):
+    """The page at ``/`` and the JSON below it.
+
+    ``password``: asked for by Digest under ``username`` where it is given; then a GET may come under any host name.
+    ``hosts``: names besides the loopback ones under which a POST may come, too, if there is a password.
+    """
+
+    isLeaf = True
+
+    def __init__(
+        self,
+        acs: LabAcs,
+        reactor: IReactorTime,
+        *,
+        username: str = "lab",
+        password: str = "",
+        hosts: Sequence[str] = (),
+        token: Callable[[], str] = lambda: secrets.token_hex(16),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types there
+        self._acs = acs
+        self._api = Api(acs)
+        self._reactor = reactor
+        self._monotonic = monotonic
+        self._protected = bool(password)
+        self._hosts = frozenset(host.lower() for host in hosts) if password else frozenset[str]()
+        auth: Any = "digest" if password else "none"
+        self._guard = Guard(auth, Credentials(username, password), realm="cwmplab console", nonce=token, qop=("auth",))
+
+    def site(self) -> Site:
+        """The console as a factory for a port."""
+        resource: IResource = self
+        return BoundedSite(resource, max_body=BODY, reactor=self._reactor)
+
+    def render(self, request: BoundedRequest) -> bytes | int:
+        """Answer, now or later."""
+        refused = self._refused(request)
+        if refused is not None:
+            return _write(request, refused)
+        method = request.method.decode("latin-1")
+        if method not in ("GET", "HEAD", "POST", "DELETE"):
+            return _write(request, failed(405, "only GET, HEAD, POST and DELETE are understood"))
+        path = [_text(part) for part in request.postpath or () if part]
+        raw = [part for part in request.path.decode("latin-1").split("/") if part]
+        if not path and method in ("GET", "HEAD"):
+            return _write(request, ApiReply(200, page(self._acs).encode(), "text/html; charset=utf-8"))
+        return self._later(request, self._api.answer(method, path, raw, request.whole()))
+
+    def _refused(self, request: BoundedRequest) -> ApiReply | None:
+        """Why this request is not looked at, None where it is."""
+        uri = request.uri.decode("latin-1")
+        if len(uri) > PATH:
+            return failed(414, "the path is too long")
+        if request.too_large:
+            return failed(413, f"the body is above {BODY} bytes")
+        authorization = request.requestHeaders.getRawHeaders(b"Authorization")
+        now = self._monotonic()
+        method = request.method.decode("latin-1")
+        verdict = self._guard.check(
+            authorization[0] if authorization else None, method=method, uri=uri, body=request.whole(), now=now
+        )
+        if verdict is not DigestVerdict.ACCEPTED:
+            stale = verdict is DigestVerdict.STALE
+            offered = tuple(("WWW-Authenticate", each) for each in self._guard.challenges(now, stale=stale))
+            return failed(401, "the console asks for a password", offered)
+        changes = method not in ("GET", "HEAD")
+        host = _host(request.text("Host"))
+        if not (_loopback(host) or host in self._hosts or (self._protected and not changes)):
+            return failed(403, "the Host header must be a loopback name, such as 127.0.0.1 or localhost")
+        content_type = request.text("Content-Type").partition(";")[0].strip().lower()
+        if method == "POST" and content_type != "application/json":
+            return failed(415, "Content-Type must be application/json")
+        return None
+
+    def _later(self, request: BoundedRequest, answer: Any) -> int:
+        gone: list[object] = []
+        request.notifyFinish().addErrback(gone.append)
+
+        def ready(reply: ApiReply) -> None:
+            if not gone:
+                body = _write(request, reply)
+                untyped: Any = request
+                untyped.write(body)
+                untyped.finish()
+
+        answer.addCallback(ready)
+        return NOT_DONE_YET
+
+
+def _write(request: BoundedRequest, reply: ApiReply) -> bytes:
+    untyped: Any = request
+    untyped.setResponseCode(reply.status)
+    headers = (
+        ("Content-Type", reply.content_type),
+        ("Content-Length", str(len(reply.body))),
+        ("Content-Security-Policy", CSP),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "no-referrer"),
+        ("Cache-Control", "no-store"),
+    )
+    for name, value in headers:
+        untyped.setHeader(name, value)
+    for name, value in reply.headers:
+        request.responseHeaders.addRawHeader(name, value)
+    return reply.body
+
+
+def _text(part: bytes) -> str:
+    return part.decode("utf-8", "replace")
+
+
+def _host(header: str) -> str:
+    """The name in a Host header, without its port."""
+    header = header.strip().lower()
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    return header.partition(":")[0]
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

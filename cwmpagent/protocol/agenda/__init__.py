@@ -1,0 +1,19 @@
+"""The agenda: events that the ACS has yet to be told, and the times of sessions (TR-069 3.2.1, 3.7.1.5)."""
+
+from cwmpagent.protocol.agenda.agenda import Agenda, Snapshot
+from cwmpagent.protocol.agenda.clock import Chance, Now
+from cwmpagent.protocol.agenda.periodic import Periodic, PeriodicTicks
+from cwmpagent.protocol.agenda.retry import RetryPolicy
+from cwmpagent.protocol.agenda.schedule_inform import ScheduledInform
+
+__all__ = [
+    "Agenda",
+    "Chance",
+    "Now",
+    "Periodic",
+    "PeriodicTicks",
+    "RetryPolicy",
+    "ScheduledInform",
+    "Snapshot",
+    "events",
+]

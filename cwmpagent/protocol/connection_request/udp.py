@@ -1,0 +1,128 @@
+"""ConnectionRequests in a datagram (TR-069 Annex G.2.2.3): built by an ACS, read and judged by a device.
+
+Nothing is ever answered, so whatever is wrong with one is the same: it is none.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote_to_bytes
+
+from cwmpagent.protocol.auth import octets
+
+MOST_BYTES = 2048
+"""A longer datagram is none."""
+KNOWN = 4
+"""Credentials of which it is known what was accepted last."""
+_MOST_DIGITS = 20
+_MOST_TEXT = 256
+_MILLISECONDS_FROM = 10**11
+"""A time stamp from here on is one of milliseconds: in seconds it would be of the year 5138."""
+_FIELDS = ("ts", "id", "un", "cn", "sig")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UdpRequest:
+    """What a datagram says; ``timestamp`` in milliseconds since 1970.
+
+    ``signed``: the texts that ``signature`` may be of, as received or, by some ACSs, before they were percent-encoded.
+    """
+
+    timestamp: int
+    id: str
+    username: bytes
+    signed: tuple[bytes, bytes] = field(repr=False)
+    signature: bytes = field(repr=False)
+
+
+def build(target: str, *, timestamp: int, request_id: str, username: str, cnonce: str, password: str) -> bytes:
+    """The datagram that asks the device at ``target`` (``host:port``, as its UDPConnectionRequestAddress) to call.
+
+    ``timestamp``: since 1970, in seconds or milliseconds; it must rise. ``cnonce``: a random text.
+    """
+    name, nonce = quote(username, safe=""), quote(cnonce, safe="")
+    text = f"{timestamp}{request_id}{name}{nonce}"
+    signature = _signature(text.encode(), password)
+    return (
+        f"GET http://{target}?ts={timestamp}&id={request_id}&un={name}&cn={nonce}&sig={signature} HTTP/1.1\r\n"
+        f"Host: {target}\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
+
+
+def parse(datagram: bytes) -> UdpRequest | None:
+    """The request in a datagram, None where it holds none.
+
+    ACSs write ``http://host?ts``, ``/?ts`` and ``?ts``, seconds and milliseconds, either case of hexadecimal digits.
+    """
+    if len(datagram) > MOST_BYTES:
+        return None
+    method, _, rest = datagram.partition(b"\n")[0].rstrip(b"\r").partition(b" ")
+    target, _, version = rest.rpartition(b" ")
+    if method != b"GET" or version != b"HTTP/1.1":
+        return None
+    query = target.partition(b"?")[2]
+    fields: dict[str, bytes] = {}
+    for part in query.split(b"&"):
+        name, equals, value = part.partition(b"=")
+        known = name.decode("latin-1")
+        if known in _FIELDS:
+            if known in fields or not equals or len(value) > _MOST_TEXT * 3:
+                return None
+            fields[known] = value
+    if len(fields) != len(_FIELDS):
+        return None
+    digits, signature = fields["ts"], fields["sig"]
+    if not digits.isdigit() or len(digits) > _MOST_DIGITS or not 0 < len(fields["id"]) <= _MOST_TEXT:
+        return None
+    if len(signature) != 40 or not _is_hexadecimal(signature):
+        return None
+    stamp = int(digits)
+    texts = [fields[name] for name in ("ts", "id", "un", "cn")]
+    return UdpRequest(
+        timestamp=stamp if stamp >= _MILLISECONDS_FROM else stamp * 1000,
+        id=fields["id"].decode("latin-1"),
+        username=unquote_to_bytes(fields["un"]),
+        signed=(b"".join(texts), b"".join(map(unquote_to_bytes, texts))),
+        signature=signature.lower(),
+    )
+
+
+class UdpRequests:
+    """Tells new requests from copies and replays: the time stamp rises, and the id is another (Annex G.2.2.3).
+
+    What was accepted last is known for each of the last :data:`KNOWN` credentials, in memory alone.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[bytes, tuple[int, str]] = {}
+
+    def accepts(self, datagram: bytes, credentials: tuple[str, str] | None) -> bool:
+        """Whether ``datagram`` is a new request of somebody who knows ``credentials``; None lets nobody in."""
+        request = parse(datagram)
+        if request is None or credentials is None or not all(credentials):
+            return False
+        username, password = credentials
+        named = hmac.compare_digest(request.username, octets(username))
+        possible = [_signature(text, password).encode() for text in request.signed]
+        if not any(hmac.compare_digest(request.signature, one) for one in possible) or not named:
+            return False
+        whose = hmac.new(octets(password), octets(username), "sha256").digest()
+        last = self._last.pop(whose, None)
+        new = last is None or (request.timestamp > last[0] and request.id != last[1])
+        self._last[whose] = (request.timestamp, request.id) if last is None or new else last
+        if len(self._last) > KNOWN:
+            del self._last[next(iter(self._last))]
+        return new
+
+
+def _signature(text: bytes, password: str) -> str:
+    return hmac.new(octets(password), text, "sha1").hexdigest()
+
+
+def _is_hexadecimal(text: bytes) -> bool:
+    try:
+        bytes.fromhex(text.decode("ascii"))
+    except ValueError:
+        return False
+    return text.isalnum()

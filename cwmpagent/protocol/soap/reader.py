@@ -1,0 +1,250 @@
+"""Bytes from a peer to an envelope. They are hostile: nothing but EnvelopeError comes out, and memory stays bounded.
+
+defusedxml's expat reader parses them and refuses DTDs and entities; its events go straight to the elements of
+``body.py`` and ``compound.py``, without a tree. The bytes are fed in pieces, so that a tag, a text or a vocabulary
+without end is noticed early.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+from xml.parsers import expat
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.expatreader import DefusedExpatParser
+
+from cwmpagent.errors import EnvelopeError
+from cwmpagent.protocol.rpc import AcsRequest, BadRequest, Message, Request
+from cwmpagent.protocol.soap.elements import Element, Leaf
+from cwmpagent.protocol.soap.envelope import CWMP_1_2, CWMP_NAMESPACE, SOAP_ENCODING, XSD, XSI, Envelope, EnvelopeLimits
+from cwmpagent.protocol.soap.outer_elements import ROOT
+from cwmpagent.values import LexicalError, ValueType, canonical
+
+_PIECE = 2**16
+_XSI_TYPE = f"{XSI} type"
+_TYPE_NAMESPACES = frozenset({XSD, SOAP_ENCODING})
+_VALUE_TYPES = MappingProxyType({name: kind for kind in ValueType for name in (kind.value, kind.xsd)})
+_ENCODINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "utf-8": "UTF-8",
+        "utf8": "UTF-8",
+        "us-ascii": "US-ASCII",
+        "ascii": "US-ASCII",
+        "iso-8859-1": "ISO-8859-1",
+        "iso8859-1": "ISO-8859-1",
+        "latin1": "ISO-8859-1",
+        "utf-16": "UTF-16",
+        "utf-16le": "UTF-16LE",
+        "utf-16be": "UTF-16BE",
+    }
+)
+_DECLARED = re.compile(rb"""<\?xml[^>]{0,80}?\sencoding\s{0,9}=\s{0,9}["']([A-Za-z0-9._-]{1,40})["']""")
+
+
+def decode(data: bytes, *, charset: str | None = None, limits: EnvelopeLimits = EnvelopeLimits()) -> Envelope:  # noqa: B008 (frozen)
+    """Read one envelope.
+
+    ``charset`` is that of the HTTP header; where the bytes are no XML in it, what they themselves say is tried.
+    Arguments are found by local name, unknown elements are ignored. A request with wrong arguments is a BadRequest.
+
+    Raises:
+        EnvelopeError: the bytes are no SOAP 1.1 envelope with at most one CWMP message, or go beyond ``limits``.
+    """
+    if len(data) > limits.size:
+        raise EnvelopeError(f"the message is longer than {limits.size} octets")
+    if data.count(b"<") > limits.tags:
+        raise EnvelopeError(f"the message has more than {limits.tags} tags")
+    data = data.lstrip(b" \t\r\n") if data[:1].isspace() else data
+    problem = ""
+    for encoding in _encodings(data, charset):
+        try:
+            return _Reader(limits, encoding).read(data)
+        except expat.ExpatError as error:
+            problem = problem or f"the message is not well-formed XML: {error}"
+        except DefusedXmlException:
+            problem = "the message has a document type declaration or entities, which are refused"
+            break
+        except (ValueError, LookupError):
+            problem = problem or "the message is in an encoding that is not supported"
+    raise EnvelopeError(problem or "the message is in an encoding that is not supported")
+
+
+def _encodings(data: bytes, charset: str | None) -> Iterator[str | None]:
+    """The encodings to try, in expat's names; None lets it look for itself."""
+    told = _ENCODINGS.get((charset or "").strip(" \"'").lower())
+    if told is not None:
+        yield told
+    declared = _DECLARED.match(data.removeprefix(b"\xef\xbb\xbf") if data[:1] == b"\xef" else data)
+    if declared is None:
+        yield None
+        return
+    own = _ENCODINGS.get(declared[1].decode("ascii").lower())
+    if own is not None and own.startswith("UTF-16"):
+        own = "UTF-8"  # a declaration that can be read as ASCII is not in UTF-16, whatever it says
+    if own is not None and own != told:
+        yield own
+
+
+class _Reader(DefusedExpatParser):
+    """One envelope being read; what ``Reading`` asks for, and the walk itself."""
+
+    _parser: Any
+    _source: Any
+
+    def __init__(self, limits: EnvelopeLimits, encoding: str | None) -> None:
+        super().__init__(namespaceHandling=1, forbid_dtd=True)
+        self._limits = limits
+        self._names: dict[str, str] = {}
+        self._interning = self._names
+        self._source.setEncoding(encoding)
+        self._prefixes: dict[str | None, list[str]] = {}
+        self.value_types: dict[tuple[str, ...], ValueType] = {}
+        self._declared: str | None = None
+        self.texts: list[str] = []
+        self.problem: str | None = None
+        self.message: Message | None = None
+        self.namespace: str | None = None
+        self.headers: dict[str, str] = {}
+        self.not_understood: list[str] = []
+
+    def reset(self) -> None:
+        super().reset()
+        parser = self._parser
+        parser.namespace_prefixes = False
+        parser.ordered_attributes = True
+        parser.buffer_text = True
+        parser.StartElementHandler, parser.EndElementHandler = self._walk()
+        parser.CharacterDataHandler = self.texts.append
+        parser.StartNamespaceDeclHandler = self._start_namespace
+        parser.EndNamespaceDeclHandler = self._end_namespace
+        parser.ProcessingInstructionHandler = None
+
+    def _walk(self) -> tuple[Callable[[str, list[str]], None], Callable[[str], None]]:
+        """The two functions that expat calls for every tag: local variables, because nothing else runs as often.
+
+        A leaf has nothing inside and takes no place on the stack.
+        """
+        texts = self.texts
+        depth = self._limits.depth
+        stack: list[tuple[Element, Any]] = []
+        element: Element = ROOT
+        children = element.children
+        content: Any = None
+        leaf: Leaf | None = None
+        leaf_attributes: list[str] = []
+
+        def start(name: str, attributes: list[str]) -> None:
+            nonlocal element, children, content, leaf, leaf_attributes
+            if leaf is not None:
+                raise EnvelopeError(f"there is an element inside the text of {leaf.name}")
+            child = children.get(name)
+            if child is None:
+                child = element.child(self, content, name, attributes)
+            if texts:
+                texts.clear()
+            if child.leaf is not None:
+                leaf, leaf_attributes = child.leaf, attributes
+                return
+            if len(stack) >= depth:
+                raise EnvelopeError(f"elements are nested deeper than {depth}")
+            stack.append((element, content))
+            element, children, content = child, child.children, child.open()
+
+        def end(name: str) -> None:
+            nonlocal element, children, content, leaf
+            if leaf is not None:
+                text = texts[0] if len(texts) == 1 else "".join(texts)
+                if leaf.is_plain and len(text) <= leaf.most:
+                    content[leaf.slot] = text
+                else:
+                    leaf.take(self, text, leaf_attributes, content)
+                leaf = None
+                return
+            ended, closed = element, content
+            element, content = stack.pop()
+            children = element.children
+            ended.close(self, closed, content)
+
+        return start, end
+
+    def read(self, data: bytes) -> Envelope:
+        """The envelope in ``data``; a reader reads once."""
+        self.reset()
+        parser = self._parser
+        try:
+            view = memoryview(data)
+            for start in range(0, len(data), _PIECE):
+                parser.Parse(view[start : start + _PIECE], False)
+                self._check_growth(min(start + _PIECE, len(data)) - parser.CurrentByteIndex)
+            parser.Parse(b"", True)
+        finally:
+            self._parser = None
+        return self._envelope()
+
+    def _check_growth(self, waiting: int) -> None:
+        limits = self._limits
+        if waiting > limits.token:
+            raise EnvelopeError(f"a tag is longer than {limits.token} octets")
+        if len(self._names) > limits.names:
+            raise EnvelopeError(f"there are more than {limits.names} different names")
+        if sum(map(len, self.texts)) > limits.text:
+            raise EnvelopeError(f"a text is longer than {limits.text} characters")
+
+    def _start_namespace(self, prefix: str | None, uri: str | None) -> None:
+        self._prefixes.setdefault(prefix, []).append(uri or "")
+        self.value_types.clear()
+        if self._declared is None and uri is not None and CWMP_NAMESPACE.fullmatch(uri):
+            self._declared = uri
+
+    def _end_namespace(self, prefix: str | None) -> None:
+        self._prefixes[prefix].pop()
+        self.value_types.clear()
+
+    def type_of(self, attributes: list[str]) -> tuple[str, str]:
+        for name, value in zip(attributes[::2], attributes[1::2], strict=True):
+            if name == _XSI_TYPE:
+                prefix, _, local = value.strip().rpartition(":")
+                uris = self._prefixes.get(prefix or None)
+                return (uris[-1] if uris else ""), local
+        return "", ""
+
+    def value_type(self, attributes: list[str]) -> ValueType | None:
+        uri, local = self.type_of(attributes)
+        kind = _VALUE_TYPES.get(local) if uri in _TYPE_NAMESPACES else None
+        if kind is not None and len(attributes) == 2:
+            self.value_types[tuple(attributes)] = kind
+        return kind
+
+    def _envelope(self) -> Envelope:
+        message = self.message
+        if self.problem is not None and isinstance(message, Request):
+            message = BadRequest(message.NAME, 9003 if isinstance(message, AcsRequest) else 8003, self.problem)
+        headers = self.headers
+        versions = headers.get("SupportedCWMPVersions", "").split(",")
+        return Envelope(
+            body=message,
+            id=headers.get("ID"),
+            hold_requests=_hold(headers.get("HoldRequests", "")),
+            session_timeout=_seconds(headers.get("SessionTimeout", "")),
+            supported_versions=tuple(version.strip() for version in versions if version.strip()),
+            use_version=headers["UseCWMPVersion"].strip() if "UseCWMPVersion" in headers else None,
+            namespace=self.namespace or self._declared or CWMP_1_2,
+            not_understood=tuple(self.not_understood),
+        )
+
+
+def _hold(text: str) -> bool:
+    try:
+        return bool(text.strip()) and canonical(ValueType.BOOLEAN, text) == "true"
+    except LexicalError as error:
+        raise EnvelopeError(f"HoldRequests: {error}") from None
+
+
+def _seconds(text: str) -> int | None:
+    try:
+        return int(canonical(ValueType.UNSIGNED_INT, text))
+    except LexicalError:
+        return None

@@ -1,0 +1,93 @@
+"""The UDP port of an agent, as its configuration wants it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cwmpagent.config.settings import ConnectionRequestConfig
+from cwmpagent.errors import ConfigError
+from cwmpagent.protocol.stun.message import Address
+from cwmpagent.runtime.environment import Udp
+from cwmpagent.transport.local_address import source_address
+from cwmpagent.transport.udp.port import DatagramPort
+from cwmpagent.transport.udp.stun_client import StunClients
+
+
+class UdpRequestPort:
+    """Where ConnectionRequests come in by UDP, from :meth:`listen` to :meth:`close`; nowhere where none is wanted.
+
+    ``monotonic``: seconds that are never set.
+    """
+
+    def __init__(self, reactor: Any, wanted: ConnectionRequestConfig, monotonic: Callable[[], float]) -> None:
+        self._reactor = reactor
+        self._wanted = wanted
+        self._monotonic = monotonic
+        self._port: DatagramPort | None = None
+
+    def listen(self, first: tuple[str, int] | None, *, own: bool) -> None:
+        """Listen, unless it does already.
+
+        ``first``: address and number of the HTTP listener's first port, where it has any now; ``own``: it is not
+        another agent's. Raises ConfigError where the port cannot be had.
+        """
+        wanted = self._wanted
+        endpoint = re.match(r"tcp6?:", wanted.endpoint[0]) if wanted.endpoint else None
+        if self._port is not None or wanted.udp_port == -1 or (wanted.udp_port is None and endpoint is None):
+            return
+        host, number = first or (_interface(wanted.endpoint), 0)
+        interface = wanted.udp_interface or host
+        if wanted.udp_port is not None or not own:
+            number = wanted.udp_port or 0
+        port = DatagramPort(self._reactor, number, interface)
+        try:
+            port.bind()
+        except ConfigError:
+            if wanted.udp_port is not None or _has_number(wanted.endpoint):
+                raise
+            port = DatagramPort(self._reactor, 0, interface)  # the number was chosen by nobody
+            port.bind()
+        self._port = port
+
+    def how(self) -> Udp | None:
+        """What an agent's composition is handed; None where nothing listens."""
+        if self._port is None:
+            return None
+        clients = StunClients(
+            self._reactor,
+            self._port,
+            new_id=lambda: secrets.token_bytes(16),
+            monotonic=self._monotonic,
+            source_address=source_address,
+        )
+        return Udp(
+            port=self._port,
+            keep=clients.keep,
+            filled=self._wanted.stun_integrity == "rfc3489",
+            always_named=self._wanted.stun_username == "always",
+        )
+
+    @property
+    def host(self) -> Address | None:
+        """Where it listens, None while it does not."""
+        return self._port.host if self._port is not None else None
+
+    async def close(self) -> None:
+        """Listen no more."""
+        port, self._port = self._port, None
+        if port is not None:
+            await port.close()
+
+
+def _interface(endpoints: Sequence[str]) -> str:
+    """The address at which the first of them listens, as far as it says."""
+    found = re.search(r":interface=((?:\\:|[^:])+)", endpoints[0]) if endpoints else None
+    return found[1].replace("\\:", ":") if found is not None else ""
+
+
+def _has_number(endpoints: Sequence[str]) -> bool:
+    """Whether the first of them is at a TCP port that somebody chose."""
+    return bool(endpoints) and re.match(r"tcp6?:(port=)?0*[1-9]", endpoints[0]) is not None

@@ -1,0 +1,80 @@
+"""From a destination to an open connection: resolve, choose an address, connect, shake hands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IHostnameResolver, IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+
+from cwmpagent.errors import TransportError
+from cwmpagent.transport.addresses import in_order, resolved
+from cwmpagent.transport.deadline import within
+from cwmpagent.transport.error_text import cause
+from cwmpagent.transport.http.destination import Destination
+from cwmpagent.transport.http.limits import HttpLimits
+from cwmpagent.transport.http.wire_protocol import WireProtocol
+from cwmpagent.transport.tls.trust import TlsTrust
+
+T = TypeVar("T")
+
+MOST_TRIED = 4
+"""So many addresses of one host are tried in a session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """Makes the connections of every session. ``reactor``: IReactorTCP, IReactorTime; ``monotonic``: seconds never
+    set."""
+
+    reactor: Any
+    resolver: IHostnameResolver
+    trust: TlsTrust = field(repr=False)
+    limits: HttpLimits
+    random: Random
+    monotonic: Callable[[], float]
+
+    async def addresses(self, there: Destination, avoid: str | None) -> list[str]:
+        """Those of the host, in the order to try them; TransportError when it has none."""
+        reason = f"{there.name}: its name was not resolved within {self.limits.connect:g} s"
+        try:
+            found = await self._within(resolved(self.resolver, there.host), reason)
+        except (TransportError, CancelledError):
+            raise
+        except Exception as error:  # a resolver may be anybody's, and is given names from anywhere
+            raise TransportError(f"{there.name}: its name cannot be resolved") from error
+        if not found:
+            raise TransportError(f"{there.name}: no address is known for this name")
+        return in_order(found, self.random, avoid)[:MOST_TRIED]
+
+    async def connect(self, there: Destination, address: str) -> WireProtocol:
+        """A connection that is ready for requests; TransportError, and nothing left open, where there will be none."""
+        check = self.trust.check(there.host, there.name) if there.secure else None
+        wire = WireProtocol(self.reactor, self.limits, self.monotonic, secure=there.secure)
+        kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
+        endpoint: IStreamClientEndpoint
+        endpoint = kind(self.reactor, address, there.port, None)  # type: ignore[arg-type]  # the time limit is ours
+        if check is not None:
+            endpoint = wrapClientTLS(check, endpoint, self.reactor)
+        where = there.name if address == there.host else f"{there.name} at {address}"
+        open_and_ready = endpoint.connect(Factory.forProtocol(lambda: wire)).addCallback(lambda _: wire.ready)
+        try:
+            await self._within(open_and_ready, f"{where}: no connection within {self.limits.connect:g} s")
+        except (TransportError, CancelledError):
+            raise
+        except Exception as error:
+            refusal = check.refusal if check is not None else ""
+            raise TransportError(f"{where}: {refusal or cause(error)}") from error
+        finally:
+            if not wire.usable:
+                wire.abort()
+                await wire.gone()
+        return wire
+
+    async def _within(self, waiting: Deferred[T], reason: str) -> T:
+        return await within(self.limits.connect, waiting, self.reactor, self.monotonic, reason)

@@ -1,0 +1,124 @@
+"""The cookies of one session (RFC 6265).
+
+They live as long as the session, so that no clock is asked: an expiry date only says whether the ACS deletes a cookie,
+and is compared with the date of the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+
+from cwmpagent.transport.http.destination import Destination
+
+MOST_COOKIES = 50
+"""So many are kept; the oldest goes first."""
+LONGEST_COOKIE = 4096
+"""Longer ones (name and value, bytes) are left out, as browsers do (RFC 6265 section 6.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    name: bytes
+    domain: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Cookie:
+    value: bytes
+    host_only: bool
+    secure: bool
+
+
+class Cookies:
+    """Learns from Set-Cookie headers and makes the Cookie header."""
+
+    def __init__(self) -> None:
+        self._kept: dict[_Scope, _Cookie] = {}
+
+    def learn(self, here: Destination, set_cookies: Sequence[bytes], date: bytes | None = None) -> None:
+        """Take the Set-Cookie headers of an answer from ``here``, which bore ``date``; the malformed are left out."""
+        for line in set_cookies:
+            pair, *attributes = line.split(b";")
+            name, equals, value = (part.strip() for part in pair.partition(b"="))
+            if not name or not equals or len(name) + len(value) > LONGEST_COOKIE or _control(name + value):
+                continue
+            given = dict(reversed([_attribute(attribute) for attribute in reversed(attributes)]))
+            domain = given.get("domain", "").lstrip(".").lower()
+            if domain and not _matches(here.host.lower(), domain):
+                continue
+            path = given.get("path", "")
+            scope = _Scope(
+                name, domain or here.host.lower(), path if path.startswith("/") else _default_path(here.target)
+            )
+            if _deleted(given, date):
+                self._kept.pop(scope, None)
+                continue
+            self._kept[scope] = _Cookie(value, not domain, "secure" in given)
+            if len(self._kept) > MOST_COOKIES:
+                del self._kept[next(iter(self._kept))]
+
+    def header(self, there: Destination) -> bytes | None:
+        """The value of the Cookie header of a request to ``there``, None without one; longer paths come first."""
+        path = there.target.partition("?")[0]
+        fitting = [
+            (scope, cookie)
+            for scope, cookie in self._kept.items()
+            if (there.secure or not cookie.secure)
+            and (scope.domain == there.host.lower() or (not cookie.host_only and _matches(there.host, scope.domain)))
+            and _within(path, scope.path)
+        ]
+        fitting.sort(key=lambda one: -len(one[0].path))
+        return b"; ".join(scope.name + b"=" + cookie.value for scope, cookie in fitting) or None
+
+
+def _attribute(text: bytes) -> tuple[str, str]:
+    name, _, value = text.decode("latin-1").partition("=")
+    return name.strip().lower(), value.strip()
+
+
+def _control(text: bytes) -> bool:
+    return any(byte < 0x20 or byte == 0x7F for byte in text)
+
+
+def _matches(host: str, domain: str) -> bool:
+    """RFC 6265 section 5.1.3; a domain of one label would be a whole country, and an address has no parts."""
+    if host.lower() == domain:
+        return True
+    try:
+        ip_address(host)
+    except ValueError:
+        return "." in domain and host.lower().endswith("." + domain)
+    return False
+
+
+def _default_path(target: str) -> str:
+    """RFC 6265 section 5.1.4."""
+    return target.partition("?")[0].rpartition("/")[0] or "/"
+
+
+def _within(path: str, scope: str) -> bool:
+    """RFC 6265 section 5.1.4."""
+    return path == scope or (path.startswith(scope) and (scope.endswith("/") or path[len(scope)] == "/"))
+
+
+def _deleted(given: dict[str, str], date: bytes | None) -> bool:
+    """Max-Age counts before Expires (RFC 6265 section 5.3)."""
+    age = given.get("max-age", "")
+    if age.lstrip("-").isdecimal() and age.isascii():
+        return age.startswith("-") or not age.strip("0")
+    expires = _moment(given.get("expires", ""))
+    now = _moment(date.decode("latin-1")) if date else None
+    return expires is not None and (expires.year < 2000 if now is None else expires <= now)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text.replace("-", " "))  # the dashes of the Netscape form
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

@@ -1,0 +1,71 @@
+"""A request on its way out, in slices, so that its progress and its end are seen."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from twisted.internet.interfaces import IConsumer, IPushProducer
+from zope.interface import implementer
+
+SLICE = 64 * 1024
+"""Bytes handed to the socket at once."""
+
+
+@implementer(IPushProducer)
+class RequestWriter:
+    """Collects what is written, then sends it.
+
+    ``progressed`` is called whenever the socket took a part, ``sent`` at the end.
+    """
+
+    def __init__(self, progressed: Callable[[], object], sent: Callable[[], object]) -> None:
+        self.running = False
+        self._progressed = progressed
+        self._sent = sent
+        self._slices: deque[bytes] = deque()
+        self._full = False
+        self._transport: IConsumer | None = None
+
+    def collect(self, pieces: Iterable[bytes]) -> None:
+        """Keep these bytes until :meth:`start`."""
+        data = b"".join(pieces)
+        if self._slices and len(self._slices[-1]) + len(data) <= SLICE:
+            data = self._slices.pop() + data  # the head goes out in one segment with a short body
+        self._slices.extend(data[at : at + SLICE] for at in range(0, len(data), SLICE))
+
+    def start(self, transport: IConsumer) -> None:
+        """Send all of it."""
+        self._transport = transport
+        self.running = True
+        self._full = False
+        transport.registerProducer(self, True)
+        self._pump()
+
+    def stopProducing(self) -> None:
+        """The connection is gone, or the rest shall not be sent."""
+        self._slices.clear()
+        self._end()
+
+    def pauseProducing(self) -> None:
+        """The socket takes no more for now."""
+        self._full = True
+
+    def resumeProducing(self) -> None:
+        """The socket has taken everything so far."""
+        self._full = False
+        if self.running:
+            self._progressed()
+            self._pump()
+
+    def _pump(self) -> None:
+        while self._slices and not self._full and self._transport is not None:
+            self._transport.write(self._slices.popleft())
+        if self.running and not self._slices and not self._full:
+            self._end()
+            self._sent()
+
+    def _end(self) -> None:
+        transport, self._transport, self.running = self._transport, None, False
+        if transport is not None:
+            transport.unregisterProducer()

@@ -1,0 +1,163 @@
+"""The POSTs of one session: what stands between a message and its answer besides the connection."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.web.http_headers import Headers
+
+from cwmpagent.errors import AuthenticationError, MisuseError, TransportError
+from cwmpagent.protocol.auth import Authenticator, Credentials
+from cwmpagent.protocol.session import Reply
+from cwmpagent.transport.http.cookies import Cookies
+from cwmpagent.transport.http.destination import Destination, destination, redirected
+from cwmpagent.transport.http.persistent_connection import PersistentConnection
+from cwmpagent.transport.http.response import REDIRECTS, UNAUTHORIZED, HttpResponse
+
+MOST_REDIRECTS = 5
+"""So many are followed in a row (TR-069 section 3.4.1)."""
+
+_CHARSET = re.compile(rb"""charset\s*=\s*["']?([A-Za-z0-9][A-Za-z0-9._:+-]{0,39})""", re.IGNORECASE)
+
+
+class SessionExchange:
+    """The POSTs of one session, one after the other, over one connection as long as the ACS lets it live.
+
+    ``in_the_clear`` is told the server's name whenever the password itself goes out over plain http; ``suspected`` the
+    address that would better not be the first choice of the next session.
+    """
+
+    def __init__(
+        self,
+        line: PersistentConnection,
+        url: str,
+        credentials: Credentials,
+        *,
+        cnonce: Callable[[], str],
+        in_the_clear: Callable[[str], object],
+        suspected: Callable[[str], object],
+    ) -> None:
+        self._line = line
+        self._url = url
+        self._credentials = credentials
+        self._cnonce = cnonce
+        self._in_the_clear = in_the_clear
+        self._suspected = suspected
+        self._cookies = Cookies()
+        self._plain = False  # the configured URL itself is http
+        self._server: _Server | None = None
+        self._running: Deferred[Reply] | None = None
+        self._closed = False
+
+    async def post(self, body: bytes) -> Reply:
+        """POST one message, empty or an envelope, and give its answer; 401s and redirects are settled here.
+
+        Raises TransportError or one of its kinds: one line with host, port and cause. Cancelling it aborts the
+        connection.
+        """
+        if self._running is not None or self._closed:
+            raise MisuseError("a session posts one message at a time, and none after it was closed")
+        self._running = Deferred.fromCoroutine(self._settled(body))
+        try:
+            return await self._running
+        except CancelledError:
+            if self._closed:
+                raise TransportError("the session was closed before its answer came") from None
+            raise
+        except TransportError as error:
+            if self._line.remote is not None and not isinstance(error, AuthenticationError):
+                self._suspected(self._line.remote)
+            raise
+        finally:
+            self._running = None
+            if self._line.failed is not None:
+                self._suspected(self._line.failed)
+
+    async def close(self) -> None:
+        """Break off what is under way, close the connection and wait until it is gone, at most a few seconds.
+
+        May be called again.
+        """
+        self._closed = True
+        if self._running is not None:
+            self._running.cancel()
+        await self._line.close()
+
+    async def _settled(self, body: bytes) -> Reply:
+        redirects, may_repeat = 0, True
+        while True:
+            server = self._server or self._begin()
+            answer, repeated = await self._line.ask(
+                server.there, partial(self._headers, server, body), body, repeat=may_repeat
+            )
+            may_repeat = may_repeat and not repeated
+            self._cookies.learn(server.there, answer.cookies, answer.header(b"Date"))
+            if answer.status == UNAUTHORIZED:
+                self._challenged(server, answer)
+                continue
+            if server.answering:
+                server.authenticator.informed(answer.header(b"Authentication-Info"))
+            if answer.status not in REDIRECTS:
+                return Reply(answer.status, answer.body, _charset(answer))
+            redirects += 1
+            if redirects > MOST_REDIRECTS:
+                raise TransportError(f"{server.there.name}: redirected more than {MOST_REDIRECTS} times in a row")
+            self._move(server, redirected(server.there, answer.header(b"Location")))
+
+    def _begin(self) -> _Server:
+        there = destination(self._url)
+        self._plain = not there.secure
+        self._server = self._met(there)
+        return self._server
+
+    def _move(self, server: _Server, there: Destination) -> None:
+        """POST there from now on; another server starts without what was agreed with this one."""
+        if there.origin == server.there.origin:
+            server.there = there
+        else:
+            self._server = self._met(there)
+
+    def _met(self, there: Destination) -> _Server:
+        allowed = there.secure or self._plain
+        return _Server(there, Authenticator(self._credentials, cnonce=self._cnonce, basic_allowed=allowed))
+
+    def _challenged(self, server: _Server, answer: HttpResponse) -> None:
+        if not (self._credentials.username or self._credentials.password):
+            raise AuthenticationError(f"{server.there.name}: asks for a user name and password, and none are set")
+        if not server.authenticator.challenged(answer.headers.getRawHeaders(b"WWW-Authenticate", ())):
+            raise AuthenticationError(f"{server.there.name}: {server.authenticator.reason}")
+
+    def _headers(self, server: _Server, body: bytes) -> Headers:
+        there = server.there
+        headers = Headers({b"Host": [there.host_header.encode("ascii")]})
+        if body:
+            headers.setRawHeaders(b"Content-Type", [b'text/xml; charset="utf-8"'])
+            headers.setRawHeaders(b"SOAPAction", [b""])
+        cookie = self._cookies.header(there)
+        if cookie is not None:
+            headers.setRawHeaders(b"Cookie", [cookie])
+        authorization = server.authenticator.authorization("POST", there.target, body)
+        server.answering = authorization is not None
+        if authorization is not None:
+            headers.setRawHeaders(b"Authorization", [authorization.encode("utf-8")])
+            if authorization.startswith("Basic ") and not there.secure:
+                self._in_the_clear(there.name)
+        return headers
+
+
+@dataclass(slots=True)
+class _Server:
+    """What is agreed with one server; ``answering``: whether the last request carried credentials."""
+
+    there: Destination
+    authenticator: Authenticator
+    answering: bool = False
+
+
+def _charset(answer: HttpResponse) -> str | None:
+    named = _CHARSET.search(answer.header(b"Content-Type") or b"")
+    return named[1].decode("ascii") if named else None

@@ -1,0 +1,288 @@
+"""Keeps the binding of a :class:`DatagramPort` with a STUN server: feed, drain, send, come back (TR-069 Annex G).
+
+What is to be said and when is :class:`~cwmpagent.protocol.stun.binding.Binding`'s; here are name, sockets and timers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from cwmpagent.errors import ConfigError, TooSlowError
+from cwmpagent.protocol.stun.binding import Action, Binding, BindingSettings, Send, Unreachable
+from cwmpagent.protocol.stun.message import Address
+from cwmpagent.transport.addresses import resolved
+from cwmpagent.transport.deadline import Deadline, within
+from cwmpagent.transport.udp.port import DatagramPort
+
+PATIENCE = 5.0
+"""Seconds that a lookup of the server's name may take."""
+AGAIN = 10.0
+"""Seconds after which a name that has no address is looked up again."""
+ROUND_FIRST, ROUND_MOST = 5.0, 300.0
+"""Seconds to wait, doubled each time, once every address of a server's name was tried in vain."""
+RESOLVE_EVERY = 600.0
+"""Seconds after which the name of a server that answers is looked up again."""
+
+
+class StunClient:
+    """Keeps the binding of ``port`` with the server ``host``, a name or address, at its UDP ``server_port``.
+
+    ``found`` is told the mapped address and whether there is a NAT, whenever either is another; ``trouble`` a
+    sentence when the server cannot be had, and an empty one when it can again. ``source_address`` gives this machine's
+    address towards another one. :meth:`start` begins, :meth:`stop` ends for good; :meth:`look` after every change of
+    the machine's addresses.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        port: DatagramPort,
+        host: str,
+        server_port: int,
+        settings: BindingSettings,
+        *,
+        new_id: Callable[[], bytes],
+        monotonic: Callable[[], float],
+        source_address: Callable[[str], str | None],
+        found: Callable[[Address, bool], None],
+        trouble: Callable[[str], None],
+    ) -> None:
+        self._reactor = reactor
+        self._port = port
+        self._host = host
+        self._server_port = server_port
+        self._settings = settings
+        self._new_id = new_id
+        self._monotonic = monotonic
+        self._source_address = source_address
+        self._found = found
+        self._trouble = trouble
+        self._deadline = Deadline(reactor, monotonic, self._wake)
+        self._binding: Binding | None = None
+        self._server: Address | None = None
+        self._local: Address | None = None
+        self._told: tuple[Address, bool] | None = None
+        self._complaint = ""
+        self._resolved_at = 0.0
+        self._rounds = 0  # in which every address was tried in vain
+        self._lookup: Deferred[None] | None = None
+        self._secondary: DatagramPort | None = None
+        self._stopped = False
+
+    def start(self) -> None:
+        """Look the server up, and ask it."""
+        self._resolve()
+
+    def stop(self) -> Deferred[None]:
+        """Send nothing more; fires when the sockets of its own are closed."""
+        self._stopped = True
+        self._deadline.stop()
+        if self._lookup is not None:
+            self._lookup.cancel()
+        self._binding = None
+        return self._close_secondary()
+
+    def look(self) -> None:
+        """Begin anew where this machine is another address towards the server by now."""
+        if self._binding is not None and self._local_address() != self._local:
+            self._begin()
+
+    @property
+    def binding(self) -> Binding | None:
+        """The binding as it is now; None while the server has no address."""
+        return self._binding
+
+    def received(self, data: bytes) -> None:
+        """What may be a STUN message came to the port."""
+        self._take(data, secondary=False)
+
+    # the way of DatagramTarget, for the secondary port
+
+    def stun(self, data: bytes, source: Address) -> None:
+        """What may be a STUN message came to the secondary port."""
+        self._take(data, secondary=True)
+
+    def text(self, data: bytes, source: Address) -> None:
+        """Nobody has business there."""
+
+    def _take(self, data: bytes, *, secondary: bool) -> None:
+        if self._binding is not None and not self._stopped:
+            self._do(self._binding.received(data, self._monotonic(), secondary=secondary))
+
+    def _resolve(self) -> None:
+        if self._lookup is None:
+            lookup = Deferred.fromCoroutine(self._look_up())
+            self._lookup = lookup if not lookup.called else None
+
+    async def _look_up(self) -> None:
+        """Find the server's address; never raises."""
+        names = resolved(self._reactor.nameResolver, self._host)
+        addresses: list[str] = []
+        problem = f"the STUN server {self._host!r} has no address"
+        try:
+            addresses = await within(PATIENCE, names, self._reactor, self._monotonic, "its name server is too slow")
+        except CancelledError:
+            return
+        except TooSlowError as error:
+            problem = f"the STUN server {self._host!r}: {error}"
+        except Exception as error:  # a resolver may be anybody's
+            problem = f"the STUN server {self._host!r}: {error}"
+        self._lookup = None
+        if self._stopped:
+            return
+        self._resolved_at = self._monotonic()
+        known = self._server.host if self._server is not None else None
+        in_vain = self._binding is not None and self._binding.unanswered
+        if (known in addresses and not in_vain) or (known is not None and not addresses) or addresses == [known]:
+            return
+        if not addresses:
+            self._complain(problem)
+            self._deadline.start(AGAIN)
+            return
+        self._move(addresses, known)
+
+    def _move(self, addresses: list[str], known: str | None) -> None:
+        """Take the first address of the server, or the one after the ``known`` one, which does not answer."""
+        # Annex G is about IPv4; whoever has no such address may still be reached.
+        order = sorted(addresses, key=lambda address: (self._source_address(address) is None, ":" in address))
+        place = order.index(known) + 1 if known in order else 0
+        self._server = Address(order[place % len(order)], self._server_port)
+        if place < len(order):
+            self._begin()
+            return
+        self._binding = None
+        self._deadline.start(min(ROUND_FIRST * 2 ** min(self._rounds, 10), ROUND_MOST))
+        self._rounds += 1
+
+    def _begin(self) -> None:
+        self._local = local = self._local_address()
+        if local is None:
+            self._binding = None
+            self._complain(f"there is no way to the STUN server {self._server}")
+            self._deadline.start(AGAIN)
+            return
+        self._binding = binding = Binding(self._settings, local, self._new_id)
+        self._do(binding.start(self._monotonic()))
+
+    def _local_address(self) -> Address | None:
+        at = self._port.host
+        source = self._source_address(self._server.host) if self._server is not None else None
+        if at is None or source is None:
+            return None
+        return Address(source if at.host in ("0.0.0.0", "::") else at.host, at.port)
+
+    def _wake(self) -> None:
+        if self._binding is None:
+            if self._server is not None:
+                self._begin()
+            if self._binding is None:
+                self._resolve()
+            return
+        if self._local_address() != self._local:
+            self._begin()
+            return
+        if self._monotonic() - self._resolved_at >= RESOLVE_EVERY:
+            self._resolve()
+        self._do(self._binding.wake(self._monotonic()))
+
+    def _do(self, actions: list[Action]) -> None:
+        binding = self._binding
+        assert binding is not None
+        for action in actions:
+            if isinstance(action, Send):
+                self._send(action)
+            elif isinstance(action, Unreachable):
+                self._complain(f"the STUN server {self._host!r}: {action.reason}")
+                self._resolve()
+        if self._binding is not binding or self._stopped:
+            return
+        self._deadline.start(max(0.0, binding.wakes_at - self._monotonic()))
+        if binding.mapping is None:
+            return
+        if not binding.unanswered:
+            self._rounds = 0
+        if not binding.failing:
+            self._complain("")
+        told = (binding.mapping, binding.behind_nat)
+        if told != self._told:
+            self._told = told
+            self._found(*told)
+
+    def _send(self, action: Send) -> None:
+        assert self._server is not None
+        port = self._port
+        if action.secondary:
+            if self._secondary is None:
+                self._secondary = self._open_secondary()
+            if self._secondary is None:
+                return
+            port = self._secondary
+        elif self._secondary is not None and self._binding is not None and not self._binding.searching:
+            self._close_secondary().addErrback(lambda failure: self._complain(failure.getErrorMessage()))
+        port.send(action.data, self._server)
+
+    def _open_secondary(self) -> DatagramPort | None:
+        at = self._port.host
+        made = DatagramPort(self._reactor, 0, at.host if at is not None else "")
+        try:
+            made.bind()
+        except ConfigError:
+            return None  # no probe arrives, so that the shortest period is kept
+        made.attach(self)
+        return made
+
+    def _close_secondary(self) -> Deferred[None]:
+        secondary, self._secondary = self._secondary, None
+        return secondary.close() if secondary is not None else DatagramPort(self._reactor, 0).close()
+
+    def _complain(self, sentence: str) -> None:
+        if sentence != self._complaint:
+            self._complaint = sentence
+            self._trouble(sentence)
+
+
+class StunClients:
+    """Makes a :class:`StunClient` for ``port`` whenever another server or other settings are wanted."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        port: DatagramPort,
+        *,
+        new_id: Callable[[], bytes],
+        monotonic: Callable[[], float],
+        source_address: Callable[[str], str | None],
+    ) -> None:
+        self._reactor = reactor
+        self._port = port
+        self._new_id = new_id
+        self._monotonic = monotonic
+        self._source_address = source_address
+
+    def keep(
+        self,
+        host: str,
+        server_port: int,
+        settings: BindingSettings,
+        *,
+        found: Callable[[Address, bool], None],
+        trouble: Callable[[str], None],
+    ) -> StunClient:
+        """One that has begun; the arguments as there."""
+        client = StunClient(
+            self._reactor,
+            self._port,
+            host,
+            server_port,
+            settings,
+            new_id=self._new_id,
+            monotonic=self._monotonic,
+            source_address=self._source_address,
+            found=found,
+            trouble=trouble,
+        )
+        client.start()
+        return client

@@ -1,0 +1,88 @@
+"""What the control socket shows of parameters: secrets never, a device that does not answer by the last known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from cwmpagent.agent.parameters.provider_values import FRESH
+from cwmpagent.control.parameters_view import shown
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.device.provider import Name, Provider
+from cwmpagent.values import Value, ValueType
+from tests.agent.bench import reactor
+from tests.conformance.stage import SteppedCase
+from tests.control.client import Client
+from tests.datamodel.sample import build
+
+MODEL = build(
+    """
+[objects."Box.".parameters]
+Pin = { type = "string", hidden = true }
+Limit = { type = "unsignedInt", hidden = true }
+KeyPassphrase = { type = "string" }
+Link = { type = "string" }
+
+[objects."Box.Part.".parameters]
+Size = { type = "int" }
+"""
+)
+CODE = "Device.DeviceInfo.ProvisioningCode"
+SERIAL = "Device.DeviceInfo.SerialNumber"
+
+
+class ShownTests(SynchronousTestCase):
+    tree = Tree(MODEL)
+
+    def text(self, name: str, text: str, kind: ValueType = ValueType.STRING) -> str:
+        return shown(self.tree, "Box." + name, Value(kind, text)).text
+
+    def test_hidden_ones_say_only_whether_there_is_a_value(self) -> None:
+        self.assertEqual(self.text("Pin", "1234"), "***")
+        self.assertEqual(self.text("Pin", ""), "")
+        self.assertEqual(self.text("Limit", "7", ValueType.UNSIGNED_INT), "***")
+        self.assertEqual(self.text("Limit", "0", ValueType.UNSIGNED_INT), "")
+
+    def test_what_is_called_a_secret_or_is_unknown(self) -> None:
+        self.assertEqual(self.text("KeyPassphrase", "opensesame"), "***")
+        self.assertEqual(self.text("Gone.With.Its.Row", "opensesame"), "***")
+        self.assertEqual(self.text("Link", "http://user:opensesame@x/"), "http://***@x/")
+        self.assertEqual(self.text("Link", "plain"), "plain")
+
+
+class Broken(Provider):
+    """Answers for one parameter until it does not."""
+
+    paths = (CODE,)
+    down = False
+
+    def read(self, names: Sequence[Name]) -> Mapping[str, str]:
+        if self.down:
+            raise OSError("gone")
+        return dict.fromkeys(names, "from the device")
+
+
+class UnreadTests(SteppedCase):
+    async def test_the_rest_is_shown_all_the_same(self) -> None:
+        broken = Broken()
+        agent = self.prepared()
+        agent.add_provider(broken)
+        agent.startService()
+        await self.sessions_ended(1)
+        client = await Client.connected(reactor, self.state / "control.sock")
+        items = await self.items(client, CODE, SERIAL)
+        self.assertEqual((items[CODE]["value"], items[CODE].get("unread")), ("from the device", None))
+        broken.down = True
+        self.time.advance(FRESH)
+        items = await self.items(client, CODE, SERIAL)
+        self.assertEqual((items[CODE]["unread"], items[SERIAL]["value"]), (True, "SN0001"))
+        self.assertNotIn("unread", items[SERIAL])
+        client.transport.abortConnection()
+        await self.until(lambda: client.ended)
+
+    async def items(self, client: Client, *paths: str) -> Mapping[str, Any]:
+        items, last = await client.ask("get", paths=list(paths))
+        self.assertIn("result", last)
+        return {item["name"]: item for item in items}
