@@ -217,8 +217,8 @@ async def informs() -> None:
         agent = Agent(parse(CONFIG.format(url=url, state=Path(place) / "state"), Path(place)), observer=observer)
         agent.startService()
         await ended[-1]
-        agent.life.reach._limit = RateLimit(requests=10**9)  # 50 in 5 s would be met at once
-        told = agent.life.server.text("ConnectionRequestURL")
+        agent.runtime.connection_requests.http._limit = RateLimit(requests=10**9)  # 50 in 5 s would be met at once
+        told = agent.runtime.server.text("ConnectionRequestURL")
         number, path = int(told.split(":")[2].split("/")[0]), "/" + told.rpartition("/")[2]
         took = []
         for _ in range(SESSIONS):

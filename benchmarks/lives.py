@@ -16,6 +16,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock as Timers
 
+from cwmpagent.agent.options import ConnectionRequestOptions, SessionOptions
 from cwmpagent.config import parse
 from cwmpagent.datamodel.restore import open_tree
 from cwmpagent.device.models import find_model
@@ -86,6 +87,16 @@ class Deaf:
         """There is nothing to open or close."""
 
 
+class NoRestart:
+    """A device that never starts anew."""
+
+    def reboot(self, command_key: str) -> None:
+        """Nothing follows."""
+
+    def factory_reset(self) -> None:
+        """Nothing follows."""
+
+
 async def nowhere(host: str) -> str | None:
     """No address."""
     return None
@@ -98,23 +109,22 @@ def main(count: int) -> None:
     clock, acs, chance = Fixed(timers), Polite(), random.Random(1)
     values = [given(parse(CONFIG % number, Path()), "Device.") for number in range(2)]
 
-    def life(number: int) -> AgentRuntime:
-        world = Environment(
+    def agent(number: int) -> AgentRuntime:
+        environment = Environment(
             timers=timers,
             clock=clock,
             random=chance,
-            acs=acs,
             store=MemoryStore(),
-            listener=Deaf(),
-            local_address=nowhere,
             observer=lambda fact: None,
+            sessions=SessionOptions(acs=acs),
+            connection_requests=ConnectionRequestOptions(listener=Deaf(), local_address=nowhere),
         )
-        made = AgentRuntime(model, values[0], Saved(), world, booted=True, boot_id="b", finish=lambda after: None)
+        made = AgentRuntime(model, values[0], Saved(), environment, NoRestart(), booted=True, boot_id="b")
         Deferred.fromCoroutine(made.start()).addErrback(lambda failure: failure.raiseException())
         return made
 
-    kept: list[object] = [life(0)]
-    assert not kept[0].agenda.pending  # type: ignore[attr-defined]  # it is a Life
+    kept: list[object] = [agent(0)]
+    assert not kept[0].agenda.pending  # type: ignore[attr-defined]  # it is an AgentRuntime
     gc.collect()
     tracemalloc.start()
     trees = [open_tree(model, factory=texts(values[1]))[0] for _ in range(count)]
@@ -122,11 +132,11 @@ def main(count: int) -> None:
     del trees
     gc.collect()
     before, began = tracemalloc.get_traced_memory()[0], time.perf_counter()
-    kept += [life(number) for number in range(count)]
+    kept += [agent(number) for number in range(count)]
     took = time.perf_counter() - began
     gc.collect()
-    life_bytes = (tracemalloc.get_traced_memory()[0] - before) / count
-    print(f"{count} agents, each after its first session: {life_bytes:,.0f} bytes one (its Tree: {tree_bytes:,.0f})")
+    agent_bytes = (tracemalloc.get_traced_memory()[0] - before) / count
+    print(f"{count} agents, each after its first session: {agent_bytes:,.0f} bytes one (its Tree: {tree_bytes:,.0f})")
     print(f"{took / count * 1e3:.2f} ms to make one and have its first session, tracing included")
 
 

@@ -21,7 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from cwmpagent.agent.notification.polling import INTERVAL
+from cwmpagent.agent.options import ConnectionRequestOptions, NotificationOptions, ParameterOptions, SessionOptions
 from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.config import parse
 from cwmpagent.datamodel.plan import AttributeChange
@@ -109,6 +109,19 @@ class Nowhere:
         """There is nothing to open or close."""
 
 
+INTERVAL = NotificationOptions().poll_interval
+
+
+class NoRestart:
+    """A device that never starts anew."""
+
+    def reboot(self, command_key: str) -> None:
+        """Nothing follows."""
+
+    def factory_reset(self) -> None:
+        """Nothing follows."""
+
+
 async def _no_address(host: str) -> str | None:
     return None
 
@@ -122,34 +135,31 @@ def _done(work: Any) -> Any:
 
 
 def begin(*providers: Provider) -> tuple[AgentRuntime, Clock]:
-    """An agent that has begun its life, without a session: its ACS cannot be reached."""
+    """A started agent without a session: its ACS cannot be reached."""
     timers = Clock()
-    world = Environment(
+    environment = Environment(
         timers=timers,
         clock=Steady(timers),
         random=Random(1),
-        acs=Nowhere(),
         store=MemoryStore(),
-        listener=Nowhere(),
-        local_address=_no_address,
         observer=lambda fact: None,
-        providers=lambda root: providers,
+        sessions=SessionOptions(acs=Nowhere()),
+        connection_requests=ConnectionRequestOptions(listener=Nowhere(), local_address=_no_address),
+        parameters=ParameterOptions(providers=lambda root: providers),
     )
     values = given(parse(CONFIG + '"Device.ManagementServer.EnableCWMP" = true\n', Path()), "Device.")
-    saved = world.store.load()  # type: ignore[attr-defined]  # it is a MemoryStore
-    life = AgentRuntime(
-        find_model("device2"), values, saved, world, booted=True, boot_id="b", finish=lambda after: None
-    )
-    _done(life.start())
-    return life, timers
+    saved = environment.store.load()  # type: ignore[attr-defined]  # it is a MemoryStore
+    runtime = AgentRuntime(find_model("device2"), values, saved, environment, NoRestart(), booted=True, boot_id="b")
+    _done(runtime.start())
+    return runtime, timers
 
 
 def measure(
-    title: str, life: AgentRuntime, timers: Clock, names: Sequence[str], rounds: int, change: Any, count: int
+    title: str, runtime: AgentRuntime, timers: Clock, names: Sequence[str], rounds: int, change: Any, count: int
 ) -> None:
     """Watch ``names``, and print what a poll costs while ``change`` is called before each."""
-    _done(life.live.freshen(names))
-    _done(life.changes.set_attributes([AttributeChange(name, 5 if count else 3) for name in names], Origin.ACS))
+    _done(runtime.refresher.freshen(names))
+    _done(runtime.changes.set_attributes([AttributeChange(name, 5 if count else 3) for name in names], Origin.ACS))
     timers.advance(INTERVAL)
     times = []
     for number in range(rounds):
@@ -168,9 +178,9 @@ def main(rounds: int) -> None:
     print(f"{'provider':12}{'watched':>9}{'changing':>9}{'median ms':>11}{'worst ms':>10}{'of a core':>10}")
     for changing in (0, 100, 1000):
         box = Simulated()
-        life, timers = begin(box)
+        runtime, timers = begin(box)
         for _ in range(ROWS):
-            _done(life.changes.add_object(TABLE, Origin.ACS))
+            _done(runtime.changes.add_object(TABLE, Origin.ACS))
         names = [f"{TABLE}{row}.{column}" for row in range(1, ROWS + 1) for column in COLUMNS]
         box.values = {name: TEXTS[COLUMNS.index(name.rpartition(".")[2])] for name in names}
         descriptions = [name for name in names if name.endswith(".Description")][:changing]
@@ -178,16 +188,16 @@ def main(rounds: int) -> None:
         def change(number: int, box: Simulated = box, descriptions: list[str] = descriptions) -> None:
             box.values.update(dict.fromkeys(descriptions, f"round {number}"))
 
-        measure("simulated", life, timers, names, rounds, change, changing)
-    life, timers = begin(*linux_providers("Device."))
-    _done(life.live.read([""]))
+        measure("simulated", runtime, timers, names, rounds, change, changing)
+    runtime, timers = begin(*linux_providers("Device."))
+    _done(runtime.refresher.read([""]))
     live = [
         name
         for path in ("Device.DeviceInfo.", "Device.IP.", "Device.Ethernet.", "Device.Hosts.", "Device.Time.")
-        for name in life.tree.parameters(path)
-        if life.tree.definition(name).notify is not Notify.FORCED
+        for name in runtime.tree.parameters(path)
+        if runtime.tree.definition(name).notify is not Notify.FORCED
     ]
-    measure("linux", life, timers, live, rounds, lambda number: time.sleep(0.01), 0)
+    measure("linux", runtime, timers, live, rounds, lambda number: time.sleep(0.01), 0)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from cwmpagent.agent.options import ConnectionRequestOptions, ParameterOptions, SessionOptions
 from cwmpagent.config import parse
 from cwmpagent.device.function_provider import passing_time
 from cwmpagent.device.linux import linux_providers
@@ -82,6 +83,16 @@ class Nowhere:
         """There is nothing to open or close."""
 
 
+class NoRestart:
+    """A device that never starts anew."""
+
+    def reboot(self, command_key: str) -> None:
+        """Nothing follows."""
+
+    def factory_reset(self) -> None:
+        """Nothing follows."""
+
+
 async def _no_address(host: str) -> str | None:
     return None
 
@@ -89,30 +100,29 @@ async def _no_address(host: str) -> str | None:
 def main(rounds: int) -> None:
     """Print the table."""
     clock = Ticking()
-    world = Environment(
+    environment = Environment(
         timers=Clock(),
         clock=clock,
         random=Random(1),
-        acs=Nowhere(),
         store=MemoryStore(),
-        listener=Nowhere(),
-        local_address=_no_address,
         observer=lambda fact: None,
-        providers=lambda root: (
-            *linux_providers(root),
-            passing_time(root, uptime=time.monotonic, local_time=lambda: "2026-01-01T00:00:00Z"),
+        sessions=SessionOptions(acs=Nowhere()),
+        connection_requests=ConnectionRequestOptions(listener=Nowhere(), local_address=_no_address),
+        parameters=ParameterOptions(
+            providers=lambda root: (
+                *linux_providers(root),
+                passing_time(root, uptime=time.monotonic, local_time=lambda: "2026-01-01T00:00:00Z"),
+            )
         ),
     )
-    store = world.store.load()  # type: ignore[attr-defined]  # it is a MemoryStore
+    store = environment.store.load()  # type: ignore[attr-defined]  # it is a MemoryStore
     values = given(parse(CONFIG, Path()), "Device.")
-    life = AgentRuntime(
-        find_model("device2"), values, store, world, booted=True, boot_id="b", finish=lambda after: None
-    )
+    runtime = AgentRuntime(find_model("device2"), values, store, environment, NoRestart(), booted=True, boot_id="b")
 
     def ask(path: str) -> tuple[float, int]:
         began = time.perf_counter()
         answers: list[Any] = []
-        Deferred.fromCoroutine(life.dispatcher.dispatch(GetParameterValues((path,)))).addBoth(answers.append)
+        Deferred.fromCoroutine(runtime.dispatcher.dispatch(GetParameterValues((path,)))).addBoth(answers.append)
         took = time.perf_counter() - began
         response = answers[0].response
         if isinstance(response, Fault):

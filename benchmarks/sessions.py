@@ -86,7 +86,7 @@ async def sessions(count: int, tls: bool) -> tuple[float, float, list[float]]:
         agent = Agent(parse(text, Path(place)), reactor=reactor, observer=observer)
         agent.startService()
         await ended[-1]
-        life = agent.life
+        runtime = agent.runtime
         took: list[float] = []
         began, cpu = time.perf_counter(), time.process_time()
         for _ in range(count):
@@ -94,7 +94,7 @@ async def sessions(count: int, tls: bool) -> tuple[float, float, list[float]]:
             lab.queue(DEVICE, WRITTEN)
             ended.append(Deferred())
             start = time.perf_counter()
-            life.happened(Event(CONNECTION_REQUEST))
+            runtime.events.raise_event(Event(CONNECTION_REQUEST))
             await ended[-1]
             took.append(time.perf_counter() - start)
         wall, cpu = time.perf_counter() - began, time.process_time() - cpu

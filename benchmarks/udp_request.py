@@ -83,8 +83,8 @@ async def latency(place: Path) -> list[float]:
     first = lab.wait_for_session(ended="complete")
     agent.startService()
     await first
-    agent.life.reach._limit = RateLimit(10**9)
-    _, _, number = agent.life.server.text("UDPConnectionRequestAddress").rpartition(":")
+    agent.runtime.connection_requests.http._limit = RateLimit(10**9)
+    _, _, number = agent.runtime.server.text("UDPConnectionRequestAddress").rpartition(":")
     ours = socket.socket(type=socket.SOCK_DGRAM)
     taken: list[float] = []
     for each in range(SESSIONS):

@@ -138,3 +138,8 @@ class CwmpFault(CwmpAgentError):
         self.code = code
         self.text = text
         self.parameters = parameters
+
+
+def internal_error(trace: str) -> str:
+    """The line that reports an exception which the agent's own code did not expect; ``trace`` is its traceback."""
+    return f"internal error of the agent: {trace}"

@@ -128,12 +128,11 @@ class Daemon(MultiService):
         """Read the certificates and the log level anew; what is wrong with them is logged, and all stays as it was."""
         try:
             log = load(self._path).log
-            fresh = [trust.read_again() for trust in {self._agent.trust, self._agent.xmpp_trust}]
+            put_in_force = self._agent.read_certificates()
         except ConfigError as error:
             self._facts(Warned(f"nothing is taken over: {error}"))
             return
-        for take_over in fresh:
-            take_over()
+        put_in_force()
         self._facts.threshold.level = log.level
         self._facts.envelopes = log.envelopes
         self._facts(Noted(f"certificates are read anew, the log level is {log.level}"))

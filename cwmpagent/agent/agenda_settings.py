@@ -1,13 +1,11 @@
-"""Keeps the agenda in step with what the ACS has set in ManagementServer.
-
-Periodic Informs, heartbeats, retries, the throttle.
-"""
+"""Settings of the agenda in ManagementServer: periodic Informs, heartbeats, retries, notification throttle."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from cwmpagent.agent.management_server import ManagementServer
+from cwmpagent.agent.ports import Clock
 from cwmpagent.protocol.agenda import Agenda, Now, Periodic, RetryPolicy
 from cwmpagent.values import UNKNOWN_TIME, parse_time
 
@@ -17,16 +15,16 @@ _OTHERS = ("CWMPRetryMinimumWaitInterval", "CWMPRetryIntervalMultiplier", "Defau
 
 
 class AgendaSettings:
-    """Reads the settings at start, and again when one of them changes."""
+    """Applies the settings to the agenda at the start, and again when one of them changes."""
 
-    def __init__(self, server: ManagementServer, agenda: Agenda, now: Callable[[], Now]) -> None:
+    def __init__(self, server: ManagementServer, agenda: Agenda, clock: Clock) -> None:
         self._server = server
         self._agenda = agenda
-        self._now = now
+        self._clock = clock
         self._paths = {server.path(name) for name in (*_PERIODIC, *_HEARTBEAT, *_OTHERS)}
 
     def configure(self) -> None:
-        """Tell the agenda the present server."""
+        """Apply the present settings."""
         server = self._server
         self._agenda.configure(
             periodic=self._phase(_PERIODIC, 86400),
@@ -36,7 +34,7 @@ class AgendaSettings:
                 server.number("CWMPRetryIntervalMultiplier", 2000),
             ),
             throttle=server.number("DefaultActiveNotificationThrottle", 0),
-            now=self._now(),
+            now=Now.read(self._clock),
         )
 
     def changed(self, names: Iterable[str]) -> None:
@@ -45,7 +43,7 @@ class AgendaSettings:
             self.configure()
 
     def _phase(self, names: tuple[str, str, str], interval: int) -> Periodic:
-        """Three parameters that mean: whether, how often (seconds; ``interval`` where that is not known), and when."""
+        """The three parameters ``names``: enabled, interval (seconds; default ``interval``) and reference time."""
         enable, every, reference = names
         server = self._server
         return Periodic(

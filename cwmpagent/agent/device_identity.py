@@ -20,6 +20,12 @@ def device_id(tree: Tree) -> DeviceIdStruct:
     )
 
 
+def device_name(tree: Tree) -> str:
+    """The short name of the device in logs: its OUI and serial number."""
+    info = tree.model.root.path + "DeviceInfo."
+    return "-".join(tree.value(info + name).text for name in ("ManufacturerOUI", "SerialNumber"))
+
+
 def current_time(clock: Clock) -> str:
     """The wall time with its offset from UTC; Unknown Time while it is not to be trusted, or beyond all years."""
     if not clock.wall_trusted():

@@ -101,10 +101,14 @@ class ConnectionRequested(Fact):
 
 @dataclass(frozen=True, slots=True)
 class ParametersChanged(Fact):
-    """Values changed; ``origin`` is ``acs``, ``device`` or ``local``. Names only: values may be secret."""
+    """Values changed; ``origin`` is ``acs``, ``device`` or ``local``.
+
+    ``values``: the new texts by full name, in the order of ``names``; secrets are masked.
+    """
 
     origin: str
     names: tuple[str, ...]
+    values: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

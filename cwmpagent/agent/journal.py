@@ -1,4 +1,4 @@
-"""Save, then send: the agenda and the agent's notes go to the store before anything that promises them leaves."""
+"""The journal: the agenda and the agent's notes are in the store before anything that promises them is sent."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from twisted.internet.defer import Deferred, DeferredLock
 
 from cwmpagent.agent.facts import Observer, Warned
+from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.ports import Store
 from cwmpagent.errors import StoreWriteError
 from cwmpagent.protocol.agenda import Agenda
@@ -14,7 +15,7 @@ from cwmpagent.records import Batch
 
 AGENDA = "agenda"
 BOOTSTRAPPED = "bootstrapped"
-PENDING = "pending"
+PENDING = "pending"  # work for the time after a session
 BOOT_ID = "boot_id"
 REQUEST_PATH = "connection_request_path"
 FILE_VALUES = "file_values"
@@ -23,7 +24,7 @@ LIGHTWEIGHT = "lightweight:"
 
 
 class Journal:
-    """Writes the agenda, together with whatever else must hold at the same moment, in one transaction after another."""
+    """Saves the agenda together with notes that must hold at the same moment, one transaction after another."""
 
     def __init__(self, store: Store, agenda: Agenda, observer: Observer) -> None:
         self._store = store
@@ -33,7 +34,7 @@ class Journal:
         self._lock = DeferredLock()
 
     async def settled(self) -> None:
-        """Return when nothing is being saved."""
+        """Return when no save is under way."""
         await self._lock.run(lambda: None)
 
     async def save(self, notes: Mapping[str, str | None] | None = None) -> None:
@@ -42,7 +43,7 @@ class Journal:
         self._failing = False
 
     async def save_or_warn(self, notes: Mapping[str, str | None] | None = None) -> None:
-        """As :meth:`save`, for what must go on without the disk: events may then be told twice, never lost."""
+        """As :meth:`save`; a failure is a warning, once. Events may then be sent twice, but none is lost."""
         try:
             await self.save(notes)
         except StoreWriteError as error:
@@ -50,8 +51,7 @@ class Journal:
                 self._observer(Warned(f"state is not being saved: {error}"))
             self._failing = True
 
-    def save_soon(self, notes: Mapping[str, str | None] | None = None) -> None:
-        """As :meth:`save_or_warn`, in the background."""
-        Deferred.fromCoroutine(self.save_or_warn(notes)).addErrback(
-            lambda failure: self._observer(Warned(f"state could not be saved: {failure.getErrorMessage()}"))
-        )
+    def save_soon(self, notes: Mapping[str, str | None] | None = None) -> Deferred[None]:
+        """As :meth:`save_or_warn`, in the background; what is returned fires at its end and never errbacks."""
+        saved = Deferred.fromCoroutine(self.save_or_warn(notes))
+        return saved.addErrback(lambda failure: report_internal_error(self._observer, failure))

@@ -1,4 +1,4 @@
-"""The device's ManagementServer object: what the ACS has set about the agent itself."""
+"""The ManagementServer object of a device (TR-181 8.1): the settings of the agent itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cwmpagent.errors import CwmpFault
 
 
 class ManagementServer:
-    """Reads single parameters of the object when asked, so that a new value counts at once."""
+    """Reads single parameters of the object on each call, so that a new value counts at once."""
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree

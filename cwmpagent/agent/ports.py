@@ -49,6 +49,16 @@ class Timers(Protocol):
         """Call ``function`` after ``delay`` seconds."""
 
 
+class Restart(Protocol):
+    """The ways in which the device starts anew; each begins once the code of the session has returned."""
+
+    def reboot(self, command_key: str) -> None:
+        """Reboot; ``command_key`` is that of the Reboot RPC, for the log."""
+
+    def factory_reset(self) -> None:
+        """Discard the whole state, and boot."""
+
+
 class Exchange(Protocol):
     """The HTTP exchanges of one session."""
 

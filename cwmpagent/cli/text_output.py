@@ -5,29 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from cwmpagent.agent.report import planned_text
 from cwmpagent.cli.columns import pairs, shown, table
 
 Item = Mapping[str, Any]
-NO_URL = "no URL: switched off, or no way to the ACS is known"
+_EVENTS = frozenset({"pending", "changed", "scheduled", "retry_count", "retry_in", "session", "summary"})
+"""Members of the answer to `events` that have a form of their own; the others are lists of rows."""
 
 
 def status(result: Item) -> Iterator[str]:
-    """Who, since when, towards whom, how."""
-    device, acs, request = result["device"], result["acs"], result["connection_request"]
-    name = "-".join(filter(None, (device["oui"], device["product_class"], device["serial_number"])))
-    enabled = "" if acs["enabled"] else " (EnableCWMP is false: no session opens)"
-    missing = "" if request["credentials"] else " (refuses everybody: its user name or password is not set)"
-    yield from pairs(
-        [
-            ("Device", f"{name} ({device['manufacturer']})"),
-            ("Model", f"{device['model']}, values: {device['provider']}"),
-            ("Agent", f"{result['version']}, process {result['process']}, since {result['started']}"),
-            ("ACS", acs["url"] + enabled),
-            *_sessions(result["session"]),
-            ("ConnectionRequest", request["url"] + missing if request["url"] else NO_URL),
-            *_by_udp(request["udp"]),
-        ]
-    )
+    """The state of the agent at a glance."""
+    yield from pairs([(label, text) for label, text in result["summary"]])
     if result["rebooting"]:
         yield "The device is rebooting."
     if result["overruled"]:
@@ -35,19 +23,6 @@ def status(result: Item) -> Iterator[str]:
         yield "Values of the file that are not in force, as others were written since (cwmpagent reset NAME goes back):"
         rows = [(each["key"], each["name"], each["file"], each["present"]) for each in result["overruled"]]
         yield from table(("KEY", "NAME", "FILE", "IN FORCE"), rows)
-
-
-def _by_udp(udp: Item | None) -> Iterator[tuple[str, str]]:
-    if udp is None:
-        return
-    parts = [udp["address"] + (", behind a NAT" if udp["nat"] else "")]
-    stun = udp["stun"]
-    if stun is not None:
-        how = f"kept alive every {_span(stun['period'])}"
-        parts.append("the STUN server does not answer" if not stun["answered"] else how)
-        if stun["searching"]:
-            parts.append("how long it lives is still being tried")
-    yield "by UDP", "; ".join(parts)
 
 
 def parameters(items: Sequence[Item]) -> Iterator[str]:
@@ -72,13 +47,16 @@ def events(result: Item) -> Iterator[str]:
         yield from (f"  {shown(name)}" for name in result["changed"])
         yield ""
     if result["scheduled"]:
-        rows = [(each["command_key"], _when(each)) for each in result["scheduled"]]
+        rows = [(each["command_key"], planned_text(each)) for each in result["scheduled"]]
         yield from table(("SCHEDULED", "WHEN"), rows)
         yield ""
+    for name, rows in result.items():
+        if name not in _EVENTS and rows:
+            yield from table(tuple(map(str.upper, rows[0])), [tuple(row.values()) for row in rows])
+            yield ""
     if not result["pending"]:
         yield "No event is pending."
-    retry = f", next try in {_span(result['retry_in'])}" if result["retry_in"] is not None else ""
-    yield from pairs([("RetryCount", f"{result['retry_count']}{retry}"), *_sessions(result["session"])])
+    yield from pairs([(label, text) for label, text in result["summary"]])
 
 
 def fact(item: Item) -> str:
@@ -95,33 +73,3 @@ def fact(item: Item) -> str:
 
 def _value(item: Item) -> str:
     return f"{item['value']} (not read now)".lstrip() if item.get("unread") else str(item["value"])
-
-
-def _sessions(session: Item) -> list[tuple[str, object]]:
-    last = session["last"]
-    told = "none since the agent's start"
-    if last is not None:
-        how = "done" if last["success"] else "failed"
-        told = f"{how} {last['ended']} in {last['seconds']} s: {', '.join(last['events']) or 'no event'}"
-        if last["faults"]:
-            told += f"; faults {', '.join(map(str, last['faults']))}"
-        if last["reason"]:
-            told += f"; {last['reason']}"
-    following = "under way now" if session["open"] else _when(session["next"])
-    return [("Last session", told), ("Next session", following)]
-
-
-def _when(planned: Item | None) -> str:
-    if planned is None or "in" not in planned:
-        return "none is planned"
-    if planned["in"] == 0:
-        return "now"
-    return f"in {_span(planned['in'])}" + (f" ({planned['at']})" if planned["at"] else "")
-
-
-def _span(seconds: float) -> str:
-    """Seconds as a person says them."""
-    for size, name in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {name}"
-    return f"{seconds:.0f} s"

@@ -32,6 +32,7 @@ from cwmpagent.config.settings import (
 from cwmpagent.config.toml_table import TomlTable, shown, suggestion
 from cwmpagent.errors import ConfigError
 from cwmpagent.logs.output import LEVELS
+from cwmpagent.protocol.stun.binding import StunOptions
 
 __all__ = [
     "AcsConfig",
@@ -126,8 +127,8 @@ def _config(content: Mapping[str, object], base: Path, environ: Mapping[str, str
         tables[name] = table
 
     def section(name: str, *more: str) -> TomlTable:
-        known = [*(item.name for item in fields(_SECTIONS[name])), *more]
-        return TomlTable(name, tables.get(name, {}), known, base)
+        known = [key for item in fields(_SECTIONS[name]) for key in item.metadata.get("keys", (item.name,))]
+        return TomlTable(name, tables.get(name, {}), [*known, *more], base)
 
     return Config(
         device=_device(section("device")),
@@ -201,8 +202,10 @@ def _connection_request(table: TomlTable, environ: Mapping[str, str]) -> Connect
         algorithms=algorithms,
         udp_port=_udp_port(table, endpoint),
         udp_interface=_interface(table),
-        stun_integrity=table.choice("stun_integrity", "rfc3489", INTEGRITIES),
-        stun_username=table.choice("stun_username", "asked", NAMED),
+        stun=StunOptions(
+            integrity=table.choice("stun_integrity", "rfc3489", INTEGRITIES),
+            username=table.choice("stun_username", "asked", NAMED),
+        ),
     )
 
 

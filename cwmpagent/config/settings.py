@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from cwmpagent.protocol.stun.binding import StunOptions
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceConfig:
@@ -49,7 +51,7 @@ class ConnectionRequestConfig:
     """Where the ACS may call; no ``endpoint``: nothing listens.
 
     ``udp_port``: None is the number of the endpoint, 0 any that is free, -1 none. ``udp_interface``: empty is that of
-    the endpoint. ``stun_integrity`` and ``stun_username`` are matters of taste of STUN servers.
+    the endpoint. ``stun``: the keys ``stun_integrity`` and ``stun_username``.
     """
 
     endpoint: tuple[str, ...] = ("tcp:7547",)
@@ -59,8 +61,7 @@ class ConnectionRequestConfig:
     algorithms: tuple[str, ...] = ("MD5",)
     udp_port: int | None = None
     udp_interface: str = ""
-    stun_integrity: str = "rfc3489"
-    stun_username: str = "asked"
+    stun: StunOptions = field(default=StunOptions(), metadata={"keys": ("stun_integrity", "stun_username")})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

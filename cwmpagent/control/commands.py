@@ -1,16 +1,17 @@
-"""What each command of the control socket does; all changes go through the same door as the ACS's."""
+"""The commands of the control socket; they change parameters in the same way as the ACS does."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cwmpagent.agent.facts import Fact, SessionEnded
 from cwmpagent.agent.parameters.changes import Changes, Origin
 from cwmpagent.agent.ports import Clock
+from cwmpagent.agent.report import Report
 from cwmpagent.control import parameters_view
 from cwmpagent.control.recent_facts import Item, RecentFacts
-from cwmpagent.control.report import Running, events, status
+from cwmpagent.control.report import Running, events, reports, status
 from cwmpagent.control.request import ControlRequest
 from cwmpagent.control.support import sections
 from cwmpagent.datamodel.identifiers import alias_in, segments
@@ -29,9 +30,9 @@ class CommandAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Facts as they happen: those of ``wanted``, each an item, up to and with the first of ``last``.
+    """Facts as they happen: those for which ``wanted`` is true, up to and with the first for which ``last`` is.
 
-    ``begin`` is called once they are being watched.
+    ``begin`` is called once they are followed.
     """
 
     wanted: Callable[[Fact], bool]
@@ -41,7 +42,7 @@ class Watch:
 
 
 class Commands:
-    """Carries requests out, each on the agent's present life."""
+    """Carries requests out, each on the present runtime of the agent."""
 
     def __init__(self, agent: Running, recent: RecentFacts, clock: Clock) -> None:
         self._agent = agent
@@ -68,48 +69,48 @@ class Commands:
         return await self._commands[request.command](**request.arguments)
 
     async def status(self) -> CommandAnswer:
-        """Who the device is, and how its talk with the ACS goes."""
-        return CommandAnswer(status(self._agent, self._recent, self._started))
+        """The state of the device and its sessions at a glance."""
+        return CommandAnswer(status(self._reports()))
 
     async def events(self) -> CommandAnswer:
-        """What is pending."""
-        return CommandAnswer(events(self._agent.life, self._recent))
+        """Events still to be delivered, and planned sessions."""
+        return CommandAnswer(events(self._reports()))
 
     async def get(self, paths: list[str]) -> CommandAnswer:
         """Values of parameters and of all below partial paths."""
-        life = self._agent.life
-        values = await parameters_view.parameters(life, await parameters_view.named(life, paths))
-        return CommandAnswer({"count": len(values)}, parameters_view.items(life.tree, values))
+        runtime = self._agent.runtime
+        values = await parameters_view.parameters(runtime, await parameters_view.named(runtime, paths))
+        return CommandAnswer({"count": len(values)}, parameters_view.items(runtime.tree, values))
 
     async def names(self, path: str, all: bool) -> CommandAnswer:
         """Names below a path: the next level, or all."""
-        life = self._agent.life
+        runtime = self._agent.runtime
         found: dict[str, bool] = {}
-        for each in await parameters_view.named(life, [path]):
-            next_level = not all and not (each and life.tree.find(each).parameter)
-            found.update(life.tree.names(each, next_level))
+        for each in await parameters_view.named(runtime, [path]):
+            next_level = not all and not (each and runtime.tree.find(each).parameter)
+            found.update(runtime.tree.names(each, next_level))
         items = ({"name": name, "writable": writable} for name, writable in found.items())
         return CommandAnswer({"count": len(found)}, items)
 
     async def set(self, values: dict[str, str]) -> CommandAnswer:
         """New values, all or none, as the AccessList allows a Subscriber."""
         self._refuse_while_rebooting()
-        life = self._agent.life
-        await life.live.rows(list(values))
+        runtime = self._agent.runtime
+        await runtime.refresher.rows(list(values))
         assignments = [ParameterAssignment(*pair) for pair in values.items()]
         await self._changes().set_values(assignments, Origin.LOCAL)
-        return await self._now_of(await parameters_view.named(life, list(values)))
+        return await self._now_of(await parameters_view.named(runtime, list(values)))
 
     async def reset(self, paths: list[str]) -> CommandAnswer:
-        """Back to the values of the configuration or the model."""
-        names = await parameters_view.named(self._agent.life, paths)
+        """Return parameters to the values of the configuration or the model."""
+        names = await parameters_view.named(self._agent.runtime, paths)
         return await self._now_of(await self._changes().reset_values(names, Origin.LOCAL))
 
     async def add(self, table: str) -> CommandAnswer:
         """A new row, with the alias that stands behind the table, if there is one."""
         *above, last = segments(table.removesuffix("."))
         alias = "" if alias_in(last) is None else last + "."
-        found = await parameters_view.named(self._agent.life, [".".join(above) + "." if alias else table])
+        found = await parameters_view.named(self._agent.runtime, [".".join(above) + "." if alias else table])
         (path, *more) = found or [table]
         if more:
             raise ControlError(f"{table} names several tables: a row is added to one")
@@ -117,33 +118,36 @@ class Commands:
         return CommandAnswer({"row": f"{path}{number}."})
 
     async def delete(self, row: str) -> CommandAnswer:
-        """A row less."""
-        (path, *more) = await parameters_view.named(self._agent.life, [row]) or [row]
+        """Delete a row."""
+        (path, *more) = await parameters_view.named(self._agent.runtime, [row]) or [row]
         if more:
             raise ControlError(f"{row} names several rows: they are deleted one by one")
         await self._changes().delete_object(path, Origin.LOCAL)
         return CommandAnswer({"row": path})
 
     async def inform(self, wait: bool) -> CommandAnswer | Watch:
-        """A session now, told as a vendor's event: none of the standard's is for this (TR-069 3.7.1.5)."""
+        """A session now, with a vendor's event: none of the standard's is for this (TR-069 3.7.1.5)."""
         self._refuse_while_rebooting()
-        life = self._agent.life
-        if not life.server.flag("EnableCWMP", True):
-            raise ControlError(f"no session opens while {life.server.path('EnableCWMP')} is false")
-        oui = life.tree.value(life.tree.model.root.path + "DeviceInfo.ManufacturerOUI").text
+        runtime = self._agent.runtime
+        if not runtime.server.flag("EnableCWMP", True):
+            raise ControlError(f"no session opens while {runtime.server.path('EnableCWMP')} is false")
+        oui = runtime.tree.value(runtime.tree.model.root.path + "DeviceInfo.ManufacturerOUI").text
         event = Event(f"X {oui} Local Inform")
 
-        def tells(fact: Fact) -> bool:
+        def concerns(fact: Fact) -> bool:
             # A bootstrap for another ACS discards the event, and is a session as well.
             return isinstance(fact, SessionEnded) and not {event.code, BOOTSTRAP}.isdisjoint(fact.events)
 
+        def begin() -> None:
+            runtime.events.raise_event(event)
+
         if wait:
-            return Watch(tells, tells, begin=lambda: life.happened(event))
-        life.happened(event)
+            return Watch(concerns, concerns, begin=begin)
+        begin()
         return CommandAnswer({"event": event.code})
 
     async def trace(self, follow: bool, envelopes: bool) -> CommandAnswer | Watch:
-        """The last facts, or those that come."""
+        """Recent facts, or new ones as they happen."""
         if follow:
             return Watch(lambda fact: True, lambda fact: False, envelopes)
         if envelopes:
@@ -152,18 +156,21 @@ class Commands:
         return CommandAnswer({"count": len(found)}, found)
 
     async def factory_reset(self) -> CommandAnswer:
-        """Everything that was written goes."""
+        """Return to factory values."""
         self._refuse_while_rebooting()
         await self._agent.factory_reset()
         return CommandAnswer({"begun": True})
 
     async def export(self) -> CommandAnswer:
-        """All for a support case."""
-        life = self._agent.life
-        values = await parameters_view.parameters(life, [""])
+        """The whole state, for a support case."""
+        runtime = self._agent.runtime
+        values = await parameters_view.parameters(runtime, [""])
         return CommandAnswer(
             {"count": len(values)}, sections(self._agent, self._recent, self._started, self._clock, values)
         )
+
+    def _reports(self) -> Sequence[Report]:
+        return reports(self._agent, self._recent, self._started)
 
     def _refuse_while_rebooting(self) -> None:
         if self._agent.rebooting:
@@ -171,10 +178,10 @@ class Commands:
 
     def _changes(self) -> Changes:
         self._refuse_while_rebooting()
-        return self._agent.life.changes
+        return self._agent.runtime.changes
 
     async def _now_of(self, names: Iterable[str]) -> CommandAnswer:
         """The values that parameters have now."""
-        life = self._agent.life
-        values = await parameters_view.parameters(life, [name for name in names if life.tree.exists(name)])
-        return CommandAnswer({"count": len(values)}, parameters_view.items(life.tree, values))
+        runtime = self._agent.runtime
+        values = await parameters_view.parameters(runtime, [name for name in names if runtime.tree.exists(name)])
+        return CommandAnswer({"count": len(values)}, parameters_view.items(runtime.tree, values))

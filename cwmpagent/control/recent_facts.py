@@ -1,12 +1,12 @@
-"""What has happened lately, for those who ask later and those who look on: a bounded memory of facts."""
+"""Recent facts: a bounded memory of them, and those who follow new ones."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
 from cwmpagent.agent.facts import EnvelopeReceived, EnvelopeSent, Fact, SessionEnded
+from cwmpagent.agent.report import stamped
 from cwmpagent.logs import level_of, line
 from cwmpagent.logs.output import plain_fields
 from cwmpagent.protocol.masking import without_userinfo
@@ -20,9 +20,9 @@ Follower = Callable[[Fact, Item], None]
 
 
 class RecentFacts:
-    """An observer of facts that keeps the last :data:`MOST`, envelopes apart, and tells those who follow.
+    """An observer of facts that keeps the last :data:`MOST`, without envelopes, and calls its followers.
 
-    ``wall`` gives the time for their stamps. ``last_session``: how the last session ended, and when it did.
+    ``wall``: seconds since 1970, for time stamps. ``last_session``: time and fact of the last end of a session.
     """
 
     def __init__(self, wall: Callable[[], float]) -> None:
@@ -46,7 +46,7 @@ class RecentFacts:
                 follower(fact, item)
 
     def wants_envelopes(self) -> bool:
-        """Whether somebody looks on who asked for whole messages."""
+        """Whether a follower wants whole messages."""
         return any(self._followers.values())
 
     def items(self) -> list[Item]:
@@ -54,21 +54,12 @@ class RecentFacts:
         return list(self._items)
 
     def follow(self, follower: Follower, *, envelopes: bool) -> None:
-        """Tell ``follower`` of each fact from now on, with the item made of it."""
+        """Call ``follower`` with each fact from now on, and with the item made of it."""
         self._followers[follower] = envelopes
 
     def leave(self, follower: Follower) -> None:
-        """No more of it."""
+        """Call ``follower`` no more."""
         self._followers.pop(follower, None)
-
-
-def stamped(wall: float) -> str:
-    """Seconds since 1970 as a time in UTC; empty beyond the years that calendars have."""
-    try:
-        moment = datetime.fromtimestamp(wall, UTC)
-    except (ValueError, OverflowError, OSError):
-        return ""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _item(fact: Fact, stamp: float) -> Item:

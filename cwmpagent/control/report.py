@@ -1,34 +1,35 @@
-"""The state of a running agent: who it is, how its talk with the ACS goes, what it still has to tell."""
+"""The state of a running agent: the reports of its subsystems, put together for `status`, `events` and `export`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
 from cwmpagent.agent.device_identity import device_id
+from cwmpagent.agent.parameters.masked_values import masked_value
+from cwmpagent.agent.report import Json, Metric, Report, span, stamped
+from cwmpagent.agent.session.report import SessionReport
 from cwmpagent.config import Config
-from cwmpagent.control.parameters_view import shown
-from cwmpagent.control.recent_facts import RecentFacts, stamped
-from cwmpagent.protocol.agenda import Now
+from cwmpagent.control.recent_facts import RecentFacts
 from cwmpagent.protocol.masking import without_userinfo
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.factory_defaults import FactoryValue, overruled
 
 
 class Running(Protocol):
-    """What the control socket sees of an agent."""
+    """An agent as the control socket sees it."""
 
     config: Config
 
     @property
-    def life(self) -> AgentRuntime:
-        """The present one: each reboot that the agent plays itself begins another."""
+    def runtime(self) -> AgentRuntime:
+        """The present one; another after each reboot that the agent carries out itself."""
 
     @property
     def rebooting(self) -> bool:
-        """Whether the present life is at its end, so that nothing may be changed in it."""
+        """Whether the present runtime is about to end, so that nothing may be changed in it."""
 
     @property
     def values(self) -> Mapping[str, FactoryValue]:
@@ -38,87 +39,80 @@ class Running(Protocol):
         """Promise a factory reset and begin it. Raises CwmpFault 9002 where it cannot be saved."""
 
 
-def status(agent: Running, recent: RecentFacts, started: float) -> dict[str, Any]:
-    """Everything at a glance; no secrets. ``started`` is the wall time of the agent's start."""
-    life = agent.life
-    tree, server = life.tree, life.server
-    who = device_id(tree)
-    return {
-        "version": own_version(),
-        "process": os.getpid(),
-        "started": stamped(started),
-        "rebooting": agent.rebooting,
-        "device": {
-            "manufacturer": who.manufacturer,
-            "oui": who.oui,
-            "product_class": who.product_class,
-            "serial_number": who.serial_number,
-            "model": tree.model.name,
-            "provider": agent.config.device.provider,
-        },
-        "acs": {"url": without_userinfo(server.text("URL")), "enabled": server.flag("EnableCWMP", True)},
-        "session": session(life, recent),
-        "connection_request": {
-            "url": without_userinfo(server.text("ConnectionRequestURL")),
-            "credentials": life.reach.credentials() is not None,
-            "udp": by_udp(life),
-        },
-        "overruled": [
-            {
-                "key": each.key,
-                "name": each.path,
-                "file": shown(tree, each.path, each.file).text,
-                "present": shown(tree, each.path, each.present).text,
-            }
-            for each in overruled(agent.values, tree)
-        ],
-    }
+class AgentReport(Report):
+    """The agent as a whole; ``started`` is the wall time of its start."""
 
+    def __init__(self, agent: Running, started: float) -> None:
+        self._agent = agent
+        self._started = started
 
-def by_udp(life: AgentRuntime) -> dict[str, Any] | None:
-    """Where requests by UDP come in, and how the NAT binding stands; None where none are taken."""
-    address = life.server.text("UDPConnectionRequestAddress")
-    if life.udp is None or not address:
-        return None
-    binding, kept = life.udp.binding, None
-    if binding is not None:
-        kept = {"period": round(binding.period, 1), "searching": binding.searching, "answered": not binding.failing}
-    return {"address": address, "nat": life.server.flag("NATDetected"), "stun": kept}
-
-
-def session(life: AgentRuntime, recent: RecentFacts) -> dict[str, Any]:
-    """The session under way, the last that ended since the agent's start, and the next that is planned."""
-    now = life.sessions.now()
-    planned = life.agenda.session_at(now) if life.server.flag("EnableCWMP", True) else None
-    last = None
-    if recent.last_session is not None:
-        stamp, fact = recent.last_session
-        last = {
-            "ended": stamped(stamp),
-            "success": fact.success,
-            "reason": without_userinfo(fact.reason),
-            "events": list(fact.events),
-            "rpcs": sum(fact.rpcs.values()),
-            "faults": list(fact.faults),
-            "seconds": round(fact.seconds, 3),
+    def status(self) -> Json:
+        """Identity, process, ACS, and values of the file that are not in force."""
+        tree, server = self._agent.runtime.tree, self._agent.runtime.server
+        identity = device_id(tree)
+        return {
+            "version": own_version(),
+            "process": os.getpid(),
+            "started": stamped(self._started),
+            "rebooting": self._agent.rebooting,
+            "device": {
+                "manufacturer": identity.manufacturer,
+                "oui": identity.oui,
+                "product_class": identity.product_class,
+                "serial_number": identity.serial_number,
+                "model": tree.model.name,
+                "provider": self._agent.config.device.provider,
+            },
+            "acs": {"url": without_userinfo(server.text("URL")), "enabled": server.flag("EnableCWMP", True)},
+            "overruled": [
+                {
+                    "key": each.key,
+                    "name": each.path,
+                    "file": masked_value(tree, each.path, each.file).text,
+                    "present": masked_value(tree, each.path, each.present).text,
+                }
+                for each in overruled(self._agent.values, tree)
+            ],
         }
-    return {"open": life.sessions.in_session, "last": last, "next": _planned(planned, now)}
+
+    def summary(self) -> Iterable[tuple[str, str]]:
+        """Device, model, process and ACS."""
+        status = self.status()
+        device, acs = status["device"], status["acs"]
+        name = "-".join(filter(None, (device["oui"], device["product_class"], device["serial_number"])))
+        enabled = "" if acs["enabled"] else " (EnableCWMP is false: no session opens)"
+        yield "Device", f"{name} ({device['manufacturer']})"
+        yield "Model", f"{device['model']}, values: {device['provider']}"
+        yield "Agent", f"{status['version']}, process {status['process']}, since {status['started']}"
+        yield "ACS", acs["url"] + enabled
 
 
-def events(life: AgentRuntime, recent: RecentFacts) -> dict[str, Any]:
-    """What the ACS is still to be told: events, parameters of a VALUE CHANGE, ScheduleInforms; and the retries."""
-    now = life.sessions.now()
-    retry_in = life.agenda.retry_in(now)
-    return {
-        "pending": [{"event": each.code, "command_key": each.command_key} for each in life.agenda.pending],
-        "changed": list(life.notifications.news),
-        "scheduled": [
-            {"command_key": each.command_key, **(_planned(each.due, now) or {})} for each in life.agenda.scheduled()
-        ],
-        "retry_count": life.agenda.retry_count,
-        "retry_in": None if retry_in is None else round(retry_in, 1),
-        "session": session(life, recent),
-    }
+def reports(agent: Running, recent: RecentFacts, started: float) -> Sequence[Report]:
+    """The reports of all subsystems, in the order in which people read them."""
+    runtime = agent.runtime
+    session = SessionReport(
+        runtime.sessions, runtime.agenda, runtime.server, runtime.notification.by_inform, recent.last_session
+    )
+    return (AgentReport(agent, started), session, *runtime.reports)
+
+
+def status(every: Sequence[Report]) -> dict[str, Any]:
+    """The answer to `status`: the members of every report, and ``summary``, the same for people."""
+    members = {name: value for report in every for name, value in report.status().items()}
+    return {**members, "summary": [list(row) for report in every for row in report.summary()]}
+
+
+def events(every: Sequence[Report]) -> dict[str, Any]:
+    """The answer to `events`: what is still to be sent or done."""
+    members = {name: value for report in every for name, value in report.events().items()}
+    retry = f", next try in {span(members['retry_in'])}" if members["retry_in"] is not None else ""
+    session = [list(row) for report in every if isinstance(report, SessionReport) for row in report.summary()]
+    return {**members, "summary": [["RetryCount", f"{members['retry_count']}{retry}"], *session]}
+
+
+def metrics(every: Sequence[Report]) -> list[Metric]:
+    """The present metrics of all subsystems."""
+    return [metric for report in every for metric in report.metrics()]
 
 
 def own_version() -> str:
@@ -127,11 +121,3 @@ def own_version() -> str:
         return version("cwmpagent")
     except PackageNotFoundError:
         return ""
-
-
-def _planned(moment: float | None, now: Now) -> dict[str, Any] | None:
-    """A monotonic time as seconds from now, and as a time where the wall clock is to be trusted."""
-    if moment is None:
-        return None
-    left = max(0.0, moment - now.monotonic)
-    return {"in": round(left, 1), "at": "" if now.wall is None else stamped(now.wall + left)}

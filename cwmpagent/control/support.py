@@ -1,4 +1,4 @@
-"""What a support case needs, as sections of one JSON object: everything there is, without the secrets."""
+"""The export for a support case, as sections of one JSON object: the whole state, without secrets."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import platform
 import ssl
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from cwmpagent.agent.device_identity import current_time
+from cwmpagent.agent.parameters.masked_values import masked_value
 from cwmpagent.agent.ports import Clock
 from cwmpagent.config import Config
-from cwmpagent.control.parameters_view import Shown, items, shown
+from cwmpagent.control.parameters_view import Shown, items
 from cwmpagent.control.recent_facts import Item, RecentFacts
-from cwmpagent.control.report import Running, events, status
+from cwmpagent.control.report import Running, events, metrics, reports, status
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.protocol.masking import MASK, without_userinfo
 from cwmpagent.values import Value
@@ -32,24 +33,29 @@ def sections(
 
     ``values``: every parameter with its masked value.
     """
-    tree = agent.life.tree
+    tree = agent.runtime.tree
+    every = reports(agent, recent, started)
     yield {"section": "format", "content": FORMAT}
     yield {"section": "made", "content": current_time(clock)}
     yield {"section": "versions", "content": _versions()}
     yield {"section": "configuration", "content": configuration(agent.config, tree)}
-    yield {"section": "status", "content": status(agent, recent, started)}
-    yield {"section": "events", "content": events(agent.life, recent)}
+    yield {"section": "status", "content": status(every)}
+    yield {"section": "events", "content": events(every)}
+    for report in every:
+        for name, content in report.export().items():
+            yield {"section": name, "content": content}
+    yield {"section": "metrics", "content": [asdict(metric) for metric in metrics(every)]}
     yield {"section": "facts", "content": recent.items()}
     for item in items(tree, values):
         yield {"section": "parameters", "part": {**item, **_more(tree, str(item["name"]))}}
 
 
 def configuration(config: Config, tree: Tree) -> dict[str, Any]:
-    """The file as it was understood; what its own ``repr`` would not show is masked, and so are arguments of hooks."""
+    """The configuration as it was read; fields without ``repr`` and arguments of hooks are masked."""
     content = _plain(config)
     assert isinstance(content, dict)
     content["parameters"] = {
-        path: shown(tree, path, Value(tree.definition(path).kind, text)).text if tree.exists(path) else MASK
+        path: masked_value(tree, path, Value(tree.definition(path).kind, text)).text if tree.exists(path) else MASK
         for path, text in config.parameters.items()
     }
     hooks = content["hooks"]
@@ -71,7 +77,7 @@ def _plain(value: object) -> Any:
 
 
 def _more(tree: Tree, name: str) -> dict[str, Any]:
-    """What the ACS has asked to be told, who may write it, whether somebody has."""
+    """Attributes of the parameter, and whether its value was written."""
     attributes = tree.attributes(name)
     return {
         "notification": attributes.notification,

@@ -1,3 +1,3 @@
 """One agent put together: its parts built and joined, its boots one after another."""
 
-__all__ = ["agent_runtime", "environment", "factory_defaults", "lifecycle", "udp_port"]
+__all__ = ["agent_runtime", "assembly", "factory_defaults", "lifecycle", "network"]

@@ -1,4 +1,4 @@
-"""The lives of one device, each from a boot to the next: how a reboot or factory reset ends one, and begins another."""
+"""The lifecycle of one device: a runtime from each boot to the next, and the reboots and factory resets between."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from twisted.python.failure import Failure
 
 from cwmpagent.agent.facts import Observer, Rebooting, Warned
 from cwmpagent.agent.journal import PENDING
-from cwmpagent.agent.ports import Clock
-from cwmpagent.agent.session.after_session import written
-from cwmpagent.agent.session.dispatcher import AfterSession, FactoryResetAfter, RebootAfter
+from cwmpagent.agent.ports import Clock, Restart
+from cwmpagent.agent.rpcs.restart import FactoryResetWork
 from cwmpagent.config.settings import HooksConfig
 from cwmpagent.device.machine import run_program, uptime
 from cwmpagent.errors import CwmpFault, StoreWriteError, TooSlowError
@@ -23,22 +22,19 @@ from cwmpagent.transport.connection_request.listener import ConnectionRequestLis
 from cwmpagent.transport.deadline import within
 
 REBOOT_PATIENCE = 600.0
-"""Seconds after which a box whose reboot program has ended well or hangs, but which still runs, is taken to go on."""
-
-Finish = Callable[[tuple[AfterSession, ...]], None]
+"""Seconds that a reboot program may run, and that a machine may go on after it; then the reboot has failed."""
 
 
-class Lifecycle:
-    """One life at a time: :attr:`life`, until :meth:`stop`.
+class Lifecycle(Restart):
+    """The one runtime at a time: :attr:`runtime`, until :meth:`stop`.
 
-    ``make`` gives a new one, of a device that has just booted or not, which hands what must follow its session to the
-    function it is given. ``broken`` is told of an error after which there is none. ``booted_at`` is the machine's
-    uptime, in seconds, at which the device's own began.
+    ``make`` builds a runtime, of a device that has just booted or not. ``broken`` is called with an error after which
+    there is none. ``booted_at`` is the machine's uptime, in seconds, at the boot of the device.
     """
 
     def __init__(
         self,
-        make: Callable[[bool, Finish], AgentRuntime],
+        make: Callable[[bool, Restart], AgentRuntime],
         *,
         reactor: Any,
         clock: Clock,
@@ -60,59 +56,68 @@ class Lifecycle:
         self.booted_at = booted_at
         self.rebooting = False
         self.stopping = False
-        self.life: AgentRuntime
+        self.runtime: AgentRuntime
         self._beginning: Deferred[None] | None = None
         self._ending: Deferred[None] | None = None
 
+    @property
+    def running(self) -> bool:
+        """Whether there is a runtime that is not about to end."""
+        return not self.rebooting and not self.stopping
+
     def begin(self, booted: bool) -> None:
-        """Begin the next life, after a boot of the device or, ``booted`` false, a restart of the process alone."""
-        self.life = life = self._make(booted, self._finish)
+        """Begin a runtime, after a boot of the device or, ``booted`` false, a start of the process alone."""
+        self.runtime = runtime = self._make(booted, self)
         self.rebooting = False
-        self._listener.add(life.request_path, life.reach)
-        self._beginning = Deferred.fromCoroutine(life.start())
+        self._listener.add(runtime.request_path, runtime.connection_requests.http)
+        self._beginning = Deferred.fromCoroutine(runtime.start())
         self._beginning.addErrback(self._broken)
 
     async def stop(self) -> None:
-        """End the present life, and save; what it still owes is left to the next start."""
+        """End the present runtime, and save; work after a session that is not done is left to the next start."""
         self.stopping = True
-        await _broken_off(self._beginning)
-        await _broken_off(self._ending)
-        await self.life.stop()
-        self._listener.remove(self.life.request_path)
+        await _cancelled(self._beginning)
+        await _cancelled(self._ending)
+        await self.runtime.stop()
+        self._listener.remove(self.runtime.request_path)
 
-    async def factory_reset(self) -> None:
-        """Go back to the factory's values, as a person at the device wants it; returns once that is promised.
+    def reboot(self, command_key: str) -> None:
+        """Reboot for the ACS."""
+        self._restart(Rebooting(command_key, factory_reset=False))
 
-        A session under way is broken off. Raises CwmpFault 9002 where the promise cannot be saved.
+    def factory_reset(self) -> None:
+        """Return to factory values for the ACS."""
+        self._restart(Rebooting("", factory_reset=True))
+
+    async def local_factory_reset(self) -> None:
+        """Return to factory values for a person at the device; returns once that is promised in the store.
+
+        A session under way is aborted. Raises CwmpFault 9002 where the promise cannot be saved.
         """
-        after = (FactoryResetAfter(),)
         try:
-            await self.life.journal.save({PENDING: written(after)})
+            await self.runtime.after_session.promise((FactoryResetWork(),))
         except StoreWriteError as error:
             raise CwmpFault(9002, f"the factory reset could not be saved: {error}") from error
-        self._finish(after, local=True)
+        self._restart(Rebooting("", factory_reset=True, local=True))
 
-    def _finish(self, after: tuple[AfterSession, ...], *, local: bool = False) -> None:
-        """Carry out what had to wait for the end of a session, once the session's own code has returned.
+    def _restart(self, why: Rebooting) -> None:
+        """End the runtime and begin another, once the code of the session has returned.
 
-        Where the agent stops it stays owed: the next start carries it out. What comes while another is being carried
-        out (a person and the ACS at the same time) is left to that one.
+        While the agent stops nothing is begun: the next start does it. A restart during another one is part of that.
         """
-        if not self.stopping and not self.rebooting:
+        if self.running:
             self.rebooting = True
-            self._ending = Deferred.fromCoroutine(self._end(after, local))
+            self._ending = Deferred.fromCoroutine(self._end(why))
             self._ending.addErrback(self._broken)
 
-    async def _end(self, after: tuple[AfterSession, ...], local: bool) -> None:
+    async def _end(self, why: Rebooting) -> None:
         await self._pause(0)
-        reset = any(isinstance(each, FactoryResetAfter) for each in after)
-        keys = [each.command_key for each in after if isinstance(each, RebootAfter)]
-        self._observer(Rebooting(keys[-1] if keys else "", reset, local))
-        life = self.life
-        await life.stop()
-        program = self._hooks.factory_reset if reset else self._hooks.reboot
+        self._observer(why)
+        runtime = self.runtime
+        await runtime.stop()
+        program = self._hooks.factory_reset if why.factory_reset else self._hooks.reboot
         problem = await self._run(program) if program else ""
-        if not problem and reset:
+        if not problem and why.factory_reset:
             problem = await self._forget_everything()
         elif not problem and program:
             await self._pause(REBOOT_PATIENCE)
@@ -120,17 +125,17 @@ class Lifecycle:
         if self.stopping:
             return
         if problem:
-            self._observer(Warned(f"{'factory reset' if reset else 'reboot'} failed: {problem}"))
-            await life.journal.save_or_warn({PENDING: None})
+            self._observer(Warned(f"{'factory reset' if why.factory_reset else 'reboot'} failed: {problem}"))
+            await runtime.journal.save_or_warn({PENDING: None})
             self.rebooting = False
-            life.resume()
+            runtime.resume()
             return
-        self._listener.remove(life.request_path)
+        self._listener.remove(runtime.request_path)
         self.booted_at = uptime()
         self.begin(booted=True)
 
     async def _run(self, program: Sequence[str]) -> str:
-        """What went wrong with it; one that hangs must not keep the agent from its ACS for ever."""
+        """Run it within :data:`REBOOT_PATIENCE`: the reason of a failure, empty after a success."""
         running = Deferred.fromCoroutine(run_program(self._reactor, program))
         reason = f"{program[0]} has not ended after {REBOOT_PATIENCE:g} s"
         try:
@@ -139,6 +144,7 @@ class Lifecycle:
             return str(error)
 
     async def _forget_everything(self) -> str:
+        """Erase the store: the reason of a failure, empty after a success."""
         try:
             await self._store.save(Batch(erase=True))
         except StoreWriteError as error:
@@ -155,7 +161,7 @@ class Lifecycle:
                 timer.cancel()
 
 
-async def _broken_off(work: Deferred[None] | None) -> None:
+async def _cancelled(work: Deferred[None] | None) -> None:
     """Cancel ``work``, and wait until it has ended: a commit under way is finished first."""
     if work is not None:
         work.cancel()

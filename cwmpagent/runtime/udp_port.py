@@ -1,4 +1,4 @@
-"""The UDP port of an agent, as its configuration wants it."""
+"""The UDP port of an agent, as its configuration says."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from cwmpagent.agent.options import UdpOptions
 from cwmpagent.config.settings import ConnectionRequestConfig
 from cwmpagent.errors import ConfigError
 from cwmpagent.protocol.stun.message import Address
-from cwmpagent.runtime.environment import Udp
 from cwmpagent.transport.local_address import source_address
 from cwmpagent.transport.udp.port import DatagramPort
 from cwmpagent.transport.udp.stun_client import StunClients
 
 
 class UdpRequestPort:
-    """Where ConnectionRequests come in by UDP, from :meth:`listen` to :meth:`close`; nowhere where none is wanted.
+    """The port for ConnectionRequests by UDP, open from :meth:`listen` to :meth:`close`.
 
-    ``monotonic``: seconds that are never set.
+    ``config`` says which, or that there is none. ``monotonic``: seconds that are never set.
     """
 
-    def __init__(self, reactor: Any, wanted: ConnectionRequestConfig, monotonic: Callable[[], float]) -> None:
+    def __init__(self, reactor: Any, config: ConnectionRequestConfig, monotonic: Callable[[], float]) -> None:
         self._reactor = reactor
-        self._wanted = wanted
+        self._config = config
         self._monotonic = monotonic
         self._port: DatagramPort | None = None
 
@@ -34,26 +34,26 @@ class UdpRequestPort:
         ``first``: address and number of the HTTP listener's first port, where it has any now; ``own``: it is not
         another agent's. Raises ConfigError where the port cannot be had.
         """
-        wanted = self._wanted
-        endpoint = re.match(r"tcp6?:", wanted.endpoint[0]) if wanted.endpoint else None
-        if self._port is not None or wanted.udp_port == -1 or (wanted.udp_port is None and endpoint is None):
+        config = self._config
+        endpoint = re.match(r"tcp6?:", config.endpoint[0]) if config.endpoint else None
+        if self._port is not None or config.udp_port == -1 or (config.udp_port is None and endpoint is None):
             return
-        host, number = first or (_interface(wanted.endpoint), 0)
-        interface = wanted.udp_interface or host
-        if wanted.udp_port is not None or not own:
-            number = wanted.udp_port or 0
+        host, number = first or (_interface(config.endpoint), 0)
+        interface = config.udp_interface or host
+        if config.udp_port is not None or not own:
+            number = config.udp_port or 0
         port = DatagramPort(self._reactor, number, interface)
         try:
             port.bind()
         except ConfigError:
-            if wanted.udp_port is not None or _has_number(wanted.endpoint):
+            if config.udp_port is not None or _has_number(config.endpoint):
                 raise
             port = DatagramPort(self._reactor, 0, interface)  # the number was chosen by nobody
             port.bind()
         self._port = port
 
-    def how(self) -> Udp | None:
-        """What an agent's composition is handed; None where nothing listens."""
+    def options(self) -> UdpOptions | None:
+        """The options of the UDP subsystem; None where nothing listens."""
         if self._port is None:
             return None
         clients = StunClients(
@@ -63,12 +63,7 @@ class UdpRequestPort:
             monotonic=self._monotonic,
             source_address=source_address,
         )
-        return Udp(
-            port=self._port,
-            keep=clients.keep,
-            filled=self._wanted.stun_integrity == "rfc3489",
-            always_named=self._wanted.stun_username == "always",
-        )
+        return UdpOptions(port=self._port, keep=clients.keep, stun=self._config.stun)
 
     @property
     def host(self) -> Address | None:

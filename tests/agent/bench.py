@@ -133,7 +133,7 @@ class BenchCase(TestCase):
     async def session(self, event: str | None = None, since: int | None = None) -> SessionTrace:
         """The next session that ends complete; with ``since``, also one after that number that has ended already."""
         trace = await self.lab.wait_for_session(DEVICE, event=event, ended="complete", since=since)
-        await self.until(lambda: self.agent is None or not self.agent.life.sessions.in_session)
+        await self.until(lambda: self.agent is None or not self.agent.runtime.sessions.in_session)
         return trace
 
     async def ask(self, *requests: AcsRequest) -> list[Any]:

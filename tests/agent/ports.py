@@ -13,7 +13,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from cwmpagent.agent.facts import Fact, RpcCrashed, SessionEnded, Warned
-from cwmpagent.agent.session.dispatcher import AfterSession, Dispatcher
+from cwmpagent.agent.options import (
+    ConnectionRequestOptions,
+    NotificationOptions,
+    ParameterOptions,
+    SessionOptions,
+    UdpOptions,
+)
+from cwmpagent.agent.session.dispatcher import Dispatcher
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.function_provider import FunctionProvider
 from cwmpagent.device.models import find_model
@@ -31,7 +38,7 @@ from cwmpagent.protocol.rpc import (
 from cwmpagent.protocol.session import Reply
 from cwmpagent.protocol.soap import Envelope, decode, encode
 from cwmpagent.runtime.agent_runtime import AgentRuntime
-from cwmpagent.runtime.environment import Environment, Udp
+from cwmpagent.runtime.environment import Environment
 from cwmpagent.runtime.factory_defaults import FactoryValue
 from cwmpagent.store.memory import MemoryStore
 
@@ -227,6 +234,19 @@ class FakeWatch:
         return [host for host, _ in self.told]
 
 
+class FakeRestart:
+    """Notes how the device is to start anew: the CommandKey of a reboot, None for a factory reset."""
+
+    def __init__(self) -> None:
+        self.begun: list[str | None] = []
+
+    def reboot(self, command_key: str) -> None:
+        self.begun.append(command_key)
+
+    def factory_reset(self) -> None:
+        self.begun.append(None)
+
+
 @cache
 def device2() -> Model:
     """The built-in model, read once."""
@@ -236,8 +256,8 @@ def device2() -> Model:
 class Lives:
     """One device through its lives: each is composed as the agent composes it, on fake ports.
 
-    ``values`` are factory values by full path, ``parameters`` of ManagementServer by name. ``after`` is what sessions
-    left to be done at their end. ``readings`` are what the device reads itself, by full path;
+    ``values`` are factory values by full path, ``parameters`` of ManagementServer by name. ``restarts`` are
+    the reboots and factory resets that sessions led to. ``readings`` are what the device reads itself, by full path;
     ``providers`` are parts of it, polled every ``polling`` seconds (0: never).
     """
 
@@ -251,7 +271,7 @@ class Lives:
         registered: tuple[Callable[[Dispatcher], None], ...] = (),
         seed: int = 7,
         polling: float = 0.0,
-        udp: Udp | None = None,
+        udp: UdpOptions | None = None,
         model: Model | None = None,
         **parameters: str,
     ) -> None:
@@ -264,7 +284,7 @@ class Lives:
         self.store = MemoryStore() if store is None else store
         self.facts: list[Fact] = []
         self.datagrams: list[tuple[str, int, bytes]] = []
-        self.after: list[tuple[AfterSession, ...]] = []
+        self.restarts = FakeRestart()
         self.address = "192.0.2.1"
         self.watch = FakeWatch()
         self.readings: dict[str, Callable[[], str]] = {}
@@ -284,41 +304,46 @@ class Lives:
             **{SERVER + name: text for name, text in parameters.items()},
         }
         self._values = {path: FactoryValue(text, path) for path, text in given.items()}
-        self.life: AgentRuntime
+        self.runtime: AgentRuntime
 
     def begin(self, *, booted: bool = True, seconds: float = 0) -> AgentRuntime:
         """Begin a life with what is in the store; it has begun after so many seconds."""
-        world = Environment(
+        environment = Environment(
             timers=self.timers,
             clock=self.clock,
             random=self._random,
-            acs=self.acs,
             store=self.store,
-            listener=FakeListener(),
-            local_address=self._local_address,
-            udp=self.udp,
-            address_watch=self.watch,
-            poll_interval=self._polling,
-            notify=lambda host, port, datagrams: self.datagrams.extend((host, port, each) for each in datagrams),
             observer=self.facts.append,
-            providers=lambda root: [*([FunctionProvider(self.readings)] if self.readings else ()), *self.providers],
-            discovered_url=self.discovered_url,
-            xmpp=self.xmpp,
-            registered=self._registered,
+            sessions=SessionOptions(acs=self.acs, discovered_url=self.discovered_url),
+            connection_requests=ConnectionRequestOptions(
+                listener=FakeListener(),
+                local_address=self._local_address,
+                address_watch=self.watch,
+                udp=self.udp,
+                xmpp=self.xmpp,
+            ),
+            parameters=ParameterOptions(
+                providers=lambda root: [*([FunctionProvider(self.readings)] if self.readings else ()), *self.providers]
+            ),
+            notification=NotificationOptions(
+                poll_interval=self._polling,
+                notify=lambda host, port, datagrams: self.datagrams.extend((host, port, each) for each in datagrams),
+            ),
+            registrations=self._registered,
         )
-        self.life = AgentRuntime(
+        self.runtime = AgentRuntime(
             self.model,
             self._values,
             self.store.load(),
-            world,
+            environment,
+            self.restarts,
             booted=booted,
             boot_id="boot",
-            finish=self.after.append,
         )
-        started = Deferred.fromCoroutine(self.life.start())
+        started = Deferred.fromCoroutine(self.runtime.start())
         self.run(seconds)
         finished(started)
-        return self.life
+        return self.runtime
 
     def kill(self) -> None:
         """The process ends at this instant; nothing of it runs on."""
@@ -327,7 +352,7 @@ class Lives:
 
     def reboot(self) -> AgentRuntime:
         """Shut down as for a reboot, and boot."""
-        finished(self.life.stop())
+        finished(self.runtime.stop())
         return self.begin()
 
     def run(self, seconds: float) -> None:
@@ -339,8 +364,8 @@ class Lives:
 
     def happen(self, event: Event) -> None:
         """Something that the ACS must be told."""
-        self.life.agenda.add(event, self.life.sessions.now())
-        self.life.sessions.poke()
+        self.runtime.agenda.add(event, self.runtime.sessions.now())
+        self.runtime.sessions.poke()
 
     def ended(self) -> list[SessionEnded]:
         """The agent's own account of its sessions."""

@@ -9,8 +9,8 @@ from twisted.scripts.twistd import run
 
 from cwmpagent.agent.connection_request.http import ConnectionRequests
 from cwmpagent.agent.parameters.changes import Changes, Origin
-from cwmpagent.agent.session.dispatcher import AfterSession
-from cwmpagent.runtime import agent_runtime
+from cwmpagent.agent.session.after_session import AfterSession
+from cwmpagent.agent.session.dispatcher import AfterSessionWork
 
 
 def _forgetful(set_values: Any) -> Any:
@@ -27,7 +27,7 @@ async def _same_number(self: Changes, path: str, origin: Origin, key: str | None
     return 7, False
 
 
-def _no_key(text: str) -> tuple[AfterSession, ...]:
+def _no_key(self: AfterSession, text: str) -> tuple[AfterSessionWork, ...]:
     """A reboot is forgotten: only ``1 BOOT`` is told, without ``M Reboot``."""
     return ()
 
@@ -43,7 +43,7 @@ def main() -> None:
     replaced: dict[str, tuple[Any, str, Any]] = {
         "set": (Changes, "set_values", _forgetful(Changes.set_values)),
         "add": (Changes, "add_object", _same_number),
-        "reboot": (agent_runtime, "read", _no_key),
+        "reboot": (AfterSession, "restored", _no_key),
         "deaf": (ConnectionRequests, "requested", _deaf),
     }
     if what == "dead":

@@ -126,9 +126,11 @@ class ReadingTests(CommandCase):
                 "rebooting",
                 "session",
                 "started",
+                "summary",
                 "version",
             ],
         )
+        self.assertIn(["ACS", self.url], found["summary"])
         self.assertEqual(found["process"], os.getpid())
         self.assertEqual(found["device"]["serial_number"], "SN0001")
         self.assertEqual(found["acs"], {"url": self.url, "enabled": True})
@@ -153,12 +155,12 @@ class ReadingTests(CommandCase):
             ("STUNEnable", "true"),
         ):
             await self.said("set", f"{SERVER}{name}={text}")
-        await self.until(lambda: self.agent.life.server.flag("NATDetected"))
+        await self.until(lambda: self.agent.runtime.server.flag("NATDetected"))
         found = (await self.read("status"))["connection_request"]["udp"]
         kept = {"period": 30.0, "searching": True, "answered": True}
         self.assertEqual(found, {"address": "203.0.113.5:40001", "nat": True, "stun": kept})
         self.assertIn(
-            "203.0.113.5:40001, behind a NAT; kept alive every 30 s; how long it lives is still being tried",
+            "203.0.113.5:40001, behind a NAT; kept alive every 30 s; its lifetime is still being searched",
             await self.said("status"),
         )
 
@@ -223,8 +225,10 @@ class ReadingTests(CommandCase):
             self.assertNotIn(secret, text)
         whole = json.loads(text)
         self.assertEqual(
-            list(whole), ["format", "made", "versions", "configuration", "status", "events", "facts", "parameters"]
+            list(whole),
+            ["format", "made", "versions", "configuration", "status", "events", "metrics", "facts", "parameters"],
         )
+        self.assertIn("cwmpagent_retry_count", [metric["name"] for metric in whole["metrics"]])
         self.assertEqual(whole["configuration"]["acs"]["password"], "***")
         self.assertEqual(whole["configuration"]["acs"]["url"], self.url)
         self.assertIn("Twisted", whole["versions"])
@@ -303,7 +307,7 @@ class ChangingTests(CommandCase):
         await self.said("set", SERVER + "EnableCWMP=false")
         self.assertIn("EnableCWMP is false", await self.refused("inform"))
         self.assertIn("EnableCWMP is false", await self.said("status"))
-        await self.until(lambda: not (self.agent and self.agent.life.server.text("ConnectionRequestURL")))
+        await self.until(lambda: not (self.agent and self.agent.runtime.server.text("ConnectionRequestURL")))
         self.assertRegex(await self.said("status"), "ConnectionRequest +no URL: switched off")
 
     async def test_access_list(self) -> None:
@@ -311,12 +315,12 @@ class ChangingTests(CommandCase):
         row = (await self.read("add", "Device.NAT.PortMapping."))["row"]
         kept = AttributeChange(row + "ExternalPort", access_list=())
         assert self.agent is not None
-        await self.agent.life.changes.set_attributes([change, kept], Origin.ACS)
+        await self.agent.runtime.changes.set_attributes([change, kept], Origin.ACS)
         for name, words in ((CODE, ("set", f"{CODE}=x")), (row + "ExternalPort", ("delete", row))):
             line = await self.refused(*words)
             reason = "may be written by the ACS alone: its AccessList is empty (fault 9001)"
             self.assertEqual(line.rstrip(), f"cwmpagent: {name}: {reason}")
-        await self.agent.life.changes.set_values([ParameterAssignment(CODE, "acs")], Origin.ACS)
+        await self.agent.runtime.changes.set_values([ParameterAssignment(CODE, "acs")], Origin.ACS)
         self.assertIn("AccessList", await self.refused("reset", CODE))
         self.assertEqual(await self.value(CODE), "acs")
 

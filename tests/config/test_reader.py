@@ -363,10 +363,11 @@ class ExampleTests(SynchronousTestCase):
         shown = {(table, key) for table, content in tables.items() for key in content}
         config = load(self.path, {})
         known = {
-            (section.name, key.name)
+            (section.name, name)
             for section in fields(config)
             if section.name not in ("parameters", "warnings")
             for key in fields(getattr(config, section.name))
+            for name in key.metadata.get("keys", (key.name,))
         }
         known |= {("acs", "password_file"), ("connection_request", "password_file")}
         self.assertEqual(shown, known)

@@ -103,11 +103,11 @@ class DiskLives(Lives):
         """Begin, and let the first session pass."""
         self.begin()
         assert self.acs.told() == [("0 BOOTSTRAP", "1 BOOT")], self.acs.told()
-        return self.life
+        return self.runtime
 
     def call(self) -> None:
         """A connection request comes."""
-        self.life.reach.requested("198.51.100.1")
+        self.runtime.connection_requests.http.requested("198.51.100.1")
         self.run(0)
 
     def ask(self, *requests: AcsRequest) -> list[Message]:
@@ -127,14 +127,14 @@ class DiskLives(Lives):
         """Something other than the ACS changes several at once. Raises CwmpFault."""
         assignments = [ParameterAssignment(path, text) for path, text in values.items()]
         outcome: list[object] = []
-        done = Deferred.fromCoroutine(self.life.changes.set_values(assignments, origin))
+        done = Deferred.fromCoroutine(self.runtime.changes.set_values(assignments, origin))
         done.addBoth(outcome.append)
         if isinstance(outcome[0], Failure):
             outcome[0].raiseException()
 
     def value(self, path: str) -> str:
         """The value of a parameter, a hidden one too."""
-        return self.life.tree.value(path).text
+        return self.runtime.tree.value(path).text
 
     def server(self, name: str, text: str, origin: Origin = Origin.LOCAL) -> None:
         """Somebody at the device changes a parameter of ManagementServer."""

@@ -108,8 +108,8 @@ class ScriptedCase(BenchCase):
 
 def call(agent: Agent) -> None:
     """Let the agent open a session, as a ConnectionRequest does."""
-    agent.life.agenda.add(Event(CONNECTION_REQUEST), agent.life.sessions.now())
-    agent.life.sessions.poke()
+    agent.runtime.agenda.add(Event(CONNECTION_REQUEST), agent.runtime.sessions.now())
+    agent.runtime.sessions.poke()
 
 
 class Stepped(Clock):
@@ -147,7 +147,7 @@ class SteppedCase(BenchCase):
 
     def busy(self) -> bool:
         """Whether a session is under way."""
-        return self.agent is not None and self.agent.life.sessions.in_session
+        return self.agent is not None and self.agent.runtime.sessions.in_session
 
     def odd(self) -> Iterable[object]:
         """Whatever the agent complained of."""

@@ -188,7 +188,9 @@ class AliasTests(BenchCase):
         assert self.agent is not None
         for text in ("one", "two"):
             number = self.lab.sessions.seen
-            await self.agent.life.changes.set_values([ParameterAssignment(TABLE + "1.Description", text)], Origin.LOCAL)
+            await self.agent.runtime.changes.set_values(
+                [ParameterAssignment(TABLE + "1.Description", text)], Origin.LOCAL
+            )
             trace = await self.session(event="4 VALUE CHANGE", since=number)
             told = {each.name: each.value.text for each in trace.informs[0].parameter_list}
             self.assertEqual(told[WEB + "Description"], text)

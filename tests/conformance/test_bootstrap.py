@@ -63,7 +63,7 @@ class BootstrapTests(LivesCase):
         self.assertEqual(lives.acs.told()[-1], ("0 BOOTSTRAP",))
         self.assertEqual(lives.acs.firsts()[-1].url, ELSEWHERE)
         self.assertEqual(lives.last().retry_count, 0)
-        self.assertEqual(lives.life.agenda.scheduled(), ())
+        self.assertEqual(lives.runtime.agenda.scheduled(), ())
 
     def test_a_url_changed_at_the_device_is_a_bootstrap_without_value_change(self) -> None:
         for origin in (Origin.LOCAL, Origin.DEVICE):
@@ -134,7 +134,7 @@ class BootstrapTests(LivesCase):
         lives.run(5200)
         lives.run(86400)
         self.assertEqual(lives.last().event[0].event_code, "0 BOOTSTRAP")
-        self.assertIsNone(lives.life.agenda.wake_at(lives.life.sessions.now()))
+        self.assertIsNone(lives.runtime.agenda.wake_at(lives.runtime.sessions.now()))
 
     def test_a_bootstrap_is_told_until_that_very_acs_has_it(self) -> None:
         lives = self.device()

@@ -85,7 +85,7 @@ class BrokenTests(SteppedCase):
         await self.lived(SetParameterAttributes((SetParameterAttributesStruct(WATCHED, True, 1, False, ()),)))
         for step in STEPS:
             change = [ParameterAssignment(WATCHED, f"ntp{step}.example")]
-            await agent.life.changes.set_values(change, Origin.LOCAL)
+            await agent.runtime.changes.set_values(change, Origin.LOCAL)
             answers = [self.lab.queue(DEVICE, request) for request in requests()]
             before, seen = len(self.ended()), self.lab.sessions.seen
             self.lab.misbehave(wrong(step))

@@ -89,7 +89,7 @@ class StepTests(SynchronousTestCase):
             watch = SetParameterAttributes((SetParameterAttributesStruct(WATCHED, True, 2, False, ()),))
             lives.acs.asking.append(watch)
             lives.happen(Event(CONNECTION_REQUEST))
-            finished(lives.life.changes.set_values([ParameterAssignment(WATCHED, "n.example")], Origin.LOCAL))
+            finished(lives.runtime.changes.set_values([ParameterAssignment(WATCHED, "n.example")], Origin.LOCAL))
             lives.run(300)
             lives.clock.step(step)
             lives.run(299.9)

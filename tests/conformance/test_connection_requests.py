@@ -119,7 +119,7 @@ class RequestCase(BenchCase):
 
     def life_is_idle(self) -> bool:
         """Whether the agent is in no session."""
-        return self.agent is not None and not self.agent.life.sessions.in_session
+        return self.agent is not None and not self.agent.runtime.sessions.in_session
 
 
 class AccessTests(RequestCase):
@@ -198,11 +198,11 @@ class AccessTests(RequestCase):
         await self.end()
         self.begin(chance=random.Random(8))
         await self.session(since=self.lab.sessions.seen)
-        self.assertEqual(self.agent and self.agent.life.request_path, path)
+        self.assertEqual(self.agent and self.agent.runtime.request_path, path)
         number = self.lab.sessions.seen
         await self.ask(FactoryReset())
         await self.session(event="0 BOOTSTRAP", since=number)
-        self.assertNotEqual(self.agent and self.agent.life.request_path, path)
+        self.assertNotEqual(self.agent and self.agent.runtime.request_path, path)
 
 
 class TimingTests(RequestCase):
@@ -246,7 +246,7 @@ class TimingTests(RequestCase):
         clock = StillClock()
         self.begin(clock=clock)
         await self.session(event="0 BOOTSTRAP")
-        url = self.agent.life.server.text("ConnectionRequestURL") if self.agent else ""
+        url = self.agent.runtime.server.text("ConnectionRequestURL") if self.agent else ""
         for _ in range(50):
             header = await self.authorization(url)
             self.assertEqual((await self.get(url, headers={"Authorization": header})).status, 200)
@@ -285,7 +285,7 @@ class SwitchTests(RequestCase):
         await self.quiet()
         assert self.agent is not None
         number = self.lab.sessions.seen
-        await self.agent.life.changes.set_values(
+        await self.agent.runtime.changes.set_values(
             assign("", **{SERVER + "HTTPConnectionRequestEnable": ON}).parameter_list, Origin.LOCAL
         )
         trace = await self.session(event="4 VALUE CHANGE", since=number)
@@ -307,7 +307,7 @@ class SwitchTests(RequestCase):
         self.assertIn((URL, ""), [(each.name, each.value.text) for each in trace.informs[0].parameter_list])
         self.assertFalse(self.listening())
         await self.locally("HTTPConnectionRequestEnable", ON)
-        self.assertEqual((await self.get(agent.life.server.text("ConnectionRequestURL"))).status, 401)
+        self.assertEqual((await self.get(agent.runtime.server.text("ConnectionRequestURL"))).status, 401)
         self.assert_nothing_odd()
 
     async def test_cr_08_off_over_a_reboot_and_on_again(self) -> None:
@@ -329,7 +329,7 @@ class SwitchTests(RequestCase):
         self.begin(clock=clock)
         await self.session(event="0 BOOTSTRAP")
         assert self.agent is not None
-        url = self.agent.life.server.text("ConnectionRequestURL")
+        url = self.agent.runtime.server.text("ConnectionRequestURL")
         number = urlsplit(url).port or 0
         await self.locally("HTTPConnectionRequestEnable", OFF)
         other = reactor.listenTCP(number, Factory(), interface="127.0.0.1")
@@ -339,17 +339,17 @@ class SwitchTests(RequestCase):
             self.assertEqual(len(self.warnings()), 1)
             await self.locally("HTTPConnectionRequestEnable", ON)
             for _ in range(3):
-                await self.agent.life.reach.refresh()
-            self.assertEqual(self.agent.life.server.text("ConnectionRequestURL"), "")
+                await self.agent.runtime.connection_requests.http.refresh()
+            self.assertEqual(self.agent.runtime.server.text("ConnectionRequestURL"), "")
         finally:
             await other.stopListening()
         self.assertEqual(len(self.warnings()), 2)
         for warning in self.warnings():
             self.assertIn(f"connection_request.endpoint: tcp:{number}:interface=127.0.0.1: Address already", warning)
             self.assertIn("every 30 s", warning)
-        await self.agent.life.reach.refresh()
+        await self.agent.runtime.connection_requests.http.refresh()
         self.assertEqual((await self.get(url)).status, 401)
-        self.assertEqual(self.agent.life.server.text("ConnectionRequestURL"), url)
+        self.assertEqual(self.agent.runtime.server.text("ConnectionRequestURL"), url)
 
     async def test_cr_08_one_of_several(self) -> None:
         url = await self.bootstrap()
@@ -364,13 +364,13 @@ class SwitchTests(RequestCase):
         second = Agent(config, reactor=reactor, observer=self.facts.append, model=self.model, beside=first)
         second.startService()
         self.addCleanup(self.end, second)
-        await self.until(lambda: bool(second.life.server.text("ConnectionRequestURL")))
-        other = second.life.server.text("ConnectionRequestURL")
+        await self.until(lambda: bool(second.runtime.server.text("ConnectionRequestURL")))
+        other = second.runtime.server.text("ConnectionRequestURL")
         self.assertEqual(urlsplit(other).port, urlsplit(url).port)
         await self.locally("HTTPConnectionRequestEnable", OFF)
         self.assertEqual([(await self.get(each)).status for each in (url, other)], [404, 401])
         await self.locally("EnableCWMP", OFF, second)
-        self.assertEqual(second.life.server.text("ConnectionRequestURL"), "")
+        self.assertEqual(second.runtime.server.text("ConnectionRequestURL"), "")
         await self.closed(url)
         await self.closed(other)
         await self.locally("EnableCWMP", ON, second)
@@ -383,13 +383,13 @@ class SwitchTests(RequestCase):
         """Somebody at the device switches; returns when the URL has followed."""
         agent = agent or self.agent
         assert agent is not None
-        await agent.life.changes.set_values(assign("", **{SERVER + name: value}).parameter_list, Origin.LOCAL)
-        await agent.life.reach.refresh()
+        await agent.runtime.changes.set_values(assign("", **{SERVER + name: value}).parameter_list, Origin.LOCAL)
+        await agent.runtime.connection_requests.http.refresh()
 
     def listening(self) -> bool:
         """Whether the agent's port is open."""
         assert self.agent is not None
-        return self.agent._listener.listening
+        return self.agent._assembly.network.listener.listening
 
     def warnings(self) -> list[str]:
         """What the agent warned of."""
@@ -426,7 +426,7 @@ class AddressTests(SteppedCase):
         request = replace(config.connection_request, endpoint=endpoints)
         agent = self.begin(replace(config, acs=replace(config.acs, url="http://acs.test/"), connection_request=request))
         await self.until(lambda: any(isinstance(fact, AgentStarted) for fact in self.facts))
-        url = agent.life.server.text("ConnectionRequestURL")
+        url = agent.runtime.server.text("ConnectionRequestURL")
         await self.end(agent)
         self.facts.clear()
         return urlsplit(url)
@@ -449,7 +449,7 @@ class AddressTests(SteppedCase):
         config = self.config()
         agent = self.begin(replace(config, connection_request=replace(config.connection_request, endpoint=("tcp:0",))))
         await self.sessions_ended(1)
-        url = agent.life.server.text("ConnectionRequestURL")
+        url = agent.runtime.server.text("ConnectionRequestURL")
         self.time.advance(EVERY)
         await self.pause(0.05)
         self.assertEqual(self.lab.sessions.seen, 1)
@@ -484,7 +484,7 @@ class MadeUpTimeTests(LivesCase):
     def test_cr_02_the_session_is_not_opened_before_the_answer_left(self) -> None:
         lives = self.device()
         lives.bootstrapped()
-        self.assertTrue(lives.life.reach.requested("198.51.100.1"))
+        self.assertTrue(lives.runtime.connection_requests.http.requested("198.51.100.1"))
         self.assertEqual(len(lives.acs.sessions), 1)
         lives.run(0)
         self.assertEqual(len(lives.acs.sessions), 2)
@@ -493,12 +493,14 @@ class MadeUpTimeTests(LivesCase):
         lives = self.device()
         lives.bootstrapped()
         came = [(f"198.51.100.{number}", ("HTTP", "UDP", "XMPP")[number % 3]) for number in range(51)]
-        self.assertEqual([lives.life.reach.requested(*each) for each in came], [True] * 50 + [False])
+        self.assertEqual(
+            [lives.runtime.connection_requests.http.requested(*each) for each in came], [True] * 50 + [False]
+        )
         told = [fact for fact in lives.facts if isinstance(fact, ConnectionRequested)]
         self.assertEqual([(fact.source, fact.by) for fact in told], came)
         self.assertEqual([fact.accepted for fact in told], [True] * 50 + [False])
         lives.run(4.9)
-        self.assertFalse(lives.life.reach.requested("198.51.100.1"))
+        self.assertFalse(lives.runtime.connection_requests.http.requested("198.51.100.1"))
         self.assertEqual(lives.acs.told()[1:], [SIX])
         lives.run(0.1)
         lives.call()
@@ -508,9 +510,9 @@ class MadeUpTimeTests(LivesCase):
         lives = self.device()
         lives.bootstrapped()
         for _ in range(50):
-            lives.life.reach.requested("198.51.100.1")
+            lives.runtime.connection_requests.http.requested("198.51.100.1")
         lives.run(0)
-        self.assertFalse(lives.life.reach.requested("198.51.100.1", "UDP"))
+        self.assertFalse(lives.runtime.connection_requests.http.requested("198.51.100.1", "UDP"))
         lives.run(3600)
         self.assertEqual(lives.acs.told()[1:], [SIX])
 
@@ -537,7 +539,7 @@ class MadeUpTimeTests(LivesCase):
                     def instead(posted: object, lives: object = lives, at: int = at, times: int = times) -> None:
                         if len(lives.acs.sessions) == 2 and posted.number == at:  # type: ignore[attr-defined]  # Posted
                             for _ in range(times):
-                                lives.life.reach.requested("198.51.100.1")  # type: ignore[attr-defined]  # DiskLives
+                                lives.runtime.connection_requests.http.requested("198.51.100.1")  # type: ignore[attr-defined]  # DiskLives
 
                     lives.acs.instead = instead
                     lives.ask(GetParameterValues((CODE,)), GetParameterValues((CODE,)))
@@ -564,12 +566,12 @@ class MadeUpTimeTests(LivesCase):
         lives.bootstrapped()
         lives.acs.instead = down
         lives.change(CODE, "changed")
-        waiting = lives.life.agenda.retry_in(lives.life.sessions.now())
+        waiting = lives.runtime.agenda.retry_in(lives.runtime.sessions.now())
         assert waiting is not None and waiting > 4
         lives.call()
         self.assertEqual(lives.acs.told()[-1], ("4 VALUE CHANGE", *SIX))
         self.assertEqual(lives.last().retry_count, 1)
-        longer = lives.life.agenda.retry_in(lives.life.sessions.now())
+        longer = lives.runtime.agenda.retry_in(lives.runtime.sessions.now())
         assert longer is not None and longer >= 10
         lives.acs.instead = good
         lives.run(20)
@@ -592,10 +594,10 @@ class MadeUpTimeTests(LivesCase):
     def test_cr_06_stopped_right_after_a_request(self) -> None:
         for times in (1, 3):
             lives = self.device()
-            life = lives.bootstrapped()
+            runtime = lives.bootstrapped()
             for _ in range(times):
-                life.reach.requested("198.51.100.1")
-            finished(life.stop())
+                runtime.connection_requests.http.requested("198.51.100.1")
+            finished(runtime.stop())
             lives.run(10)
             self.assertEqual(len(lives.acs.sessions), 1)
 
@@ -632,7 +634,7 @@ class MadeUpTimeTests(LivesCase):
         lives.bootstrapped()
         for address in (None, "192.0.2.1"):
             lives.address = address  # type: ignore[assignment]  # as where there is no way
-            lives.life.reach.moved()
+            lives.runtime.connection_requests.http.moved()
             lives.run(60)
         self.assertEqual(lives.acs.told()[1:], [])
 
@@ -650,13 +652,13 @@ class MadeUpTimeTests(LivesCase):
         self.assertEqual(lives.watch.hosts(), [])
         lives.server("HTTPConnectionRequestEnable", "true")
         self.assertEqual(lives.watch.hosts(), ["elsewhere.example"])
-        finished(lives.life.stop())
+        finished(lives.runtime.stop())
         self.assertEqual(lives.watch.hosts(), [])
         lives.address = "192.0.2.9"
-        lives.life.reach.moved()
+        lives.runtime.connection_requests.http.moved()
         lives.run(10)
         self.assertEqual(lives.watch.hosts(), [])
-        self.assertFalse(lives.life.reach.requested("198.51.100.1"))
+        self.assertFalse(lives.runtime.connection_requests.http.requested("198.51.100.1"))
         lives.begin()
         self.assertEqual(lives.watch.hosts(), ["elsewhere.example"])
 

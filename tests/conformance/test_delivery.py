@@ -147,7 +147,7 @@ class DeliveryTests(LivesCase):
             with self.subTest(code=code):
                 lives = self.pending(code)
                 before = len(lives.acs.sessions)
-                stopping = lives.life.stop()
+                stopping = lives.runtime.stop()
                 done = Deferred.fromCoroutine(stopping)
                 lives.run(6)
                 self.successResultOf(done)
@@ -161,10 +161,9 @@ class DeliveryTests(LivesCase):
         lives.bootstrapped()
         lives.ask(Reboot("k1"))
         lives.kill()
-        lives.after.clear()
+        lives.restarts.begun.clear()
         lives.resume(booted=False)
-        (owed,) = lives.after
-        self.assertEqual([type(each).__name__ for each in owed], ["RebootAfter"])
+        self.assertEqual(lives.restarts.begun, ["k1"])
         self.assertEqual(len(lives.acs.sessions), 2)
 
     def test_evt_14_only_the_connection_request_is_not_retried(self) -> None:

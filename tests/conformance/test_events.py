@@ -81,7 +81,7 @@ class EventTests(BenchCase):
         self.assertEqual(trace.event_codes, ("0 BOOTSTRAP",))
         self.assertEqual(trace.informs[0].retry_count, 0)
         self.assertEqual({each.name for each in trace.informs[0].parameter_list}, FORCED)
-        await self.until(lambda: self.agent is not None and not self.agent.life.sessions.in_session)
+        await self.until(lambda: self.agent is not None and not self.agent.runtime.sessions.in_session)
         await self.end()
         again = other.wait_for_session(DEVICE, ended="complete")
         self.begin()
@@ -142,7 +142,7 @@ class EventTests(BenchCase):
         self.assertEqual(attributes.parameter_list[0].notification, 0)
         self.assertEqual(attributes.parameter_list[0].access_list, ("Subscriber",))
         self.assertEqual(added.instance_number, 1)
-        self.assertEqual(self.agent and self.agent.life.agenda.scheduled(), ())
+        self.assertEqual(self.agent and self.agent.runtime.agenda.scheduled(), ())
 
     async def test_fr_01_a_reset_brings_back_the_url_of_the_file(self) -> None:
         await self.bootstrapped()

@@ -79,7 +79,7 @@ class HookTests(SteppedCase):
         await self.asked(FactoryReset(), factory_reset=(*SHELL, "exit 7"))
         await self.goes_on("factory reset failed", "status 7")
         assert self.agent is not None
-        self.assertEqual(self.agent.life.server.text("URL"), self.url)
+        self.assertEqual(self.agent.runtime.server.text("URL"), self.url)
 
     async def test_a_reset_whose_program_ends_well_forgets_everything(self) -> None:
         seen = self.lab.sessions.seen

@@ -238,7 +238,7 @@ class LightweightTests(LivesCase):
     def test_lwn_02_after_a_stop_nothing_is_sent(self) -> None:
         lives = self.watched(3, **TRIGGER)
         lives.change(NTP, "new.example")
-        old = lives.life
+        old = lives.runtime
         lives.reboot()
         old.lightweight.watch.look()
         lives.run(61)
@@ -296,7 +296,7 @@ class SocketTests(BenchCase):
         )
         assert self.agent is not None
         sessions = self.lab.sessions.seen
-        await self.agent.life.changes.set_values(assign("", **{NTP: "new.example"}).parameter_list, Origin.DEVICE)
+        await self.agent.runtime.changes.set_values(assign("", **{NTP: "new.example"}).parameter_list, Origin.DEVICE)
         await self.until(lambda: got)
         self.assertEqual(told(got[0]), [(NTP, "xs:string", "new.example")])
         _, headers, body = parts(got[0])

@@ -56,18 +56,18 @@ def poll(lives: DiskLives, box: Box) -> None:
 
 def push(lives: DiskLives, box: Box) -> None:
     box.text = "new.example"
-    finished(lives.life.look(NTP))
+    finished(lives.runtime.look(NTP))
 
 
 def by(origin: Origin, name: str = NTP) -> Callable[[DiskLives, Box], None]:
     def change(lives: DiskLives, box: Box) -> None:
-        finished(lives.life.changes.set_values(assign("", **{name: "new.example"}).parameter_list, origin))
+        finished(lives.runtime.changes.set_values(assign("", **{name: "new.example"}).parameter_list, origin))
 
     return change
 
 
 def side_effect(lives: DiskLives, box: Box) -> None:
-    finished(lives.life.changes.delete_object("Device.IP.Interface.3.", Origin.ACS))
+    finished(lives.runtime.changes.delete_object("Device.IP.Interface.3.", Origin.ACS))
 
 
 CHANGES: dict[str, tuple[str, Callable[[DiskLives, Box], None]]] = {
@@ -139,7 +139,7 @@ class MatrixTests(SynchronousTestCase):
         for origin, (name, change) in CHANGES.items():
             for level in LEVELS:
                 with self.subTest(origin=origin, level=level):
-                    lives, box = self.life(name, level)
+                    lives, box = self.runtime(name, level)
                     begun = len(lives.acs.sessions)
                     change(lives, box)
                     self.assertEqual(self.outcome(lives, name, begun), expected(origin, level), (origin, level))
@@ -148,7 +148,7 @@ class MatrixTests(SynchronousTestCase):
         for origin, (name, change) in CHANGES.items():
             for level in LEVELS:
                 with self.subTest(origin=origin, level=level):
-                    lives, box = self.life(name, level)
+                    lives, box = self.runtime(name, level)
                     answer: Deferred[Reply] = Deferred()
                     held: list[Posted] = []
 
@@ -186,7 +186,7 @@ class MatrixTests(SynchronousTestCase):
             self.assertEqual(lives.datagrams, [])
 
     def test_a_refused_change_is_told_to_nobody(self) -> None:
-        lives, _ = self.life(NTP, 2)
+        lives, _ = self.runtime(NTP, 2)
         begun = len(lives.acs.sessions)
         with self.assertRaises(CwmpFault):
             lives.change(NTP, "x" * 1000)
@@ -194,7 +194,7 @@ class MatrixTests(SynchronousTestCase):
         self.assertEqual(len(lives.acs.sessions), begun)
 
     def test_deleted_with_its_row_it_is_told_to_nobody(self) -> None:
-        lives, _ = self.life(INTERFACE, 2)
+        lives, _ = self.runtime(INTERFACE, 2)
         begun = len(lives.acs.sessions)
         self.assertTrue(lives.ask(DeleteObject(ROUTES + "1.", "")))
         self.assertEqual(len(lives.acs.sessions), begun + 1)

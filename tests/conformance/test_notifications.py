@@ -125,7 +125,7 @@ class NotificationTests(LivesCase):
             before = len(lives.acs.sessions)
             lives.address = "192.0.2.1" if name != URL else "192.0.2.99"
             if name == URL:
-                finished(lives.life.reach.refresh())
+                finished(lives.runtime.connection_requests.http.refresh())
             else:
                 lives.change(name, "new")
             self.assertEqual(lives.acs.told()[before:], [CHANGED], name)
@@ -192,7 +192,7 @@ class NotificationTests(LivesCase):
         added, _ = lives.ask(AddObject(TABLE, ""), attributes(TABLE + "1.Description", 1))
         self.assertEqual(added, AddObjectResponse(1, 0))
         lives.change(TABLE + "1.Description", "changed")
-        finished(lives.life.changes.delete_object(TABLE + "1.", Origin.LOCAL))
+        finished(lives.runtime.changes.delete_object(TABLE + "1.", Origin.LOCAL))
         lives.call()
         self.assertEqual(lives.acs.told()[-1], ("6 CONNECTION REQUEST",))
 
@@ -216,7 +216,7 @@ class NotificationTests(LivesCase):
         lives.acs.instead = lambda posted: down(posted) if is_inform(posted) else None
         lives.call()
         lives.acs.instead = good
-        finished(lives.life.changes.set_values(assign("", **{NTP: "acs.example"}).parameter_list, Origin.ACS))
+        finished(lives.runtime.changes.set_values(assign("", **{NTP: "acs.example"}).parameter_list, Origin.ACS))
         lives.call()
         self.assertEqual(lives.acs.told()[-1], ("6 CONNECTION REQUEST",))
 

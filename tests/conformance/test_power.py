@@ -10,7 +10,6 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.parameters.changes import Origin
-from cwmpagent.agent.session.dispatcher import RebootAfter
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, PERIODIC, Event
 from cwmpagent.protocol.rpc import (
@@ -85,9 +84,9 @@ class PowerCutTests(SynchronousTestCase):
         lives.begin()
         lives.acs.sessions.clear()
         store.cuts.clear()
-        finished(lives.life.changes.set_values([ParameterAssignment(WATCHED, "ntp.example")], Origin.LOCAL))
-        lives.life.agenda.add(Event(PERIODIC), lives.life.sessions.now())
-        finished(lives.life.journal.save())
+        finished(lives.runtime.changes.set_values([ParameterAssignment(WATCHED, "ntp.example")], Origin.LOCAL))
+        lives.runtime.agenda.add(Event(PERIODIC), lives.runtime.sessions.now())
+        finished(lives.runtime.journal.save())
         begun = len(store.cuts) - 1
         lives.acs.asking.extend(
             [
@@ -101,7 +100,7 @@ class PowerCutTests(SynchronousTestCase):
         )
         lives.happen(Event(CONNECTION_REQUEST))
         self.assertEqual(lives.acs.told(), [("2 PERIODIC", "4 VALUE CHANGE", "6 CONNECTION REQUEST")])
-        self.assertEqual(lives.after, [(RebootAfter("bye"),)])
+        self.assertEqual(lives.restarts.begun, ["bye"])
         store.cuts[-1].until = store.had()
         self.assertGreater(len(store.cuts), begun + 8)
         return iter(store.cuts[begun:])
@@ -109,8 +108,8 @@ class PowerCutTests(SynchronousTestCase):
     def test_per_01_restart(self) -> None:
         for cut in self.cuts():
             lives = self.after(cut, booted=False)
-            if lives.after:
-                self.assertEqual(lives.after, [(RebootAfter("bye"),)])
+            if lives.restarts.begun:
+                self.assertEqual(lives.restarts.begun, ["bye"])
                 lives.reboot()
                 lives.run(200)
             self.check(cut, lives)
@@ -150,7 +149,7 @@ class PowerCutTests(SynchronousTestCase):
             self.assertLessEqual([each for each, _ in told].count(code), 1, code)
 
         answered = [type(message) for message in cut.until]
-        tree = lives.life.tree
+        tree = lives.runtime.tree
         if SetParameterValuesResponse in answered:
             self.assertEqual(tree.value(CODE).text, "new")
         if AddObjectResponse in answered:
@@ -173,4 +172,4 @@ class PowerCutTests(SynchronousTestCase):
         self.assertEqual(lives.odd(), [])
 
     def key(self, lives: Lives) -> Any:
-        return lives.life.tree.value("Device.ManagementServer.ParameterKey").text
+        return lives.runtime.tree.value("Device.ManagementServer.ParameterKey").text

@@ -105,8 +105,8 @@ class RandomTests(SynchronousTestCase):
                 belief.end()
                 lives = belief.lives
                 self.assertEqual(belief.believed, {name: lives.value(name) for name in WATCHED})
-                self.assertEqual(lives.life.agenda.pending, ())
-                self.assertEqual(lives.life.agenda.retry_count, 0)
+                self.assertEqual(lives.runtime.agenda.pending, ())
+                self.assertEqual(lives.runtime.agenda.retry_count, 0)
                 self.assertEqual({key: belief.told[key] for key in belief.promised}, dict.fromkeys(belief.promised, 1))
                 self.assertEqual(lives.odd(), [])
                 self.assertEqual(lives.acs.open_now, 0)

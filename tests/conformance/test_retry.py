@@ -42,7 +42,7 @@ class RetryTests(SynchronousTestCase):
         return lives
 
     def local(self, lives: Lives, name: str, text: str) -> None:
-        finished(lives.life.changes.set_values([ParameterAssignment(name, text)], Origin.LOCAL))
+        finished(lives.runtime.changes.set_values([ParameterAssignment(name, text)], Origin.LOCAL))
 
     def within(self, found: list[float], minimum: float, factor: float) -> None:
         for number, gap in enumerate(found):
@@ -172,7 +172,7 @@ class RetryTests(SynchronousTestCase):
         wait = lives.ended()[-1].retry_in
         assert wait is not None
         ended = lives.acs.firsts()[-1].at
-        finished(lives.life.stop())
+        finished(lives.runtime.stop())
         lives.run(30)
         lives.begin(booted=False)
         self.assertEqual(len(lives.acs.sessions), 6)
@@ -194,7 +194,7 @@ class RetryTests(SynchronousTestCase):
     def test_rty_06_beside_others_it_is_dropped(self) -> None:
         lives = self.bootstrapped()
         lives.acs.instead = down
-        lives.life.agenda.add(Event(PERIODIC), lives.life.sessions.now())
+        lives.runtime.agenda.add(Event(PERIODIC), lives.runtime.sessions.now())
         lives.happen(Event(CONNECTION_REQUEST))
         lives.acs.instead = lambda posted: None
         lives.run(11)

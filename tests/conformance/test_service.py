@@ -127,7 +127,7 @@ class ServiceTests(SteppedCase):
             agent.startService()
             call(agent)
             await self.sessions_ended(count)
-            self.assertIn(f"/{agent.life.request_path[1:]}", agent.life.server.text("ConnectionRequestURL"))
+            self.assertIn(f"/{agent.runtime.request_path[1:]}", agent.runtime.server.text("ConnectionRequestURL"))
             self.assertEqual(await self.lab.connection_request(DEVICE), 200)
             await self.until(lambda count=count: len(self.lab.sessions) > count)
             await self.until(lambda: not self.busy())

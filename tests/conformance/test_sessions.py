@@ -9,7 +9,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.facts import RpcCrashed, Warned
 from cwmpagent.agent.parameters.changes import Origin
-from cwmpagent.agent.session.dispatcher import RebootAfter
 from cwmpagent.agent.session.driver import MOST_NAMES
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import CwmpFault, TransportError
@@ -138,7 +137,7 @@ class OrderTests(SynchronousTestCase):
 
         lives = Lives()
         lives.begin()
-        lives.life.reach._local_address = fail  # type: ignore[assignment]  # a port that breaks its promise
+        lives.runtime.connection_requests.http._local_address = fail  # type: ignore[assignment]  # a port that breaks its promise
         lives.happen(Event(CONNECTION_REQUEST))
         lives.run(100)
         self.assertEqual(lives.acs.told()[1:], [("6 CONNECTION REQUEST",)])
@@ -311,9 +310,9 @@ class DisabledTests(BenchCase):
         agent = self.begin(self.config(**{SERVER + "EnableCWMP": "false"}))
         await self.pause(0.1)
         call(agent)
-        self.assertFalse(agent.life.sessions.in_session)
-        self.assertFalse(agent.life.reach.enabled())
-        await agent.life.changes.set_values([ParameterAssignment(SERVER + "EnableCWMP", "true")], Origin.LOCAL)
+        self.assertFalse(agent.runtime.sessions.in_session)
+        self.assertFalse(agent.runtime.connection_requests.http.enabled())
+        await agent.runtime.changes.set_values([ParameterAssignment(SERVER + "EnableCWMP", "true")], Origin.LOCAL)
         trace = await self.session()
         self.assertIn("0 BOOTSTRAP", trace.event_codes)
         self.assertEqual(self.ended()[0].retry_count, 0)
@@ -337,10 +336,10 @@ class InMemoryTests(SynchronousTestCase):
             with self.subTest(what=what):
                 lives = Lives()
                 lives.begin()
-                self.patch(lives.life.sessions, what, impossible)
+                self.patch(lives.runtime.sessions, what, impossible)
                 lives.acs.asking.append(Reboot("bye"))
                 lives.happen(Event(PERIODIC))
-                self.assertEqual(lives.after, [(RebootAfter("bye"),)])
+                self.assertEqual(lives.restarts.begun, ["bye"])
                 self.assertTrue(lives.ended()[-1].success)
                 (warned,) = lives.odd()
                 self.assertIn("RuntimeError: impossible", str(warned))
@@ -356,7 +355,7 @@ class InMemoryTests(SynchronousTestCase):
         lives.run(86400)
         self.assertEqual(len(lives.acs.sessions), 1)
         change = [ParameterAssignment(SERVER + "EnableCWMP", "true")]
-        finished(lives.life.changes.set_values(change, Origin.LOCAL))
+        finished(lives.runtime.changes.set_values(change, Origin.LOCAL))
         self.assertEqual(lives.acs.told()[1:], [("2 PERIODIC",)])
 
     def test_sec_01_a_retry_does_not_run_while_disabled(self) -> None:
@@ -364,7 +363,7 @@ class InMemoryTests(SynchronousTestCase):
         lives.acs.instead = lambda posted: TransportError("down")
         lives.begin()
         change = [ParameterAssignment(SERVER + "EnableCWMP", "false")]
-        finished(lives.life.changes.set_values(change, Origin.LOCAL))
+        finished(lives.runtime.changes.set_values(change, Origin.LOCAL))
         lives.run(86400)
         self.assertEqual(len(lives.acs.sessions), 1)
 

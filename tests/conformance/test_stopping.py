@@ -31,7 +31,7 @@ class StoppingTests(SteppedCase):
         for step in range(1, 6):
             agent = self.begin()
             await self.until(
-                lambda agent=agent: bool(self.facts and self.ended() and not agent.life.sessions.in_session)
+                lambda agent=agent: bool(self.facts and self.ended() and not agent.runtime.sessions.in_session)
             )
             for _ in range(4):
                 self.lab.queue(DEVICE, GetRPCMethods())
@@ -53,7 +53,7 @@ class StoppingTests(SteppedCase):
     async def test_while_the_reboot_program_runs(self) -> None:
         config = self.config(boot="system")
         agent = self.begin(replace(config, hooks=HooksConfig(reboot=("/bin/sleep", "1000"))))
-        await self.until(lambda: bool(self.ended() and not agent.life.sessions.in_session))
+        await self.until(lambda: bool(self.ended() and not agent.runtime.sessions.in_session))
         self.lab.queue(DEVICE, Reboot("bye"))
         call(agent)
         await self.until(lambda: any(isinstance(fact, Rebooting) for fact in self.facts))
@@ -72,7 +72,7 @@ class StoppingTests(SteppedCase):
         for program in ("/bin/false", "/nowhere/to/be/found"):
             config = self.config(boot="system")
             agent = self.begin(replace(config, hooks=HooksConfig(reboot=(program,))))
-            await self.until(lambda agent=agent: bool(self.ended() and not agent.life.sessions.in_session))
+            await self.until(lambda agent=agent: bool(self.ended() and not agent.runtime.sessions.in_session))
             asked = self.lab.queue(DEVICE, Reboot("bye"))
             call(agent)
             await self.until(lambda: bool(self.odd()))
@@ -82,7 +82,7 @@ class StoppingTests(SteppedCase):
             read = self.lab.queue(DEVICE, GetRPCMethods())
             call(agent)
             await self.until(lambda read=read: read.called)
-            await self.until(lambda agent=agent: not agent.life.sessions.in_session)
+            await self.until(lambda agent=agent: not agent.runtime.sessions.in_session)
             await self.end(agent)
             self.assertNotIn("M Reboot", [code for trace in self.lab.sessions for code in trace.event_codes])
             self.facts.clear()
@@ -92,7 +92,7 @@ class StoppingTests(SteppedCase):
         hung: Deferred[None] = Deferred()
         agent.register("X_00D09E_Hang", lambda request: hung)
         agent.startService()
-        await self.until(lambda: bool(self.ended() and not agent.life.sessions.in_session))
+        await self.until(lambda: bool(self.ended() and not agent.runtime.sessions.in_session))
         self.lab.queue(DEVICE, GenericRequest("X_00D09E_Hang", ()))
         call(agent)
         await self.until(lambda: bool(hung.callbacks))
@@ -105,7 +105,7 @@ class StoppingTests(SteppedCase):
     async def test_while_a_reboot_begins(self) -> None:
         for turns in range(8):
             agent = self.begin()
-            await self.until(lambda agent=agent: bool(self.ended() and not agent.life.sessions.in_session))
+            await self.until(lambda agent=agent: bool(self.ended() and not agent.runtime.sessions.in_session))
             self.lab.queue(DEVICE, Reboot(f"bye{turns}"))
             before, seen = len(self.ended()), self.lab.sessions.seen
             call(agent)
@@ -120,7 +120,7 @@ class StoppingTests(SteppedCase):
             self.assertEqual(self.odd(), [])
             self.facts.clear()
             agent = self.begin()
-            await self.until(lambda agent=agent: bool(self.ended() and not agent.life.sessions.in_session))
+            await self.until(lambda agent=agent: bool(self.ended() and not agent.runtime.sessions.in_session))
             await self.end(agent)
             self.facts.clear()
             traces = [trace for trace in self.lab.sessions if trace.number > seen and trace.ended == "complete"]

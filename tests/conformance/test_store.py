@@ -124,7 +124,7 @@ class RefusingStoreTests(SynchronousTestCase):
             self.assertEqual(answer.code, 9002, request)
             self.assertEqual(self.ask(*LOOKS), before, request)
         self.assertEqual(self.lives.store.load(), saved)
-        self.assertEqual(self.lives.after, [])
+        self.assertEqual(self.lives.restarts.begun, [])
         count = len(self.lives.acs.sessions)
         self.lives.run(1000)
         self.assertEqual(len(self.lives.acs.sessions), count)
@@ -136,7 +136,7 @@ class RefusingStoreTests(SynchronousTestCase):
         (*done, _) = answers = self.ask(*CHANGES[:-1], *LOOKS[:1])
         self.assertFalse([answer for answer in answers if isinstance(answer, Fault)])
         self.assertEqual(done[1], AddObjectResponse(2, 0))
-        self.assertEqual(len(self.lives.after), 1)
+        self.assertEqual(len(self.lives.restarts.begun), 1)
         self.lives.reboot()
         self.assertEqual(self.lives.acs.told()[-1], ("1 BOOT", M_REBOOT))
 
@@ -162,7 +162,7 @@ class RefusingStoreTests(SynchronousTestCase):
         self.lives.store.refusing = FULL
         self.lives.run(11)
         self.assertEqual(self.lives.acs.told()[-1], ("2 PERIODIC",))
-        self.lives.life.sessions._disarm()
+        self.lives.runtime.sessions._disarm()
         self.lives.store.refusing = None
         self.lives.begin(booted=False)
         self.lives.run(100)
@@ -181,7 +181,7 @@ class RefusingStoreTests(SynchronousTestCase):
                 self.assertEqual(said(), before + 1)
             self.lives.store.refusing = None
             self.ask()
-            self.assertIn(address, self.lives.life.server.text("ConnectionRequestURL"))
+            self.assertIn(address, self.lives.runtime.server.text("ConnectionRequestURL"))
 
     def test_a_device_that_never_could_save(self) -> None:
         lives = Lives()

@@ -10,9 +10,9 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cwmpagent.agent.options import UdpOptions
 from cwmpagent.protocol.connection_request.udp import build
 from cwmpagent.protocol.stun.message import Address, MessageType, StunMessage, encode
-from cwmpagent.runtime.environment import Udp
 from cwmpagent.transport.udp.port import DatagramPort
 from cwmpagent.transport.udp.stun_client import StunClients
 from tests.conformance.lives import DiskLives, LivesCase
@@ -100,7 +100,7 @@ class HostileTests(LivesCase):
             source_address=lambda host: "192.0.2.1",
         )
         self.lives: DiskLives = self.device(
-            udp=Udp(port=port, keep=clients.keep),
+            udp=UdpOptions(port=port, keep=clients.keep),
             ConnectionRequestUsername=WHO["username"],
             ConnectionRequestPassword=WHO["password"],
             STUNEnable="true",
@@ -124,7 +124,7 @@ class HostileTests(LivesCase):
 
     def assert_untouched(self) -> None:
         """It is as it was, and takes a good request."""
-        self.assertEqual(self.lives.life.server.text("UDPConnectionRequestAddress"), str(MAPPED))
+        self.assertEqual(self.lives.runtime.server.text("UDPConnectionRequestAddress"), str(MAPPED))
         self.assertEqual({to.host for *_, to in self.net.sent}, {"198.51.100.9"}, "nothing is sent to anybody else")
         self.assertEqual(len(self.lives.acs.sessions), 1)
         self.receive(request(10**6))

@@ -9,6 +9,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred, fail, succeed
 
 from cwmpagent.agent.facts import ConnectionRequested, Noted, Warned
+from cwmpagent.agent.options import UdpOptions
 from cwmpagent.agent.ports import DatagramTarget
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.models import find_model
@@ -17,7 +18,6 @@ from cwmpagent.protocol.connection_request.udp import build
 from cwmpagent.protocol.rpc import SetParameterAttributesResponse, SetParameterValuesResponse
 from cwmpagent.protocol.stun.binding import BindingSettings
 from cwmpagent.protocol.stun.message import Address
-from cwmpagent.runtime.environment import Udp
 from cwmpagent.values import Value
 from tests.agent.bench import SERVER, assign
 from tests.agent.ports import finished
@@ -110,7 +110,7 @@ class UdpCase(LivesCase):
     def lives(self, udp: FakeUdp | None = None, model: Model | None = None, **parameters: str) -> DiskLives:
         self.udp = udp or FakeUdp()
         return self.device(
-            udp=Udp(port=self.udp, keep=self.udp.keep),
+            udp=UdpOptions(port=self.udp, keep=self.udp.keep),
             model=model,
             **{"ConnectionRequestUsername": "acs", "ConnectionRequestPassword": "secret", **parameters},
         )
@@ -124,7 +124,7 @@ class UdpCase(LivesCase):
 
     def set(self, lives: DiskLives, name: str, text: str) -> None:
         """The ACS writes a parameter of ManagementServer."""
-        kind = lives.life.tree.value(SERVER + name).kind
+        kind = lives.runtime.tree.value(SERVER + name).kind
         self.assertEqual(lives.ask(assign(**{SERVER + name: Value(kind, text)})), [SetParameterValuesResponse(0)])
 
     def model(self, more: str = "") -> Model:
@@ -134,7 +134,7 @@ class UdpCase(LivesCase):
         return find_model(str(file))
 
     def value(self, lives: DiskLives, name: str) -> str:
-        return lives.life.tree.value(name).text
+        return lives.runtime.tree.value(name).text
 
     def request(self, number: int = 1, password: str = "secret") -> bytes:
         return build(
@@ -194,7 +194,7 @@ class AddressTests(UdpCase):
     def test_what_was_found_too_late_counts_no_more(self) -> None:
         lives = self.stunned()
         self.set(lives, "STUNEnable", "false")
-        finished(lives.life.stop())
+        finished(lives.runtime.stop())
         self.udp.keepers[0].found(Address("203.0.113.5", 1), True)
         self.assertEqual(self.value(lives, ADDRESS), "192.0.2.1:7547")
         self.assertIsNone(self.udp.target)
@@ -208,10 +208,10 @@ class AddressTests(UdpCase):
         async def slow(host: str) -> str | None:
             return await waiting
 
-        assert lives.life.udp is not None
-        self.patch(lives.life.udp, "_local_address", slow)
+        assert lives.runtime.connection_requests.udp is not None
+        self.patch(lives.runtime.connection_requests.udp, "_local_address", slow)
         lives.change(SERVER + "URL", "http://elsewhere.example/")
-        finished(lives.life.udp.stop())
+        finished(lives.runtime.connection_requests.udp.stop())
         self.assertTrue(waiting.called)
 
     def test_enable_cwmp(self) -> None:
@@ -327,9 +327,9 @@ class SettingsTests(UdpCase):
     def test_a_reboot_that_does_not_come(self) -> None:
         """The life goes on that made room for it."""
         lives = self.stunned()
-        finished(lives.life.stop())
+        finished(lives.runtime.stop())
         self.assertEqual(self.udp.running, [])
-        lives.life.resume()
+        lives.runtime.resume()
         lives.run(0)
         self.assertEqual(len(self.udp.running), 1)
         self.assertIsNotNone(self.udp.target)
@@ -395,7 +395,7 @@ class RequestTests(UdpCase):
             self.udp.receive(self.request(number))
         taken = [fact.accepted for fact in lives.facts if isinstance(fact, ConnectionRequested)]
         self.assertEqual((taken.count(True), taken.count(False)), (50, 10))
-        self.assertFalse(lives.life.reach.requested("192.0.2.1"))
+        self.assertFalse(lives.runtime.connection_requests.http.requested("192.0.2.1"))
 
     def test_http_alone_is_switched_off(self) -> None:
         lives = self.stunned(HTTPConnectionRequestEnable="false")

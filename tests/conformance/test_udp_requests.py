@@ -57,7 +57,7 @@ class UdpCase(BenchCase):
 
     def value(self, name: str) -> str:
         assert self.agent is not None
-        return self.agent.life.server.text(name)
+        return self.agent.runtime.server.text(name)
 
     def own(self) -> Address:
         """The agent's UDP port, whatever it says of it."""
@@ -178,9 +178,9 @@ class BindingTests(UdpCase):
     async def test_a_reboot_keeps_the_port(self) -> None:
         at = await self.started(**self.stun_parameters())
         assert self.agent is not None
-        self.agent._lives._finish(())  # type: ignore[union-attr]  # as after a session that asked for it
+        self.agent._assembly.lifecycle.reboot("")  # type: ignore[union-attr]  # as after a session that requested it
         await self.session(event="1 BOOT", since=1)
-        self.assertEqual((self.own(), self.agent._udp.host.port), (at, at.port))  # type: ignore[union-attr]  # it listens
+        self.assertEqual((self.own(), self.agent._assembly.network.udp.host.port), (at, at.port))  # type: ignore[union-attr]  # it listens
 
 
 class RequestTests(UdpCase):
@@ -281,4 +281,4 @@ class PortTests(UdpCase):
         self.begin(self.configured(endpoint=(f"unix:{place.name}/socket",)))
         await self.session(event="0 BOOTSTRAP")
         assert self.agent is not None
-        self.assertIsNone(self.agent._udp.host)
+        self.assertIsNone(self.agent._assembly.network.udp.host)

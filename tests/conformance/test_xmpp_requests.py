@@ -134,7 +134,7 @@ class XmppCase(BenchCase):
 
     def value(self, path: str) -> str:
         assert self.agent is not None
-        return self.agent.life.tree.value(path).text
+        return self.agent.runtime.tree.value(path).text
 
 
 class RequestTests(XmppCase):
@@ -171,7 +171,7 @@ class RequestTests(XmppCase):
             left[0] -= 1
             return left[0] >= 0
 
-        self.agent.life.reach.requested = requested  # type: ignore[method-assign]
+        self.agent.runtime.connection_requests.http.requested = requested  # type: ignore[method-assign]
         answers = [await self.request(client) for _ in range(4)]
         self.assertEqual(answers, ["result", "result", "service-unavailable", "service-unavailable"])
 
@@ -357,7 +357,7 @@ class LifeTests(XmppCase):
         await self.session(event="0 BOOTSTRAP", since=seen)
         await self.until(lambda: not self.server.open)
         assert self.agent is not None
-        self.assertFalse(self.agent.life.tree.exists(ROW))
+        self.assertFalse(self.agent.runtime.tree.exists(ROW))
 
     async def test_from_the_configuration_alone(self) -> None:
         (self.state.parent / "row.toml").write_text(

@@ -7,8 +7,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from cwmpagent.agent.parameters.masked_values import masked_value
 from cwmpagent.agent.parameters.provider_values import FRESH
-from cwmpagent.control.parameters_view import shown
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.device.provider import Name, Provider
 from cwmpagent.values import Value, ValueType
@@ -37,7 +37,7 @@ class ShownTests(SynchronousTestCase):
     tree = Tree(MODEL)
 
     def text(self, name: str, text: str, kind: ValueType = ValueType.STRING) -> str:
-        return shown(self.tree, "Box." + name, Value(kind, text)).text
+        return masked_value(self.tree, "Box." + name, Value(kind, text)).text
 
     def test_hidden_ones_say_only_whether_there_is_a_value(self) -> None:
         self.assertEqual(self.text("Pin", "1234"), "***")

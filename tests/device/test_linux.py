@@ -41,7 +41,7 @@ class WholeMachineTests(SynchronousTestCase):
 
     def values(self, *paths: str) -> dict[str, str]:
         self.lives.acs.asking.append(GetParameterValues(paths))
-        self.lives.life.reach.requested("198.51.100.1")
+        self.lives.runtime.connection_requests.http.requested("198.51.100.1")
         self.lives.run(5)
         (answer,) = self.lives.acs.answers()
         assert not isinstance(answer, Fault), answer
@@ -52,7 +52,7 @@ class WholeMachineTests(SynchronousTestCase):
 
     def test_the_whole_tree_is_read_and_is_as_the_model_wants_it(self) -> None:
         found = self.values("")
-        tree = self.lives.life.tree
+        tree = self.lives.runtime.tree
         for path, text in found.items():
             self.assertEqual(tree.definition(path).admitted(text), text, path)
         odd = [fact for fact in self.lives.facts if isinstance(fact, RpcCrashed | Warned)]
@@ -132,7 +132,7 @@ class WholeMachineTests(SynchronousTestCase):
 
     def test_interfaces_are_configured_by_the_system(self) -> None:
         self.lives.acs.asking.append(assign("", **{"Device.IP.Interface.1.Router": "", INFO + "HostName": "other"}))
-        self.lives.life.reach.requested("198.51.100.1")
+        self.lives.runtime.connection_requests.http.requested("198.51.100.1")
         self.lives.run(5)
         (fault,) = self.lives.acs.answers()
         assert isinstance(fault, Fault)
@@ -307,7 +307,7 @@ class TimeServerTests(SynchronousTestCase):
         lives.begin()
         server = "Device.Time.NTPServer1"
         lives.acs.asking += [assign("", **{server: "theirs.example"}), GetParameterValues((server,))]
-        lives.life.reach.requested("198.51.100.1")
+        lives.runtime.connection_requests.http.requested("198.51.100.1")
         lives.run(5)
         fault, answer = lives.acs.answers()
         assert isinstance(fault, Fault) and isinstance(answer, GetParameterValuesResponse)

@@ -131,7 +131,7 @@ class DeclareTests(SynchronousTestCase):
             ("Reboot", "X_<VENDOR>_<Name>"),
             ("X_EXAMPLE_Blink twice", "X_<VENDOR>_<Name>"),
             ("X_EXAMPLE_BlinkResponse", "Response"),
-            ("X_EXAMPLE_Blink", "is there already"),
+            ("X_EXAMPLE_Blink", "is registered already"),
             ("X_EXAMPLE_" + "a" * 60, "at most 64"),
         ):
             with self.subTest(name=name):

@@ -75,17 +75,23 @@ class CoturnTests(BenchCase):
         }
         await self.bootstrapped(**{SERVER + name: text for name, text in settings.items()})
         assert self.agent is not None
-        return self.agent.life
+        return self.agent.runtime
 
     async def test_the_binding(self) -> None:
         await self.coturn()
-        life = await self.begun(STUNUsername="cpe", STUNPassword="secret")
+        runtime = await self.begun(STUNUsername="cpe", STUNPassword="secret")
         assert self.agent is not None
-        await self.until(lambda: life.udp._keeper.binding is not None and life.udp._keeper.binding.mapping, 30)
-        mapping = life.udp._keeper.binding.mapping
-        self.assertEqual(mapping, Address("127.0.0.1", self.agent._udp.host.port))  # type: ignore[union-attr]  # it listens
-        self.assertEqual(life.server.text("UDPConnectionRequestAddress"), str(mapping))
-        self.assertEqual(life.server.text("NATDetected"), "false")
+        await self.until(
+            lambda: (
+                runtime.connection_requests.udp._keeper.binding is not None
+                and runtime.connection_requests.udp._keeper.binding.mapping
+            ),
+            30,
+        )
+        mapping = runtime.connection_requests.udp._keeper.binding.mapping
+        self.assertEqual(mapping, Address("127.0.0.1", self.agent._assembly.network.udp.host.port))  # type: ignore[union-attr]  # it listens
+        self.assertEqual(runtime.server.text("UDPConnectionRequestAddress"), str(mapping))
+        self.assertEqual(runtime.server.text("NATDetected"), "false")
         self.assertEqual([fact for fact in self.facts if isinstance(fact, Warned)], [])
 
     async def test_behind_a_nat(self) -> None:
@@ -94,16 +100,22 @@ class CoturnTests(BenchCase):
         nat = Nat(reactor, NatKind.PORT_RESTRICTED, lifetime=5.0, monotonic=reactor.seconds)
         self.addCleanup(nat.close)
         inside = nat.stand_in(Address("127.0.0.1", self.stun_port))
-        life = await self.begun(
+        runtime = await self.begun(
             STUNServerPort=str(inside.port), STUNMinimumKeepAlivePeriod="2", STUNMaximumKeepAlivePeriod="60"
         )
-        await self.until(lambda: life.server.flag("NATDetected"), 30)
-        address = life.server.text("UDPConnectionRequestAddress")
+        await self.until(lambda: runtime.server.flag("NATDetected"), 30)
+        address = runtime.server.text("UDPConnectionRequestAddress")
         self.assertIn(address, {str(each.outside) for each in nat.mappings()})
-        await self.until(lambda: life.udp.binding is not None and not life.udp.binding.searching, 30)
-        self.assertEqual(life.udp.binding.period, 2)
+        await self.until(
+            lambda: (
+                runtime.connection_requests.udp.binding is not None
+                and not runtime.connection_requests.udp.binding.searching
+            ),
+            30,
+        )
+        self.assertEqual(runtime.connection_requests.udp.binding.period, 2)
         await self.pause(6)
-        self.assertEqual(life.server.text("UDPConnectionRequestAddress"), address)
+        self.assertEqual(runtime.server.text("UDPConnectionRequestAddress"), address)
         self.assertIn(address, {str(each.outside) for each in nat.mappings()})
         self.assertEqual(self.warned(), [])
 

@@ -66,7 +66,7 @@ class ProsodyCase(XmppCase):
         trace = await self.session(event="6 CONNECTION REQUEST", since=since)
         self.assertIn("6 CONNECTION REQUEST", trace.event_codes)
         assert self.agent is not None
-        self.agent.life.reach.requested = lambda source, by: False  # type: ignore[method-assign]
+        self.agent.runtime.connection_requests.http.requested = lambda source, by: False  # type: ignore[method-assign]
         self.assertEqual(await self.request(client), "service-unavailable")
         await client.close()
 

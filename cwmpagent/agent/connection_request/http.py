@@ -1,91 +1,92 @@
-"""How the ACS reaches the agent: the ConnectionRequestURL, whose credentials count, what a good request does.
+"""ConnectionRequests (TR-069 3.2.2): ConnectionRequestURL, the credentials, and the effect of an accepted request.
 
-Requests by HTTP, UDP and XMPP are told to the same :meth:`ConnectionRequests.requested`, and share one limit.
+Requests by HTTP, UDP and XMPP all go to :meth:`ConnectionRequests.requested`, and share one limit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from twisted.internet.defer import Deferred
 
 from cwmpagent.agent.connection_request.own_address import OwnAddress
+from cwmpagent.agent.events import Events
 from cwmpagent.agent.facts import ConnectionRequested, Noted, Observer, Warned
+from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.management_server import ManagementServer
+from cwmpagent.agent.options import ConnectionRequestOptions
 from cwmpagent.agent.parameters.changes import Changes, Origin
-from cwmpagent.agent.ports import AddressWatch, Listener, LocalAddress
+from cwmpagent.agent.ports import Clock, DelayedCall, Timers
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import CwmpFault
+from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, Event
 from cwmpagent.protocol.connection_request.rate_limit import RateLimit
 
 
 class ConnectionRequests:
-    """What the listener asks about this agent (``Target``), and its URL.
-
-    ``fixed_url`` is told to the ACS as it is, where it cannot be derived. ``wanted`` is called for each good request
-    within the limit; ``monotonic``: seconds that are never set.
-    """
+    """The agent as the listener's ``Target``, and its ConnectionRequestURL; ``path`` is that of the URL."""
 
     def __init__(
         self,
         *,
         server: ManagementServer,
         changes: Changes,
-        listener: Listener,
-        local_address: LocalAddress,
-        watch: AddressWatch | None,
+        events: Events,
+        options: ConnectionRequestOptions,
         path: str,
-        fixed_url: str,
-        wanted: Callable[[], None],
-        monotonic: Callable[[], float],
+        clock: Clock,
+        timers: Timers,
         observer: Observer,
     ) -> None:
         self._server = server
         self._changes = changes
-        self._listener = listener
-        self._local_address = local_address
-        self._whereabouts = OwnAddress(watch, self.moved)
-        self._begun = False  # the life's start comes first, which settles what a crash left
+        self._events = events
+        self._listener = options.listener
+        self._fixed_url = options.fixed_url
+        self._own_address = OwnAddress(options, self.moved)
+        self._begun = False  # the start of the agent comes first: it settles what a crash left
         self._stopped = False
         self._path = path
-        self._fixed_url = fixed_url
-        self._wanted = wanted
-        self._monotonic = monotonic
+        self._clock = clock
+        self._timers = timers
+        self._soon: DelayedCall | None = None
         self._limit = RateLimit()
         self._observer = observer
         self._failing = False
         self._switches = {server.path("EnableCWMP"), server.path("HTTPConnectionRequestEnable")}
 
     def credentials(self) -> tuple[str, str] | None:
-        """ConnectionRequestUsername and Password; None while either is unset, when nobody can get in."""
+        """ConnectionRequestUsername and Password; None while either is unset: then every request is refused."""
         username = self._server.text("ConnectionRequestUsername")
         password = self._server.text("ConnectionRequestPassword")
         return (username, password) if username and password else None
 
     def enabled(self) -> bool:
-        """Whether requests are taken by HTTP (EnableCWMP, HTTPConnectionRequestEnable)."""
+        """Whether requests by HTTP are accepted (EnableCWMP, HTTPConnectionRequestEnable)."""
         return self.takes_requests() and self._server.flag("HTTPConnectionRequestEnable", True)
 
     def takes_requests(self) -> bool:
-        """Whether requests are taken at all, by whatever they come (EnableCWMP)."""
+        """Whether requests of any kind are accepted (EnableCWMP)."""
         return self._server.flag("EnableCWMP", True)
 
     def requested(self, source: str, by: str = "HTTP") -> bool:
-        """A request with the right credentials came ``by`` HTTP, UDP or XMPP (TR-069 3.2.2).
+        """An authenticated request has arrived ``by`` HTTP, UDP or XMPP (TR-069 3.2.2): whether it is accepted.
 
-        It leads to ``6 CONNECTION REQUEST``, unless there were too many or the agent is about to stop: then this is
-        False, and nothing comes of it.
+        It is not where there were too many, or the agent is about to stop. An accepted one leads to ``6 CONNECTION
+        REQUEST``.
         """
         if self._stopped:
             return False
-        accepted = self._limit.accept(self._monotonic())
+        accepted = self._limit.accept(self._clock.monotonic())
         self._observer(ConnectionRequested(source, accepted, by))
-        if accepted:
-            self._wanted()
+        # Not at once: the answer to the request is sent before the session begins. Several in a row are one event.
+        if accepted and (self._soon is None or not self._soon.active()):
+            event = Event(CONNECTION_REQUEST)
+            self._soon = self._timers.callLater(0, lambda: self._events.raise_event(event))
         return accepted
 
     def announce(self) -> None:
-        """Say at start, in the log alone, that nobody can get in where that is so."""
+        """At start: log that every request is refused, where that is so."""
         if self.enabled() and self._listener.listening and self.credentials() is None:
             missing = " and ".join(
                 name
@@ -95,21 +96,22 @@ class ConnectionRequests:
             self._observer(Noted(f"no connection request is accepted until the ACS, or the file, sets {missing}"))
 
     def changed(self, names: Iterable[str]) -> None:
-        """Parameters have new values: where requests are switched off there is no URL, and there is one again after."""
+        """Parameters have new values: the URL is empty while requests are switched off."""
         if not self._switches.isdisjoint(names):
             self.moved()
 
     def moved(self) -> None:
-        """The address used towards the ACS may be another, or the port: the ACS is told the new URL, if it is one."""
+        """The address used towards the ACS, or the port, may have changed: bring the URL up to date."""
         if self._begun and not self._stopped:
-            Deferred.fromCoroutine(self.refresh()).addErrback(
-                lambda failure: self._observer(Warned(f"ConnectionRequestURL: {failure.getErrorMessage()}"))
-            )
+            refreshed = Deferred.fromCoroutine(self.refresh())
+            refreshed.addErrback(lambda failure: report_internal_error(self._observer, failure))
 
     def stop(self) -> None:
-        """Take no requests, and follow this machine's addresses no more."""
+        """Accept no more requests, and follow this machine's addresses no more."""
         self._stopped = True
-        self._whereabouts.follow("")
+        if self._soon is not None and self._soon.active():
+            self._soon.cancel()
+        self._own_address.follow("")
 
     def resume(self) -> None:
         """Go on after :meth:`stop`."""
@@ -117,9 +119,9 @@ class ConnectionRequests:
         self.moved()
 
     async def refresh(self) -> None:
-        """Have the listener follow the switches, and bring ConnectionRequestURL up to date.
+        """Open or close the listener as the switches say, and bring ConnectionRequestURL up to date.
 
-        What goes wrong is told once; nothing is raised.
+        A failure is a warning, once; nothing is raised.
         """
         self._begun = True
         try:
@@ -135,15 +137,15 @@ class ConnectionRequests:
             self._failing = True
 
     async def _url(self) -> str | None:
-        """The URL to tell; None where it is not known now."""
+        """The present URL; None where it is not known now."""
         listening = self.enabled() and self._listener.listening
         host = self._server.acs_host if listening and not self._fixed_url else ""
-        self._whereabouts.follow(host)
+        self._own_address.follow(host)
         if not listening:
             return ""
         if self._fixed_url:
             return self._fixed_url
-        address = await self._local_address(host) if host else None
+        address = await self._own_address.towards(host)
         if address is None:
             return None
         port = self._listener.port_for(address)

@@ -1,25 +1,23 @@
-"""Hears when this machine has another address towards the one host that matters now."""
+"""The address of this machine towards one host, and its changes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from cwmpagent.agent.ports import AddressWatch
+from cwmpagent.agent.options import ConnectionRequestOptions
 
 
 class OwnAddress:
-    """Follows one host at a time for ``moved``, which is called when our address towards it may be another.
+    """``moved`` is called when the address towards the host that is followed may have changed."""
 
-    ``watch`` None: it is never known.
-    """
-
-    def __init__(self, watch: AddressWatch | None, moved: Callable[[], None]) -> None:
-        self._watch = watch
+    def __init__(self, options: ConnectionRequestOptions, moved: Callable[[], None]) -> None:
+        self._local_address = options.local_address
+        self._watch = options.address_watch
         self._moved = moved
         self._host = ""
 
     def follow(self, host: str) -> None:
-        """Hear of ``host``, a name or an address, and of the former one no more; empty: of none."""
+        """Watch ``host``, a name or an address, in place of the former one; empty: none."""
         if self._watch is None or host == self._host:
             return
         if self._host:
@@ -27,3 +25,7 @@ class OwnAddress:
         self._host = host
         if host:
             self._watch.watch(host, self._moved)
+
+    async def towards(self, host: str) -> str | None:
+        """The address towards ``host``; None where it is unknown, or ``host`` is empty."""
+        return await self._local_address(host) if host else None

@@ -1,7 +1,7 @@
-"""How the ACS reaches the agent by UDP, through NAT (TR-069 Annex G): the STUN parameters, and what they lead to.
+"""ConnectionRequests by UDP, through NAT (TR-069 Annex G): the STUN parameters, and the NAT binding that they ask for.
 
-With STUNEnable the binding of the UDP port is kept and its mapped address is UDPConnectionRequestAddress; without, that
-is the port's own address. ConnectionRequests are taken either way.
+With STUNEnable the binding of the UDP port is kept, and its mapped address is UDPConnectionRequestAddress; without,
+that is the port's own address. ConnectionRequests are accepted either way.
 """
 
 from __future__ import annotations
@@ -9,23 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredLock
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred, DeferredLock
 
 from cwmpagent.agent.connection_request.http import ConnectionRequests
 from cwmpagent.agent.connection_request.own_address import OwnAddress
 from cwmpagent.agent.facts import Noted, Observer, Warned
+from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.management_server import ManagementServer
+from cwmpagent.agent.options import ConnectionRequestOptions, UdpOptions
 from cwmpagent.agent.parameters.changes import Changes, Origin
-from cwmpagent.agent.ports import (
-    AddressWatch,
-    BindingKeeper,
-    DelayedCall,
-    KeepBinding,
-    LocalAddress,
-    Timers,
-    UdpPort,
-)
+from cwmpagent.agent.ports import BindingKeeper, Clock, DelayedCall, Timers
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import CwmpFault
 from cwmpagent.protocol.connection_request.udp import UdpRequests
@@ -49,10 +42,9 @@ _Wanted = tuple[str, int, BindingSettings]
 
 
 class UdpConnectionRequests:
-    """Takes what comes to ``port``, and keeps the STUN parameters of ManagementServer and its binding in step.
+    """Receives the datagrams of the UDP port, and keeps the STUN parameters and the NAT binding in step.
 
-    ``filled`` and ``always_named`` as in :class:`~cwmpagent.protocol.stun.binding.BindingSettings`: matters of taste of
-    STUN servers. ``again`` has the news looked at again, once :meth:`holds` has nothing to hold any more.
+    ``released`` is called when :meth:`holds` has no change to hold any more.
     """
 
     def __init__(
@@ -60,40 +52,34 @@ class UdpConnectionRequests:
         *,
         server: ManagementServer,
         changes: Changes,
-        reach: ConnectionRequests,
-        port: UdpPort,
-        keep: KeepBinding,
-        local_address: LocalAddress,
-        watch: AddressWatch | None,
+        connection_requests: ConnectionRequests,
+        udp: UdpOptions,
+        options: ConnectionRequestOptions,
+        clock: Clock,
         timers: Timers,
-        monotonic: Callable[[], float],
         observer: Observer,
-        filled: bool = True,
-        always_named: bool = False,
-        again: Callable[[], None] = lambda: None,
+        released: Callable[[], None],
     ) -> None:
         self._server = server
         self._changes = changes
-        self._reach = reach
-        self._port = port
-        self._keep = keep
-        self._local_address = local_address
+        self._connection_requests = connection_requests
+        self._port = udp.port
+        self._keep = udp.keep
+        self._stun = udp.stun
+        self._clock = clock
         self._timers = timers
-        self._monotonic = monotonic
         self._observer = observer
-        self._filled = filled
-        self._always_named = always_named
-        self._again = again
+        self._released = released
         self._requests = UdpRequests()
-        self._whereabouts = OwnAddress(watch, self._moved)
+        self._own_address = OwnAddress(options, self._moved)
         self._paths = {server.path(name) for name in (*_SETTINGS, "URL")}
         self._running = False
         self._wanted: _Wanted | None = None
         self._keeper: BindingKeeper | None = None
-        self._last: tuple[str, bool] | None = None  # what the keeper found last
+        self._last: tuple[str, bool] | None = None  # the mapped address and NATDetected that the keeper found last
         self._works: set[Deferred[None]] = set()  # in the background
-        self._order = DeferredLock()  # of what the settings want
-        self._turn = DeferredLock()  # of what is told
+        self._following = DeferredLock()  # one change of the settings after another
+        self._writing = DeferredLock()  # one change of the parameters after another
         self._failing = False
         self._troubled = False
         self._changed_at: float | None = None
@@ -110,23 +96,23 @@ class UdpConnectionRequests:
             self._moved()
 
     def _begin(self) -> bool:
-        """Listen, unless the model knows nothing of requests by UDP."""
+        """Listen, unless the model has no parameters for requests by UDP."""
         if self._server.knows(_ADDRESS):
             self._running = True
             self._port.attach(self)
         return self._running
 
     async def stop(self) -> None:
-        """Listen no more, and let the binding go."""
+        """Stop listening, and stop keeping the binding."""
         self._running = False
         self._port.detach()
-        self._whereabouts.follow("")
+        self._own_address.follow("")
         if self._held is not None and self._held.active():
             self._held.cancel()
         for work in tuple(self._works):
             work.cancel()
-        await self._order.run(lambda: Deferred.fromCoroutine(self._let_go()))
-        await self._turn.run(lambda: None)
+        await self._following.run(lambda: Deferred.fromCoroutine(self._let_go()))
+        await self._writing.run(lambda: None)
 
     def changed(self, names: Iterable[str]) -> None:
         """Parameters have new values: each takes effect at once."""
@@ -134,18 +120,18 @@ class UdpConnectionRequests:
             self._moved()
 
     async def refresh(self) -> None:
-        """Bring all in step with the parameters and this machine's addresses; warns once, never raises."""
-        await self._order.run(lambda: Deferred.fromCoroutine(self._follow()))
+        """Follow the parameters and this machine's addresses; warns once, never raises."""
+        await self._following.run(lambda: Deferred.fromCoroutine(self._follow()))
         if self._running and self._wanted is None:  # not within the lock: a name may be looked up for long
-            address = await self._own_address()
+            address = await self._address_without_nat()
             if address is not None and self._running and self._wanted is None:
-                await self._tell(address, False)
+                await self._write(address, False)
 
     async def _follow(self) -> None:
         if not self._running:
             return
         wanted = self._settings()
-        self._whereabouts.follow(wanted[0] if wanted is not None else self._server.acs_host)
+        self._own_address.follow(wanted[0] if wanted is not None else self._server.acs_host)
         if wanted != self._wanted:
             await self._let_go()
             self._wanted = wanted
@@ -154,7 +140,7 @@ class UdpConnectionRequests:
         elif self._keeper is not None:
             self._keeper.look()
             if self._last is not None:  # it may not have been possible to save it
-                await self._tell(*self._last)
+                await self._write(*self._last)
 
     @property
     def binding(self) -> Binding | None:
@@ -166,23 +152,24 @@ class UdpConnectionRequests:
         return self._held is not None and self._held.active() and name == self._server.path(_ADDRESS)
 
     def stun(self, data: bytes, source: Address) -> None:
-        """What may be an answer of the STUN server came."""
+        """Receive what may be an answer of the STUN server."""
         if self._keeper is not None:
             self._keeper.received(data)
 
     def text(self, data: bytes, source: Address) -> None:
-        """What may be a ConnectionRequest came; nothing is ever answered (Annex G.2.2.3)."""
-        if self._reach.takes_requests() and self._requests.accepts(data, self._reach.credentials()):
-            self._reach.requested(source.host, "UDP")
+        """Receive what may be a ConnectionRequest; none is ever answered (Annex G.2.2.3)."""
+        requests = self._connection_requests
+        if requests.takes_requests() and self._requests.accepts(data, requests.credentials()):
+            requests.requested(source.host, "UDP")
 
     def _moved(self) -> None:
         if self._running:
             self._background(self.refresh())
 
     def _settings(self) -> _Wanted | None:
-        """Server, port and the rest; None where no binding is to be kept."""
+        """STUN server, port and settings; None where no binding is to be kept."""
         server = self._server
-        if not (server.flag("STUNEnable") and self._reach.takes_requests()):
+        if not (server.flag("STUNEnable") and self._connection_requests.takes_requests()):
             return None
         host = server.text("STUNServerAddress") or server.acs_host
         if not host:
@@ -196,20 +183,18 @@ class UdpConnectionRequests:
                 password=server.text("STUNPassword"),
                 shortest=server.number("STUNMinimumKeepAlivePeriod", 0),
                 longest=None if longest < 0 else longest,
-                filled=self._filled,
-                always_named=self._always_named,
+                options=self._stun,
             ),
         )
 
-    async def _own_address(self) -> str | None:
-        """Where requests come in without a NAT; None where that is not known now."""
+    async def _address_without_nat(self) -> str | None:
+        """The address of the port without a NAT; None where it is not known now."""
         at = self._port.host
-        if at is None or not self._reach.takes_requests():
+        if at is None or not self._connection_requests.takes_requests():
             return ""
         if at.host not in ("0.0.0.0", "::"):
             return str(at)
-        host = self._server.acs_host
-        address = await self._local_address(host) if host else None
+        address = await self._own_address.towards(self._server.acs_host)
         if address is None:
             return None
         return "" if ":" in address and ":" not in at.host else str(Address(address, at.port))
@@ -221,7 +206,7 @@ class UdpConnectionRequests:
 
     def _found(self, mapped: Address, nat: bool) -> None:
         self._last = (str(mapped), nat)
-        self._background(self._tell(str(mapped), nat))
+        self._background(self._write(str(mapped), nat))
 
     def _trouble(self, sentence: str) -> None:
         if sentence:
@@ -230,21 +215,21 @@ class UdpConnectionRequests:
             self._observer(Noted("the STUN server answers again"))
         self._troubled = bool(sentence)
 
-    async def _tell(self, address: str, nat: bool) -> None:
-        """Make these the parameters' values, in the order in which they were found; warns once, never raises."""
-        told = {_ADDRESS: address, _NAT: "true" if nat else "false"}
-        await self._turn.run(lambda: Deferred.fromCoroutine(self._set(told)))
+    async def _write(self, address: str, nat: bool) -> None:
+        """Write the parameters, in the order in which the values were found; warns once, never raises."""
+        texts = {_ADDRESS: address, _NAT: "true" if nat else "false"}
+        await self._writing.run(lambda: Deferred.fromCoroutine(self._set(texts)))
 
-    async def _set(self, told: dict[str, str]) -> None:
+    async def _set(self, texts: dict[str, str]) -> None:
         server = self._server
         values = [
             ParameterAssignment(server.path(name), text)
-            for name, text in told.items()
+            for name, text in texts.items()
             if server.knows(name) and server.text(name) != text
         ]
         if not values or not self._running:
             return
-        moved = server.text(_ADDRESS) != told[_ADDRESS]
+        moved = server.text(_ADDRESS) != texts[_ADDRESS]
         if moved:
             self._hold()
         try:
@@ -257,9 +242,9 @@ class UdpConnectionRequests:
             self._failing = False
 
     def _hold(self) -> None:
-        """Another change so soon after the last one opens no session before the limit's time is over."""
+        """A change within the limit's time after the last one opens no session before that time is over."""
         limit = self._server.number(_LIMIT, 0)
-        now = self._monotonic()
+        now = self._clock.monotonic()
         since = now - self._changed_at if self._changed_at is not None else float(limit)
         if since < limit:
             if self._held is None or not self._held.active():
@@ -268,15 +253,11 @@ class UdpConnectionRequests:
             self._changed_at = now
 
     def _release(self) -> None:
-        self._changed_at = self._monotonic()
-        self._again()
+        self._changed_at = self._clock.monotonic()
+        self._released()
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         running = Deferred.fromCoroutine(work)
         self._works.add(running)
-        running.addErrback(self._crashed)
+        running.addErrback(lambda failure: report_internal_error(self._observer, failure))
         running.addBoth(lambda _: self._works.discard(running))
-
-    def _crashed(self, failure: Failure) -> None:
-        if not failure.check(CancelledError):  # type: ignore[no-untyped-call]  # Twisted has no types there
-            self._observer(Warned(f"an error of the agent itself: {failure.getTraceback()}"))

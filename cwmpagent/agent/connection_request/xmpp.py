@@ -1,20 +1,20 @@
-"""Connection requests over XMPP (TR-069 Annex K): keeps logged in whatever the ACS has enabled, and answers.
+"""ConnectionRequests over XMPP (TR-069 Annex K): enabled accounts are kept logged in, and requests answered.
 
-What the ACS changes takes effect at once. How a connection stands is written to its row and, for the one that
-ConnReqXMPPConnection names, to ConnReqJabberID, which is a parameter like any other: the ACS is told when it changes.
+Changes by the ACS take effect at once. The state of a connection is written to its row and, for the row that
+ConnReqXMPPConnection names, to ConnReqJabberID, which is a parameter like any other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred
 
 from cwmpagent.agent.connection_request.http import ConnectionRequests
 from cwmpagent.agent.connection_request.xmpp_table import XmppStats, XmppTable
 from cwmpagent.agent.device_identity import current_time
 from cwmpagent.agent.facts import Noted, Observer, Warned
+from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.management_server import ManagementServer
 from cwmpagent.agent.parameters.changes import Change, Changes, Origin
 from cwmpagent.agent.ports import Clock, Xmpp, XmppConnection
@@ -29,7 +29,7 @@ _DISABLED = Standing("Disabled")
 
 
 class XmppConnectionRequests:
-    """From :meth:`start` to :meth:`stop`. Does nothing where the model has no table of XMPP connections."""
+    """XMPP connections of one agent. Nothing happens where the model has no table of them."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class XmppConnectionRequests:
         server: ManagementServer,
         changes: Changes,
         xmpp: Xmpp,
-        reach: ConnectionRequests,
+        connection_requests: ConnectionRequests,
         stats: XmppStats,
         clock: Clock,
         observer: Observer,
@@ -48,7 +48,7 @@ class XmppConnectionRequests:
         self._server = server
         self._changes = changes
         self._xmpp = xmpp
-        self._reach = reach
+        self._connection_requests = connection_requests
         self._stats = stats
         self._clock = clock
         self._observer = observer
@@ -62,12 +62,12 @@ class XmppConnectionRequests:
         self._follows = {server.path(name) for name in ("ConnReqXMPPConnection", "ConnReqJabberID")}
 
     def start(self) -> None:
-        """Log in, and follow what the ACS changes."""
+        """Log in, and follow changes of the parameters."""
         self._running = True
-        self._look()
+        self._update()
 
     async def stop(self) -> None:
-        """Log out everywhere; what was written stays, as the Jabber ID may be the same again."""
+        """Log out everywhere. The parameters stay as they are: the Jabber ID may be the same after the next login."""
         self._running = False
         if self._work is not None:
             await self._work
@@ -77,27 +77,27 @@ class XmppConnectionRequests:
         self._standings.clear()
 
     def changed(self, change: Change) -> None:
-        """Parameters have new values, or rows have come or gone."""
+        """Parameters have new values, or rows were added or deleted."""
         plan = change.plan
         if not self._follows.isdisjoint(plan.changed) or self._concerns((*plan.changed, *plan.added, *plan.removed)):
-            self._look()
+            self._update()
 
     def refresh(self) -> None:
-        """An Inform is about to be made: what could not be saved before is tried again."""
+        """Before an Inform: save again what could not be saved."""
         if self._failing:
-            self._look()
+            self._update()
 
-    def asked(self, row: str, request: ConnectionRequest) -> XmppVerdict:
-        """What a request on the connection of ``row`` is answered with."""
+    def judged(self, row: str, request: ConnectionRequest) -> XmppVerdict:
+        """The answer to a request on the connection of ``row``; one that is accepted takes effect."""
         if row != self._referenced():
             return XmppVerdict.UNAVAILABLE
         verdict = judge(
             request,
             enabled=self._running and self._server.flag("EnableCWMP", True),
-            credentials=self._reach.credentials(),
+            credentials=self._connection_requests.credentials(),
             allowed_ids=list_items(self._server.text("ConnReqAllowedJabberIDs")),
         )
-        if verdict is XmppVerdict.ACCEPTED and not self._reach.requested(request.sender, "XMPP"):
+        if verdict is XmppVerdict.ACCEPTED and not self._connection_requests.requested(request.sender, "XMPP"):
             return XmppVerdict.UNAVAILABLE
         return verdict
 
@@ -105,20 +105,17 @@ class XmppConnectionRequests:
         return any(name.startswith(self._table.path) for name in names)
 
     def _referenced(self) -> str:
-        """The path of the row whose connection is for requests; empty where there is none."""
+        """The path of the row that ConnReqXMPPConnection names; empty where there is none."""
         row = self._server.text("ConnReqXMPPConnection").removesuffix(".") + "."
         return row if row in self._table.rows else ""
 
-    def _look(self) -> None:
-        """Bring connections and parameters up to date, one thing after another."""
+    def _update(self) -> None:
+        """Bring connections and parameters up to date, one step after another."""
         self._stale = True
         if self._running and not self._following:
             self._following = True
-            self._work = Deferred.fromCoroutine(self._follow()).addErrback(self._crashed)
-
-    def _crashed(self, failure: Failure) -> None:
-        if not failure.check(CancelledError):  # type: ignore[no-untyped-call]  # Twisted has no types there
-            self._observer(Warned(f"an error of the agent itself: {failure.getTraceback()}"))
+            self._work = Deferred.fromCoroutine(self._follow())
+            self._work.addErrback(lambda failure: report_internal_error(self._observer, failure))
 
     async def _follow(self) -> None:
         try:
@@ -132,13 +129,13 @@ class XmppConnectionRequests:
     async def _connect(self) -> None:
         for row, (account, connection) in list(self._open.items()):
             if self._table.accounts().get(row) != account:
-                # Not both at once: the server would see two of the same name.
+                # Not both at once: the server would see two connections with the same name.
                 del self._open[row]
                 await connection.close()
                 self._standings.pop(row, None)
         if not self._running:
             return
-        for row, account in self._table.accounts().items():  # read anew: closing takes its time
+        for row, account in self._table.accounts().items():  # read again: closing may take long
             if row not in self._open:
                 stats = self._stats.counted.setdefault(row, Stats())
                 self._open[row] = (account, self._begin(row, account, stats))
@@ -149,22 +146,22 @@ class XmppConnectionRequests:
         return self._xmpp.open(
             account,
             stats,
-            lambda standing: self._told(row, account, standing),
-            lambda request: self.asked(row, request),
+            lambda standing: self._changed_standing(row, account, standing),
+            lambda request: self.judged(row, request),
         )
 
-    def _told(self, row: str, account: Account, standing: Standing) -> None:
+    def _changed_standing(self, row: str, account: Account, standing: Standing) -> None:
         if standing.status == "Enabled":
             how = "with TLS" if standing.tls else "without TLS"
             self._observer(Noted(f"{row} is logged in as {standing.jid}, {how}"))
         elif standing.reason:
             self._observer(Warned(f"{row} {standing.status}: {standing.reason}"))
         self._standings[row] = standing
-        self._look()
+        self._update()
 
     async def _write(self) -> None:
         """Bring the parameters up to date; warns once, never raises."""
-        values = self._news()
+        values = self._stale_values()
         if not values:
             self._failing = False
             return
@@ -174,11 +171,11 @@ class XmppConnectionRequests:
         except CwmpFault as fault:
             if not self._failing:
                 why = fault.parameters[0].text if fault.parameters else fault.text
-                self._observer(Warned(f"how the XMPP connections stand could not be written: {why}"))
+                self._observer(Warned(f"the state of the XMPP connections could not be written: {why}"))
             self._failing = True
 
-    def _news(self) -> dict[str, str]:
-        """The parameters whose values are not right any more, with those that are."""
+    def _stale_values(self) -> dict[str, str]:
+        """The parameters whose values are out of date, with the present ones."""
         wanted: dict[str, str] = {}
         for row in self._table.rows:
             standing = self._standings.get(row, _DISABLED)
@@ -199,7 +196,7 @@ class XmppConnectionRequests:
         return news
 
     def _status(self, row: str, standing: Standing) -> str:
-        """A word that this model has for it."""
+        """The Status that this model has for ``standing``."""
         try:
             definition = self._tree.definition(row + "Status")
         except CwmpFault:

@@ -1,13 +1,13 @@
-"""Lightweight notifications (values 3 to 6 of the Notification attribute, TR-069 Annex M): told by datagram.
+"""Lightweight notifications (Notification 3 to 6, TR-069 Annex M): changed values sent by datagram.
 
-They stand beside those that an Inform tells, with baselines of their own. What is active is sent at once, with all
-that is passive and waits; what is passive alone at the trigger time. What was sent is no news any more, arrived or not.
-Nothing is watched while the ACS has not chosen a protocol in LightweightNotificationProtocolsUsed.
+They are independent of notifications by Inform, with baselines of their own. An active change is sent at once, together
+with passive ones that wait; passive ones alone are sent at the trigger time. Sent values are not sent again, whether or
+not they arrived. Nothing is watched while LightweightNotificationProtocolsUsed is empty.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from random import Random
 
@@ -18,7 +18,7 @@ from cwmpagent.agent.management_server import ManagementServer
 from cwmpagent.agent.notification.value_change import NotificationKind, Notifications
 from cwmpagent.agent.parameters.answer_names import AnswerNames
 from cwmpagent.agent.parameters.changes import Change
-from cwmpagent.agent.ports import DelayedCall, Notify, Timers
+from cwmpagent.agent.ports import Clock, DelayedCall, Notify, Timers
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
 from cwmpagent.protocol.agenda import Now, Periodic, PeriodicTicks
@@ -29,11 +29,11 @@ from cwmpagent.values import UNKNOWN_TIME, list_items, parse_time
 BY_DATAGRAM = NotificationKind(LIGHTWEIGHT, frozenset({3, 4, 5, 6}), frozenset({5, 6}), frozenset({3, 4, 5, 6}))
 UDP = "UDP"
 PORT = 7547
-"""Where the model has no UDPLightweightNotificationPort."""
+"""The UDP port where the model has no UDPLightweightNotificationPort."""
 
 
 class Lightweight:
-    """Watches, and sends. ``now`` gives both clocks; ``notify`` is where datagrams go."""
+    """The lightweight notifications of one agent; ``notify`` sends the datagrams."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Lightweight:
         tree: Tree,
         server: ManagementServer,
         notes: Mapping[str, str],
-        now: Callable[[], Now],
+        clock: Clock,
         random: Random,
         timers: Timers,
         notify: Notify,
@@ -50,7 +50,7 @@ class Lightweight:
     ) -> None:
         self._tree = tree
         self._server = server
-        self._now = now
+        self._clock = clock
         self._random = random
         self._timers = timers
         self._notify = notify
@@ -66,30 +66,30 @@ class Lightweight:
         )
 
     def start(self, unread: Collection[str] = ()) -> Mapping[str, str | None]:
-        """Send from now on; the notes to save. ``unread`` is what could not be read."""
+        """Send from now on: the notes to save. ``unread``: parameters that could not be read."""
         self._running = True
         self._configure()
         return self.watch.start(unread)
 
     def stop(self) -> None:
-        """Send nothing more; what is not sent is found again at the next start."""
+        """Send no more; changes not sent are found again at the next start."""
         self._running = False
         self._disarm()
 
     def resume(self) -> None:
-        """Go on after :meth:`stop`; what was not sent goes with the next trigger."""
+        """Go on after :meth:`stop`; changes not sent wait for the next trigger."""
         self._running = True
         self._rearm()
 
     def before(self, change: Change) -> Mapping[str, str | None]:
-        """The baselines that belong into the transaction of ``change``."""
+        """The baselines to save in the transaction of ``change``."""
         return self.watch.before(change)
 
     def after(self, change: Change) -> None:
-        """Take note of a change that is made; it may be one of how to notify."""
+        """A change is made; it may be one of the settings of notification."""
         was = self._on
         self._configure()
-        if self._on is not was:  # what changed while nothing was watched is no news
+        if self._on is not was:  # changes made while nothing was watched are not sent
             self._disarm()
             self._journal.save_soon(self.watch.start())
         self.watch.after(change)
@@ -111,14 +111,14 @@ class Lightweight:
         if not self._running:
             return
         if active and (self._soon is None or not self._soon.active()):
-            # Not at once: what changes in one breath goes together.
+            # Not at once: changes of the same moment are sent together.
             self._soon = self._timers.callLater(0, self._send)
         elif not active and (self._trigger is None or not self._trigger.active()):
-            self._ticks.ticked(self._now())  # what came while nothing waited is over
+            self._ticks.ticked(self._now())  # trigger times at which nothing waited are over
             self._rearm()
 
     def _rearm(self) -> None:
-        """Wait for the next trigger, or look at a clock, where anything waits for it."""
+        """Wait for the next trigger if a change waits for it."""
         if self._trigger is not None and self._trigger.active():
             self._trigger.cancel()
         now = self._now()
@@ -137,14 +137,14 @@ class Lightweight:
                 each.cancel()
 
     def _send(self) -> None:
-        """Tell all that is news, and forget it."""
+        """Send every change that waits."""
         naming = AnswerNames(self._tree)
-        told: list[tuple[str, str]] = []
+        sent: list[tuple[str, str]] = []
         parameters: list[ParameterValueStruct] = []
         for name in self.watch.news:
             with suppress(CwmpFault):
                 value = self._tree.shown(name)
-                told.append((name, value.text))
+                sent.append((name, value.text))
                 parameters.append(ParameterValueStruct(naming.name(name), value))
         host, port = self._destination()
         made = messages(
@@ -163,9 +163,12 @@ class Lightweight:
             self._observer(Warned(f"too large for a lightweight notification: {', '.join(made.left_out)}"))
         if made.datagrams:
             self._notify(host, port, made.datagrams)
-        notes = self.watch.told(told)
+        notes = self.watch.told(sent)
         if notes:
             self._journal.save_soon(notes)
+
+    def _now(self) -> Now:
+        return Now.read(self._clock)
 
     def _destination(self) -> tuple[str, int]:
         host = self._server.text("UDPLightweightNotificationHost")

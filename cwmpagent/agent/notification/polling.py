@@ -1,17 +1,17 @@
-"""Looks now and then at what the device supplies and the ACS wants to be told: nobody else tells of such changes.
+"""Polling: finds changes of watched parameters that providers supply and do not announce.
 
-Only what is watched is read, one call for each provider. A passive parameter that an Inform tells is not polled, as it
-is read before each Inform anyway.
+Only watched parameters are read, with one call for each provider. A parameter with passive notification by Inform is
+not polled: it is read before each Inform anyway.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred
 
-from cwmpagent.agent.facts import Observer, Warned
+from cwmpagent.agent.facts import Observer
+from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.notification.value_change import Notifications
 from cwmpagent.agent.parameters.provider_calls import GuardedProvider, GuardedProviders
 from cwmpagent.agent.parameters.provider_values import ProviderValues
@@ -20,14 +20,11 @@ from cwmpagent.agent.ports import DelayedCall, Timers
 from cwmpagent.datamodel.names import Name
 from cwmpagent.datamodel.tree import Tree
 
-INTERVAL = 5.0
-"""Seconds from the end of one poll to the next."""
-
 
 class Polling:
-    """Polls for ``watches``. ``keys`` are those of rows, by row path; ``interval`` is in seconds, 0: never.
+    """Polls for ``watches``, every ``interval`` seconds (0: never). ``keys``: the key of each row, by row path.
 
-    Nothing is polled, and no timer runs, while nothing that a provider supplies is watched.
+    No timer runs while no parameter of a provider is watched.
     """
 
     def __init__(
@@ -35,20 +32,20 @@ class Polling:
         *,
         tree: Tree,
         watches: Sequence[Notifications],
-        suppliers: GuardedProviders,
-        readings: ProviderValues,
+        providers: GuardedProviders,
+        values: ProviderValues,
         keys: Mapping[str, str],
-        live: Refresher,
+        refresher: Refresher,
         timers: Timers,
         interval: float,
         observer: Observer,
     ) -> None:
         self._tree = tree
         self._watches = watches
-        self._suppliers = suppliers
-        self._readings = readings
+        self._providers = providers
+        self._values = values
         self._keys = keys
-        self._live = live
+        self._refresher = refresher
         self._timers = timers
         self._interval = interval
         self._observer = observer
@@ -63,18 +60,18 @@ class Polling:
 
     def start(self) -> None:
         """Poll from now on."""
-        self._running = bool(self._suppliers.all) and self._interval > 0
+        self._running = bool(self._providers.all) and self._interval > 0
         self.look()
 
     def stop(self) -> None:
-        """Poll no more; a poll under way is broken off."""
+        """Stop polling; a poll under way is cancelled."""
         self._running = False
         self._disarm()
         if self._work is not None:
             self._work.cancel()
 
     def look(self) -> None:
-        """Something was changed, maybe what is watched: wait for the next poll if there is to be one."""
+        """Wait for the next poll, if there is to be one; to be called after each change."""
         if not self._running or self._work is not None:
             return
         self._take_stock()
@@ -88,24 +85,24 @@ class Polling:
             self._timer.cancel()
 
     def _take_stock(self) -> None:
-        """What is to be read, worked out anew only where it is another."""
+        """Work out the names to be read, unless they are the same as before."""
         version = sum(each.version for each in self._watches)
         if version == self._version:
             return
         self._version = version
         names = list(dict.fromkeys(name for each in self._watches for name in each.polled))
-        self._groups = self._suppliers.grouped(names, self._keys)
+        self._groups = self._providers.grouped(names, self._keys)
         counters = [(name, self._tree.definition(name)) for name in names if self._tree.exists(name)]
         tables = [f"{name.removesuffix(each.name)}{each.counts}." for name, each in counters if each.counts]
-        self._tables = tables if self._suppliers.tables else []
+        self._tables = tables if self._providers.tables else []
         self._seen = {name: self._seen[name] for name in names if name in self._seen}
 
     def _begin(self) -> None:
-        # It is there before the work begins, which may end at once.
+        # Set before the work begins: that may end at once.
         work: Deferred[None] = Deferred()
         self._work = work
         work.addCallback(lambda _: Deferred.fromCoroutine(self._poll()))
-        work.addErrback(self._crashed)
+        work.addErrback(lambda failure: report_internal_error(self._observer, failure))
         work.addBoth(self._ended)
         work.callback(None)
 
@@ -113,16 +110,12 @@ class Polling:
         self._work = None
         self.look()
 
-    def _crashed(self, failure: Failure) -> None:
-        if not failure.check(CancelledError):  # type: ignore[no-untyped-call]  # Twisted has no types there
-            self._observer(Warned(f"an error of the agent itself: {failure.getTraceback()}"))
-
     async def _poll(self) -> None:
         if self._tables:
-            await self._live.rows(self._tables)
+            await self._refresher.rows(self._tables)
             self._take_stock()
-        failed = await self._readings.poll(self._groups)
-        changed = self._changed(self._readings.known.get)
+        failed = await self._values.poll(self._groups)
+        changed = self._changed(self._values.known.get)
         again, self._failed = self._failed - failed, failed
         concerned = {*changed, *failed, *again}
         for each in self._watches:
@@ -131,7 +124,7 @@ class Polling:
                 each.noticed(names, failed.intersection(names))
 
     def _changed(self, present: Callable[[str], str | None]) -> list[str]:
-        """The parameters that are not as the last poll saw them."""
+        """The parameters whose values differ from those of the last poll."""
         seen, changed = self._seen, []
         for names in self._groups.values():
             for name in names:

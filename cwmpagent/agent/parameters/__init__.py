@@ -1,3 +1,12 @@
 """Parameters of one device: read from its providers, changed as a whole or not at all, named in answers."""
 
-__all__ = ["answer_names", "changes", "provider_calls", "provider_rows", "provider_values", "refresh", "transaction"]
+__all__ = [
+    "answer_names",
+    "changes",
+    "masked_values",
+    "provider_calls",
+    "provider_rows",
+    "provider_values",
+    "refresh",
+    "transaction",
+]

@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 
 from cwmpagent.agent.facts import Observer, ParametersChanged
 from cwmpagent.agent.parameters.answer_names import as_written, creates_rows
+from cwmpagent.agent.parameters.masked_values import masked_value
 from cwmpagent.agent.parameters.provider_calls import GuardedProviders
 from cwmpagent.agent.parameters.provider_rows import ProviderRows
 from cwmpagent.agent.parameters.transaction import Step, Transactions, steps
@@ -67,7 +68,7 @@ class Changes:
         store: Store,
         observer: Observer,
         *,
-        suppliers: GuardedProviders,
+        providers: GuardedProviders,
         rows: ProviderRows,
         transactions: Transactions,
         refresh: Callable[[Iterable[str]], Awaitable[object]],
@@ -77,7 +78,7 @@ class Changes:
         self._tree = tree
         self._store = store
         self._observer = observer
-        self._suppliers = suppliers
+        self._providers = providers
         self._rows = rows
         self._transactions = transactions
         self._refresh = refresh
@@ -197,12 +198,12 @@ class Changes:
 
     async def _steps(self, plan: Plan) -> list[Step]:
         """Who must do what, to be undone to what is there now and not to what was read some time ago, or never."""
-        parts = steps(plan, self._tree, self._suppliers, self._rows.keys)
+        parts = steps(plan, self._tree, self._providers, self._rows.keys)
         if not parts:
             return parts
         await self._refresh(name for part in parts for name in part.former if name[-1] != ".")
-        now = {part.supplier: part.former for part in steps(plan, self._tree, self._suppliers, self._rows.keys)}
-        return [replace(part, former=now[part.supplier]) for part in parts]
+        now = {part.provider: part.former for part in steps(plan, self._tree, self._providers, self._rows.keys)}
+        return [replace(part, former=now[part.provider]) for part in parts]
 
     async def _carry_out(
         self, origin: Origin, plan: Plan, key: str | None, notes: Mapping[str, str | None] = NOTHING
@@ -228,7 +229,8 @@ class Changes:
         self._tree.apply(plan.batch)
         self._rows.saved(notes)
         if plan.changed:
-            self._observer(ParametersChanged(origin.value, tuple(plan.changed)))
+            values = {name: masked_value(self._tree, name, new).text for name, (_, new) in plan.changed.items()}
+            self._observer(ParametersChanged(origin.value, tuple(values), values))
         for listener in self._listeners:
             listener(change)
         return later

@@ -34,7 +34,7 @@ class ProviderRows:
 
     def __init__(
         self,
-        suppliers: GuardedProviders,
+        providers: GuardedProviders,
         tree: Tree,
         monotonic: Callable[[], float],
         keys: dict[str, str],
@@ -45,8 +45,8 @@ class ProviderRows:
         self.keys = keys
         self._asked_at: dict[str, float] = {}
         self._tables = [
-            (template, supplier)
-            for template, supplier in sorted(suppliers.tables.items(), key=lambda each: each[0].count("."))
+            (template, provider)
+            for template, provider in sorted(providers.tables.items(), key=lambda each: each[0].count("."))
             if tree.model.definition(template) is not None
         ]
         self._counters = {template: _counter(tree.model, template) for template, _ in self._tables}
@@ -60,8 +60,8 @@ class ProviderRows:
         """The tables that say which parameters ``paths`` cover, outermost first, with who supplies them."""
         wanted = {asked_template(path) for path in paths}
         return [
-            (table, supplier)
-            for table, supplier in self._tables
+            (table, provider)
+            for table, provider in self._tables
             if self._counters[table] in wanted
             or any(table.startswith(path) or path.startswith(table) for path in wanted)
         ]
@@ -72,21 +72,21 @@ class ProviderRows:
         tables = [table for table in self._expanded("", template) if self._tree.exists(table)]
         return [table for table in tables if now >= self._asked_at.get(table, -1e9) + FRESH]
 
-    async def ask(self, table: str, supplier: GuardedProvider) -> list[str]:
+    async def ask(self, table: str, provider: GuardedProvider) -> list[str]:
         """The keys of the rows of ``table``. Raises Unavailable."""
         try:
-            keys = await supplier.ask("instances", named(table, self.keys))
+            keys = await provider.ask("instances", named(table, self.keys))
         except CwmpFault as fault:
-            raise supplier.complaint(f"instances of {table} refused: {fault}") from None
+            raise provider.complaint(f"instances of {table} refused: {fault}") from None
         if isinstance(keys, str | bytes | Mapping) or not isinstance(keys, Iterable):
-            raise supplier.complaint(f"instances of {table} gave {type(keys).__name__}, not a list of texts")
+            raise provider.complaint(f"instances of {table} gave {type(keys).__name__}, not a list of texts")
         found = list(keys)
         if not all(isinstance(key, str) and 0 < len(key) <= LONGEST_KEY for key in found):
-            raise supplier.complaint(
+            raise provider.complaint(
                 f"instances of {table} gave keys that are no texts of 1 to {LONGEST_KEY} characters"
             )
         if len(set(found)) < len(found):
-            raise supplier.complaint(f"instances of {table} gave a key twice")
+            raise provider.complaint(f"instances of {table} gave a key twice")
         self._asked_at[table] = self._monotonic()
         return found
 

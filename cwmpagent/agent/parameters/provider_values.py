@@ -34,7 +34,7 @@ class ProviderValues:
 
     def __init__(
         self,
-        suppliers: GuardedProviders,
+        providers: GuardedProviders,
         definition: Callable[[str], ParameterDefinition],
         monotonic: Callable[[], float],
         known: dict[str, str],
@@ -42,7 +42,7 @@ class ProviderValues:
     ) -> None:
         self.known = known
         self.held: Callable[[], Collection[str]] = tuple
-        self._suppliers = suppliers
+        self._providers = providers
         self._definition = definition
         self._monotonic = monotonic
         self._keys = keys
@@ -72,7 +72,7 @@ class ProviderValues:
 
     async def refresh(self, names: Iterable[str]) -> frozenset[str]:
         """Read what of ``names`` providers supply, and is older than :data:`FRESH`; those that could not be read."""
-        if not self._suppliers.all:
+        if not self._providers.all:
             return frozenset()
         wanted = list(dict.fromkeys(names))
         failed: frozenset[str] = frozenset()
@@ -91,7 +91,7 @@ class ProviderValues:
             self._fresh.clear()
         held = self.held()
         wanted = [name for name in names if name not in self._fresh and not _is_in(name, held)]
-        groups = self._suppliers.grouped(wanted, self._keys)
+        groups = self._providers.grouped(wanted, self._keys)
         if not groups:
             return frozenset(), ()
         failed, doubted = await self._ask_all(groups, last=last)
@@ -124,22 +124,22 @@ class ProviderValues:
         finally:
             self._looks.remove(look)
 
-    async def _ask(self, supplier: GuardedProvider, names: Sequence[Name], look: _Look, last: bool) -> frozenset[str]:
+    async def _ask(self, provider: GuardedProvider, names: Sequence[Name], look: _Look, last: bool) -> frozenset[str]:
         """The names of which this provider did not tell anything usable."""
         try:
-            texts = await supplier.ask("read", names)
+            texts = await provider.ask("read", names)
             if not isinstance(texts, Mapping):
-                raise supplier.complaint(f"read gave {type(texts).__name__}, not a mapping of names to texts")
+                raise provider.complaint(f"read gave {type(texts).__name__}, not a mapping of names to texts")
         except Unavailable:
             return frozenset(names)
         except CwmpFault as fault:
-            supplier.complaint(f"read refused: {fault}")
+            provider.complaint(f"read refused: {fault}")
             return frozenset(names)
         if not last:  # what it saw of those may be from before
             names = [name for name in names if not _is_in(name, look.doubted)]
-        return frozenset(name for name in names if not self._take(supplier, name, texts.get(name)))
+        return frozenset(name for name in names if not self._take(provider, name, texts.get(name)))
 
-    def _take(self, supplier: GuardedProvider, name: Name, text: Any) -> bool:
+    def _take(self, provider: GuardedProvider, name: Name, text: Any) -> bool:
         if text is None:
             self.known.pop(name, None)
             return True
@@ -156,7 +156,7 @@ class ProviderValues:
             reason = f"{type(text).__name__}: {safe_str(text)}" if isinstance(text, Exception) else "it is no text"
         except LexicalError as error:
             reason = f"as {parameter.kind.value}: {error}"
-        supplier.complaint(f"{name} could not be read: {reason}")
+        provider.complaint(f"{name} could not be read: {reason}")
         return False
 
 

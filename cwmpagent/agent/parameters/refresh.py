@@ -18,10 +18,10 @@ class Refresher:
     """What RPCs and Informs ask before they look into the tree. Without providers it does nothing, at once."""
 
     def __init__(
-        self, tree: Tree, readings: ProviderValues, rows: ProviderRows, changes: Changes, observer: Observer
+        self, tree: Tree, values: ProviderValues, rows: ProviderRows, changes: Changes, observer: Observer
     ) -> None:
         self._tree = tree
-        self._readings = readings
+        self._values = values
         self._rows = rows
         self._changes = changes
         self._observer = observer
@@ -33,15 +33,15 @@ class Refresher:
         """
         failed: set[str] = set()
         hanging: set[GuardedProvider] = set()
-        for template, supplier in self._rows.concerned(paths):
+        for template, provider in self._rows.concerned(paths):
             for table in self._rows.real(template):
-                if supplier in hanging:
+                if provider in hanging:
                     failed.add(table)
                     continue
                 try:
-                    await self._changes.supply_rows(table, await self._rows.ask(table, supplier))
+                    await self._changes.supply_rows(table, await self._rows.ask(table, provider))
                 except Unavailable:
-                    hanging.add(supplier)
+                    hanging.add(provider)
                     failed.add(table)
                 except CwmpFault as fault:  # not saved: the next time is as good
                     self._observer(Warned(f"the rows of {table} are not brought up to date: {fault.text}"))
@@ -60,13 +60,13 @@ class Refresher:
         lost = [name for name in names if below and name.startswith(below)]
         if lost:
             raise unread(lost)
-        lost = [*await self._readings.refresh(names)]
+        lost = [*await self._values.refresh(names)]
         if lost:
             raise unread(lost)
 
     async def reread(self, path: str, names: Sequence[str]) -> frozenset[str]:
         """As :meth:`freshen` for the ``names`` in ``path``, where whatever was read before is not to be given again."""
-        self._readings.doubt(path)
+        self._values.doubt(path)
         if path.endswith("."):
             self._rows.forget()
             await self.rows([path])
@@ -77,4 +77,4 @@ class Refresher:
         wanted = list(names)
         failed = tuple(await self.rows(wanted))
         lost = {name for name in wanted if failed and name.startswith(failed)}
-        return frozenset(lost) | await self._readings.refresh([name for name in wanted if name not in lost])
+        return frozenset(lost) | await self._values.refresh([name for name in wanted if name not in lost])

@@ -35,17 +35,17 @@ Texts = Mapping[Name, str | None]
 class Step:
     """One provider's part of a change."""
 
-    supplier: GuardedProvider
+    provider: GuardedProvider
     changes: Texts
     former: Texts
 
 
-def steps(plan: Plan, tree: Tree, suppliers: GuardedProviders, keys: Mapping[str, str]) -> list[Step]:
+def steps(plan: Plan, tree: Tree, providers: GuardedProviders, keys: Mapping[str, str]) -> list[Step]:
     """Who must do what for ``plan``, which was made for ``tree``; in the order of the plan's first of each.
 
     What an ACS calls a row is between it and the agent: no provider is asked about an alias.
     """
-    if not suppliers.all:
+    if not providers.all:
         return []
     after = tree.after(plan.batch)
     written = [name for name, text in plan.batch.values.items() if text is not None or name in plan.assigned]
@@ -62,14 +62,14 @@ def steps(plan: Plan, tree: Tree, suppliers: GuardedProviders, keys: Mapping[str
     for row in plan.removed[:1]:
         former |= {name: tree.value(name).text for name in tree.parameters(row)}
     former |= {name: tree.value(name).text for name in changes if name[-1] != "." and tree.exists(name)}
-    before = suppliers.grouped(list(former), keys)
+    before = providers.grouped(list(former), keys)
     return [
         Step(
-            supplier,
+            provider,
             {name: changes[name] for name in names},
-            {name: former[name] for name in before.get(supplier, ())},
+            {name: former[name] for name in before.get(provider, ())},
         )
-        for supplier, names in suppliers.grouped(list(changes), keys).items()
+        for provider, names in providers.grouped(list(changes), keys).items()
     ]
 
 
@@ -82,14 +82,14 @@ class Transactions:
 
     def __init__(
         self,
-        suppliers: GuardedProviders,
+        providers: GuardedProviders,
         store: Store,
         observer: Observer,
         keys: Mapping[str, str],
         notes: Mapping[str, str],
         forget: Callable[[Sequence[str]], None],
     ) -> None:
-        self._suppliers = suppliers
+        self._providers = providers
         self._store = store
         self._observer = observer
         self._keys = keys
@@ -108,7 +108,7 @@ class Transactions:
         faults: dict[str, CwmpFault] = {}
         for step in parts:
             try:
-                refused = await step.supplier.ask("check", step.changes)
+                refused = await step.provider.ask("check", step.changes)
                 faults |= _refusals(step, refused)
             except Unavailable as error:
                 raise CwmpFault(9002, "the device could not check the change") from error
@@ -169,25 +169,25 @@ class Transactions:
             await self._note({}, "a note of a change still cannot be saved")
 
     async def _take_effect(self) -> None:
-        for supplier, names in self._suppliers.grouped(list(self._later), self._keys).items():
+        for provider, names in self._providers.grouped(list(self._later), self._keys).items():
             try:
-                await _done(supplier, "finish", {name: self._later[name] for name in names})
+                await _done(provider, "finish", {name: self._later[name] for name in names})
             except Unavailable:
                 continue
             except CwmpFault as fault:
-                supplier.complaint(f"finish refused: {fault}")
+                provider.complaint(f"finish refused: {fault}")
                 continue
             self._later = {name: text for name, text in self._later.items() if name not in names}
             self._forget(names)
-        owned = self._suppliers.grouped(list(self._later), self._keys)
+        owned = self._providers.grouped(list(self._later), self._keys)
         self._later = {str(name): self._later[name] for names in owned.values() for name in names}
         await self._note({LATER: _written(self._later)}, "what took effect after the session may do so again")
 
     async def _apply(self, step: Step) -> bool:
         try:
-            waits = await step.supplier.ask("apply", step.changes)
+            waits = await step.provider.ask("apply", step.changes)
             if waits not in (None, True, False):
-                raise step.supplier.complaint(f"apply gave {type(waits).__name__}, not True, False or None")
+                raise step.provider.complaint(f"apply gave {type(waits).__name__}, not True, False or None")
         except Unavailable as error:
             raise CwmpFault(9002, "the device could not apply the change") from error
         return waits is True
@@ -197,8 +197,8 @@ class Transactions:
         if not self._former:
             return
         await self._undo(self._former)
-        stuck = self._suppliers.grouped(list(self._former), self._keys)
-        if any(step.supplier in stuck for step in parts):
+        stuck = self._providers.grouped(list(self._former), self._keys)
+        if any(step.provider in stuck for step in parts):
             raise CwmpFault(9002, "the device still holds a change that failed and could not be undone")
 
     async def _undo_all(self, reached: Sequence[Step]) -> None:
@@ -207,16 +207,16 @@ class Transactions:
 
     async def _undo(self, former: Mapping[str, str | None]) -> None:
         """Have each provider go back, in this order; what one could not do stays noted."""
-        for supplier, names in self._suppliers.grouped(list(former), self._keys).items():
+        for provider, names in self._providers.grouped(list(former), self._keys).items():
             part = {name: former[name] for name in names}
             try:
-                await _done(supplier, "undo", part)
+                await _done(provider, "undo", part)
             except (Unavailable, CwmpFault) as error:
                 self._former = {**self._former, **{str(name): text for name, text in part.items()}}
                 self._observer(Warned(f"a change that failed could not be undone: {error}"))
             else:
                 self._former = {name: text for name, text in self._former.items() if name not in part}
-        owned = self._suppliers.grouped(list(self._former), self._keys)
+        owned = self._providers.grouped(list(self._former), self._keys)
         self._former = {str(name): self._former[name] for names in owned.values() for name in names}
         self._forget(list(former))
 
@@ -245,10 +245,10 @@ class _Shielded(Deferred[None]):
         """Whoever waits for it waits to its end."""
 
 
-async def _done(supplier: GuardedProvider, method: str, texts: Texts) -> None:
-    result = await supplier.ask(method, texts)
+async def _done(provider: GuardedProvider, method: str, texts: Texts) -> None:
+    result = await provider.ask(method, texts)
     if result is not None:
-        raise supplier.complaint(f"{method} gave {type(result).__name__}, not None")
+        raise provider.complaint(f"{method} gave {type(result).__name__}, not None")
 
 
 async def _shielded(work: Coroutine[Any, Any, None]) -> None:
@@ -261,7 +261,7 @@ def _refusals(step: Step, refused: Any) -> dict[str, CwmpFault]:
     if refused is None:
         return {}
     if not isinstance(refused, Mapping) or not all(isinstance(each, str | CwmpFault) for each in refused.values()):
-        raise step.supplier.complaint("check gave neither None nor a mapping of what is refused to why")
+        raise step.provider.complaint("check gave neither None nor a mapping of what is refused to why")
     return {
         str(name): why if isinstance(why, CwmpFault) else CwmpFault(9001 if name[-1:] == "." else 9007, why)
         for name, why in refused.items()

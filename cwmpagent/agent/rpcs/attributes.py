@@ -22,10 +22,10 @@ from cwmpagent.records import Attributes
 class ParameterAttributes:
     """Reads and writes Notification and AccessList for the ACS."""
 
-    def __init__(self, tree: Tree, changes: Changes, live: Refresher) -> None:
+    def __init__(self, tree: Tree, changes: Changes, refresher: Refresher) -> None:
         self._tree = tree
         self._changes = changes
-        self._live = live
+        self._refresher = refresher
 
     def register(self, dispatcher: Dispatcher) -> None:
         """Register each RPC's function."""
@@ -34,7 +34,7 @@ class ParameterAttributes:
 
     async def get(self, request: GetParameterAttributes) -> GetParameterAttributesResponse:
         """Attributes of parameters and partial paths (A.3.2.5). Raises CwmpFault 9005."""
-        await self._live.rows(request.parameter_names)
+        await self._refresher.rows(request.parameter_names)
         return GetParameterAttributesResponse(
             parameter_list=tuple(
                 ParameterAttributeStruct(name=name, notification=found.notification, access_list=found.access_list)
@@ -44,10 +44,10 @@ class ParameterAttributes:
 
     async def set(self, request: SetParameterAttributes) -> SetParameterAttributesResponse:
         """Set attributes, all or none (A.3.2.4). Raises CwmpFault 9003, 9005, 9009."""
-        await self._live.rows([each.name for each in request.parameter_list])
+        await self._refresher.rows([each.name for each in request.parameter_list])
         resolver = Resolver(self._tree)
         paths = [resolver.path(each.name) for each in request.parameter_list]
-        await self._live.freshen(name for path in paths for name in self._tree.parameters(path))
+        await self._refresher.freshen(name for path in paths for name in self._tree.parameters(path))
         await self._changes.set_attributes(
             [
                 AttributeChange(

@@ -11,9 +11,9 @@ from cwmpagent.protocol.rpc import AddObject, AddObjectResponse, DeleteObject, D
 class Objects:
     """Creates and deletes rows of tables for the ACS."""
 
-    def __init__(self, changes: Changes, live: Refresher) -> None:
+    def __init__(self, changes: Changes, refresher: Refresher) -> None:
         self._changes = changes
-        self._live = live
+        self._refresher = refresher
 
     def register(self, dispatcher: Dispatcher) -> None:
         """Register each RPC's function."""
@@ -22,12 +22,12 @@ class Objects:
 
     async def add(self, request: AddObject) -> AddObjectResponse:
         """Create a row with its default values (A.3.2.6). Raises CwmpFault 9003 for its alias, 9004, 9005."""
-        await self._live.rows([request.object_name])
+        await self._refresher.rows([request.object_name])
         instance, later = await self._changes.add_object(request.object_name, Origin.ACS, request.parameter_key)
         return AddObjectResponse(instance_number=instance, status=int(later))
 
     async def delete(self, request: DeleteObject) -> DeleteObjectResponse:
         """Delete a row and all below it (A.3.2.7). Raises CwmpFault 9005."""
-        await self._live.rows([request.object_name])
+        await self._refresher.rows([request.object_name])
         later = await self._changes.delete_object(request.object_name, Origin.ACS, request.parameter_key)
         return DeleteObjectResponse(status=int(later))

@@ -1,4 +1,4 @@
-"""The ACS's URL as the network gives it (TR-069 3.1): another one there is a change of URL, so a ``0 BOOTSTRAP``."""
+"""Discovery of the ACS's URL (TR-069 3.1): a new URL given by the network becomes ManagementServer.URL."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from twisted.internet.defer import Deferred
 
 from cwmpagent.agent.facts import Observer, Warned
+from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.parameters.changes import Changes, Origin
 from cwmpagent.agent.ports import DelayedCall, Store, Timers
 from cwmpagent.datamodel.plan import ParameterAssignment
@@ -15,14 +16,14 @@ from cwmpagent.errors import CwmpFault, StoreWriteError
 from cwmpagent.records import Batch, Saved
 
 DISCOVERED = "discovered_url"
-"""The note that holds the URL that was taken over last: what the ACS sets after that stays."""
-EVERY = 5.0
-"""Seconds between two looks."""
+"""The note with the URL that was taken over last: a URL that the ACS sets after that stays."""
+INTERVAL = 5.0
+"""Seconds from one look to the next."""
 Look = Callable[[], str | None]
 
 
-def found_at_start(look: Look | None, path: str, saved: Saved, observer: Observer) -> tuple[Saved, str | None]:
-    """What is saved, with a new URL in it as if it had been saved before: the first events go to the right ACS."""
+def discovered_at_start(look: Look | None, path: str, saved: Saved, observer: Observer) -> tuple[Saved, str | None]:
+    """The saved state, with a new URL in it as if it had been saved before: the first session goes to the right ACS."""
     try:
         url = look() if look is not None else None
     except ValueError as error:
@@ -34,9 +35,9 @@ def found_at_start(look: Look | None, path: str, saved: Saved, observer: Observe
 
 
 class AcsDiscovery:
-    """Looks again and again whether ``look`` gives a URL, and sets the parameter ``path`` to one that is new.
+    """Calls ``look`` every :data:`INTERVAL` seconds, and sets the parameter ``path`` to a URL that is new.
 
-    ``look`` raises ValueError with a line for people where what is there is none. ``taken``: the note, as it was saved.
+    ``look`` raises ValueError, with a line for people, for what is no URL. ``taken``: the note, as it was saved.
     """
 
     def __init__(
@@ -61,13 +62,13 @@ class AcsDiscovery:
         self._stopped = False
 
     async def start(self, found: str | None) -> None:
-        """Save what was ``found`` at the start and is in force, and look from now on; never raises."""
+        """Save the URL ``found`` at the start, if it is in force, and look from now on; never raises."""
         if found is not None:
             await self._take(found, {self._path: found})
         self._rest()
 
     async def look(self) -> None:
-        """Take over what is there now, and look again in :data:`EVERY` seconds; never raises."""
+        """Take over the present URL, and look again in :data:`INTERVAL` seconds; never raises."""
         try:
             url = self._look() or self._unsaved
             if url is not None and url != self._taken:
@@ -78,7 +79,7 @@ class AcsDiscovery:
             self._rest()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         self._stopped = True
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
@@ -89,9 +90,8 @@ class AcsDiscovery:
         self._rest()
 
     def _again(self) -> None:
-        Deferred.fromCoroutine(self.look()).addErrback(
-            lambda failure: self._observer(Warned(f"an error of the agent itself: {failure.getTraceback()}"))
-        )
+        looked = Deferred.fromCoroutine(self.look())
+        looked.addErrback(lambda failure: report_internal_error(self._observer, failure))
 
     async def _set(self, url: str) -> None:
         try:
@@ -113,4 +113,4 @@ class AcsDiscovery:
 
     def _rest(self) -> None:
         if not self._stopped:
-            self._timer = self._timers.callLater(EVERY, self._again)
+            self._timer = self._timers.callLater(INTERVAL, self._again)

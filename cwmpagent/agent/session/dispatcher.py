@@ -23,28 +23,16 @@ from cwmpagent.protocol.session.replies import answers
 
 
 @dataclass(frozen=True, slots=True)
-class AfterSession:
-    """Work that waits for the end of the session."""
-
-
-@dataclass(frozen=True, slots=True)
-class RebootAfter(AfterSession):
-    """Reboot, and then report ``M Reboot`` with this CommandKey."""
-
-    command_key: str
-
-
-@dataclass(frozen=True, slots=True)
-class FactoryResetAfter(AfterSession):
-    """Go back to the factory's values."""
+class AfterSessionWork:
+    """Base of the values that name work for the time after the session; each kind of work has its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an RPC came to: what is sent, and what must wait until the session is over."""
+    """The outcome of an RPC: the message to send, and work for the time after the session."""
 
     response: Response | Fault
-    after: tuple[AfterSession, ...] = ()
+    after: tuple[AfterSessionWork, ...] = ()
 
 
 Result = Response | Answer

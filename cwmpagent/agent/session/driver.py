@@ -1,7 +1,7 @@
-"""Opens a session when the agenda says so, one at a time, and drives it to its end.
+"""The session driver: opens a session when one is due, one at a time, and carries it to its end.
 
-The driver moves the actions of :class:`cwmpagent.protocol.session.Session` between the transport and the dispatcher:
-what must be durable is saved before the next POST leaves, and work that must wait for the end is handed on at the end.
+It moves the actions of :class:`cwmpagent.protocol.session.Session` between the transport and the dispatcher. What must
+be durable is saved before the next POST is sent; work for the time after the session is begun at its end.
 """
 
 from __future__ import annotations
@@ -20,36 +20,38 @@ from cwmpagent.agent.facts import (
     SessionStarted,
     Warned,
 )
-from cwmpagent.agent.journal import PENDING, Journal
+from cwmpagent.agent.internal_errors import report_internal_error
+from cwmpagent.agent.journal import Journal
 from cwmpagent.agent.management_server import ManagementServer
 from cwmpagent.agent.notification.value_change import Notifications
 from cwmpagent.agent.parameters.answer_names import told
 from cwmpagent.agent.ports import Acs, Clock, DelayedCall, Exchange, Timers
-from cwmpagent.agent.session.after_session import written
-from cwmpagent.agent.session.dispatcher import AfterSession, Answer, Dispatcher
+from cwmpagent.agent.session.after_session import AfterSession
+from cwmpagent.agent.session.dispatcher import AfterSessionWork, Answer, Dispatcher
 from cwmpagent.agent.session.envelope_trace import EnvelopeTrace
 from cwmpagent.agent.session.inform import build_inform
+from cwmpagent.agent.session.own_requests import OwnRequests
 from cwmpagent.agent.session.startup import Bootstrap
 from cwmpagent.datamodel.inform_parameters import informed
 from cwmpagent.datamodel.tree import Tree
-from cwmpagent.errors import StoreWriteError, TransportError
+from cwmpagent.errors import MisuseError, StoreWriteError, TransportError
 from cwmpagent.protocol.agenda import Agenda, Now, Snapshot
 from cwmpagent.protocol.agenda.events import BOOTSTRAP
 from cwmpagent.protocol.rpc import Fault, GenericRequest, Inform, Message, Request
 from cwmpagent.protocol.session import Call, Delivered, Finished, Post, Session
 
 STOP_GRACE = 5.0
-"""Seconds that the exchange in flight may take when the agent stops."""
+"""Seconds that the exchange in flight may take once the agent stops."""
 
 MOST_NAMES = 100
-"""So many different RPCs of one session are told apart; the rest are :data:`OTHERS`. An ACS may go on for ever."""
+"""Different RPC names that are counted apart in one session; the rest count as :data:`OTHERS`."""
 OTHERS = "others"
 _LONGEST_NAME = 200
 
 
 @dataclass(slots=True)
 class _Run:
-    """What one session has come to so far."""
+    """The state of the session under way."""
 
     snapshot: Snapshot
     inform: Inform
@@ -58,14 +60,14 @@ class _Run:
     exchange: Exchange
     rpcs: Counter[str] = field(default_factory=Counter)
     faults: Counter[int] = field(default_factory=Counter)
-    after: tuple[AfterSession, ...] = ()
+    after: tuple[AfterSessionWork, ...] = ()
 
 
 class SessionDriver:
-    """One agent's sessions with its ACS.
+    """The sessions of one agent with its ACS.
 
-    ``prepare`` runs before each Inform is built, ``settle`` after each session. ``finish`` is handed what had to wait
-    for the end of a session; no session opens after that until :meth:`start` is called again.
+    ``prepare`` runs before each Inform is built, ``settle`` after each session. A session that leaves work to
+    ``after_session`` is the last one until :meth:`start` is called again.
     """
 
     def __init__(
@@ -86,7 +88,8 @@ class SessionDriver:
         observer: Observer,
         prepare: Callable[[], Awaitable[None]],
         settle: Callable[[], Awaitable[None]],
-        finish: Callable[[tuple[AfterSession, ...]], None],
+        after_session: AfterSession,
+        own_requests: OwnRequests,
     ) -> None:
         self._tree = tree
         self._server = server
@@ -103,14 +106,15 @@ class SessionDriver:
         self._observer = observer
         self._prepare = prepare
         self._settle = settle
-        self._finish = finish
+        self._after_session = after_session
+        self._own_requests = own_requests
         self._running = False
         self._timer: DelayedCall | None = None
         self._current: Deferred[None] | None = None
 
     def now(self) -> Now:
-        """Both clocks, the wall only while it is trusted."""
-        return Now(self._clock.monotonic(), self._clock.wall() if self._clock.wall_trusted() else None)
+        """The present instant on both clocks; the wall clock only while it is trusted."""
+        return Now.read(self._clock)
 
     @property
     def in_session(self) -> bool:
@@ -123,7 +127,7 @@ class SessionDriver:
         self.poke()
 
     async def stop(self) -> None:
-        """Open no more sessions; let the exchange in flight end, or break it off after :data:`STOP_GRACE` seconds."""
+        """Open no more sessions. The exchange in flight may end; after :data:`STOP_GRACE` seconds it is cancelled."""
         self._running = False
         self._disarm()
         if self._current is None:
@@ -137,7 +141,7 @@ class SessionDriver:
             limit.cancel()
 
     def poke(self) -> None:
-        """Look at the agenda again: something was added to it, or a time may have come."""
+        """Open a session if the agenda says that one is due, else wait for the time at which it will."""
         if not self._running or self._current is not None:
             return
         self._disarm()
@@ -146,7 +150,7 @@ class SessionDriver:
         now = self.now()
         self._bootstrap.check(now)
         if self._agenda.due(now):
-            # It is there before the session's own code runs, for that may poke us at once.
+            # Set before the session's code runs: that may call poke() at once.
             current: Deferred[None] = Deferred()
             self._current = current
             current.addCallback(lambda _: Deferred.fromCoroutine(self._one_session()))
@@ -168,46 +172,42 @@ class SessionDriver:
         self.poke()
 
     def _crashed(self, failure: Failure) -> None:
-        if failure.check(CancelledError):  # type: ignore[no-untyped-call]  # Twisted has no types there
-            return
-        self._observer(Warned(f"a session ended in an error of the agent itself: {failure.getTraceback()}"))
+        report_internal_error(self._observer, failure)
 
     async def _one_session(self) -> None:
-        await self._survived(self._prepare())  # without this session there would be another at once, and so for ever
+        await self._survived(self._prepare())  # an error here must not keep the session from its end, and its retry
         snapshot = self._agenda.begin(self.now())
         started = self._clock.monotonic()
-        finished = Finished(False, "an error of the agent itself", False)
+        finished = Finished(False, "internal error of the agent", False)
         run: _Run | None = None
         try:
             await self._journal.save_or_warn()
             run = self._open(snapshot)
             finished = await self._drive(run)
         except CancelledError:
-            finished = Finished(False, "broken off because the agent stops", run is not None and run.session.informed)
+            finished = Finished(False, "aborted: the agent stops", run is not None and run.session.informed)
         except Exception:
-            self._warn_of_error()
+            report_internal_error(self._observer)
         finally:
+            self._own_requests.end()
             self._agenda.ended(finished.success, self.now())
         if run is not None:
             await self._survived(self._close(run))
-            await self._survived(self._settle())  # a reboot that was promised comes all the same
+            await self._survived(self._settle())  # a reboot that was promised takes place all the same
         await self._journal.save_or_warn()
         self._tell(snapshot, run, finished, started)
         if run is not None and run.after:
             self._running = False
-            self._finish(run.after)
+            self._after_session.begin(run.after)
 
     async def _survived(self, work: Awaitable[None]) -> None:
-        """Await ``work``; an error of the agent itself in it is told, and keeps nothing that follows from coming."""
+        """Await ``work``; an internal error in it is reported, and does not stop the caller."""
         try:
             await work
         except CancelledError:
             raise
         except Exception:
-            self._warn_of_error()
-
-    def _warn_of_error(self) -> None:
-        self._observer(Warned(f"an error of the agent itself: {Failure().getTraceback()}"))  # type: ignore[no-untyped-call]  # Twisted has no types there
+            report_internal_error(self._observer)
 
     def _open(self, snapshot: Snapshot) -> _Run:
         asked = informed(self._tree, [event.code for event in snapshot.events])
@@ -216,17 +216,19 @@ class SessionDriver:
         url = self._server.text("URL")
         exchange = self._acs.open(url, self._server.text("Username"), self._server.text("Password"))
         session = Session(told(self._tree, inform), envelope_ids=self._envelope_ids)
+        if not snapshot.heartbeat:
+            self._own_requests.begin(session)
         self._observer(SessionStarted(url, tuple(each.code for each in snapshot.events), snapshot.retry_count))
         return _Run(snapshot, inform, url, session, exchange)
 
     async def _drive(self, run: _Run) -> Finished:
-        """Carry out the session's actions until it is finished. Raises CancelledError when it is broken off."""
+        """Carry out the session's actions until it is finished. Raises CancelledError."""
         actions: deque[object] = deque([run.session.begin()])
         while True:
             match actions.popleft():
                 case Post() as post:
                     if not self._running:
-                        return run.session.broken("broken off because the agent stops")
+                        return run.session.broken("aborted: the agent stops")
                     actions.extend(await self._exchange(run, post))
                 case Delivered() as delivered:
                     await self._delivered(run, delivered)
@@ -245,28 +247,33 @@ class SessionDriver:
         return run.session.receive(reply)
 
     async def _delivered(self, run: _Run, delivered: Delivered) -> None:
-        """The ACS has a request of ours: note it durably before anything else is sent."""
-        notes: dict[str, str | None] = {}
+        """The ACS has answered a request of ours: save what follows from it before anything else is sent."""
         if isinstance(delivered.request, Inform):
-            self._agenda.informed(run.snapshot)
-        if isinstance(delivered.request, Inform) and not run.snapshot.heartbeat:
-            told = ((each.name, each.value.text) for each in run.inform.parameter_list)
-            notes.update(self._notifications.told(told))
-            if any(event.code == BOOTSTRAP for event in run.snapshot.events):
-                notes.update(self._bootstrap.delivered(run.url))
-        await self._journal.save_or_warn(notes)
-        if not isinstance(delivered.request, Inform):
-            self._answered(run, _name(delivered.request), delivered.response, 0.0, by_acs=True)
+            await self._journal.save_or_warn(self._informed(run))
+            return
+        await self._journal.save_or_warn(self._own_requests.answered(delivered.request, delivered.response))
+        self._answered(run, _name(delivered.request), delivered.response, 0.0, by_acs=True)
+
+    def _informed(self, run: _Run) -> dict[str, str | None]:
+        """The Inform is delivered: the notes to save."""
+        self._agenda.informed(run.snapshot)
+        if run.snapshot.heartbeat:  # delivers nothing else
+            return {}
+        reported = ((each.name, each.value.text) for each in run.inform.parameter_list)
+        notes = dict(self._notifications.told(reported))
+        if any(event.code == BOOTSTRAP for event in run.snapshot.events):
+            notes.update(self._bootstrap.delivered(run.url))
+        return notes
 
     async def _call(self, run: _Run, call: Call) -> Answer:
         started = self._clock.monotonic()
         answer = await self._dispatcher.dispatch(call.request)
         if answer.after:
             try:
-                await self._journal.save({PENDING: written((*run.after, *answer.after))})
+                await self._after_session.promise((*run.after, *answer.after))
                 run.after += answer.after
-            except StoreWriteError as error:
-                answer = Answer(Fault(code=9002, text=f"what must follow the session could not be saved: {error}"))
+            except (StoreWriteError, MisuseError) as error:
+                answer = Answer(Fault(code=9002, text=f"the work after the session could not be saved: {error}"))
         self._answered(run, _name(call.request), answer.response, self._clock.monotonic() - started)
         return answer
 

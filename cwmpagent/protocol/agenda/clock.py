@@ -9,6 +9,19 @@ ROUNDING = 1e-6
 """Seconds of the monotonic clock that a timer may be early only because sums of floats are not exact."""
 
 
+class Clocks(Protocol):
+    """Two clocks of a machine, in seconds: one for waits, one for phases and stamps."""
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward."""
+
+    def wall(self) -> float:
+        """Seconds since 1970."""
+
+    def wall_trusted(self) -> bool:
+        """Whether :meth:`wall` may be used for phases and stamps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Now:
     """One instant on both clocks, in seconds: ``monotonic`` for waits, ``wall`` (since 1970) for phases.
@@ -18,6 +31,11 @@ class Now:
 
     monotonic: float
     wall: float | None
+
+    @classmethod
+    def read(cls, clock: Clocks) -> Now:
+        """The instant that ``clock`` shows."""
+        return cls(clock.monotonic(), clock.wall() if clock.wall_trusted() else None)
 
     def reached(self, moment: float) -> bool:
         """Whether the monotonic ``moment`` has come."""

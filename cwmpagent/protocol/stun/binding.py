@@ -31,19 +31,30 @@ _BAD_CREDENTIALS = frozenset({UNAUTHORIZED, 430, 431, 432})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BindingSettings:
-    """What the ACS has set: STUNUsername, -Password, -MinimumKeepAlivePeriod and -MaximumKeepAlivePeriod.
+class StunOptions:
+    """Choices in which STUN servers differ.
 
-    ``longest`` is None where there is no limit. ``filled`` as in :func:`~cwmpagent.protocol.stun.message.encode`.
-    ``always_named``: USERNAME stands in every request, not only where the ACS is told of a change or has asked.
+    ``integrity``: the text under MESSAGE-INTEGRITY is padded to 64 bytes (``rfc3489``) or not (``rfc5389``).
+    ``username``: USERNAME is in requests that report a change or answer a challenge (``asked``), or in every one
+    (``always``).
+    """
+
+    integrity: str = "rfc3489"
+    username: str = "asked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingSettings:
+    """Settings of the ACS: STUNUsername, -Password, -MinimumKeepAlivePeriod and -MaximumKeepAlivePeriod, in seconds.
+
+    ``longest`` is None where there is no limit.
     """
 
     username: str = ""
     password: str = field(default="", repr=False)
     shortest: float = 0.0
     longest: float | None = None
-    filled: bool = True
-    always_named: bool = False
+    options: StunOptions = StunOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +193,7 @@ class Binding:
             transaction=self._new_id(),
             connection_request_binding=True,
             binding_change=tells,
-            username=self._name(signed or tells or self._settings.always_named),
+            username=self._name(signed or tells or self._settings.options.username == "always"),
         )
         self._asked = self._transaction(message, signed, now)
         self._asked.to_send(now)
@@ -194,7 +205,7 @@ class Binding:
             kind=MessageType.REQUEST,
             transaction=self._new_id(),
             response_address=self.mapping,
-            username=self._name(signed or self._settings.always_named),
+            username=self._name(signed or self._settings.options.username == "always"),
         )
         self._probe = self._transaction(message, signed, now)
         self._probe.to_send(now)
@@ -202,7 +213,7 @@ class Binding:
 
     def _transaction(self, message: StunMessage, signed: bool, now: float) -> StunTransaction:
         password = self._settings.password if signed else None
-        data = encode(message, password=password, filled=self._settings.filled)
+        data = encode(message, password=password, filled=self._settings.options.integrity == "rfc3489")
         return StunTransaction(message.transaction, data, now, signed, message.binding_change)
 
     def _name(self, wanted: bool) -> str | None:

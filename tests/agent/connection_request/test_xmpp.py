@@ -70,17 +70,17 @@ class XmppCase(SynchronousTestCase):
 
     def write(self, **texts: str) -> None:
         assignments = [ParameterAssignment(name, text) for name, text in texts.items()]
-        finished(self.lives.life.changes.set_values(assignments, Origin.ACS))
+        finished(self.lives.runtime.changes.set_values(assignments, Origin.ACS))
 
     def add_row(self, **more: str) -> None:
-        finished(self.lives.life.changes.add_object(TABLE, Origin.ACS))
+        finished(self.lives.runtime.changes.add_object(TABLE, Origin.ACS))
         values = {"Username": "cpe", "Password": "secret", "Domain": "x.example", "Enable": "true", **more}
-        row = f"{TABLE}{self.lives.life.tree.instances(TABLE)[-1]}."
+        row = f"{TABLE}{self.lives.runtime.tree.instances(TABLE)[-1]}."
         self.write(**{row + name: text for name, text in values.items()})
         self.write(**{SERVER + "ConnReqXMPPConnection": row.removesuffix(".")})
 
     def value(self, path: str) -> str:
-        return self.lives.life.tree.value(path).text
+        return self.lives.runtime.tree.value(path).text
 
     def standing(self, *standing: Any) -> None:
         self.xmpp.now[-1].told(Standing(*standing))
@@ -95,7 +95,7 @@ class TableTests(XmppCase):
         (connection,) = self.xmpp.now
         self.assertEqual(connection.account, Account(username="cpe", password="secret", domain="x.example"))
         for _ in range(3):
-            finished(self.lives.life.changes.add_object(ROW + "Server.", Origin.ACS))
+            finished(self.lives.runtime.changes.add_object(ROW + "Server.", Origin.ACS))
         self.write(
             **{
                 ROW + "Resource": "r",
@@ -193,7 +193,7 @@ class TableTests(XmppCase):
         self.begin()
         self.add_row()
         connection = self.xmpp.now[0]
-        finished(self.lives.life.changes.delete_object(ROW, Origin.ACS))
+        finished(self.lives.runtime.changes.delete_object(ROW, Origin.ACS))
         self.assertTrue(connection.closed)
         connection.told(Standing("Enabled", JID))
         self.lives.run(10)
@@ -233,7 +233,7 @@ class AskedTests(XmppCase):
         self.begin()
         self.add_row()
         connection = self.xmpp.now[0]
-        finished(self.lives.life.stop())
+        finished(self.lives.runtime.stop())
         self.assertIs(self.asked(connection), XmppVerdict.UNAVAILABLE)
 
 
@@ -280,9 +280,9 @@ class ModelTests(XmppCase):
             lives.begin()
             lives.run(10)
             table, server = root + "XMPP.Connection.", root + "ManagementServer."
-            methods = lives.life.tree.value(server + "SupportedConnReqMethods").text
+            methods = lives.runtime.tree.value(server + "SupportedConnReqMethods").text
             self.assertEqual(methods, "HTTP,XMPP")
-            finished(lives.life.changes.add_object(table, Origin.ACS))
+            finished(lives.runtime.changes.add_object(table, Origin.ACS))
             values = {
                 table + "1.Enable": "true",
                 table + "1.Username": "cpe",
@@ -292,13 +292,13 @@ class ModelTests(XmppCase):
                 server + "ConnReqXMPPConnection": table + "1",
             }
             finished(
-                lives.life.changes.set_values(
+                lives.runtime.changes.set_values(
                     [ParameterAssignment(path, text) for path, text in values.items()], Origin.ACS
                 )
             )
             (connection,) = xmpp.now
             self.assertEqual(connection.account.algorithm, "ServerTable")
             connection.told(Standing("Error", "", False, "x"))
-            self.assertEqual(lives.life.tree.value(table + "1.Status").text, "Error")
+            self.assertEqual(lives.runtime.tree.value(table + "1.Status").text, "Error")
             connection.told(Standing("Enabled", JID, True))
-            self.assertEqual(lives.life.tree.value(server + "ConnReqJabberID").text, JID)
+            self.assertEqual(lives.runtime.tree.value(server + "ConnReqJabberID").text, JID)

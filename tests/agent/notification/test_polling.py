@@ -90,7 +90,7 @@ class PollingTests(SynchronousTestCase):
         asked = SetParameterAttributes(
             tuple(SetParameterAttributesStruct(name, True, level, False, ()) for name, level in watched)
         )
-        answer = finished(self.lives.life.dispatcher.dispatch(asked))
+        answer = finished(self.lives.runtime.dispatcher.dispatch(asked))
         self.assertEqual(answer.response, SetParameterAttributesResponse())
         self.box.asked.clear()
         self.sessions = len(self.lives.acs.sessions)
@@ -108,11 +108,11 @@ class PollingTests(SynchronousTestCase):
 
     def test_it_goes_on_after_a_reboot_that_did_not_come(self) -> None:
         self.begin((NTP, 2), (NTP2, 5))
-        finished(self.lives.life.stop())
+        finished(self.lives.runtime.stop())
         self.box.values |= {NTP: "other.example", NTP2: "other.example"}
         self.lives.run(60)
         self.assertEqual((self.told(), self.box.asked, self.lives.datagrams), ([], [], []))
-        self.lives.life.resume()
+        self.lives.runtime.resume()
         self.lives.run(60)
         self.assertEqual(self.told(), [CHANGED])
         self.assertEqual((self.last()[NTP], len(self.lives.datagrams)), ("other.example", 1))
@@ -167,14 +167,14 @@ class PollingTests(SynchronousTestCase):
     def test_what_the_acs_sets_is_no_news(self) -> None:
         self.begin((NTP, 2), (NTP2, 5))
         values = assign("", **{NTP: "acs.example", NTP2: "acs2.example"}).parameter_list
-        finished(self.lives.life.changes.set_values(values, Origin.ACS))
+        finished(self.lives.runtime.changes.set_values(values, Origin.ACS))
         self.lives.run(60)
         self.assertEqual((self.told(), self.lives.datagrams), ([], []))
         self.assertEqual(self.box.values[NTP], "acs.example")
 
     def test_what_a_person_sets_is_news_at_once_and_once(self) -> None:
         self.begin((NTP, 2))
-        finished(self.lives.life.changes.set_values([ParameterAssignment(NTP, "me.example")], Origin.LOCAL))
+        finished(self.lives.runtime.changes.set_values([ParameterAssignment(NTP, "me.example")], Origin.LOCAL))
         self.lives.run(60)
         self.assertEqual(self.told(), [CHANGED])
 
@@ -182,7 +182,7 @@ class PollingTests(SynchronousTestCase):
         self.begin((NTP, 2))
         self.lives.run(6)
         self.box.values[NTP] = "new.example"
-        finished(self.lives.life.dispatcher.dispatch(GetParameterValues((NTP,))))
+        finished(self.lives.runtime.dispatcher.dispatch(GetParameterValues((NTP,))))
         self.lives.run(5.1)
         self.assertEqual(self.told(), [CHANGED])
 
@@ -260,7 +260,7 @@ class PollingTests(SynchronousTestCase):
     def test_pushed_it_is_told_without_waiting_for_a_poll(self) -> None:
         self.begin((NTP, 2), (NTP2, 5))
         self.box.values |= {NTP: "new.example", NTP2: "other.example"}
-        finished(self.lives.life.look("Device.Time."))
+        finished(self.lives.runtime.look("Device.Time."))
         self.lives.run(0)
         self.assertEqual(self.told(), [CHANGED])
         self.assertEqual([told(each)[0][2] for _, _, each in self.lives.datagrams], ["other.example"])
@@ -271,7 +271,7 @@ class PollingTests(SynchronousTestCase):
         self.begin()
         names = [f"{PORTS}{number}.Description" for number in range(1, 201)]
         for _ in names:
-            finished(self.lives.life.changes.add_object(PORTS, Origin.ACS))
+            finished(self.lives.runtime.changes.add_object(PORTS, Origin.ACS))
         self.box.values |= dict.fromkeys(names, "before")
         self.watch(*((name, 2) for name in names))
         self.lives.run(6)
@@ -287,7 +287,7 @@ class PollingTests(SynchronousTestCase):
         hanging: Deferred[Any] = Deferred()
         self.box.answer = hanging
         self.lives.run(6)
-        finished(self.lives.life.stop())
+        finished(self.lives.runtime.stop())
         self.box.asked.clear()
         self.lives.run(60)
         self.assertEqual(self.box.asked, [])

@@ -98,7 +98,7 @@ class ProviderCase(SynchronousTestCase):
     def ask(self, *requests: Any, seconds: float = 30) -> list[Any]:
         """The answers of a session."""
         self.lives.acs.asking.extend(requests)
-        self.lives.life.reach.requested("198.51.100.1")
+        self.lives.runtime.connection_requests.http.requested("198.51.100.1")
         self.lives.run(seconds)
         self.assertTrue(self.lives.ended()[-1].success, self.lives.ended()[-1])
         return self.lives.acs.answers()
@@ -177,7 +177,7 @@ class ReadingTests(ProviderCase):
         self.info.answer = lambda: deferLater(self.lives.timers, 3, lambda: {UPTIME: "9", FREE: "1"})
 
         def change(text: str) -> None:
-            changed = self.lives.life.changes.set_values([ParameterAssignment(code, text)], Origin.LOCAL)
+            changed = self.lives.runtime.changes.set_values([ParameterAssignment(code, text)], Origin.LOCAL)
             Deferred.fromCoroutine(changed).addErrback(self.fail)
 
         for second in range(3, 7):
@@ -194,7 +194,7 @@ class ReadingTests(ProviderCase):
         self.info.answer = lambda: deferLater(self.lives.timers, 3, lambda: {UPTIME: "9"})
         for second in range(20):
             self.lives.timers.callLater(
-                second + 0.5, lambda: Deferred.fromCoroutine(self.lives.life.live.reread(UPTIME, []))
+                second + 0.5, lambda: Deferred.fromCoroutine(self.lives.runtime.refresher.reread(UPTIME, []))
             )
         asked = len(self.info.asked)
         self.assertEqual(self.values(UPTIME), {UPTIME: "9"})
@@ -309,7 +309,7 @@ class TroubleTests(ProviderCase):
         self.lives.begin()
         self.lives.run(2)
         self.info.answer = lambda: Deferred()
-        reading = Deferred.fromCoroutine(self.lives.life.live.read((UPTIME,)))
+        reading = Deferred.fromCoroutine(self.lives.runtime.refresher.read((UPTIME,)))
         self.assertNoResult(reading)
         reading.cancel()
         self.failureResultOf(reading, CancelledError)

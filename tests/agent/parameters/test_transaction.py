@@ -50,7 +50,7 @@ class Boxed:
 
     @property
     def changes(self) -> Any:
-        return self.lives.life.changes
+        return self.lives.runtime.changes
 
     def start(self, coroutine: Any) -> Deferred[Any]:
         return Deferred.fromCoroutine(coroutine)
@@ -89,7 +89,7 @@ class Boxed:
 
     def told(self) -> dict[str, str]:
         """What the agent holds for true, of everything in the device and the rest that tests change."""
-        tree = self.lives.life.tree
+        tree = self.lives.runtime.tree
         names = [*NTP, *tree.parameters(PORTS), CODE, KEY]
         saved = self.store.load().values
         rows = {f"{PORTS}{number}.": "" for number in tree.instances(PORTS)}
@@ -212,7 +212,7 @@ class LeftNoteTests(TransactionCase):
 
     def test_it_goes_after_the_next_session(self) -> None:
         self.leave()
-        self.box.lives.life.reach.requested("198.51.100.1")
+        self.box.lives.runtime.connection_requests.http.requested("198.51.100.1")
         self.box.lives.run(10)
         self.assertEqual(self.note(), "")
 
@@ -415,7 +415,7 @@ class TimeOutTests(TransactionCase):
     def test_the_whole_rpc_in_a_session(self) -> None:
         self.box.ports.trouble["apply"] = lambda: Deferred()
         self.box.lives.acs.asking.extend([assign("k", **NEW), GetParameterValues((KEY, CODE))])
-        self.box.lives.life.reach.requested("198.51.100.1")
+        self.box.lives.runtime.connection_requests.http.requested("198.51.100.1")
         self.box.lives.run(30)
         fault, read = self.box.lives.acs.answers()
         assert isinstance(fault, Fault) and isinstance(read, GetParameterValuesResponse)
@@ -430,7 +430,7 @@ class LaterTests(TransactionCase):
 
     def session(self, *asked: Any) -> Any:
         self.box.lives.acs.asking.extend(asked)
-        self.box.lives.life.reach.requested("198.51.100.1")
+        self.box.lives.runtime.connection_requests.http.requested("198.51.100.1")
         self.box.lives.run(10)
         return self.box.lives.acs.answers()
 

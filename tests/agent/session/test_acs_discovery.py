@@ -56,11 +56,11 @@ class DiscoveredTests(SynchronousTestCase):
 
     def test_found_after_a_reboot_that_did_not_come(self) -> None:
         self.lives.begin()
-        finished(self.lives.life.stop())
+        finished(self.lives.runtime.stop())
         self.said = "http://found/"
         self.lives.run(60)
         self.assertEqual(self.where(), ["http://acs.example/"])
-        self.lives.life.resume()
+        self.lives.runtime.resume()
         self.lives.run(6)
         self.assertEqual(self.where(), ["http://acs.example/", "http://found/"])
 
@@ -68,13 +68,13 @@ class DiscoveredTests(SynchronousTestCase):
         self.said = "http://found/"
         self.lives.begin()
         self.lives.acs.asking.append(assign("", **{URL: "http://set/"}))
-        self.lives.life.reach.requested("198.51.100.1")
+        self.lives.runtime.connection_requests.http.requested("198.51.100.1")
         self.lives.run(10)
         self.assertEqual(self.lives.acs.sessions[1][2].message, SetParameterValuesResponse(1))
         self.said = "http://found/"
         self.lives.begin(booted=False)
         self.lives.run(10)
-        self.assertEqual(self.lives.life.tree.value(URL).text, "http://set/")
+        self.assertEqual(self.lives.runtime.tree.value(URL).text, "http://set/")
         self.said = "http://other/"
         self.lives.run(10)
         self.assertEqual(self.where()[-1], "http://other/")

@@ -9,7 +9,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.facts import Fact, RpcCrashed, Warned
-from cwmpagent.agent.session.dispatcher import Answer, Dispatcher, RebootAfter
+from cwmpagent.agent.rpcs.restart import RebootWork
+from cwmpagent.agent.session.dispatcher import Answer, Dispatcher
 from cwmpagent.errors import CwmpFault, MisuseError, ParameterFault
 from cwmpagent.protocol.rpc import (
     Fault,
@@ -77,10 +78,10 @@ class DispatcherTests(SynchronousTestCase):
 
     def test_coroutine_with_work_for_later(self) -> None:
         async def perform(request: object) -> Answer:
-            return Answer(GenericResponse(BLINK + "Response", ()), after=(RebootAfter("key"),))
+            return Answer(GenericResponse(BLINK + "Response", ()), after=(RebootWork("key"),))
 
         answer = self.successResultOf(self.answer(perform))
-        self.assertEqual(answer, Answer(GenericResponse(BLINK + "Response", ()), (RebootAfter("key"),)))
+        self.assertEqual(answer, Answer(GenericResponse(BLINK + "Response", ()), (RebootWork("key"),)))
 
     def test_fault_with_its_parameters(self) -> None:
         faults = (ParameterFault("Device.X", 9007, "must be 1"),)
@@ -110,7 +111,7 @@ class DispatcherTests(SynchronousTestCase):
 
     def test_what_is_no_response_is_9002(self) -> None:
         others = (None, 7, Reboot("x"), RebootResponse(), GenericResponse("X_OTHER_DanceResponse", ()))
-        for result in (*others, Answer(RebootResponse(), after=(RebootAfter("key"),))):
+        for result in (*others, Answer(RebootResponse(), after=(RebootWork("key"),))):
             with self.subTest(result=result):
                 self.setUp()
                 self.assertFault(self.response(lambda request, result=result: result), 9002)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.protocol.stun.binding import Send, Unreachable
+from cwmpagent.protocol.stun.binding import Send, StunOptions, Unreachable
 from cwmpagent.protocol.stun.lifetime import LONGEST, LifetimeSearch
 from cwmpagent.protocol.stun.message import Address, MessageType, StunMessage, decode, encode
 from cwmpagent.protocol.stun.transaction import REPEATED_AT
@@ -47,9 +47,9 @@ class DiscoveryTests(SynchronousTestCase):
         self.assertEqual([round(at - 1000) for at, _ in world.primary()], [0, 0, 300, 600])
 
     def test_the_name_goes_where_a_change_is_told(self) -> None:
-        for always, expected in ((False, [None, "cpe"]), (True, ["cpe", "cpe"])):
+        for always, expected in (("asked", [None, "cpe"]), ("always", ["cpe", "cpe"])):
             world = NatWorld()
-            world.begin(**CLIENT, shortest=30, longest=30, always_named=always)
+            world.begin(**CLIENT, shortest=30, longest=30, options=StunOptions(username=always))
             world.run(1)
             self.assertEqual([message.username for _, message in world.primary()], expected)
             self.assertFalse(any(message.signed for _, message in world.primary()))

@@ -1,0 +1,79 @@
+"""The report of the ConnectionRequest subsystem: where requests arrive, and the state of the NAT binding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from cwmpagent.agent.connection_request.http import ConnectionRequests
+from cwmpagent.agent.connection_request.udp import UdpConnectionRequests
+from cwmpagent.agent.management_server import ManagementServer
+from cwmpagent.agent.report import Json, Metric, Report, span
+from cwmpagent.protocol.masking import without_userinfo
+
+
+class Parts(Protocol):
+    """The parts of the subsystem that are reported."""
+
+    @property
+    def http(self) -> ConnectionRequests:
+        """By HTTP."""
+
+    @property
+    def udp(self) -> UdpConnectionRequests | None:
+        """By UDP, None where the agent has none."""
+
+
+class ConnectionRequestReport(Report):
+    """``connection_request`` in `status`."""
+
+    def __init__(self, server: ManagementServer, parts: Parts) -> None:
+        self._server = server
+        self._parts = parts
+
+    def status(self) -> Json:
+        """URL, whether credentials are set, and the way by UDP."""
+        return {
+            "connection_request": {
+                "url": without_userinfo(self._server.text("ConnectionRequestURL")),
+                "credentials": self._parts.http.credentials() is not None,
+                "udp": self._udp(),
+            }
+        }
+
+    def summary(self) -> Iterable[tuple[str, str]]:
+        """The URL, and the address and binding of the UDP port."""
+        request = self.status()["connection_request"]
+        missing = "" if request["credentials"] else " (refuses every request: its user name or password is not set)"
+        no_url = "no URL: switched off, or no way to the ACS is known"
+        yield "ConnectionRequest", request["url"] + missing if request["url"] else no_url
+        udp = request["udp"]
+        if udp is not None:
+            yield "by UDP", "; ".join(_udp_texts(udp))
+
+    def metrics(self) -> Iterable[Metric]:
+        """The state of the NAT binding, where one is kept."""
+        binding = self._parts.udp.binding if self._parts.udp is not None else None
+        if binding is not None:
+            yield Metric("cwmpagent_binding_period_seconds", "Keep-alive period of the NAT binding.", binding.period)
+            answered = 0.0 if binding.failing else 1.0
+            yield Metric("cwmpagent_binding_answered", "Whether the STUN server answers: 1 or 0.", answered)
+
+    def _udp(self) -> dict[str, Any] | None:
+        """Address and NAT binding; None where no requests by UDP are accepted."""
+        udp, address = self._parts.udp, self._server.text("UDPConnectionRequestAddress")
+        if udp is None or not address:
+            return None
+        binding, kept = udp.binding, None
+        if binding is not None:
+            kept = {"period": round(binding.period, 1), "searching": binding.searching, "answered": not binding.failing}
+        return {"address": address, "nat": self._server.flag("NATDetected"), "stun": kept}
+
+
+def _udp_texts(udp: Json) -> Iterable[str]:
+    yield udp["address"] + (", behind a NAT" if udp["nat"] else "")
+    stun = udp["stun"]
+    if stun is not None:
+        yield f"kept alive every {span(stun['period'])}" if stun["answered"] else "the STUN server does not answer"
+        if stun["searching"]:
+            yield "its lifetime is still being searched"

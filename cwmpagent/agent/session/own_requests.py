@@ -1,0 +1,132 @@
+"""Requests of the agent's own in a session: TransferComplete, Kicked ... (TR-069 3.7.1.4).
+
+A subsystem that has such requests is a :class:`RequestSource`. They are offered to each session as it opens, and sent
+in their turn after the Inform. A request stays with its source until it is delivered; a session that fails delivers
+nothing that was not answered.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cwmpagent.agent.facts import Observer, Warned
+from cwmpagent.agent.internal_errors import report_internal_error
+from cwmpagent.errors import MisuseError
+from cwmpagent.protocol.agenda import Agenda
+from cwmpagent.protocol.rpc import CpeRequest, Fault, Response, rpc_name
+from cwmpagent.protocol.session import Session
+from cwmpagent.protocol.soap import Envelope, encode
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRequest:
+    """One request, and the event that its answer delivers.
+
+    ``command_key`` and ``code`` name that event as the agenda has it; an empty ``code`` stands for any with that
+    CommandKey. A request without an event of its own has neither.
+    """
+
+    request: CpeRequest
+    command_key: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The verdict of its source on an answer.
+
+    ``delivered`` false: the source keeps the request, for the next session. ``notes`` are saved, in one transaction
+    with the agenda, before anything else is sent.
+    """
+
+    delivered: bool = True
+    notes: Mapping[str, str | None] = field(default_factory=dict)
+
+
+class RequestSource(Protocol):
+    """A subsystem that has requests of its own."""
+
+    def requests(self) -> Sequence[OwnRequest]:
+        """Every request not yet delivered, in the order to be sent."""
+
+    def answered(self, own: OwnRequest, answer: Response | Fault) -> Answered:
+        """The ACS has answered ``own``, with a fault perhaps. After a delivery :meth:`requests` lists it no more."""
+
+
+class OwnRequests:
+    """The sources, and the requests that they have offered to the session under way."""
+
+    def __init__(self, agenda: Agenda, observer: Observer) -> None:
+        self._agenda = agenda
+        self._observer = observer
+        self._sources: list[RequestSource] = []
+        self._session: Session | None = None
+        self._offered: list[tuple[RequestSource, OwnRequest]] = []
+        self._counts: Counter[OwnRequest] = Counter()
+
+    def add(self, source: RequestSource) -> None:
+        """Offer the requests of ``source`` from now on."""
+        self._sources.append(source)
+
+    def begin(self, session: Session) -> None:
+        """Offer everything to ``session``, which is about to begin."""
+        self._session = session
+        self._offered = []
+        self._counts = Counter()
+        self.offer()
+
+    def end(self) -> None:
+        """The session is over; what it has not delivered is offered to the next one."""
+        self._session = None
+
+    def offer(self) -> None:
+        """Offer what is new to the session under way. A source calls this when it has another request.
+
+        A session that has said already that no more follow takes none: the next one does.
+        """
+        if self._session is None:
+            return
+        for source in self._sources:
+            seen: Counter[OwnRequest] = Counter()
+            for own in self._of(source):
+                seen[own] += 1
+                if seen[own] > self._counts[own] and self._is_writable(own) and self._session.offer(own.request):
+                    self._counts[own] += 1
+                    self._offered.append((source, own))
+
+    def answered(self, request: CpeRequest, answer: Response | Fault) -> Mapping[str, str | None]:
+        """The ACS has answered ``request``: the notes to save before anything else is sent."""
+        place = next((at for at, (_, own) in enumerate(self._offered) if own.request is request), None)
+        if place is None:
+            return {}
+        source, own = self._offered.pop(place)
+        try:
+            result = source.answered(own, answer)
+        except Exception:
+            report_internal_error(self._observer)
+            return {}
+        if result.delivered:
+            name = rpc_name(request)
+            more = any(rpc_name(each.request) == name for other in self._sources for each in self._of(other))
+            self._agenda.delivered_by(name, own.command_key, code=own.code, more=more)
+        self.offer()
+        return result.notes
+
+    def _of(self, source: RequestSource) -> Sequence[OwnRequest]:
+        try:
+            return source.requests()
+        except Exception:
+            report_internal_error(self._observer)
+            return ()
+
+    def _is_writable(self, own: OwnRequest) -> bool:
+        """Whether an envelope can carry it; one that no envelope can must not end each session."""
+        try:
+            encode(Envelope(body=own.request))
+        except MisuseError as error:
+            self._observer(Warned(f"{rpc_name(own.request)} cannot be sent: {error}"))
+            return False
+        return True

@@ -1,0 +1,118 @@
+"""Access of a program to its running device: values read and set, changes announced, events raised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+
+from cwmpagent.agent.parameters.changes import Origin
+from cwmpagent.datamodel.identifiers import ANY, segments
+from cwmpagent.datamodel.plan import ParameterAssignment
+from cwmpagent.datamodel.resolve import Resolver
+from cwmpagent.embedding.extensions import Extensions
+from cwmpagent.embedding.python_values import python_value, text_of
+from cwmpagent.errors import CwmpFault, MisuseError
+from cwmpagent.protocol.agenda.events import EVENTS, LONGEST_CODE, Event
+from cwmpagent.runtime.agent_runtime import AgentRuntime
+from cwmpagent.runtime.lifecycle import Lifecycle
+
+NOT_RUNNING = "the device is rebooting, or the agent has been stopped"
+
+
+class DeviceAccess:
+    """``lifecycle`` gives that of the agent, None before its first start."""
+
+    def __init__(self, extensions: Extensions, lifecycle: Callable[[], Lifecycle | None]) -> None:
+        self._extensions = extensions
+        self._lifecycle = lifecycle
+        self._looks: set[Deferred[None]] = set()
+
+    @property
+    def runtime(self) -> AgentRuntime:
+        """The present runtime. Raises MisuseError before the first start."""
+        lifecycle = self._lifecycle()
+        if lifecycle is None:
+            raise MisuseError("the agent has not been started")
+        return lifecycle.runtime
+
+    async def get(self, path: str) -> Any:
+        """See :meth:`cwmpagent.Agent.get`."""
+        runtime = self.runtime
+        tree = runtime.tree
+        if self._is_running():
+            await runtime.refresher.read([path])
+        names = [name for each in Resolver(tree).paths(path) for name in tree.parameters(each)]
+        values = {name: tree.value(name) for name in names}
+        found = {name: python_value(value.kind, value.text) for name, value in values.items()}
+        several = not path or path.endswith(".") or ANY in segments(path)
+        return found if several else found[names[0]]
+
+    async def set(self, path: str, value: object) -> None:
+        """See :meth:`cwmpagent.Agent.set`."""
+        if self._extensions.has_parameter(path):
+            raise MisuseError(f"{path}: its function gives the value; change it there, and call changed()")
+        runtime = self.runtime
+        if not self._is_running():
+            raise CwmpFault(9002, NOT_RUNNING)
+        text = text_of(runtime.tree.definition(path).kind, value)
+        try:
+            await runtime.changes.set_values([ParameterAssignment(path, text)], Origin.DEVICE)
+        except CwmpFault as fault:
+            for each in fault.parameters:
+                raise CwmpFault(each.code, each.text) from fault
+            raise
+        await self.changed(path)
+
+    def changed(self, path: str) -> Deferred[None]:
+        """See :meth:`cwmpagent.Agent.changed`."""
+        model = self._extensions.model
+        if model.definition(path) is None:
+            raise MisuseError(f"{path}: the model {model.name} has no such parameter or object")
+        if not self._is_running():
+            return succeed(None)
+        look = Deferred.fromCoroutine(self._look(path))
+        if not look.called:
+            self._looks.add(look)
+            look.addBoth(lambda _: self._looks.discard(look))
+        return look
+
+    def raise_event(self, name: str, command_key: str = "") -> Deferred[None]:
+        """See :meth:`cwmpagent.Agent.raise_event`."""
+        event = self._event(name, command_key)
+        if not self._is_running():
+            return fail(CwmpFault(9002, NOT_RUNNING))
+        return self.runtime.events.raise_event(event)
+
+    def inform(self, about: str) -> None:
+        """See :meth:`cwmpagent.Agent.inform`."""
+        event = self._event(about, "")
+        if self._is_running():
+            self.runtime.events.raise_event(event)
+
+    def stop(self) -> None:
+        """Cancel what :meth:`changed` began; everything is compared at the next start."""
+        for look in tuple(self._looks):
+            look.cancel()
+
+    def _event(self, name: str, command_key: str) -> Event:
+        """The event ``name``. Raises MisuseError for what cannot be an event of a vendor."""
+        if not (name.isascii() and name.isprintable() and name[:1].strip()) or name in EVENTS:
+            raise MisuseError(f"{name[:LONGEST_CODE]!r} is no event of a vendor: a few ASCII letters and digits are")
+        runtime = self.runtime
+        oui = runtime.tree.value(runtime.tree.model.root.path + "DeviceInfo.ManufacturerOUI").text
+        code = name if name.startswith(("X ", "M X_")) else f"X {oui} {name}"
+        if len(code) > LONGEST_CODE:
+            raise MisuseError(f"the event {code[:LONGEST_CODE]!r}... has more than {LONGEST_CODE} characters")
+        return Event(code, command_key)
+
+    def _is_running(self) -> bool:
+        lifecycle = self._lifecycle()
+        return lifecycle is not None and lifecycle.running
+
+    async def _look(self, path: str) -> None:
+        try:
+            await self.runtime.look(path)
+        except CancelledError:
+            return

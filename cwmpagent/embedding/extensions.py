@@ -1,0 +1,96 @@
+"""Extensions: the RPCs, parameters and providers that a program adds to its device before the start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from cwmpagent.agent.ports import Provider
+from cwmpagent.agent.session.dispatcher import Dispatcher, Performer
+from cwmpagent.datamodel.schema import Model, ParameterDefinition
+from cwmpagent.datamodel.vendor_parameter import with_parameter
+from cwmpagent.embedding.vendor_extensions import Range, VendorParameter, check_rpc, new_parameter, performer
+from cwmpagent.errors import MisuseError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Extensions:
+    """The additions of one program; all are refused (MisuseError) while ``running()``.
+
+    :attr:`model` is the model of the device with the parameters that were added; ``announce`` is called for a new
+    value of such a parameter.
+    """
+
+    def __init__(self, model: Model, *, running: Callable[[], bool], announce: Callable[[str], Deferred[None]]) -> None:
+        self.model = model
+        self.providers: list[Provider] = []
+        self._running = running
+        self._announce = announce
+        self._performers: dict[str, Performer] = {}
+        self._own: set[str] = set()
+
+    def has_parameter(self, path: str) -> bool:
+        """Whether the parameter ``path`` was added, so that its function gives its value."""
+        return path in self._own
+
+    def register_all(self, dispatcher: Dispatcher) -> None:
+        """Register the RPCs with a dispatcher."""
+        for name, perform in self._performers.items():
+            dispatcher.register(name, perform)
+
+    def rpc(self, name: str) -> Callable[[Function], Function]:
+        """See :meth:`cwmpagent.Agent.rpc`."""
+        self._check_rpc(name)
+
+        def add(function: Function) -> Function:
+            self.register(name, performer(name, function))
+            return function
+
+        return add
+
+    def register(self, rpc: str, perform: Performer) -> None:
+        """See :meth:`cwmpagent.Agent.register`."""
+        self._check_rpc(rpc)
+        self._performers[rpc] = perform
+
+    def parameter(
+        self, path: str, type: str, range: Range | None, unit: str
+    ) -> Callable[[Callable[[], Any]], VendorParameter]:
+        """See :meth:`cwmpagent.Agent.parameter`."""
+        self._refuse_while_running(path)
+        definition = new_parameter(self.model, path, type, range, unit)
+
+        def define(definition: ParameterDefinition) -> None:
+            self._refuse_while_running(path)
+            self.model = with_parameter(self.model, path.rpartition(".")[0] + ".", definition)
+
+        def add(read: Callable[[], Any]) -> VendorParameter:
+            new_parameter(self.model, path, type, range, unit)  # a decorator may be kept, and used twice
+            made = VendorParameter(path, definition, read, define=define, announce=self._announce)
+            self.add_provider(made)
+            self._own.add(path)
+            return made
+
+        return add
+
+    def add_provider(self, provider: Provider) -> None:
+        """See :meth:`cwmpagent.Agent.add_provider`."""
+        self._refuse_while_running("a provider")
+        for name in ("paths", "tables"):
+            given = getattr(provider, name, None)
+            if given is None or isinstance(given, str):
+                raise MisuseError(f"{name} of the provider {provider!r} must be a list of paths")
+        self.providers.append(provider)
+
+    def _check_rpc(self, name: str) -> None:
+        self._refuse_while_running(name)
+        check_rpc(name)
+        if name in self._performers:
+            raise MisuseError(f"the RPC {name} is registered already")
+
+    def _refuse_while_running(self, what: str) -> None:
+        if self._running():
+            raise MisuseError(f"{what}: must be added before the agent is started")

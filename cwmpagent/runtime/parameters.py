@@ -1,0 +1,97 @@
+"""The parameters subsystem put together: the tree, its providers, and the way in which values change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from cwmpagent.agent.facts import Noted
+from cwmpagent.agent.management_server import ManagementServer
+from cwmpagent.agent.parameters.changes import Change, Changes
+from cwmpagent.agent.parameters.provider_calls import GuardedProviders
+from cwmpagent.agent.parameters.provider_rows import ProviderRows
+from cwmpagent.agent.parameters.provider_values import ProviderValues
+from cwmpagent.agent.parameters.refresh import Refresher
+from cwmpagent.agent.parameters.transaction import Transactions
+from cwmpagent.agent.ports import Provider
+from cwmpagent.agent.session.acs_discovery import discovered_at_start
+from cwmpagent.datamodel.restore import open_tree
+from cwmpagent.datamodel.schema import Model
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.records import Saved
+from cwmpagent.runtime.environment import Environment
+from cwmpagent.runtime.factory_defaults import FactoryValue, abilities, texts
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """The tree of one device as it starts, and the saved state that it was opened with.
+
+    ``known``: the text that the device gave last for each parameter that it supplies. ``discovered_url``: a new URL
+    of the ACS that the network gave.
+    """
+
+    tree: Tree
+    server: ManagementServer
+    saved: Saved
+    known: dict[str, str]
+    discovered_url: str | None
+
+
+def open_device(model: Model, values: Mapping[str, FactoryValue], saved: Saved, environment: Environment) -> Device:
+    """Open the tree of the device; saved entries that the model does not allow are logged and not used."""
+    observer = environment.observer
+    url = model.root.path + "ManagementServer.URL"
+    saved, discovered = discovered_at_start(environment.sessions.discovered_url, url, saved, observer)
+    known: dict[str, str] = {}
+    udp = environment.connection_requests.udp is not None
+    tree, ignored = open_tree(model, saved, {**abilities(model, udp=udp), **texts(values)}, live=known.get)
+    for entry in ignored:
+        observer(Noted(f"the saved entry {entry.path} is not used: {entry.reason}"))
+    return Device(tree, ManagementServer(tree), saved, known, discovered)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The parts of the subsystem; ``keys``: the provider's key of each row, by row path."""
+
+    providers: GuardedProviders
+    keys: Mapping[str, str]
+    values: ProviderValues
+    changes: Changes
+    refresher: Refresher
+
+
+def build_parameters(
+    device: Device,
+    environment: Environment,
+    own_providers: Sequence[Provider],
+    notes: Callable[[Change], Mapping[str, str | None]],
+) -> Parameters:
+    """``own_providers`` are of the agent itself. ``notes`` gives what is saved in the transaction of a change."""
+    tree, saved, known = device.tree, device.saved, device.known
+    observer, monotonic = environment.observer, environment.clock.monotonic
+    every = (*environment.parameters.providers(tree.model.root.path), *own_providers)
+    providers = GuardedProviders(every, environment.timers, monotonic, observer)
+    keys: dict[str, str] = {}
+    rows = ProviderRows(providers, tree, monotonic, keys, saved.notes)
+    values = ProviderValues(providers, tree.definition, monotonic, known, keys)
+
+    def forget(paths: Sequence[str]) -> None:
+        values.forget(paths)
+        rows.forget()
+
+    transactions = Transactions(providers, environment.store, observer, keys, saved.notes, forget)
+    values.held = lambda: transactions.held
+    changes = Changes(
+        tree,
+        environment.store,
+        observer,
+        providers=providers,
+        rows=rows,
+        transactions=transactions,
+        refresh=values.refresh,
+        key_path=device.server.path("ParameterKey"),
+        notes=notes,
+    )
+    return Parameters(providers, keys, values, changes, Refresher(tree, values, rows, changes, observer))
