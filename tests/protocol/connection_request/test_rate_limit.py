@@ -1,4 +1,4 @@
-"""The limit of ConnectionRequests per time."""
+"""The rate limit of ConnectionRequests."""
 
 from __future__ import annotations
 
