@@ -403,7 +403,7 @@ class HostileTests(SynchronousTestCase):
     def answer(self, **fields: object) -> bytes:
         assert self.request is not None
         made = {"kind": MessageType.RESPONSE, "transaction": self.request.transaction, "mapped": self.mapped, **fields}
-        return encode(StunMessage(**made))  # type: ignore[arg-type]  # whatever a test wants
+        return encode(StunMessage(**made))  # type: ignore[arg-type]  # any fields
 
     def test_what_is_no_answer_is_ignored(self) -> None:
         for data in (
