@@ -1,4 +1,4 @@
-"""CWMP without input or output (floor 0): RPCs, envelopes, sessions, the agenda, authentication, STUN."""
+"""CWMP without I/O (floor 0): RPCs, SOAP envelopes, sessions, the agenda, authentication, STUN."""
 
 __all__ = [
     "agenda",

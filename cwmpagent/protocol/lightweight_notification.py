@@ -1,7 +1,7 @@
-"""Messages of lightweight notifications over UDP (TR-069 Annex M): changed values, signed, nobody answers.
+"""Messages of lightweight notifications over UDP (TR-069 Annex M): signed parameter values without a response.
 
-One message is one datagram: an HTTP POST whose body tells who sends it and which parameters have which values. What
-does not fit into one goes in several.
+One message is one datagram: an HTTP POST whose body has the identity of the device, and parameters with their values.
+Parameters that do not fit into one datagram are split over several.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from cwmpagent.protocol.soap.writer import escaped
 
 NAMESPACE = "urn:broadband-forum-org:cwmp:lwnotif-1-0"
 MOST_BYTES = 1400
-"""A datagram of no more goes over Ethernet in one piece, with the headers of IPv6, UDP and a tunnel."""
+"""Bytes of a datagram that Ethernet carries unfragmented, with the headers of IPv6, UDP and a tunnel."""
 LARGEST = 65_000
-"""No datagram can be larger; one value may need that much, as it cannot be split."""
+"""Upper limit of a datagram in bytes. A single value may need that much, because it cannot be split."""
 LATEST = 2**31 - 1
-"""The largest time stamp that the schema's type holds."""
+"""The largest time stamp (TS) that the type in the schema can hold."""
 
 _OPENING = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -35,7 +35,7 @@ _HEAD = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """Who sends: the device, with Username and Password of its ManagementServer; the password signs."""
+    """The sending device, with Username and Password of its ManagementServer. The password is the signature key."""
 
     device: DeviceIdStruct
     username: str
@@ -44,7 +44,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """The datagrams to send, and the names of what is too large for any."""
+    """The datagrams to send, and the names of the parameters that are too large for any datagram."""
 
     datagrams: tuple[bytes, ...]
     left_out: tuple[str, ...] = ()
@@ -59,34 +59,34 @@ def messages(
     host: str,
     port: int,
 ) -> Messages:
-    """Datagrams of :data:`MOST_BYTES` at most that tell ``parameters``; one value alone may take more.
+    """Build datagrams of at most :data:`MOST_BYTES` bytes with ``parameters``. A single large value may exceed it.
 
-    ``timestamp`` is in seconds since 1970, None while that is not known. ``cnonce`` gives each a random text, all of
-    the same length.
+    ``timestamp``: seconds since 1970, None while the time is not known. ``cnonce``: returns a random text for each
+    datagram; all texts must have the same length.
     """
     stamp = 0 if timestamp is None else min(max(0, int(timestamp)), LATEST)
-    shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
-    def datagram(told: Iterable[str]) -> bytes:
-        body = f"{_opening(sender, stamp, cnonce())}{''.join(told)}{_ENDING}".encode()
+    def datagram(elements: Iterable[str]) -> bytes:
+        body = f"{_opening(sender, stamp, cnonce())}{''.join(elements)}{_ENDING}".encode()
         signature = hmac.new(sender.password.encode(), body, "sha1").hexdigest().upper()
-        return _HEAD.format(host=shown, length=len(body), signature=signature).encode() + body
+        return _HEAD.format(host=authority, length=len(body), signature=signature).encode() + body
 
-    taken = len(datagram(())) + len(str(LARGEST))
+    overhead = len(datagram(())) + len(str(LARGEST))
     groups: list[list[str]] = []
     left_out: list[str] = []
     room = 0
     for parameter in parameters:
         text = _parameter(parameter)
         size = len(text.encode())
-        if size > LARGEST - taken:
+        if size > LARGEST - overhead:
             left_out.append(parameter.name)
         elif size <= room:
             groups[-1].append(text)
             room -= size
         else:
             groups.append([text])
-            room = MOST_BYTES - taken - size
+            room = MOST_BYTES - overhead - size
     return Messages(tuple(map(datagram, groups)), tuple(left_out))
 
 

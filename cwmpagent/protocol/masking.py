@@ -1,4 +1,4 @@
-"""Messages and bytes made fit to be shown: secrets become ``***``, strings of the peer cannot forge a line."""
+"""Masking of messages and bytes for logs: secrets become ``***``, text of the peer cannot forge a log line."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _SECRET_TEXT = re.compile(
 
 
 def masked(message: Message, hidden: Callable[[str], bool]) -> Message:
-    """``message`` without what must not be seen.
+    """Return ``message`` with its secrets masked.
 
-    That is: the values of parameters whose full path is ``hidden`` or ends like a password, user names and passwords
-    among the arguments, and user names and passwords in URLs.
+    Secrets are: the values of parameters whose full path is ``hidden`` or ends like a password, user names and
+    passwords among the arguments, and user names and passwords in URLs.
     """
     if isinstance(message, GenericRequest | GenericResponse):
         shown = tuple(
@@ -71,22 +71,23 @@ def _masked_value(parameter: ParameterValueStruct, hidden: Callable[[str], bool]
 
 
 def without_userinfo(text: str) -> str:
-    """``text`` with the user names and passwords of URLs in it masked."""
+    """Return ``text`` with the user names and passwords of its URLs masked."""
     return _USERINFO.sub(MASK + "@", text) if "@" in text else text
 
 
 def scrub(text: str) -> str:
-    """XML that could not be read, or only in part, without the texts of elements that may be secret.
+    """Return XML that could not be parsed, or only in part, with the texts of possibly secret elements masked.
 
-    Those are Value and all whose names end in Username, Password, Passphrase or Secret, also where the end is cut off.
+    These elements are Value and all whose names end in Username, Password, Passphrase or Secret. A text whose end tag
+    is missing is masked, too.
     """
     return without_userinfo(_SECRET_TEXT.sub(rf"\1{MASK}", text))
 
 
 def quoted(data: bytes | str, limit: int = 200) -> str:
-    """At most ``limit`` characters of what a peer sent, on one line: everything that does not print is escaped.
+    """Return at most ``limit`` characters of a peer's data on one line, with non-printable characters escaped.
 
-    There are no quotation marks around it; ``...`` ends it where something was cut off.
+    The result has no quotation marks around it. It ends in ``...`` where the data was cut off.
     """
     text = data[: limit * 4 + 4].decode("utf-8", "surrogateescape") if isinstance(data, bytes) else data[: limit + 1]
     shown: list[str] = []
@@ -101,6 +102,6 @@ def quoted(data: bytes | str, limit: int = 200) -> str:
 
 
 def _escaped(character: str) -> str:
-    if "\udc80" <= character <= "\udcff":  # an octet that was not UTF-8
+    if "\udc80" <= character <= "\udcff":  # an octet that is not valid UTF-8
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode("ascii")

@@ -1,4 +1,4 @@
-"""A device in made-up time: two clocks, an agenda, and a driver that does what the agenda asks and no more."""
+"""Simulation of a device: two clocks, an agenda, and a driver that follows the agenda exactly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ YEAR = 365 * 86400.0
 
 @dataclass(frozen=True)
 class Opened:
-    """A session that was opened: when on both clocks, and what its Inform said."""
+    """An opened session: its time on both clocks, and the content of its Inform."""
 
     monotonic: float
     wall: float | None
@@ -23,14 +23,14 @@ class Opened:
 
 
 class Middle:
-    """Chance without chance."""
+    """A random source that always returns the mean."""
 
     def uniform(self, a: float, b: float, /) -> float:
         return (a + b) / 2
 
 
 class World:
-    """Runs an agenda. Every session ends at once, as ``outcome`` says: ``"ok"``, ``"refused"``, ``"broken"``."""
+    """Driver of an agenda. Every session ends at once, with ``outcome``: ``"ok"``, ``"refused"``, ``"broken"``."""
 
     def __init__(self, *, wall: float | None = 1_700_000_000.0, agenda: Agenda | None = None) -> None:
         self.monotonic = 5000.0
@@ -50,28 +50,28 @@ class World:
         return Now(self.monotonic, self.monotonic + self.offset + self.drift * (self.monotonic - 5000.0))
 
     def step(self, seconds: float) -> None:
-        """Set the wall clock; the driver does not notice before it looks."""
+        """Step the wall clock; the driver notices at its next check."""
         assert self.offset is not None
         self.offset += seconds
 
     def step_in(self, wait: float, seconds: float) -> None:
-        """Set the wall clock ``wait`` seconds from now, while the driver sleeps."""
+        """Step the wall clock in ``wait`` seconds, while the driver waits."""
         self._steps.append((self.monotonic + wait, seconds))
         self._steps.sort()
 
     def sleep_until(self, moment: float) -> None:
-        """Let time pass without looking."""
+        """Let time pass without a call of the agenda."""
         while self._steps and self._steps[0][0] <= moment:
             self.monotonic = max(self.monotonic, self._steps[0][0])
             self.step(self._steps.pop(0)[1])
         self.monotonic = moment
 
     def restart(self) -> None:
-        """The process alone starts anew."""
+        """Restart the process without a boot."""
         self.agenda = Agenda.restored(self.agenda.record(), random=random.Random(8), now=self.now, booted=False)
 
     def boot(self, *, after: float = 60.0, key: str | None = None, trusted: bool = True) -> None:
-        """Power off and on: the monotonic clock begins anew, the wall clock goes on."""
+        """Power off and on: the monotonic clock restarts, the wall clock continues."""
         record, wall = self.agenda.record(), self.now.wall
         self.monotonic = 12.0
         self.offset = None if wall is None or not trusted else wall + after - self.monotonic
@@ -79,7 +79,7 @@ class World:
         self.agenda.boot(self.now, key)
 
     def run(self, seconds: float, *, until: Callable[[], bool] = lambda: False) -> None:
-        """Let time pass, waking up when the agenda asks for it."""
+        """Let time pass, with calls at every ``wake_at`` of the agenda."""
         end = self.monotonic + seconds
         while not until():
             self.looks += 1

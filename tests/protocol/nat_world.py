@@ -1,4 +1,4 @@
-"""A NAT, a STUN server and the time between them, all in memory: what a :class:`Binding` is driven by in tests."""
+"""Simulation of a NAT, a STUN server and time in memory, which drives a :class:`Binding` in tests."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ CLIENT = {"username": "cpe", "password": "stun secret"}
 
 
 class NatWorld:
-    """One way takes ``delay`` seconds. The NAT forgets a binding that was silent for more than ``lifetime``.
+    """A device, a NAT and a STUN server.
 
-    ``lifetime`` None: there is no NAT. ``lost`` says of each datagram whether it is.
+    ``lifetime``: seconds without traffic after which the NAT drops a binding; None: there is no NAT. ``delay``: seconds
+    of one way. ``lost``: returns whether the next datagram is lost.
     """
 
     def __init__(self, lifetime: float | None = 30.0, *, delay: float = 0.01, lost: Callable[[], bool] | None = None):
@@ -42,7 +43,7 @@ class NatWorld:
         self.binding: Binding
 
     def begin(self, **settings: object) -> Binding:
-        """A binding with these settings, started."""
+        """Create and start a binding with these settings."""
         made: Callable[..., BindingSettings] = BindingSettings
         self.binding = Binding(made(**settings), LOCAL, lambda: next(self._ids).to_bytes(16, "big"))
         self._do(self.binding.start(self.now))
@@ -65,18 +66,18 @@ class NatWorld:
         self.now = end
 
     def rebind(self) -> None:
-        """The NAT forgets everything, as after a power cut."""
+        """Clear all bindings of the NAT, as after a power cut."""
         self._bindings.clear()
 
     def reaches(self) -> bool:
-        """Whether a datagram to the address that was found would reach the primary socket now."""
+        """Whether a datagram to the mapped address reaches the primary socket now."""
         if self.lifetime is None:
             return self.binding.mapping == LOCAL
         port, used = self._bindings.get(False, (0, 0.0))
         return self.binding.mapping == Address(OUTSIDE, port) and self.now - used <= self.lifetime
 
     def primary(self) -> list[tuple[float, StunMessage]]:
-        """What the server got from the primary socket, and when."""
+        """Messages that the server received from the primary socket, with their times."""
         return [(at, message) for at, message, secondary in self.requests if not secondary]
 
     def failures(self) -> list[str]:

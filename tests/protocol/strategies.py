@@ -1,4 +1,4 @@
-"""Messages made by hypothesis from the declarations of their fields."""
+"""Hypothesis strategies for messages, from the declarations of their fields."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ BOUNDS = {
 
 
 def texts(most: int | None = None) -> st.SearchStrategy[str]:
-    """Text that XML can carry, of at most ``most`` characters."""
+    """Generate text that XML can carry, of at most ``most`` characters."""
     return st.text(XML_CHARACTERS, max_size=min(most or 40, 40))
 
 
 def canonical_texts(kind: ValueType) -> st.SearchStrategy[str]:
-    """Text in the canonical spelling of its type."""
+    """Generate text in the canonical form of its type."""
     if kind in BOUNDS:
         return st.integers(*BOUNDS[kind]).map(str)
     if kind is ValueType.DECIMAL:
@@ -54,11 +54,11 @@ def canonical_texts(kind: ValueType) -> st.SearchStrategy[str]:
 VALUES = st.sampled_from(ValueType).flatmap(lambda kind: canonical_texts(kind).map(lambda text: Value(kind, text)))
 
 Overrides = Mapping[str, st.SearchStrategy[Any]]
-"""For elements of these names, these strategies in place of what the declaration says."""
+"""Strategies by element name that replace those of the declarations."""
 
 
 def instances(cls: type[Any], overrides: Overrides | None = None) -> st.SearchStrategy[Any]:
-    """Instances of ``cls`` whose fields are what their declarations allow."""
+    """Generate instances of ``cls`` with fields that their declarations allow."""
     chosen = overrides or {}
     fields = {field.attribute: _values(field, chosen) for field in fields_of(cls)}
     return st.builds(cls, **fields)

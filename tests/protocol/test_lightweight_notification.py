@@ -1,4 +1,4 @@
-"""Lightweight notifications as bytes: valid by the published schema, signed, none larger than it must be."""
+"""Lightweight notifications as bytes: valid against the published schema, signed, of limited size."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def string(name: str, text: str) -> ParameterValueStruct:
 
 
 def parts(datagram: bytes) -> tuple[str, dict[str, str], bytes]:
-    """First line, headers by lower-case name, body."""
+    """Request line, headers by lower-case name, and body."""
     head, _, body = datagram.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     return first, {name.lower(): text for name, _, text in (line.partition(": ") for line in lines)}, body

@@ -1,4 +1,4 @@
-"""Nothing secret is shown, and nothing of the peer can look like a line of our own."""
+"""Masking of secrets, and escaping of the peer's text in log lines."""
 
 from __future__ import annotations
 

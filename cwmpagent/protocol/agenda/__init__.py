@@ -1,4 +1,4 @@
-"""The agenda: events that the ACS has yet to be told, and the times of sessions (TR-069 3.2.1, 3.7.1.5)."""
+"""The agenda: undelivered events, and the times of sessions (TR-069 3.2.1, 3.7.1.5)."""
 
 from cwmpagent.protocol.agenda.agenda import Agenda, Snapshot
 from cwmpagent.protocol.agenda.clock import Chance, Now

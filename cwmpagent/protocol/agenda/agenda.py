@@ -1,9 +1,9 @@
-"""What the ACS must be told and when (TR-069 3.2.1, 3.7.1.5): events, periodic phase, schedule, retry, throttle.
+"""Events and the times of sessions (TR-069 3.2.1, 3.7.1.5): periodic phase, ScheduleInform, retry, throttle.
 
-It has no clock. Whoever drives it calls :meth:`Agenda.due` whenever something was added or :meth:`Agenda.wake_at` has
-come, opens a session when the answer is True, and saves :meth:`Agenda.record` before anything that promises it leaves.
-An event is told by one Inform and goes when the message that delivers it is answered; one that arrives during a session
-is another occurrence and stays.
+The agenda has no clock. The caller calls :meth:`Agenda.due` after each change and at :meth:`Agenda.wake_at`, and opens
+a session where it returns True. It saves :meth:`Agenda.record` before it sends a message that depends on the change. An
+event is reported by an Inform and removed when the message that delivers it is answered. An event that occurs during a
+session is another occurrence and stays.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the Inform of one session says: the events, in order, and RetryCount.
+    """The content of the Inform of one session: the events in order, and RetryCount.
 
-    A ``heartbeat`` delivers nothing else, changed parameters neither.
+    A ``heartbeat`` session delivers no other event and no changed parameters.
     """
 
     events: tuple[Event, ...]
@@ -49,7 +49,7 @@ class Snapshot:
 
 @dataclass(slots=True)
 class _Open:
-    """The session under way: whether its Inform was answered, and whether a bootstrap has made its end meaningless."""
+    """The open session. ``informed``: its Inform was answered. ``superseded``: a bootstrap voids its result."""
 
     snapshot: Snapshot
     informed: bool = False
@@ -57,7 +57,7 @@ class _Open:
 
 
 class Agenda:
-    """Pending events, and the times at which sessions fall due; all times are those of the ``now`` it is given."""
+    """The pending events, and the times at which sessions are due. Every time is that of the ``now`` argument."""
 
     def __init__(self, *, random: Chance) -> None:
         self._random = random
@@ -67,42 +67,40 @@ class Agenda:
         self._schedule = ScheduleInformQueue()
         self._retries = Retries()
         self._throttle = 0.0
-        self._succeeded: float | None = None  # monotonic time at which a session last did
+        self._succeeded: float | None = None  # monotonic time of the last successful session
         self._acs = ""
         self._open: _Open | None = None
 
-    # what happens
-
     def add(self, event: Event, now: Now, *, opens_session: bool = True) -> None:
-        """Something happened that the ACS must be told; ``opens_session`` is False for a passive notification."""
-        self._look(now)
+        """Add an event. ``opens_session`` is False for one that does not open a session (passive notification)."""
+        self._advance(now)
         self._pending.add(event, opens_session)
 
     def withdraw(self, code: str) -> None:
-        """Forget the pending events of this EventCode, as when the change they tell of was undone."""
+        """Remove the pending events with this EventCode, for example after a change was undone."""
         self._pending.withdraw(code)
         if not self._pending.events and not self._retries.owed:
             self._retries.at = None
 
     def schedule_inform(self, command_key: str, delay: float, now: Now) -> None:
-        """Tell ``3 SCHEDULED`` after ``delay`` seconds. Raises CwmpFault 9003 (no delay) and 9004 (queue full)."""
-        self._look(now)
+        """Add ``3 SCHEDULED`` after ``delay`` seconds. Raises CwmpFault 9003 (no delay) and 9004 (queue full)."""
+        self._advance(now)
         self._schedule.add(command_key, delay, now)
 
     def scheduled(self) -> tuple[ScheduledInform, ...]:
-        """The ScheduleInforms that wait, as :meth:`reschedule` takes them back."""
+        """The waiting ScheduleInforms, for :meth:`reschedule`."""
         return self._schedule.waiting
 
     def reschedule(self, waiting: tuple[ScheduledInform, ...]) -> None:
-        """Put back what :meth:`scheduled` gave: undoes a :meth:`schedule_inform` that could not be saved."""
+        """Restore the result of :meth:`scheduled`, to undo a :meth:`schedule_inform` that could not be saved."""
         self._schedule = ScheduleInformQueue(waiting)
 
     def bootstrap(self, now: Now, acs: str = "") -> None:
-        """First contact, factory reset or a new ACS: every other undelivered event is discarded (``0 BOOTSTRAP``).
+        """Add ``0 BOOTSTRAP`` and discard all other events: first contact, factory reset or a new ACS.
 
-        ``acs`` says for whom the event is, as :attr:`acs` gives it back.
+        ``acs`` identifies the ACS of the event; it is stored as :attr:`acs`.
         """
-        self._look(now)
+        self._advance(now)
         self._pending = EventQueue()
         self._schedule = ScheduleInformQueue()
         self._retries.forget()
@@ -112,7 +110,7 @@ class Agenda:
         self._acs = acs
 
     def boot(self, now: Now, command_key: str | None = None) -> None:
-        """The device has booted; ``command_key`` is that of the Reboot RPC that caused it, None where none did."""
+        """Apply a boot and add ``1 BOOT``. ``command_key``: that of the Reboot RPC that caused it, None without one."""
         self._booted(now)
         self._pending.add(Event(BOOT), True)
         if command_key is not None:
@@ -127,12 +125,12 @@ class Agenda:
         throttle: float | None = None,
         heartbeat: Periodic | None = None,
     ) -> None:
-        """Take over settings, each in force at once; None leaves one as it is, an equal one disturbs nothing.
+        """Apply settings at once; None and equal values change nothing.
 
-        ``throttle`` is DefaultActiveNotificationThrottle, in seconds. A retry wait that runs keeps its end.
-        ``heartbeat`` is HeartbeatPolicy.
+        ``throttle`` is DefaultActiveNotificationThrottle in seconds, ``heartbeat`` is HeartbeatPolicy. A running retry
+        wait keeps its end.
         """
-        self._look(now)
+        self._advance(now)
         if periodic is not None:
             self._ticks.configure(periodic, now, self._random)
         if retry is not None:
@@ -142,19 +140,17 @@ class Agenda:
         if heartbeat is not None:
             self._heartbeat.configure(heartbeat, now, self._random)
 
-    # when to act
-
     def due(self, now: Now) -> bool:
-        """Whether a session should be opened now; takes in what time has brought."""
-        self._look(now)
+        """Whether a session must be opened now. Adds the events that are due by time."""
+        self._advance(now)
         return self._is_due(now)
 
     def wake_at(self, now: Now) -> float | None:
-        """The monotonic time at which :meth:`due` must be asked again; that of ``now`` where it is True already.
+        """Monotonic time at which :meth:`due` must be called again; that of ``now`` where it is True already.
 
-        Otherwise it is later than ``now``. None: nothing will happen by time alone, or a session is open.
+        Otherwise it is later than ``now``. None: no event is due by time, or a session is open.
         """
-        self._look(now)
+        self._advance(now)
         if self._open is not None:
             return None
         if self._is_due(now):
@@ -165,80 +161,83 @@ class Agenda:
             self._schedule.next_look(now),
             self._heartbeat.next_look(now),
         ]
-        if self._pending.asking():
+        if self._pending.codes_waiting():
             looks.append(self._throttled_until())
         return min((look for look in looks if look is not None), default=None)
 
     def session_at(self, now: Now) -> float | None:
-        """The monotonic time at which a session will fall due if nothing happens before; None where none will.
+        """Monotonic time of the next session if no event occurs before; None where none is due by time.
 
-        It is :meth:`wake_at` for people: the looks at a clock in between are not in it.
+        Unlike :meth:`wake_at`, it does not include the checks of the wall clock. It is for display.
         """
-        self._look(now)
+        self._advance(now)
         if self._is_due(now):
             return now.monotonic
-        times = [self._retries.at, self._ticks.due, self._heartbeat.due, *(each.due for each in self._schedule.waiting)]
-        if self._pending.asking():
+        times = [
+            self._retries.at,
+            self._ticks.due,
+            self._heartbeat.due,
+            *(entry.due for entry in self._schedule.waiting),
+        ]
+        if self._pending.codes_waiting():
             times.append(self._throttled_until())
         return min((time for time in times if time is not None), default=None)
 
     def retry_in(self, now: Now) -> float | None:
-        """Seconds until a failed session is tried again; None where none is to be."""
+        """Seconds until the retry of a failed session; None where no retry is due."""
         return None if self._retries.at is None else max(0.0, self._retries.at - now.monotonic)
 
     @property
     def retry_count(self) -> int:
-        """Failed sessions since the last one that succeeded, or since the boot."""
+        """Number of failed sessions since the last successful one or the boot (RetryCount)."""
         return self._retries.count
 
     @property
     def pending(self) -> tuple[Event, ...]:
-        """Every event that is not delivered, in the order of an Inform."""
+        """The undelivered events, in the order of an Inform."""
         return self._pending.events
 
     @property
     def acs(self) -> str:
-        """For whom the last ``0 BOOTSTRAP`` was raised, delivered or not."""
+        """The ACS for which the last ``0 BOOTSTRAP`` was added, delivered or not."""
         return self._acs
 
-    # the life of a session
-
     def begin(self, now: Now) -> Snapshot:
-        """A session is opened: what its Inform must say. Until :meth:`ended`, a restart counts it as failed."""
+        """Begin a session and return the content of its Inform. Until :meth:`ended`, a restart counts it as failed."""
         if self._open is not None:
-            raise MisuseError("a session is open already")
-        self._look(now)
-        if self._heartbeat.came and not (self._heartbeat.last and self._is_called_for(now)):
-            self._heartbeat.came = False
+            raise MisuseError("cannot begin a session: one is open already")
+        self._advance(now)
+        if self._heartbeat.pending and not (self._heartbeat.was_last and self._is_other_due(now)):
+            self._heartbeat.pending = False
             self._open = _Open(Snapshot((Event(HEARTBEAT),), self._retries.count, heartbeat=True))
             return self._open.snapshot
         self._retries.at = None
-        self._open = _Open(Snapshot(self._pending.tell(), self._retries.count))
+        self._open = _Open(Snapshot(self._pending.take_for_inform(), self._retries.count))
         return self._open.snapshot
 
     def informed(self, snapshot: Snapshot) -> None:
-        """The ACS has answered the Inform that said ``snapshot``."""
+        """Record that the ACS has answered the Inform with ``snapshot``."""
         if self._open is None or self._open.snapshot != snapshot:
-            raise MisuseError("no open session told this snapshot")
+            raise MisuseError("the open session has not sent this snapshot")
         self._open.informed = True
         if not snapshot.heartbeat:
             self._pending.informed()
 
     def delivered_by(self, request: str, command_key: str = "", *, code: str = "", more: bool = False) -> None:
-        """The ACS has answered ``request`` (``TransferComplete`` ...), the report on ``command_key``.
+        """Record that the ACS has answered ``request`` (``TransferComplete`` ...) for ``command_key``.
 
-        ``code`` says which event where several share the CommandKey. The single event goes with the last report;
-        ``more`` says that reports without an event of their own (autonomous ones) remain.
+        ``code`` selects the event where several have the same CommandKey. The single event is removed with the last
+        report. ``more``: reports without an own event (autonomous ones) remain.
         """
         self._pending.delivered_by(request, command_key, code, more)
 
     def ended(self, success: bool, now: Now) -> None:
-        """The open session is over. After a failure the retry wait begins."""
+        """End the open session; a failure begins the retry wait."""
         if self._open is None:
-            raise MisuseError("no session is open")
-        self._look(now)
+            raise MisuseError("cannot end a session: none is open")
+        self._advance(now)
         session, self._open = self._open, None
-        self._heartbeat.last = session.snapshot.heartbeat
+        self._heartbeat.was_last = session.snapshot.heartbeat
         if session.snapshot.heartbeat:
             return
         if success:
@@ -248,13 +247,10 @@ class Agenda:
             return
         self._pending.failed()
         if not session.superseded:
-            left = bool(self._pending.events)
-            self._retries.failed(now, self._random, again=left, informed=session.informed)
-
-    # what is kept over a restart
+            self._retries.failed(now, self._random, again=bool(self._pending.events), informed=session.informed)
 
     def record(self) -> str:
-        """Everything, settings included, as text for :meth:`restored`."""
+        """Return the whole state, settings included, as text for :meth:`restored`."""
         session = self._open
         record = {
             "format": _FORMAT,
@@ -277,18 +273,18 @@ class Agenda:
 
     @classmethod
     def restored(cls, text: str, *, random: Chance, now: Now, booted: bool) -> Agenda:
-        """The agenda that ``text`` recorded. Raises ValueError for what is no record, or one of another format.
+        """Restore a :meth:`record`. Raises ValueError where ``text`` is damaged or of an unknown format.
 
-        ``booted``: the device has booted since, the monotonic clock began anew, and :meth:`boot` is to be called next.
-        Otherwise waits go on where they were, and a session that was open counts as failed now.
+        ``booted``: the device has booted since, the monotonic clock has restarted, and :meth:`boot` is called next.
+        Otherwise waits continue, and a session that was open counts as failed now.
 
-        An older version's record is read too. What is added to a record gets a default here, by which one without it
-        means what it meant; it is a new format only where none would do, for a device that does not know the format
-        loses its events.
+        Records of older versions are accepted: a new member gets a default here that keeps the meaning of a record
+        without it. Raise the format number only where no default is possible, because a device that does not know the
+        format loses its events.
         """
         record = SavedJson.parse(text)
         if record.whole("format") != _FORMAT:
-            raise ValueError(f"format {record.whole('format')} is not known")
+            raise ValueError(f"record format {record.whole('format')} is not supported")
         agenda = cls(random=random)
         agenda._pending = EventQueue.restored(record.rows("events"))
         agenda._ticks = PeriodicTicks.restored(record.fields("periodic"), now=now, chance=random)
@@ -310,10 +306,8 @@ class Agenda:
             agenda.ended(False, now)
         return agenda
 
-    # within
-
-    def _look(self, now: Now) -> None:
-        """Take in what time alone has brought."""
+    def _advance(self, now: Now) -> None:
+        """Add the events that are due by time."""
         if self._ticks.ticked(now):
             self._pending.add(Event(PERIODIC), True)
         for command_key in self._schedule.take(now):
@@ -321,21 +315,21 @@ class Agenda:
         self._heartbeat.look(now, known=Event(BOOTSTRAP) not in self._pending.events)
 
     def _is_due(self, now: Now) -> bool:
-        return self._open is None and (self._heartbeat.came or self._is_called_for(now))
+        return self._open is None and (self._heartbeat.pending or self._is_other_due(now))
 
-    def _is_called_for(self, now: Now) -> bool:
-        """Whether something other than a heartbeat is a reason for a session now."""
+    def _is_other_due(self, now: Now) -> bool:
+        """Whether a session other than a heartbeat is due now."""
         if self._retries.at is not None and now.reached(self._retries.at):
             return True
-        asking = self._pending.asking()
-        return bool(asking - {VALUE_CHANGE}) or (bool(asking) and now.reached(self._throttled_until()))
+        waiting = self._pending.codes_waiting()
+        return bool(waiting - {VALUE_CHANGE}) or (bool(waiting) and now.reached(self._throttled_until()))
 
     def _throttled_until(self) -> float:
-        """The monotonic time before which an active notification alone opens no session."""
+        """Monotonic time before which an active notification alone opens no session."""
         return 0.0 if self._succeeded is None else self._succeeded + self._throttle
 
     def _booted(self, now: Now) -> None:
-        """What a boot makes of all this, but for the event itself."""
+        """Apply a boot to the whole state, without the event ``1 BOOT``."""
         self._open = None
         self._succeeded = None
         self._pending.booted()

@@ -1,4 +1,4 @@
-"""What the pure core is given in place of a clock and of chance."""
+"""Time and randomness as arguments: the protocol code has no clock and no random source of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 ROUNDING = 1e-6
-"""Seconds of the monotonic clock that a timer may be early only because sums of floats are not exact."""
+"""Seconds of the monotonic clock by which a timer may be early, because sums of floats are not exact."""
 
 
 class Clocks(Protocol):
@@ -26,7 +26,8 @@ class Clocks(Protocol):
 class Now:
     """One instant on both clocks, in seconds: ``monotonic`` for waits, ``wall`` (since 1970) for phases.
 
-    ``wall`` is None while it is not to be trusted. ``monotonic`` goes on over a restart of the process, not a boot.
+    ``wall`` is None while the wall clock is not trusted. ``monotonic`` continues over a restart of the process, but not
+    over a boot.
     """
 
     monotonic: float
@@ -38,12 +39,12 @@ class Now:
         return cls(clock.monotonic(), clock.wall() if clock.wall_trusted() else None)
 
     def reached(self, moment: float) -> bool:
-        """Whether the monotonic ``moment`` has come."""
+        """Whether ``moment`` (monotonic) is reached."""
         return self.monotonic >= moment - ROUNDING
 
 
 class Chance(Protocol):
-    """Where randomness comes from; a ``random.Random`` is one."""
+    """A source of random numbers, such as ``random.Random``."""
 
     def uniform(self, a: float, b: float, /) -> float:
-        """A number between ``a`` and ``b``."""
+        """Return a random number between ``a`` and ``b``."""

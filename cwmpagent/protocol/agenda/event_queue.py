@@ -1,7 +1,7 @@
-"""The events that the ACS has yet to be told, and what becomes of each (TR-069 3.7.1.5).
+"""The queue of undelivered events (TR-069 3.7.1.5).
 
-An event is told by an Inform and delivered by the message that its row of ``EVENTS``
-names. One that arrives while the Inform that tells it is under way is another occurrence, and outlives that delivery.
+An event is reported by an Inform and delivered by the message that its row of ``EVENTS`` names. An event that occurs
+while an Inform with the same event is in progress is another occurrence. It stays pending after that delivery.
 """
 
 from __future__ import annotations
@@ -16,66 +16,68 @@ from cwmpagent.protocol.agenda.saved_json import SavedJson
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """One occurrence.
+    """One occurrence of an event.
 
-    ``opens``: it is a reason for a session. ``asks``: no session was opened since it became one. ``told``: the Inform
-    under way lists it. ``heard``: an Inform that listed it was answered, so that only another message can deliver it.
+    ``opens``: it requires a session. ``waits``: no session was opened since then. ``listed``: the Inform in progress
+    lists it. ``acknowledged``: an Inform that listed it was answered, but another message must deliver it.
     """
 
     event: Event
     opens: bool
-    asks: bool
-    told: bool = False
-    heard: bool = False
+    waits: bool
+    listed: bool = False
+    acknowledged: bool = False
 
 
 class EventQueue:
-    """Every event not yet delivered."""
+    """The events that are not delivered yet."""
 
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """All of them, in the order of an Inform."""
+        """All pending events, in the order of an Inform."""
         return in_order(entry.event for entry in self._entries)
 
-    def asking(self) -> set[str]:
-        """The EventCodes for which a session should be opened."""
-        return {entry.event.code for entry in self._entries if entry.asks}
+    def codes_waiting(self) -> set[str]:
+        """The EventCodes for which a session must be opened."""
+        return {entry.event.code for entry in self._entries if entry.waits}
 
     def add(self, event: Event, opens: bool) -> None:
-        """Something happened; a single event that is pending already is not news, unless the ACS has heard of it."""
-        same = self._find(event, told=False)
+        """Add an event. A single event that is pending requires another session only if it was acknowledged."""
+        same = self._find(event, listed=False)
         if same is None:
-            self._entries.append(_Entry(event, opens, asks=opens))
+            self._entries.append(_Entry(event, opens, waits=opens))
         else:
-            if opens and (same.heard or not same.opens):
-                same.opens = same.asks = True
-            same.heard = False
+            if opens and (same.acknowledged or not same.opens):
+                same.opens = same.waits = True
+            same.acknowledged = False
         if event.rule.companion is not None:
             self.add(Event(event.rule.companion), opens)
 
     def withdraw(self, code: str) -> None:
-        """Forget every event of this EventCode."""
+        """Remove all events with this EventCode."""
         self._keep(lambda entry: entry.event.code != code)
 
-    def tell(self) -> tuple[Event, ...]:
-        """An Inform is made: its events. What the ACS has not heard of comes before what it has."""
-        ranked = sorted(self._entries, key=lambda entry: (not entry.event.numbered, entry.heard, place(entry.event)))
+    def take_for_inform(self) -> tuple[Event, ...]:
+        """Select the events of a new Inform; unacknowledged ones have priority where there are too many."""
+        ranked = sorted(
+            self._entries, key=lambda entry: (not entry.event.numbered, entry.acknowledged, place(entry.event))
+        )
         for rank, entry in enumerate(ranked):
-            entry.told = rank < MOST_EVENTS
-            entry.asks = False
-        return in_order(entry.event for entry in self._entries if entry.told)
+            entry.listed = rank < MOST_EVENTS
+            entry.waits = False
+        return in_order(entry.event for entry in self._entries if entry.listed)
 
     def informed(self) -> None:
-        """The Inform under way was answered."""
-        self._keep(lambda entry: not (entry.told and entry.event.rule.delivered_by == "Inform"))
+        """Apply the answer to the Inform in progress."""
+        self._keep(lambda entry: not (entry.listed and entry.event.rule.delivered_by == "Inform"))
         for entry in self._entries:
-            entry.heard = entry.heard or entry.told
+            entry.acknowledged = entry.acknowledged or entry.listed
 
     def delivered_by(self, request: str, command_key: str, code: str, more: bool) -> None:
-        """``request`` was answered; see :meth:`cwmpagent.protocol.agenda.agenda.Agenda.delivered_by`."""
+        """Apply the answer to ``request``; see :meth:`cwmpagent.protocol.agenda.agenda.Agenda.delivered_by`."""
 
         def awaits(entry: _Entry) -> bool:
             return entry.event.rule.delivered_by == request
@@ -90,50 +92,52 @@ class EventQueue:
             self._keep(lambda entry: not awaits(entry))
 
     def succeeded(self) -> None:
-        """The session ended well: what its Inform had no room for asks for another one."""
-        self._entries = [entry for entry in self._entries if not (entry.told and self._find(entry.event, told=False))]
+        """Apply a successful session; events that its Inform had no room for require another one."""
+        self._entries = [
+            entry for entry in self._entries if not (entry.listed and self._find(entry.event, listed=False))
+        ]
         for entry in self._entries:
-            entry.asks = entry.asks or (entry.opens and not entry.heard)
-            entry.told = False
+            entry.waits = entry.waits or (entry.opens and not entry.acknowledged)
+            entry.listed = False
 
     def failed(self) -> None:
-        """The session failed: some events are not retried; what happened again meanwhile is retried with the rest."""
-        self._keep(lambda entry: not (entry.told and entry.event.rule.on_failure is OnFailure.DROP))
-        again = [
+        """Apply a failed session: some events are dropped, the others are retried; repeated occurrences are merged."""
+        self._keep(lambda entry: not (entry.listed and entry.event.rule.on_failure is OnFailure.DROP))
+        repeated = [
             entry
             for entry in self._entries
-            if not (entry.told or entry.event.rule.multiple) and self._find(entry.event, told=True)
+            if not (entry.listed or entry.event.rule.multiple) and self._find(entry.event, listed=True)
         ]
-        self._entries = [entry for entry in self._entries if entry not in again]
+        self._entries = [entry for entry in self._entries if entry not in repeated]
         for entry in self._entries:
-            entry.told = False
-        for entry in again:
+            entry.listed = False
+        for entry in repeated:
             self.add(entry.event, entry.opens)
 
     def booted(self) -> None:
-        """The device has booted; the new ``1 BOOT`` is still to be added."""
+        """Apply a boot of the device; the caller adds the new ``1 BOOT``."""
         self.failed()
         self._entries = [entry for entry in self._entries if entry.event.rule.over_boot is OverBoot.KEEP]
         for entry in self._entries:
-            entry.heard = False
+            entry.acknowledged = False
 
     def record(self) -> list[dict[str, object]]:
-        """What :meth:`restored` needs, as JSON can carry it."""
+        """Return the state for :meth:`restored` as JSON values."""
         return [
             {
                 "code": entry.event.code,
                 "key": entry.event.command_key,
                 "opens": entry.opens,
-                "asks": entry.asks,
-                "told": entry.told,
-                "heard": entry.heard,
+                "asks": entry.waits,
+                "told": entry.listed,
+                "heard": entry.acknowledged,
             }
             for entry in self._entries
         ]
 
     @classmethod
     def restored(cls, rows: Iterable[SavedJson]) -> EventQueue:
-        """What :meth:`record` gave. Raises ValueError."""
+        """Restore a :meth:`record`. Raises ValueError where it is damaged."""
         pending = cls()
         for row in rows:
             try:
@@ -145,18 +149,18 @@ class EventQueue:
             )
         return pending
 
-    def _find(self, event: Event, *, told: bool) -> _Entry | None:
-        """An entry for a single event."""
+    def _find(self, event: Event, *, listed: bool) -> _Entry | None:
+        """The entry of a single event; None for events that may occur several times."""
         if event.rule.multiple:
             return None
-        return next((entry for entry in self._entries if entry.event == event and entry.told is told), None)
+        return next((entry for entry in self._entries if entry.event == event and entry.listed is listed), None)
 
     def _keep(self, kept: Callable[[_Entry], bool]) -> None:
-        """Drop the others; a companion stays as long as an event that it stands beside."""
+        """Remove all other entries; a companion stays as long as one of its events."""
         self._entries = [entry for entry in self._entries if kept(entry)]
-        here = {entry.event.code for entry in self._entries}
+        codes = {entry.event.code for entry in self._entries}
         for entry in tuple(self._entries):
             companion = entry.event.rule.companion
-            if companion is not None and companion not in here:
-                here.add(companion)
-                self._entries.append(_Entry(Event(companion), entry.opens, asks=False))
+            if companion is not None and companion not in codes:
+                codes.add(companion)
+                self._entries.append(_Entry(Event(companion), entry.opens, waits=False))

@@ -1,8 +1,8 @@
-"""The events of CWMP: which may stand twice in an Inform, what delivers them, what they outlive (TR-069 3.7.1.5).
+"""The events of CWMP: cumulative behaviour, delivery, retry, and persistence over a boot (TR-069 3.7.1.5).
 
-Where the standard leaves a choice this table makes it: ``5`` and ``9`` are retried but end with a boot, as the request
-they announce does; ``4`` is kept over a boot, because a change told twice harms less than one never told; ``14`` is
-neither retried nor kept; a vendor's events are treated like ``M Reboot`` and ``2 PERIODIC``.
+Where the standard leaves a choice, the table is as follows. ``5`` and ``9`` are retried but discarded at a boot, like
+the request that they announce. ``4`` is kept over a boot, because a duplicate report harms less than a lost one. ``14``
+is neither retried nor kept. Vendor events are treated like ``M Reboot`` and ``2 PERIODIC``.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ M_UPLOAD = "M Upload"
 M_CHANGE_DU_STATE = "M ChangeDUState"
 
 MOST_EVENTS = 64
-"""How many EventStructs one Inform may carry (A.3.3.1)."""
+"""Maximum number of EventStructs in one Inform (TR-069 A.3.3.1)."""
 
 LONGEST_CODE = 64
 LONGEST_COMMAND_KEY = 32
 
 
 class OnFailure(Enum):
-    """What becomes of an event listed in an Inform whose session failed before the event was delivered."""
+    """Treatment of an event in an Inform whose session failed before the event was delivered."""
 
     RETRY = "retry"
     DROP = "not retried"
 
 
 class OverBoot(Enum):
-    """What a boot of the device does to an event that is not delivered."""
+    """Treatment of an undelivered event at a boot of the device."""
 
     KEEP = "kept"
     DISCARD = "discarded"
@@ -63,8 +63,8 @@ class OverBoot(Enum):
 class Rule:
     """One row of the table.
 
-    ``multiple``: an entry for each occurrence, told apart by CommandKey; else at most one. ``delivered_by``: the
-    request whose response delivers it. ``companion``: the single event that stands beside it until none is left.
+    ``multiple``: one entry for each occurrence, distinguished by CommandKey; else a single entry. ``delivered_by``: the
+    request whose response delivers the event. ``companion``: the single event that is pending as long as this one is.
     """
 
     multiple: bool
@@ -107,22 +107,25 @@ _VENDOR = re.compile(r"(M X_\w+|X \S+ \S.*)", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One EventStruct. Raises :class:`~cwmpagent.errors.MisuseError` for what may not stand in an Inform."""
+    """One EventStruct. Raises :class:`~cwmpagent.errors.MisuseError` where it is not valid in an Inform."""
 
     code: str
     command_key: str = ""
 
     def __post_init__(self) -> None:
         if len(self.code) > LONGEST_CODE or len(self.command_key) > LONGEST_COMMAND_KEY:
-            raise MisuseError(f"event {self.code!r} with CommandKey {self.command_key!r} is too long")
+            raise MisuseError(
+                f"event {self.code!r} with CommandKey {self.command_key!r} is too long: at most {LONGEST_CODE} and"
+                f" {LONGEST_COMMAND_KEY} characters are allowed"
+            )
         if self.command_key and self.code in EVENTS and not self.rule.multiple:
-            raise MisuseError(f"{self.code} carries no CommandKey")
+            raise MisuseError(f"event {self.code} must not have a CommandKey")
         if self.code not in EVENTS and not _VENDOR.fullmatch(self.code):
-            raise MisuseError(f"there is no event {self.code!r}")
+            raise MisuseError(f"{self.code!r} is not a valid EventCode")
 
     @property
     def rule(self) -> Rule:
-        """The row of the table, a vendor's codes (``M X_<VENDOR>_Name``, ``X <OUI> <text>``) included."""
+        """The row of the table, also for vendor codes (``M X_<VENDOR>_Name``, ``X <OUI> <text>``)."""
         known = EVENTS.get(self.code)
         if known is not None:
             return known
@@ -130,12 +133,12 @@ class Event:
 
     @property
     def numbered(self) -> bool:
-        """Whether it is one of the standard's numbered events."""
+        """Whether the EventCode is a numbered one of the standard."""
         return self.code[0].isdigit()
 
 
 def in_order(events: Iterable[Event]) -> tuple[Event, ...]:
-    """As an Inform lists them: by number, then methods, then a vendor's; equal codes as they came."""
+    """Sort for an Inform: numbered events, then methods, then vendor events; equal codes keep their order."""
     return tuple(sorted(events, key=place))
 
 

@@ -1,7 +1,6 @@
-"""Heartbeats (HeartbeatPolicy, TR-069 Annex O): sessions of their own that tell ``14 HEARTBEAT`` and nothing else.
+"""Heartbeats (HeartbeatPolicy, TR-069 Annex O): separate sessions with ``14 HEARTBEAT`` as their only event.
 
-They leave alone whatever else is to be told: no other event, no retry wait and no RetryCount knows of them. One that
-fails is not made up for.
+They change no other event, no retry wait and no RetryCount. A failed heartbeat is not repeated.
 """
 
 from __future__ import annotations
@@ -12,47 +11,47 @@ from cwmpagent.protocol.agenda.saved_json import SavedJson
 
 
 class Heartbeat:
-    """When the next one falls due, by the phase of periodic Informs.
+    """The time of the next heartbeat, with the same phase rules as periodic Informs.
 
-    ``came``: it is due. ``last``: the last session was one; where another kind waits too, that one is next, so that
-    heartbeats towards an ACS that is slow to fail hold nothing up.
+    ``pending``: a heartbeat is due. ``was_last``: the last session was a heartbeat. Another session that is due then
+    goes first, so that heartbeats do not delay it where the ACS fails slowly.
     """
 
     def __init__(self, ticks: PeriodicTicks | None = None) -> None:
-        self.came = False
-        self.last = False
+        self.pending = False
+        self.was_last = False
         self._ticks = ticks or PeriodicTicks()
 
     def configure(self, policy: Periodic, now: Now, chance: Chance) -> None:
-        """Take over Enable, ReportingInterval and InitiationTime; the same ones again change nothing."""
+        """Apply Enable, ReportingInterval and InitiationTime at once; equal ones change nothing."""
         self._ticks.configure(policy, now, chance)
-        self.came = self.came and policy.ticks
+        self.pending = self.pending and policy.ticks
 
     def start(self, now: Now, chance: Chance) -> None:
-        """Begin the phase anew: the device has booted."""
-        self.came = self.last = False
+        """Restart the phase after a boot."""
+        self.pending = self.was_last = False
         self._ticks.start(now, chance)
 
     def look(self, now: Now, *, known: bool) -> None:
-        """Take in what time has brought; nothing is told to an ACS to which the device is not ``known`` yet."""
-        self.came = (self._ticks.ticked(now) or self.came) and known
+        """Update :attr:`pending`. ``known``: the ACS has received ``0 BOOTSTRAP``; no heartbeat is sent before that."""
+        self.pending = (self._ticks.ticked(now) or self.pending) and known
 
     @property
     def due(self) -> float | None:
-        """The monotonic time of the next one, as far as it is known now; None where there is none."""
+        """Monotonic time of the next heartbeat as known now; None where there is none."""
         return self._ticks.due
 
     def next_look(self, now: Now) -> float | None:
-        """The monotonic time at which to look again."""
+        """Monotonic time of the next heartbeat or check of the wall clock."""
         return self._ticks.next_look(now)
 
     def record(self) -> dict[str, object] | None:
-        """What :meth:`restored` needs, as JSON can carry it; None where there are no heartbeats."""
-        return {"came": self.came, "ticks": self._ticks.record()} if self._ticks.periodic.ticks else None
+        """Return the state for :meth:`restored` as JSON values; None where heartbeats are disabled."""
+        return {"came": self.pending, "ticks": self._ticks.record()} if self._ticks.periodic.ticks else None
 
     @classmethod
     def restored(cls, record: SavedJson, *, now: Now, chance: Chance) -> Heartbeat:
-        """What :meth:`record` gave, within the same boot. Raises ValueError."""
+        """Restore a :meth:`record` of the same boot. Raises ValueError where it is damaged."""
         heartbeat = cls(PeriodicTicks.restored(record.fields("ticks"), now=now, chance=chance))
-        heartbeat.came = record.flag("came")
+        heartbeat.pending = record.flag("came")
         return heartbeat

@@ -1,4 +1,4 @@
-"""How long to wait after a failed session, and how many have failed (TR-069 3.2.1.1)."""
+"""The wait after a failed session, and RetryCount (TR-069 3.2.1.1)."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from cwmpagent.protocol.agenda.clock import Chance, Now
 from cwmpagent.protocol.agenda.saved_json import SavedJson
 
 LAST_STEP = 10
-"""The wait grows no more after this many failures in a row."""
+"""Number of failures in a row after which the wait does not grow any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """CWMPRetryMinimumWaitInterval in seconds and CWMPRetryIntervalMultiplier in thousandths.
 
-    What is below the standard's ranges counts as 1 and 1000.
+    Values below the ranges of the standard are raised to 1 and 1000.
     """
 
     minimum: int = 5
     multiplier: int = 2000
 
     def bounds(self, failures: int) -> tuple[float, float]:
-        """The shortest and the longest wait, in seconds, after ``failures`` (at least 1) failed sessions in a row."""
+        """The shortest and longest wait in seconds after ``failures`` (at least 1) failed sessions in a row."""
         step = min(failures, LAST_STEP)
         minimum, factor = max(1, self.minimum), max(1000, self.multiplier) / 1000
         return minimum * factor ** (step - 1), minimum * factor**step
 
 
 class Retries:
-    """The failures since the last success.
+    """The failed sessions since the last successful one.
 
     ``policy`` is read when a wait begins. ``count`` is RetryCount. ``at`` is the monotonic time of the next attempt.
-    ``owed``: a session broke off after its Inform was answered, so that one is owed even if no event is left.
+    ``owed``: a session failed after its Inform was answered, so that a retry is required even without an event.
     """
 
     def __init__(self) -> None:
@@ -40,23 +40,23 @@ class Retries:
         self.count = 0
         self.at: float | None = None
         self.owed = False
-        self._wait = 0.0  # the whole of the last wait, in seconds
+        self._wait = 0.0  # the last wait in seconds
 
     def failed(self, now: Now, chance: Chance, *, again: bool, informed: bool) -> None:
-        """A session failed. ``again``: events are left to tell, so that the wait for another attempt begins."""
+        """Record a failed session. ``again``: events are left to retry. ``informed``: the Inform was answered."""
         self.count += 1
         self.owed = self.owed or informed
         self._wait = chance.uniform(*self.policy.bounds(self.count))
         self.at = now.monotonic + self._wait if again or self.owed else None
 
     def forget(self) -> None:
-        """A session succeeded, the device booted, or the ACS is another: start anew."""
+        """Reset after a successful session, a boot, or a change of the ACS."""
         self.count = 0
         self.at = None
         self.owed = False
 
     def record(self) -> dict[str, object]:
-        """What :meth:`restored` needs, as JSON can carry it."""
+        """Return the state for :meth:`restored` as JSON values."""
         return {
             "minimum": self.policy.minimum,
             "multiplier": self.policy.multiplier,
@@ -68,7 +68,7 @@ class Retries:
 
     @classmethod
     def restored(cls, record: SavedJson, now: Now) -> Retries:
-        """What :meth:`record` gave, within the same boot. Raises ValueError."""
+        """Restore a :meth:`record` of the same boot. Raises ValueError where it is damaged."""
         retries = cls()
         retries.policy = RetryPolicy(record.whole("minimum"), record.whole("multiplier"))
         retries.count = record.whole("count")

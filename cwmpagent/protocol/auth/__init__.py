@@ -1,7 +1,7 @@
-"""Authentication: Basic (RFC 7617) and Digest (RFC 7616, 2617) of HTTP on both sides, SCRAM (RFC 5802) for XMPP.
+"""Authentication: HTTP Basic (RFC 7617) and Digest (RFC 7616, RFC 2617), client and server; SCRAM (RFC 5802) for XMPP.
 
-:class:`Authenticator` answers a Digest challenge, :class:`DigestServer` checks the answer: algorithms MD5, MD5-sess,
-SHA-256 and SHA-256-sess; qop ``auth``, ``auth-int`` and none (RFC 2069). Text is hashed as UTF-8.
+:class:`Authenticator` answers a Digest challenge, :class:`DigestServer` checks the answer. Supported are the algorithms
+MD5, MD5-sess, SHA-256 and SHA-256-sess, and qop ``auth``, ``auth-int`` and none (RFC 2069). Text is hashed as UTF-8.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The client's side of HTTP authentication: which challenge to answer, and with what."""
+"""The client side of HTTP authentication: choice of a challenge and its answer."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from cwmpagent.protocol.auth.header_grammar import (
 )
 
 MOST_STALE = 3
-"""So often in a row a server may call a fresh nonce stale before it is taken for broken."""
+"""Maximum number of new nonces in a row that the server may reject as stale; after that, authentication fails."""
 
 
 @dataclass(slots=True)
 class _DigestSession:
-    """One Digest challenge and what has been made of it."""
+    """One Digest challenge and the values derived from it."""
 
     algorithm: Algorithm
     realm: str
@@ -31,18 +31,19 @@ class _DigestSession:
     qop: str
     key: str
     cnonce: str
-    fixed: str  # the parameters that are the same in every answer
+    fixed: str  # the parameters that are equal in every answer
     nc: int = 0
 
 
 class Authenticator:
-    """Answers the 401s of one server, for one session.
+    """Answers the 401 responses of one server during one session.
 
-    The rhythm: send ``authorization()`` with every request; on a 401 ask ``challenged()``, and when it says True send
-    the same request again with a new ``authorization()``; else it is hopeless and ``reason`` says why. Every call
-    of ``authorization()`` stands for one request: two with no challenge between them show that the first was accepted.
+    Send :meth:`authorization` with every request. At a 401, call :meth:`challenged`. If it returns True, send the same
+    request again with a new :meth:`authorization`; else authentication has failed for the ``reason``. Every call of
+    :meth:`authorization` counts as one request: two calls without a challenge between them mean that the server
+    accepted the first.
 
-    ``cnonce``: makes a fresh unpredictable token. ``basic_allowed``: whether the password may be sent in the clear.
+    ``cnonce``: returns a new unpredictable token. ``basic_allowed``: the password may be sent in clear text.
     """
 
     def __init__(self, credentials: Credentials, *, cnonce: Callable[[], str], basic_allowed: bool) -> None:
@@ -52,18 +53,18 @@ class Authenticator:
         self._basic_allowed = basic_allowed
         self._session: _DigestSession | None = None
         self._basic = False
-        self._answers = 0  # requests sent with an answer to the last challenge
+        self._answers = 0  # requests since the last challenge
         self._stale = 0
 
     def challenged(self, www_authenticate: Iterable[Header]) -> bool:
-        """Take the WWW-Authenticate headers of a 401, as bytes: whether answering them is worth a try.
+        """Process the WWW-Authenticate headers of a 401, as bytes; return whether to send the request again.
 
-        Not so when the answer to the last challenge was itself refused and the server does not call it stale, or when
-        nothing that may be used is on offer. Raises nothing, whatever is in the headers.
+        False where the server refused the answer to the last challenge without ``stale``, or offers no usable scheme.
+        Never raises, whatever the headers contain.
         """
         offered = parse_challenges(www_authenticate)
-        digests = [usable for challenge in offered if (usable := _usable(challenge))]
-        chosen = max(digests, key=lambda usable: usable[1].strength, default=None)
+        digests = [candidate for challenge in offered if (candidate := _usable(challenge))]
+        chosen = max(digests, key=lambda candidate: candidate[1].strength, default=None)
         last, used_basic = self._session, self._basic
         refused = self._answers == 1 and (last is not None or used_basic)
         self._session, self._basic, self._answers = None, False, 0
@@ -73,21 +74,21 @@ class Authenticator:
             repeated = last is not None and last.nonce == challenge.parameters["nonce"]
             self._stale = self._stale + 1 if refused and stale else 0
             if repeated and stale:
-                return self._refuse("a nonce called stale is offered again (Digest)")
+                return self._refuse("the server rejects a nonce as stale and offers the same one again (Digest)")
             if repeated or (refused and not stale):
                 return self._refuse("the user name or password is refused (Digest)")
             if self._stale > MOST_STALE:
-                return self._refuse("every nonce is called stale as soon as it is answered (Digest)")
+                return self._refuse("the server rejects every new nonce as stale (Digest)")
             self._session = self._start(challenge, algorithm)
         elif any(challenge.scheme == "basic" for challenge in offered):
             if used_basic or refused:
                 return self._refuse("the user name or password is refused (Basic)")
             if not self._basic_allowed:
-                return self._refuse("only Basic is offered, which would send the password in the clear")
+                return self._refuse("the server offers only Basic, which would send the password in clear text")
             if ":" in self._credentials.username:
-                return self._refuse("only Basic is offered, which cannot carry a user name with a colon")
+                return self._refuse("the server offers only Basic, which cannot carry a user name with a colon")
             self._basic = True
-        elif refused and not offered:  # some servers answer wrong credentials with a bare 401
+        elif refused and not offered:  # some servers answer wrong credentials with a 401 without a challenge
             return self._refuse(f"the user name or password is refused ({'Basic' if used_basic else 'Digest'})")
         else:
             return self._refuse(_nothing_usable(offered))
@@ -95,9 +96,9 @@ class Authenticator:
         return True
 
     def authorization(self, method: str, uri: str, body: bytes = b"") -> str | None:
-        """The Authorization header of the next request, to be sent as UTF-8; None while there is nothing to answer.
+        """The Authorization header of the next request, to be sent as UTF-8; None before the first challenge.
 
-        ``uri``: the request target as it stands in the request line. ``body`` is hashed when auth-int is asked for.
+        ``uri``: the request target as in the request line. ``body`` is hashed for the qop ``auth-int``.
         """
         self._answers += 1
         session = self._session
@@ -122,13 +123,13 @@ class Authenticator:
         return "Digest " + ", ".join(parts)
 
     def informed(self, authentication_info: Header | None) -> None:
-        """Take the Authentication-Info header of an accepted request, None if it had none (RFC 7616 section 3.5)."""
+        """Process the Authentication-Info header of an accepted request, None without one (RFC 7616 section 3.5)."""
         self._answers += 1
         if self._session is None or authentication_info is None:
             return
         nonce = parse_parameters(authentication_info).get("nextnonce", "")
         if nonce and nonce != self._session.nonce and sendable(nonce):
-            # The session key stays that of the challenge (section 3.4.2): no new challenge, no new session.
+            # The session key stays that of the challenge (RFC 7616 section 3.4.2).
             self._session.nonce, self._session.nc = nonce, 0
 
     def _refuse(self, reason: str) -> bool:
@@ -136,16 +137,16 @@ class Authenticator:
         return False
 
     def _start(self, challenge: Challenge, algorithm: Algorithm) -> _DigestSession:
-        given, user = challenge.parameters, self._credentials
+        params, user = challenge.parameters, self._credentials
         qop = _qop(challenge) or ""
-        # One cnonce a session: servers that take the session key's cnonce from each request and servers that keep the
-        # first one then agree.
+        # One cnonce for the whole session: some servers calculate the session key from the first cnonce, others from
+        # that of each request.
         cnonce = self._cnonce()
-        fixed = [_username(user.username, given.get("charset", "")), f"realm={quoted(given['realm'])}"]
-        if "algorithm" in given:
+        fixed = [_username(user.username, params.get("charset", "")), f"realm={quoted(params['realm'])}"]
+        if "algorithm" in params:
             fixed.append(f"algorithm={algorithm.name}")
-        if "opaque" in given:
-            fixed.append(f"opaque={quoted(given['opaque'])}")
+        if "opaque" in params:
+            fixed.append(f"opaque={quoted(params['opaque'])}")
         if qop:
             fixed.append(f"qop={qop}")
         if qop or algorithm.session:
@@ -153,28 +154,28 @@ class Authenticator:
         key = session_key(
             algorithm,
             username=user.username,
-            realm=given["realm"],
+            realm=params["realm"],
             password=user.password,
-            nonce=given["nonce"],
+            nonce=params["nonce"],
             cnonce=cnonce,
         )
-        return _DigestSession(algorithm, given["realm"], given["nonce"], qop, key, cnonce, ", ".join(fixed))
+        return _DigestSession(algorithm, params["realm"], params["nonce"], qop, key, cnonce, ", ".join(fixed))
 
 
 def _usable(challenge: Challenge) -> tuple[Challenge, Algorithm] | None:
-    given = challenge.parameters
-    algorithm = ALGORITHMS.get(given.get("algorithm", "MD5").lower())
+    params = challenge.parameters
+    algorithm = ALGORITHMS.get(params.get("algorithm", "MD5").lower())
     if challenge.scheme != "digest" or algorithm is None or _qop(challenge) is None:
         return None
-    if not given.get("nonce") or "realm" not in given:
+    if not params.get("nonce") or "realm" not in params:
         return None
     return (
-        (challenge, algorithm) if all(sendable(given.get(name, "")) for name in ("realm", "nonce", "opaque")) else None
+        (challenge, algorithm) if all(sendable(params.get(name, "")) for name in ("realm", "nonce", "opaque")) else None
     )
 
 
 def _qop(challenge: Challenge) -> str | None:
-    """The qop to use: "" for none, None where only unknown ones are offered."""
+    """The qop to use: empty for none, None where the challenge offers only unknown ones."""
     if "qop" not in challenge.parameters:
         return ""
     offered = [word.strip().lower() for word in challenge.parameters["qop"].split(",")]
@@ -184,7 +185,7 @@ def _qop(challenge: Challenge) -> str | None:
 
 
 def _username(username: str, charset: str) -> str:
-    """The user name: plain, or in the form for what a quoted-string cannot carry (RFC 7616 section 3.4)."""
+    """The user name parameter, in extended form where a quoted-string cannot carry it (RFC 7616 section 3.4)."""
     if sendable(username) and (username.isascii() or charset.lower() != "utf-8"):
         return f"username={quoted(username)}"
     return f"username*=UTF-8''{percent_encoded(octets(username), safe='')}"
@@ -192,11 +193,11 @@ def _username(username: str, charset: str) -> str:
 
 def _nothing_usable(offered: list[Challenge]) -> str:
     if not offered:
-        return "no readable challenge came with the 401"
+        return "the 401 response has no readable challenge"
     names = [
         f"{challenge.scheme} {challenge.parameters.get('algorithm', '')}".strip()[:40]
         if challenge.scheme == "digest"
         else challenge.scheme[:40]
         for challenge in offered[:4]
     ]
-    return f"nothing that can be used is offered: {', '.join(ascii(name) for name in names)}"
+    return f"the server offers no supported authentication scheme: {', '.join(ascii(name) for name in names)}"

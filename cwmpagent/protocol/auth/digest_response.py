@@ -1,4 +1,4 @@
-"""The arithmetic of HTTP Digest (RFC 7616 section 3.4, RFC 2617 section 3.2.2)."""
+"""The calculation of HTTP Digest responses (RFC 7616 section 3.4, RFC 2617 section 3.2.2)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _AUTHORITY = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?]*")
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:
-    """One value of the ``algorithm`` parameter. ``session``: the key is made of the first nonce and cnonce too."""
+    """One value of the ``algorithm`` parameter. ``session``: the key also depends on the first nonce and cnonce."""
 
     name: str
     digest: Callable[[bytes], str]
@@ -24,7 +24,7 @@ class Algorithm:
 
 
 def _md5(data: bytes) -> str:
-    # A protocol's checksum to a hardened OpenSSL: the standard demands MD5 whatever it is worth.
+    # The standard requires MD5; a hardened OpenSSL allows it only for non-security use.
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
@@ -43,16 +43,16 @@ ALGORITHMS: Mapping[str, Algorithm] = MappingProxyType(
         )
     }
 )
-"""By lower-case name."""
+"""The supported algorithms by lower-case name."""
 
 QOPS = ("auth", "auth-int")
-"""What this package can do, in the order in which the client prefers it."""
+"""The supported qop values, in the order of preference of the client."""
 
 
 def session_key(
     algorithm: Algorithm, *, username: str, realm: str, password: str, nonce: str = "", cnonce: str = ""
 ) -> str:
-    """H(A1); ``nonce`` and ``cnonce`` count only in a ``-sess`` algorithm (RFC 7616 section 3.4.2)."""
+    """H(A1); it depends on ``nonce`` and ``cnonce`` only in a ``-sess`` algorithm (RFC 7616 section 3.4.2)."""
     key = algorithm.digest(octets(f"{username}:{realm}:{password}"))
     return algorithm.digest(octets(f"{key}:{nonce}:{cnonce}")) if algorithm.session else key
 
@@ -69,9 +69,9 @@ def response(
     cnonce: str = "",
     body: bytes = b"",
 ) -> str:
-    """The ``response`` parameter, in lower-case hex, for a ``key`` made by :func:`session_key`.
+    """The ``response`` parameter in lower-case hexadecimal digits; ``key`` is a result of :func:`session_key`.
 
-    Without ``qop`` it is that of RFC 2069.
+    Without ``qop`` it is calculated by RFC 2069.
     """
     a2 = f"{method}:{uri}"
     if qop == "auth-int":
@@ -81,6 +81,6 @@ def response(
 
 
 def request_target(uri: str) -> str:
-    """Path and query of ``uri``, which may be a whole URL as a proxy sends it (RFC 9112 section 3.2.2)."""
+    """Path and query of ``uri``, which may be an absolute URL, as in a request to a proxy (RFC 9112 section 3.2.2)."""
     target = _AUTHORITY.sub("", uri)
     return target if target == uri or target.startswith("/") else f"/{target}"

@@ -1,8 +1,7 @@
-"""The server's side of HTTP Digest: challenges, and the check of what comes back.
+"""The server side of HTTP Digest: challenges, and the check of the answers.
 
-A nonce carries its own proof of origin, so nothing is kept for a challenge nobody has answered: however many are asked
-for, memory stays the same and none in use is pushed out. Only those answered with the right password are remembered,
-against replays.
+A nonce has a signature of the server, so unanswered challenges need no memory: many of them cannot push out a nonce in
+use. Only nonces that were answered with the right password are stored, against replays.
 """
 
 from __future__ import annotations
@@ -21,21 +20,21 @@ from cwmpagent.protocol.auth.digest_response import ALGORITHMS, QOPS, Algorithm,
 from cwmpagent.protocol.auth.header_grammar import Header, parse_credentials, quoted, sendable
 
 LONGEST_CNONCE = 256
-"""Characters; a longer one is refused, since it is kept as long as its nonce."""
+"""Maximum number of characters of a cnonce, which is stored together with its nonce."""
 
 _COUNT = re.compile("[0-9A-Fa-f]{8}")
 _USED_UP = 1 << 32
 
 
 class DigestVerdict(Enum):
-    """What a server makes of a request's credentials."""
+    """The result of a check of a request's credentials."""
 
     ACCEPTED = "accepted"
     STALE = "stale"
-    """The password is right, but the nonce is expired, not ours, or was used with this nonce count: ask once more."""
+    """The password is right, but the nonce is expired, unknown or used with this nonce count: send a new challenge."""
     REFUSED = "refused"
     MISSING = "missing"
-    """No Digest credentials at all."""
+    """The request has no Digest credentials."""
 
 
 @dataclass(slots=True)
@@ -43,19 +42,19 @@ class _Used:
     """A nonce that was answered with the right password."""
 
     issued: int
-    cnonce: str  # of its first use: what the key of a -sess algorithm goes on with
+    cnonce: str  # of its first use; the key of a -sess algorithm depends on it
     nc: int = -1
 
 
 class DigestServer:
     """Checks Digest credentials for one realm (RFC 7616).
 
-    ``algorithms``: names, in the order in which they are offered. ``qop``: of ``auth`` and ``auth-int``; empty offers
-    none, as RFC 2069 had it. ``nonce``: makes unpredictable tokens of 64 bits or more. ``lifetime``: seconds that a
-    nonce is good for. ``limit``: nonces in use at once; beyond it those first used are forgotten and count as stale.
+    ``algorithms``: names in the order in which they are offered. ``qop``: any of ``auth`` and ``auth-int``; empty
+    offers none (RFC 2069). ``nonce``: returns unpredictable tokens of at least 64 bits. ``lifetime``: seconds for which
+    a nonce is valid. ``limit``: maximum number of nonces in use; above it, the ones used first become stale.
 
-    ``now`` is always in seconds of one monotonic clock. ``scope`` says for what a nonce is good, where one server
-    speaks for several that share its realm: one that was issued for another counts as not ours.
+    ``now`` is in seconds of one monotonic clock. ``scope`` limits a nonce to one of several resources with the same
+    realm: a nonce that was issued for another scope is stale.
     """
 
     def __init__(
@@ -70,9 +69,9 @@ class DigestServer:
     ) -> None:
         unknown = [name for name in algorithms if name.lower() not in ALGORITHMS] + [q for q in qop if q not in QOPS]
         if not sendable(realm):
-            raise MisuseError(f"no realm that a header can carry: {realm!a}")
+            raise MisuseError(f"the realm {realm!a} has characters that a header cannot carry")
         if unknown or not algorithms:
-            raise MisuseError(f"no Digest algorithm or qop: {', '.join(unknown) or 'none given'}")
+            raise MisuseError(f"unknown Digest algorithm or qop: {', '.join(unknown) or 'none given'}")
         self._realm = realm
         self._algorithms = {name.lower(): ALGORITHMS[name.lower()] for name in algorithms}
         self._qop = tuple(qop)
@@ -80,13 +79,13 @@ class DigestServer:
         self._lifetime = lifetime
         self._limit = limit
         self._secret = octets(nonce() + nonce())
-        # Nonces are stamped, but not with the time since this machine's start.
+        # The time stamp in a nonce must not reveal the uptime of the machine.
         self._epoch = int(self._seal("epoch")[:10], 16)
         self._used: dict[str, _Used] = {}
-        self._forgotten = -1
+        self._forgotten_until = -1
 
     def challenges(self, now: float, stale: bool = False, scope: str = "") -> list[str]:
-        """The WWW-Authenticate headers of a 401, one for each algorithm, each with a new nonce."""
+        """The WWW-Authenticate headers of a 401: one for each algorithm, each with a new nonce."""
         return [self._challenge(algorithm, now, stale, scope) for algorithm in self._algorithms.values()]
 
     def check(
@@ -100,28 +99,30 @@ class DigestServer:
         now: float,
         scope: str = "",
     ) -> DigestVerdict:
-        """Judge the Authorization ``header`` of a request; raises nothing, whatever is in it.
+        """Check the Authorization ``header`` of a request. Never raises, whatever the header contains.
 
-        ``uri``: the request target as it stood in the request line. ``password_of``: the password of a user name, None
-        where there is no such user.
+        ``uri``: the request target as in the request line. ``password_of``: returns the password of a user name, None
+        for an unknown user.
         """
-        found = parse_credentials(header)
-        if found is None or found.scheme != "digest":
+        credentials = parse_credentials(header)
+        if credentials is None or credentials.scheme != "digest":
             return DigestVerdict.MISSING
-        given = found.parameters
-        algorithm = self._algorithms.get(given.get("algorithm", "MD5").lower())
-        username = _username(given)
-        if algorithm is None or username is None or not self._fits(given, uri):
+        params = credentials.parameters
+        algorithm = self._algorithms.get(params.get("algorithm", "MD5").lower())
+        username = _username(params)
+        if algorithm is None or username is None or not self._is_complete(params, uri):
             return DigestVerdict.REFUSED
         password = password_of(username)
-        known = self._used.get(given["nonce"])
-        cnonces = {given.get("cnonce", "")}
-        if algorithm.session and known is not None:
-            cnonces.add(known.cnonce)
-        # An unknown user costs the same work as a known one.
+        used = self._used.get(params["nonce"])
+        cnonces = {params.get("cnonce", "")}
+        if algorithm.session and used is not None:
+            cnonces.add(used.cnonce)
+        # An unknown user takes the same time as a known one.
         user = Credentials(username, password or "")
-        right = any(self._answers(algorithm, user, cnonce, given, method, body) for cnonce in cnonces)
-        return self._count(algorithm, given, now, scope) if right and password is not None else DigestVerdict.REFUSED
+        valid = any(self._matches(algorithm, user, cnonce, params, method, body) for cnonce in cnonces)
+        if not valid or password is None:
+            return DigestVerdict.REFUSED
+        return self._check_nonce(algorithm, params, now, scope)
 
     def _challenge(self, algorithm: Algorithm, now: float, stale: bool, scope: str) -> str:
         parts = [f"realm={quoted(self._realm)}", f"nonce={quoted(self._issue(algorithm, now, scope))}"]
@@ -132,58 +133,58 @@ class DigestServer:
             parts.append("stale=true")
         return "Digest " + ", ".join(parts)
 
-    def _fits(self, given: Mapping[str, str], uri: str) -> bool:
-        """Whether the parameters are complete and meant for this server and this request."""
-        if not all(given.get(name) for name in ("nonce", "uri", "response")) or given.get("realm") != self._realm:
+    def _is_complete(self, params: Mapping[str, str], uri: str) -> bool:
+        """Whether the parameters are complete, and valid for this server and this request."""
+        if not all(params.get(name) for name in ("nonce", "uri", "response")) or params.get("realm") != self._realm:
             return False
-        if request_target(given["uri"]) != request_target(uri) or len(given.get("cnonce", "")) > LONGEST_CNONCE:
+        if request_target(params["uri"]) != request_target(uri) or len(params.get("cnonce", "")) > LONGEST_CNONCE:
             return False
-        if "qop" not in given:
-            # RFC 2069's answer does not cover the body.
+        if "qop" not in params:
+            # The response of RFC 2069 does not cover the body.
             return not self._qop or "auth" in self._qop
-        return given["qop"] in self._qop and "cnonce" in given and _COUNT.fullmatch(given.get("nc", "")) is not None
+        return params["qop"] in self._qop and "cnonce" in params and _COUNT.fullmatch(params.get("nc", "")) is not None
 
-    def _answers(
-        self, algorithm: Algorithm, user: Credentials, cnonce: str, given: Mapping[str, str], method: str, body: bytes
+    def _matches(
+        self, algorithm: Algorithm, user: Credentials, cnonce: str, params: Mapping[str, str], method: str, body: bytes
     ) -> bool:
         key = session_key(
             algorithm,
             username=user.username,
             realm=self._realm,
             password=user.password,
-            nonce=given["nonce"],
+            nonce=params["nonce"],
             cnonce=cnonce,
         )
         expected = response(
             algorithm,
             key,
             method=method,
-            uri=given["uri"],
-            nonce=given["nonce"],
-            qop=given.get("qop", ""),
-            nc=given.get("nc", ""),
-            cnonce=given.get("cnonce", ""),
+            uri=params["uri"],
+            nonce=params["nonce"],
+            qop=params.get("qop", ""),
+            nc=params.get("nc", ""),
+            cnonce=params.get("cnonce", ""),
             body=body,
         )
-        return hmac.compare_digest(octets(expected), octets(given["response"].lower()))
+        return hmac.compare_digest(octets(expected), octets(params["response"].lower()))
 
-    def _count(self, algorithm: Algorithm, given: Mapping[str, str], now: float, scope: str) -> DigestVerdict:
-        """The password is right: see that the nonce is, and note its use."""
-        nonce = given["nonce"]
+    def _check_nonce(self, algorithm: Algorithm, params: Mapping[str, str], now: float, scope: str) -> DigestVerdict:
+        """Check the nonce of an answer with the right password, and record its use."""
+        nonce = params["nonce"]
         issued = self._issued(nonce, algorithm, scope)
         if issued is None or not 0 <= self._stamp(now) - issued <= self._lifetime * 1000:
             self._used.pop(nonce, None)
             return DigestVerdict.STALE
-        known = self._used.get(nonce)
-        if known is None:
-            if issued <= self._forgotten:
+        used = self._used.get(nonce)
+        if used is None:
+            if issued <= self._forgotten_until:
                 return DigestVerdict.STALE
-            known = self._remember(nonce, _Used(issued, given.get("cnonce", "")), now)
-        # Without a count a nonce is good for one answer.
-        nc = int(given["nc"], 16) if "qop" in given else 0
-        if nc <= known.nc:
+            used = self._remember(nonce, _Used(issued, params.get("cnonce", "")), now)
+        # Without a nonce count, a nonce is valid for one request.
+        nc = int(params["nc"], 16) if "qop" in params else 0
+        if nc <= used.nc:
             return DigestVerdict.STALE
-        known.nc = nc if "qop" in given else _USED_UP
+        used.nc = nc if "qop" in params else _USED_UP
         return DigestVerdict.ACCEPTED
 
     def _remember(self, nonce: str, used: _Used, now: float) -> _Used:
@@ -191,8 +192,8 @@ class DigestServer:
             oldest = next(iter(self._used))
             if len(self._used) < self._limit and self._stamp(now) - self._used[oldest].issued <= self._lifetime * 1000:
                 break
-            # Or it could be answered again as if it were new.
-            self._forgotten = max(self._forgotten, self._used.pop(oldest).issued)
+            # A forgotten nonce must not be accepted again as if it were new.
+            self._forgotten_until = max(self._forgotten_until, self._used.pop(oldest).issued)
         self._used[nonce] = used
         return used
 
@@ -201,7 +202,7 @@ class DigestServer:
         return f"{head}.{self._seal(f'{algorithm.name} {head} {scope}')}"
 
     def _issued(self, nonce: str, algorithm: Algorithm, scope: str) -> int | None:
-        """When this server issued ``nonce`` for ``algorithm`` and ``scope``; None if it did not."""
+        """The time stamp of ``nonce``; None where this server did not issue it for ``algorithm`` and ``scope``."""
         head, _, seal = nonce.rpartition(".")
         if not hmac.compare_digest(octets(seal), octets(self._seal(f"{algorithm.name} {head} {scope}"))):
             return None
@@ -214,11 +215,11 @@ class DigestServer:
         return hmac.new(self._secret, octets(text), hashlib.sha256).hexdigest()[:32]
 
 
-def _username(given: Mapping[str, str]) -> str | None:
-    """The user name, also where it comes in the extended form (RFC 7616 section 3.4)."""
-    if "username" in given:
-        return given["username"]
-    charset, language, value = (*given.get("username*", "").split("'", 2), "", "")[:3]
+def _username(params: Mapping[str, str]) -> str | None:
+    """The user name, in plain or extended form (RFC 7616 section 3.4)."""
+    if "username" in params:
+        return params["username"]
+    charset, language, value = (*params.get("username*", "").split("'", 2), "", "")[:3]
     del language
     if charset.lower() != "utf-8":
         return None

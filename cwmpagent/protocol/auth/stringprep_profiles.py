@@ -1,6 +1,6 @@
-"""Strings brought into the form in which XMPP and SASL compare them: profiles of stringprep (RFC 3454).
+"""Normalization of strings for comparison in XMPP and SASL: profiles of stringprep (RFC 3454).
 
-The tables are those of Unicode 3.2, as XMPP servers use them. ValueError where a string cannot stand in its place.
+The tables are those of Unicode 3.2, as in XMPP servers. A string that is not allowed raises ValueError.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from encodings.idna import ToUnicode, nameprep
 
 LONGEST = 1023
-"""Octets of one part of a Jabber ID (RFC 6122 section 2)."""
+"""Maximum number of octets of one part of a Jabber ID (RFC 6122 section 2)."""
 _DOTS = re.compile("[\u3002\uff0e\uff61]")
 _NODE_NEVER = frozenset("\"&'/:<>@")
 _NEVER: tuple[Callable[[str], bool], ...] = (
@@ -29,34 +29,34 @@ _NEVER: tuple[Callable[[str], bool], ...] = (
 
 
 def node(text: str) -> str:
-    """The local part of a Jabber ID (nodeprep, RFC 6122 appendix A): without case."""
-    folded = "".join(map(stringprep.map_table_b2, _without_nothing(text)))
-    result = _checked(_normal(folded))
+    """Normalize the local part of a Jabber ID (nodeprep, RFC 6122 appendix A); it is case-insensitive."""
+    folded = "".join(map(stringprep.map_table_b2, _without_ignored(text)))
+    result = _checked(_normalized(folded))
     if any(char == " " or char in _NODE_NEVER for char in result):
-        raise ValueError("the local part of a Jabber ID has a character that it must not have")
+        raise ValueError("the local part of the Jabber ID has a character that is not allowed")
     return _sized(result)
 
 
 def domain(text: str) -> str:
-    """The domain part (nameprep, RFC 3491): without case, in Unicode and without a dot at its end; or an address."""
+    """Normalize the domain part (nameprep, RFC 3491): lower case, Unicode, no final dot; or an IP literal."""
     if text.startswith("[") and text.endswith("]"):
         return _sized(text.lower())
     plain = _DOTS.sub(".", text).removesuffix(".")
     labels = [_label(label) for label in plain.split(".")]
     if not all(labels) or any(char in "@/ " or not char.isprintable() for label in labels for char in label):
-        raise ValueError("the domain part of a Jabber ID is none")
+        raise ValueError("the domain part of the Jabber ID is not a valid domain")
     return _sized(".".join(labels))
 
 
 def resource(text: str) -> str:
-    """The resource part (resourceprep, RFC 6122 appendix B): case counts."""
-    return _sized(_checked(_normal(_without_nothing(text))))
+    """Normalize the resource part (resourceprep, RFC 6122 appendix B); it is case-sensitive."""
+    return _sized(_checked(_normalized(_without_ignored(text))))
 
 
 def sasl(text: str) -> str:
-    """A user name or password (SASLprep, RFC 4013)."""
-    spaced = "".join(" " if stringprep.in_table_c12(char) else char for char in _without_nothing(text))
-    return _checked(_normal(spaced))
+    """Normalize a user name or password (SASLprep, RFC 4013)."""
+    spaced = "".join(" " if stringprep.in_table_c12(char) else char for char in _without_ignored(text))
+    return _checked(_normalized(spaced))
 
 
 def _label(text: str) -> str:
@@ -64,22 +64,22 @@ def _label(text: str) -> str:
     return ToUnicode(label) if label.startswith("xn--") else label
 
 
-def _without_nothing(text: str) -> str:
+def _without_ignored(text: str) -> str:
     return "".join(char for char in text if not stringprep.in_table_b1(char))
 
 
-def _normal(text: str) -> str:
+def _normalized(text: str) -> str:
     return unicodedata.ucd_3_2_0.normalize("NFKC", text)
 
 
 def _checked(text: str) -> str:
-    """``text``, if nothing in it is prohibited and its directions do not mix (RFC 3454 section 6)."""
+    """Return ``text`` if it has no prohibited characters and no mixed directions (RFC 3454 sections 5 and 6)."""
     if any(test(char) for char in text for test in _NEVER):
-        raise ValueError("has a character that must not stand there")
+        raise ValueError("the text has a character that is not allowed")
     if any(map(stringprep.in_table_d1, text)):
         ends = stringprep.in_table_d1(text[0]) and stringprep.in_table_d1(text[-1])
         if not ends or any(map(stringprep.in_table_d2, text)):
-            raise ValueError("mixes writing directions")
+            raise ValueError("the text mixes writing directions")
     return text
 
 

@@ -1,4 +1,4 @@
-"""Jabber IDs (RFC 6122): taken apart, compared, and held against a list of those that may call."""
+"""Jabber IDs (RFC 6122): parsing, comparison, and the check against a list of allowed senders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cwmpagent.protocol.auth import stringprep_profiles
 
 
 class Jid(NamedTuple):
-    """``node@domain/resource``, each part as it is compared; a node or resource that is not there is empty."""
+    """``node@domain/resource``, each part in its normalized form; an absent node or resource is empty."""
 
     node: str
     domain: str
@@ -17,7 +17,7 @@ class Jid(NamedTuple):
 
     @property
     def bare(self) -> Jid:
-        """Without its resource."""
+        """The same Jabber ID without its resource."""
         return Jid(self.node, self.domain, "")
 
     def __str__(self) -> str:
@@ -26,11 +26,11 @@ class Jid(NamedTuple):
 
 
 def parse(text: str) -> Jid:
-    """Raises ValueError where ``text`` is no Jabber ID."""
+    """Parse ``text``. Raises ValueError where it is not a valid Jabber ID."""
     bare, slash, resource = text.partition("/")
     node, at, domain = bare.rpartition("@")
     if (at and not node) or (slash and not resource):
-        raise ValueError("a Jabber ID with an empty part")
+        raise ValueError("the Jabber ID has an empty part")
     return Jid(
         stringprep_profiles.node(node) if node else "",
         stringprep_profiles.domain(domain),
@@ -39,22 +39,22 @@ def parse(text: str) -> Jid:
 
 
 def allowed(sender: str, entries: Iterable[str]) -> bool:
-    """Whether ``sender`` may ask (ConnReqAllowedJabberIDs): everybody where there are no entries.
+    """Whether ``sender`` may send ConnectionRequests (ConnReqAllowedJabberIDs): any sender where there are no entries.
 
-    A full Jabber ID stands for itself, a bare one for all its resources; an entry that is none allows nobody.
+    A full Jabber ID matches itself, a bare one all its resources. An entry that is not a valid Jabber ID matches none.
     """
     entries = [entry.strip() for entry in entries]
     if not any(entries):
         return True
     try:
-        asking = parse(sender)
+        jid = parse(sender)
     except ValueError:
         return False
     for entry in entries:
         try:
-            known = parse(entry)
+            permitted = parse(entry)
         except ValueError:
             continue
-        if asking == known or (not known.resource and asking.bare == known):
+        if jid == permitted or (not permitted.resource and jid.bare == permitted):
             return True
     return False

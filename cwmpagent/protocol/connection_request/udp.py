@@ -1,6 +1,6 @@
-"""ConnectionRequests in a datagram (TR-069 Annex G.2.2.3): built by an ACS, read and judged by a device.
+"""UDP ConnectionRequests (TR-069 Annex G.2.2.3): built by an ACS, parsed and checked by a device.
 
-Nothing is ever answered, so whatever is wrong with one is the same: it is none.
+A request is never answered, so an invalid one is ignored without a reason.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from urllib.parse import quote, unquote_to_bytes
 from cwmpagent.protocol.auth import octets
 
 MOST_BYTES = 2048
-"""A longer datagram is none."""
+"""Longest datagram in bytes; a longer one is ignored."""
 KNOWN = 4
-"""Credentials of which it is known what was accepted last."""
+"""Number of credentials for which the last accepted request is remembered."""
 _MOST_DIGITS = 20
 _MOST_TEXT = 256
 _MILLISECONDS_FROM = 10**11
-"""A time stamp from here on is one of milliseconds: in seconds it would be of the year 5138."""
+"""Time stamps from this value on are in milliseconds: in seconds it is in the year 5138."""
 _FIELDS = ("ts", "id", "un", "cn", "sig")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UdpRequest:
-    """What a datagram says; ``timestamp`` in milliseconds since 1970.
+    """The content of a datagram; ``timestamp`` is in milliseconds since 1970.
 
-    ``signed``: the texts that ``signature`` may be of, as received or, by some ACSs, before they were percent-encoded.
+    ``signed``: the two texts of which ``signature`` may be: as received, and percent-decoded, as some ACSs sign it.
     """
 
     timestamp: int
@@ -37,9 +37,9 @@ class UdpRequest:
 
 
 def build(target: str, *, timestamp: int, request_id: str, username: str, cnonce: str, password: str) -> bytes:
-    """The datagram that asks the device at ``target`` (``host:port``, as its UDPConnectionRequestAddress) to call.
+    """Build a ConnectionRequest to the device at ``target`` (``host:port``, as its UDPConnectionRequestAddress).
 
-    ``timestamp``: since 1970, in seconds or milliseconds; it must rise. ``cnonce``: a random text.
+    ``timestamp``: since 1970, in seconds or milliseconds; it must increase. ``cnonce``: a random text.
     """
     name, nonce = quote(username, safe=""), quote(cnonce, safe="")
     text = f"{timestamp}{request_id}{name}{nonce}"
@@ -51,9 +51,9 @@ def build(target: str, *, timestamp: int, request_id: str, username: str, cnonce
 
 
 def parse(datagram: bytes) -> UdpRequest | None:
-    """The request in a datagram, None where it holds none.
+    """Parse a datagram; None where it holds no valid request.
 
-    ACSs write ``http://host?ts``, ``/?ts`` and ``?ts``, seconds and milliseconds, either case of hexadecimal digits.
+    ACSs send ``http://host?ts``, ``/?ts`` and ``?ts``, seconds and milliseconds, either case of hexadecimal digits.
     """
     if len(datagram) > MOST_BYTES:
         return None
@@ -65,11 +65,11 @@ def parse(datagram: bytes) -> UdpRequest | None:
     fields: dict[str, bytes] = {}
     for part in query.split(b"&"):
         name, equals, value = part.partition(b"=")
-        known = name.decode("latin-1")
-        if known in _FIELDS:
-            if known in fields or not equals or len(value) > _MOST_TEXT * 3:
+        field_name = name.decode("latin-1")
+        if field_name in _FIELDS:
+            if field_name in fields or not equals or len(value) > _MOST_TEXT * 3:
                 return None
-            fields[known] = value
+            fields[field_name] = value
     if len(fields) != len(_FIELDS):
         return None
     digits, signature = fields["ts"], fields["sig"]
@@ -89,28 +89,28 @@ def parse(datagram: bytes) -> UdpRequest | None:
 
 
 class UdpRequests:
-    """Tells new requests from copies and replays: the time stamp rises, and the id is another (Annex G.2.2.3).
+    """Check of requests against copies and replays: the time stamp increases and the id differs (Annex G.2.2.3).
 
-    What was accepted last is known for each of the last :data:`KNOWN` credentials, in memory alone.
+    The last accepted request is remembered for each of the last :data:`KNOWN` credentials, in memory only.
     """
 
     def __init__(self) -> None:
         self._last: dict[bytes, tuple[int, str]] = {}
 
     def accepts(self, datagram: bytes, credentials: tuple[str, str] | None) -> bool:
-        """Whether ``datagram`` is a new request of somebody who knows ``credentials``; None lets nobody in."""
+        """Whether ``datagram`` is a new request signed with ``credentials``; False where these are None."""
         request = parse(datagram)
         if request is None or credentials is None or not all(credentials):
             return False
         username, password = credentials
-        named = hmac.compare_digest(request.username, octets(username))
-        possible = [_signature(text, password).encode() for text in request.signed]
-        if not any(hmac.compare_digest(request.signature, one) for one in possible) or not named:
+        same_username = hmac.compare_digest(request.username, octets(username))
+        signatures = [_signature(text, password).encode() for text in request.signed]
+        if not any(hmac.compare_digest(request.signature, signature) for signature in signatures) or not same_username:
             return False
-        whose = hmac.new(octets(password), octets(username), "sha256").digest()
-        last = self._last.pop(whose, None)
+        key = hmac.new(octets(password), octets(username), "sha256").digest()
+        last = self._last.pop(key, None)
         new = last is None or (request.timestamp > last[0] and request.id != last[1])
-        self._last[whose] = (request.timestamp, request.id) if last is None or new else last
+        self._last[key] = (request.timestamp, request.id) if last is None or new else last
         if len(self._last) > KNOWN:
             del self._last[next(iter(self._last))]
         return new

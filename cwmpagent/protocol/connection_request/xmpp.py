@@ -1,4 +1,4 @@
-"""Connection requests over XMPP (TR-069 Annex K): what one asks, and what it is answered."""
+"""ConnectionRequests over XMPP (TR-069 Annex K) and their answers."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ ELEMENT = "connectionRequest"
 
 
 class XmppVerdict(Enum):
-    """What a request is answered with; the names are those that an ACS reads in the stanza."""
+    """The answer to a request; the values are the names in the stanza that the ACS receives."""
 
     ACCEPTED = "result"
     NOT_AUTHORIZED = "not-authorized"
     UNAVAILABLE = "service-unavailable"
     SILENCE = ""
-    """Nothing at all: whoever may not ask does not learn that there is somebody."""
+    """No answer: a sender that is not allowed must not learn that the device exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRequest:
-    """A ``connectionRequest`` in an iq; ``sender`` is its ``from``."""
+    """A ``connectionRequest`` in an iq stanza; ``sender`` is its ``from`` attribute."""
 
     sender: str
     username: str
@@ -35,15 +35,15 @@ class ConnectionRequest:
 def judge(
     request: ConnectionRequest, *, enabled: bool, credentials: tuple[str, str] | None, allowed_ids: Sequence[str]
 ) -> XmppVerdict:
-    """What ``request`` deserves, apart from the limit on requests.
+    """Decide on the answer to ``request``, without the rate limit.
 
-    ``credentials``: ConnectionRequestUsername and Password; without them nobody gets in.
+    ``credentials``: ConnectionRequestUsername and ConnectionRequestPassword; where None, no request is accepted.
     """
     if not allowed(request.sender, allowed_ids):
         return XmppVerdict.SILENCE
     if not enabled:
         return XmppVerdict.UNAVAILABLE
     username, password = credentials or ("", "")
-    right = compare_digest(request.username.encode(), username.encode())
-    right &= compare_digest(request.password.encode(), password.encode())
-    return XmppVerdict.ACCEPTED if right and username and password else XmppVerdict.NOT_AUTHORIZED
+    valid = compare_digest(request.username.encode(), username.encode())
+    valid &= compare_digest(request.password.encode(), password.encode())
+    return XmppVerdict.ACCEPTED if valid and username and password else XmppVerdict.NOT_AUTHORIZED

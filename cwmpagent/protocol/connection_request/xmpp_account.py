@@ -1,4 +1,4 @@
-"""One XMPP connection as the ACS has described it (TR-181 Device.XMPP.Connection.{i}.), and how it stands."""
+"""Settings, status and statistics of one XMPP connection (TR-181 Device.XMPP.Connection.{i}.)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Literal
 
 CLIENT_PORT = 5222
 SHORTEST = 1.0
-"""Seconds that bound a wait whatever a model lets the ACS write: TR-181 has no shorter ones."""
+"""Shortest upper bound of a wait in seconds, whatever the data model allows: TR-181 allows no shorter one."""
 KEEP_ALIVE = 300.0
-"""Seconds of KeepAliveInterval -1: what RFC 6120 section 4.6.4 has as the shortest reasonable."""
+"""Seconds for KeepAliveInterval -1: the shortest reasonable interval by RFC 6120 section 4.6.4."""
 
 Algorithm = Literal["DNS-SRV", "DNS", "ServerTable"]
 Status = Literal[
@@ -27,7 +27,7 @@ Status = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a server is: of a lower ``priority`` first, of equal ones by lot in proportion to ``weight``."""
+    """Address of a server. Lower ``priority`` is tried first; equal ones at random in proportion to ``weight``."""
 
     host: str
     port: int = CLIENT_PORT
@@ -37,10 +37,10 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often one address is tried before the next, and the bounds of the waits between two tries.
+    """Number of attempts at one address before the next one, and the bounds of the waits between them.
 
-    ``attempts`` 0 leaves all of it to us: each address once, with the model's default waits. Intervals are in seconds,
-    ``multiplier`` is in thousandths.
+    ``attempts`` 0 selects the default: each address once, with the default waits of the data model. Intervals are in
+    seconds, ``multiplier`` is in thousandths.
     """
 
     attempts: int = 16
@@ -49,21 +49,21 @@ class Retry:
     longest: int = 30720
 
     def wait(self, number: int, random: Random) -> float:
-        """Seconds before the ``number``-th repetition, from 1."""
-        kind = self if self.attempts else Retry()
+        """A random wait in seconds before retry ``number``, which counts from 1."""
+        policy = self if self.attempts else Retry()
         try:
-            most = kind.initial * (kind.multiplier / 1000) ** (number - 1)
+            most = policy.initial * (policy.multiplier / 1000) ** (number - 1)
         except OverflowError:
-            most = float(kind.longest)
-        return random.uniform(0, max(SHORTEST, min(most, kind.longest)))
+            most = float(policy.longest)
+        return random.uniform(0, max(SHORTEST, min(most, policy.longest)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Who we are to an XMPP server, and how it is reached.
+    """Account at an XMPP server, and the way to reach that server.
 
-    ``resource`` may be empty: the server makes one. ``keep_alive``: seconds of silence before a ping; 0: none is sent.
-    ``servers`` are those of ServerTable.
+    ``resource``: empty lets the server assign one. ``keep_alive``: seconds without traffic before a ping; 0: no ping.
+    ``servers``: the rows of ServerTable.
     """
 
     username: str
@@ -79,7 +79,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a connection stands: ``jid`` is our full Jabber ID while it is Enabled; ``reason``: for people, one line."""
+    """State of a connection. ``jid``: full Jabber ID while the status is Enabled. ``reason``: one line for people."""
 
     status: Status
     jid: str = ""
@@ -98,13 +98,13 @@ class Stats:
 
 
 def in_order(servers: Iterable[Server], random: Random) -> list[Server]:
-    """All of them, in the order to try them (RFC 2782)."""
+    """Return ``servers`` in the order in which to try them (RFC 2782)."""
     ordered: list[Server] = []
     left = list(servers)
     while left:
         best = min(server.priority for server in left)
         group = [server for server in left if server.priority == best]
-        # A weight of 0 has a small chance, too: it would otherwise never share with others.
+        # RFC 2782: a weight of 0 has a very small chance, not none.
         weights = [max(0, server.weight) or 0.01 for server in group]
         chosen = random.choices(group, weights)[0]
         ordered.append(chosen)

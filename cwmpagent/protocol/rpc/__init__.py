@@ -1,4 +1,4 @@
-"""Every RPC of CWMP 1.0 to 1.4 in both directions as frozen values, with their structs and kinds (TR-069 A.3, A.4)."""
+"""All RPCs of CWMP 1.0 to 1.4 in both directions as immutable values, with their structs (TR-069 A.3, A.4)."""
 
 from cwmpagent.errors import ParameterFault
 from cwmpagent.protocol.rpc.messages import (

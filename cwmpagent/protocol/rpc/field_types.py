@@ -1,8 +1,8 @@
-"""How a dataclass says what its fields look like on the wire.
+"""Declarations of the XML elements of dataclass fields.
 
 A field is annotated with its type and one shape: ``command_key: Annotated[str, Text("CommandKey", 32)]``. Encoding,
-decoding, checking, masking and the tests all read these declarations; no RPC has code of its own. A field whose
-default is None is an optional element; a field without a shape is not on the wire.
+decoding, checks, masking and tests use these declarations; no RPC has its own code. A field whose default is None is an
+optional element. A field without a shape is not sent.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from cwmpagent.values import ValueType
 
 @dataclass(frozen=True, slots=True)
 class FieldType:
-    """One element by its name, which is unqualified (elementFormDefault of the CWMP schemas)."""
+    """An element with its name, which is unqualified (elementFormDefault of the CWMP schemas)."""
 
     element: str
 
 
 @dataclass(frozen=True, slots=True)
 class Text(FieldType):
-    """Text of at most ``most`` characters; ``kind`` says which. ``secret`` and ``url`` matter to masking."""
+    """Text of type ``kind`` with at most ``most`` characters. ``secret`` and ``url`` control masking."""
 
     most: int | None = None
     pattern: str = ""
@@ -35,9 +35,9 @@ class Text(FieldType):
 
 @dataclass(frozen=True, slots=True)
 class Number(FieldType):
-    """A whole number of type ``kind``, further bounded by ``low`` and ``high``.
+    """A whole number of type ``kind``, limited to ``low`` and ``high``.
 
-    ``unless`` names a boolean field of the same class: while that is false, a wrong or missing number is taken as 0.
+    ``unless``: name of a boolean field of the same class. While that is false, an invalid or missing number is 0.
     """
 
     kind: ValueType = ValueType.UNSIGNED_INT
@@ -53,19 +53,19 @@ class Flag(FieldType):
 
 @dataclass(frozen=True, slots=True)
 class Typed(FieldType):
-    """A :class:`~cwmpagent.values.Value` with its ``xsi:type``; the class's ``typed`` says whether it had one."""
+    """A :class:`~cwmpagent.values.Value` with its ``xsi:type``; ``typed`` of the class is whether it had one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Nested(FieldType):
-    """The fields of another dataclass."""
+    """An element with the fields of another dataclass."""
 
 
 @dataclass(frozen=True, slots=True)
 class Array(FieldType):
-    """A SOAP array with its ``arrayType``, of ``least`` to ``most`` members.
+    """A SOAP array with ``arrayType`` and ``least`` to ``most`` members.
 
-    ``member`` is their shape where they are text; else they are structs, whose element is the name of their class.
+    ``member``: the shape of text members. None: the members are structs, and their element is the name of their class.
     """
 
     least: int = 0
@@ -75,13 +75,13 @@ class Array(FieldType):
 
 @dataclass(frozen=True, slots=True)
 class Repeated(FieldType):
-    """The same element, at least once; where several classes are possible, ``xsi:type`` says which."""
+    """A repeated element, at least one; ``xsi:type`` selects the class where several are possible."""
 
 
 class Field(NamedTuple):
-    """One field of a dataclass that is on the wire.
+    """A field of a dataclass with a shape.
 
-    ``types`` are the dataclasses it can hold (Nested, Array, Repeated). An ``optional`` one may be absent: None.
+    ``types``: the dataclasses that it can hold (Nested, Array, Repeated). ``optional``: it may be absent (None).
     """
 
     attribute: str
@@ -91,7 +91,7 @@ class Field(NamedTuple):
 
 
 def fields_of(cls: type[Any]) -> tuple[Field, ...]:
-    """The fields of the dataclass ``cls`` that are on the wire, in their order there."""
+    """The fields of the dataclass ``cls`` that have a shape, in the order of their elements."""
     declared: Any = cls
     return _fields_of(declared)
 
@@ -99,14 +99,14 @@ def fields_of(cls: type[Any]) -> tuple[Field, ...]:
 @cache
 def _fields_of(cls: Any) -> tuple[Field, ...]:
     hints = get_type_hints(cls, include_extras=True)
-    found = []
+    fields = []
     for field in dataclasses.fields(cls):
         hint = hints[field.name]
         shapes = [extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, FieldType)]
         if shapes:
             types = () if isinstance(shapes[0], Typed) else tuple(_dataclasses_in(hint.__origin__))
-            found.append(Field(field.name, shapes[0], types, field.default is None))
-    return tuple(found)
+            fields.append(Field(field.name, shapes[0], types, field.default is None))
+    return tuple(fields)
 
 
 def _dataclasses_in(hint: Any) -> list[type[Any]]:

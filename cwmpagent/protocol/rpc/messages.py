@@ -1,4 +1,4 @@
-"""What can stand in the body of an envelope: the kinds of message, faults, and what no table knows."""
+"""The messages in the Body of an envelope: requests, responses, faults, and vendor messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cwmpagent.faults import FaultSide, is_client
 
 
 class Message:
-    """Anything an envelope can carry. ``NAME`` is its element's local name, or empty where that varies."""
+    """Base class of all messages. ``NAME`` is the local name of the element, empty where it varies."""
 
     __slots__ = ()
     NAME: ClassVar[str] = ""
@@ -20,34 +20,34 @@ class Message:
 
 
 class Request(Message):
-    """An RPC asked for."""
+    """Request of an RPC."""
 
     __slots__ = ()
 
 
 class AcsRequest(Request):
-    """An RPC that an ACS asks a device for."""
+    """Request of an ACS to a CPE."""
 
     __slots__ = ()
 
 
 class CpeRequest(Request):
-    """An RPC that a device asks an ACS for."""
+    """Request of a CPE to an ACS."""
 
     __slots__ = ()
 
 
 class Response(Message):
-    """The answer to an RPC that was carried out."""
+    """Response to an RPC that was executed."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class GenericRequest(AcsRequest, CpeRequest):
-    """A request that the standard does not name (or a vendor's ``X_<VENDOR>_Name``).
+    """Request that the standard does not define, such as a vendor's ``X_<VENDOR>_Name``.
 
-    ``arguments`` are its direct child elements: local name and text.
+    ``arguments``: its direct child elements as local name and text.
     """
 
     name: str
@@ -56,7 +56,7 @@ class GenericRequest(AcsRequest, CpeRequest):
 
 @dataclass(frozen=True, slots=True)
 class GenericResponse(Response):
-    """A response that the standard does not name; ``name`` ends in ``Response``."""
+    """Response that the standard does not define; ``name`` ends in ``Response``."""
 
     name: str
     arguments: tuple[tuple[str, str], ...] = ()
@@ -64,7 +64,7 @@ class GenericResponse(Response):
 
 @dataclass(frozen=True, slots=True)
 class BadRequest(Request):
-    """A request the standard names, with arguments it forbids: to be answered with the fault ``code``."""
+    """Request of the standard with invalid arguments; it must be answered with the fault ``code``."""
 
     name: str
     code: int
@@ -73,7 +73,7 @@ class BadRequest(Request):
 
 @dataclass(frozen=True, slots=True)
 class Fault(Message):
-    """A CWMP fault (TR-069 A.5). An empty ``text`` is sent as the usual sentence of ``code``."""
+    """CWMP fault (TR-069 A.5). Where ``text`` is empty, the default text of ``code`` is sent."""
 
     code: int
     text: str = ""
@@ -81,20 +81,20 @@ class Fault(Message):
 
     @property
     def faultcode(self) -> FaultSide:
-        """SOAP's ``faultcode`` for ``code``."""
+        """The SOAP ``faultcode`` for ``code``."""
         return "Client" if is_client(self.code) else "Server"
 
 
 @dataclass(frozen=True, slots=True)
 class SoapFault(Message):
-    """A SOAP fault without a CWMP fault in its detail, such as ``MustUnderstand``."""
+    """SOAP fault without a CWMP fault in its detail, such as ``MustUnderstand``."""
 
     faultcode: str
     faultstring: str = ""
 
 
 def rpc_name(message: Message) -> str:
-    """The local name of the message's element, also where no table knows it."""
+    """The local name of the element of ``message``, also for vendor messages."""
     if isinstance(message, GenericRequest | GenericResponse | BadRequest):
         return message.name
     return message.NAME

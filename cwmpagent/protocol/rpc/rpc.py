@@ -1,7 +1,7 @@
-"""Every RPC of CWMP 1.0 to 1.4 in both directions, as frozen values (TR-069 A.3, A.4).
+"""All RPCs of CWMP 1.0 to 1.4 in both directions, as immutable values (TR-069 A.3, A.4).
 
-A class is named as its element, an attribute as its element in snake_case (``CommandKey``: ``command_key``). A dateTime
-is text in its canonical spelling. A tuple is a list. :data:`REQUESTS` and :data:`RESPONSES` find a class by its name.
+A class has the name of its element, an attribute that of its element in snake_case (``CommandKey``: ``command_key``). A
+dateTime is text in canonical form. A list is a tuple. :data:`REQUESTS` and :data:`RESPONSES` map names to classes.
 """
 
 from __future__ import annotations
@@ -62,19 +62,19 @@ Values = Annotated[tuple[ParameterValueStruct, ...], Array("ParameterList")]
 
 @dataclass(frozen=True, slots=True)
 class GetRPCMethods(AcsRequest, CpeRequest):
-    """Which RPCs the other side carries out; both sides may ask."""
+    """Request for the RPCs that the peer supports; both sides may send it."""
 
 
 @dataclass(frozen=True, slots=True)
 class GetRPCMethodsResponse(Response):
-    """The names of the RPCs."""
+    """Names of the supported RPCs."""
 
     method_list: Annotated[tuple[str, ...], Array("MethodList", 1, member=Text("string", 64))]
 
 
 @dataclass(frozen=True, slots=True)
 class SetParameterValues(AcsRequest):
-    """Change values, all or none."""
+    """Request to set parameter values, all or none."""
 
     parameter_list: Values
     parameter_key: ParameterKey
@@ -82,28 +82,28 @@ class SetParameterValues(AcsRequest):
 
 @dataclass(frozen=True, slots=True)
 class SetParameterValuesResponse(Response):
-    """``status`` 0: applied; 1: committed, not yet applied."""
+    """Response with ``status`` 0: applied; 1: committed, not applied yet."""
 
     status: Status
 
 
 @dataclass(frozen=True, slots=True)
 class GetParameterValues(AcsRequest):
-    """Read values by full names and partial paths."""
+    """Request for parameter values by full names and partial paths."""
 
     parameter_names: ParameterNames
 
 
 @dataclass(frozen=True, slots=True)
 class GetParameterValuesResponse(Response):
-    """The values."""
+    """Response with the parameter values."""
 
     parameter_list: Values
 
 
 @dataclass(frozen=True, slots=True)
 class GetParameterNames(AcsRequest):
-    """List what exists at or below a path."""
+    """Request for the objects and parameters at or below a path."""
 
     parameter_path: Annotated[str, Text("ParameterPath", 256)]
     next_level: Annotated[bool, Flag("NextLevel")]
@@ -111,40 +111,40 @@ class GetParameterNames(AcsRequest):
 
 @dataclass(frozen=True, slots=True)
 class GetParameterNamesResponse(Response):
-    """The names."""
+    """Response with the names."""
 
     parameter_list: Annotated[tuple[ParameterInfoStruct, ...], Array("ParameterList")]
 
 
 @dataclass(frozen=True, slots=True)
 class SetParameterAttributes(AcsRequest):
-    """Change attributes, in the order of the list."""
+    """Request to set parameter attributes, in the order of the list."""
 
     parameter_list: Annotated[tuple[SetParameterAttributesStruct, ...], Array("ParameterList", 1)]
 
 
 @dataclass(frozen=True, slots=True)
 class SetParameterAttributesResponse(Response):
-    """Done."""
+    """Response to a successful SetParameterAttributes."""
 
 
 @dataclass(frozen=True, slots=True)
 class GetParameterAttributes(AcsRequest):
-    """Read attributes by full names and partial paths."""
+    """Request for parameter attributes by full names and partial paths."""
 
     parameter_names: ParameterNames
 
 
 @dataclass(frozen=True, slots=True)
 class GetParameterAttributesResponse(Response):
-    """The attributes."""
+    """Response with the parameter attributes."""
 
     parameter_list: Annotated[tuple[ParameterAttributeStruct, ...], Array("ParameterList")]
 
 
 @dataclass(frozen=True, slots=True)
 class AddObject(AcsRequest):
-    """Create a row of a table."""
+    """Request to create an instance of a multi-instance object."""
 
     object_name: ObjectName
     parameter_key: ParameterKey
@@ -152,7 +152,7 @@ class AddObject(AcsRequest):
 
 @dataclass(frozen=True, slots=True)
 class AddObjectResponse(Response):
-    """The new row's number."""
+    """Response with the instance number of the new instance."""
 
     instance_number: Annotated[int, Number("InstanceNumber", low=1)]
     status: Status
@@ -160,7 +160,7 @@ class AddObjectResponse(Response):
 
 @dataclass(frozen=True, slots=True)
 class DeleteObject(AcsRequest):
-    """Remove a row of a table."""
+    """Request to delete an instance of a multi-instance object."""
 
     object_name: ObjectName
     parameter_key: ParameterKey
@@ -168,14 +168,14 @@ class DeleteObject(AcsRequest):
 
 @dataclass(frozen=True, slots=True)
 class DeleteObjectResponse(Response):
-    """The row is gone."""
+    """Response to a successful DeleteObject."""
 
     status: Status
 
 
 @dataclass(frozen=True, slots=True)
 class Download(AcsRequest):
-    """Fetch a file and use it; ``file_size`` 0 is unknown."""
+    """Request to download and apply a file; ``file_size`` 0 means unknown."""
 
     command_key: CommandKey
     file_type: FileType
@@ -191,7 +191,7 @@ class Download(AcsRequest):
 
 @dataclass(frozen=True, slots=True)
 class DownloadResponse(Response):
-    """``status`` 0: done; 1: a TransferComplete follows."""
+    """Response with ``status`` 0: completed; 1: a TransferComplete follows."""
 
     status: Status
     start_time: StartTime
@@ -200,31 +200,31 @@ class DownloadResponse(Response):
 
 @dataclass(frozen=True, slots=True)
 class Reboot(AcsRequest):
-    """Restart the device after the session."""
+    """Request to reboot the device after the session."""
 
     command_key: CommandKey
 
 
 @dataclass(frozen=True, slots=True)
 class RebootResponse(Response):
-    """The device restarts once the session is over."""
+    """Response; the device reboots after the session."""
 
 
 @dataclass(frozen=True, slots=True)
 class GetQueuedTransfers(AcsRequest):
-    """Which transfers are not over (deprecated)."""
+    """Request for the transfers that are not completed (deprecated)."""
 
 
 @dataclass(frozen=True, slots=True)
 class GetQueuedTransfersResponse(Response):
-    """The transfers that this ACS asked for."""
+    """Response with the transfers that this ACS has requested."""
 
     transfer_list: Annotated[tuple[QueuedTransferStruct, ...], Array("TransferList", most=16)]
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleInform(AcsRequest):
-    """Ask for an Inform in ``delay_seconds``."""
+    """Request for an Inform after ``delay_seconds``."""
 
     delay_seconds: DelaySeconds
     command_key: CommandKey
@@ -232,38 +232,38 @@ class ScheduleInform(AcsRequest):
 
 @dataclass(frozen=True, slots=True)
 class ScheduleInformResponse(Response):
-    """Noted."""
+    """Response to an accepted ScheduleInform."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetVouchers(AcsRequest):
-    """Hand over vouchers for options (deprecated); each is base64 text."""
+    """Request to set vouchers for options (deprecated); each is base64 text."""
 
     voucher_list: Annotated[tuple[str, ...], Array("VoucherList", 1, member=Text("base64", kind=ValueType.BASE64))]
 
 
 @dataclass(frozen=True, slots=True)
 class SetVouchersResponse(Response):
-    """Taken."""
+    """Response to accepted vouchers."""
 
 
 @dataclass(frozen=True, slots=True)
 class GetOptions(AcsRequest):
-    """Read the state of an option, or of all where the name is empty (deprecated)."""
+    """Request for the state of an option, or of all options where the name is empty (deprecated)."""
 
     option_name: Annotated[str, Text("OptionName", 64)]
 
 
 @dataclass(frozen=True, slots=True)
 class GetOptionsResponse(Response):
-    """The options."""
+    """Response with the options."""
 
     option_list: Annotated[tuple[OptionStruct, ...], Array("OptionList")]
 
 
 @dataclass(frozen=True, slots=True)
 class Upload(AcsRequest):
-    """Send a file of the device somewhere."""
+    """Request to upload a file of the device."""
 
     command_key: CommandKey
     file_type: FileType
@@ -275,7 +275,7 @@ class Upload(AcsRequest):
 
 @dataclass(frozen=True, slots=True)
 class UploadResponse(Response):
-    """``status`` 0: done; 1: a TransferComplete follows."""
+    """Response with ``status`` 0: completed; 1: a TransferComplete follows."""
 
     status: Status
     start_time: StartTime
@@ -284,29 +284,29 @@ class UploadResponse(Response):
 
 @dataclass(frozen=True, slots=True)
 class FactoryReset(AcsRequest):
-    """Forget everything after the session."""
+    """Request to reset the device to its factory defaults after the session."""
 
 
 @dataclass(frozen=True, slots=True)
 class FactoryResetResponse(Response):
-    """The device resets once the session is over."""
+    """Response; the device resets itself after the session."""
 
 
 @dataclass(frozen=True, slots=True)
 class GetAllQueuedTransfers(AcsRequest):
-    """Which transfers are not over, whoever asked for them."""
+    """Request for all transfers that are not completed, of any origin."""
 
 
 @dataclass(frozen=True, slots=True)
 class GetAllQueuedTransfersResponse(Response):
-    """The transfers."""
+    """Response with the transfers."""
 
     transfer_list: Annotated[tuple[AllQueuedTransferStruct, ...], Array("TransferList", most=16)]
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleDownload(AcsRequest):
-    """Fetch a file and use it, within one or two windows of time."""
+    """Request to download and apply a file within one or two time windows."""
 
     command_key: CommandKey
     file_type: FileType
@@ -320,24 +320,24 @@ class ScheduleDownload(AcsRequest):
 
 @dataclass(frozen=True, slots=True)
 class ScheduleDownloadResponse(Response):
-    """Noted; a TransferComplete follows."""
+    """Response to an accepted ScheduleDownload; a TransferComplete follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class CancelTransfer(AcsRequest):
-    """Cancel the queued transfers of a CommandKey."""
+    """Request to cancel the queued transfers with a CommandKey."""
 
     command_key: CommandKey
 
 
 @dataclass(frozen=True, slots=True)
 class CancelTransferResponse(Response):
-    """None of them will run."""
+    """Response to a successful CancelTransfer."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeDUState(AcsRequest):
-    """Install, update and uninstall deployment units, each by itself."""
+    """Request to install, update and uninstall deployment units, each independently."""
 
     operations: Annotated[tuple[InstallOpStruct | UpdateOpStruct | UninstallOpStruct, ...], Repeated("Operations")]
     command_key: Annotated[str | None, Text("CommandKey", 32)] = None
@@ -345,12 +345,12 @@ class ChangeDUState(AcsRequest):
 
 @dataclass(frozen=True, slots=True)
 class ChangeDUStateResponse(Response):
-    """Noted; a DUStateChangeComplete follows."""
+    """Response to an accepted ChangeDUState; a DUStateChangeComplete follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inform(CpeRequest):
-    """Opens every session: who the device is, why it calls, and what the ACS should know first."""
+    """First request of every session: the device, the events, and the Inform parameters."""
 
     device_id: Annotated[DeviceIdStruct, Nested("DeviceId")]
     event: Annotated[tuple[EventStruct, ...], Array("Event", most=64)]
@@ -362,14 +362,14 @@ class Inform(CpeRequest):
 
 @dataclass(frozen=True, slots=True)
 class InformResponse(Response):
-    """The ACS took the Inform; ``max_envelopes`` is always taken as 1."""
+    """Response to the Inform; ``max_envelopes`` is always treated as 1."""
 
     max_envelopes: MaxEnvelopes = 1
 
 
 @dataclass(frozen=True, slots=True)
 class TransferComplete(CpeRequest):
-    """A transfer that the ACS asked for is over."""
+    """Report of a completed or failed transfer that the ACS has requested."""
 
     command_key: CommandKey
     fault_struct: Annotated[FaultStruct, Nested("FaultStruct")]
@@ -379,12 +379,12 @@ class TransferComplete(CpeRequest):
 
 @dataclass(frozen=True, slots=True)
 class TransferCompleteResponse(Response):
-    """The ACS knows."""
+    """Response to a TransferComplete."""
 
 
 @dataclass(frozen=True, slots=True)
 class AutonomousTransferComplete(CpeRequest):
-    """A transfer that somebody else asked for is over."""
+    """Report of a completed or failed transfer that this ACS has not requested."""
 
     announce_url: Annotated[str, Text("AnnounceURL", 1024, url=True)]
     transfer_url: Annotated[str, Text("TransferURL", 1024, url=True)]
@@ -399,12 +399,12 @@ class AutonomousTransferComplete(CpeRequest):
 
 @dataclass(frozen=True, slots=True)
 class AutonomousTransferCompleteResponse(Response):
-    """The ACS knows."""
+    """Response to an AutonomousTransferComplete."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kicked(CpeRequest):
-    """A person was sent to the device by a web page of the ACS."""
+    """Report that a web page of the ACS has redirected a user to the device."""
 
     command: Annotated[str, Text("Command", 32)]
     referer: Annotated[str, Text("Referer", 64)]
@@ -414,14 +414,14 @@ class Kicked(CpeRequest):
 
 @dataclass(frozen=True, slots=True)
 class KickedResponse(Response):
-    """Where that person goes next."""
+    """Response with the next URL for the user."""
 
     next_url: Annotated[str, Text("NextURL", 1024, url=True)]
 
 
 @dataclass(frozen=True, slots=True)
 class RequestDownload(CpeRequest):
-    """The device would like a Download of this type."""
+    """Request of the device for a Download with this file type."""
 
     file_type: FileType
     file_type_arg: Annotated[tuple[ArgStruct, ...], Array("FileTypeArg", most=16)]
@@ -429,12 +429,12 @@ class RequestDownload(CpeRequest):
 
 @dataclass(frozen=True, slots=True)
 class RequestDownloadResponse(Response):
-    """The ACS knows; the Download, if any, comes by itself."""
+    """Response to a RequestDownload; a Download may follow as a separate request."""
 
 
 @dataclass(frozen=True, slots=True)
 class DUStateChangeComplete(CpeRequest):
-    """The results of a ChangeDUState, in the order of its operations."""
+    """Results of a ChangeDUState, in the order of its operations."""
 
     results: Annotated[tuple[OpResultStruct, ...], Repeated("Results")]
     command_key: Annotated[str | None, Text("CommandKey", 32)] = None
@@ -442,19 +442,19 @@ class DUStateChangeComplete(CpeRequest):
 
 @dataclass(frozen=True, slots=True)
 class DUStateChangeCompleteResponse(Response):
-    """The ACS knows."""
+    """Response to a DUStateChangeComplete."""
 
 
 @dataclass(frozen=True, slots=True)
 class AutonomousDUStateChangeComplete(CpeRequest):
-    """Deployment units changed without this ACS asking."""
+    """Report of changes of deployment units that this ACS has not requested."""
 
     results: Annotated[tuple[AutonOpResultStruct, ...], Repeated("Results")]
 
 
 @dataclass(frozen=True, slots=True)
 class AutonomousDUStateChangeCompleteResponse(Response):
-    """The ACS knows."""
+    """Response to an AutonomousDUStateChangeComplete."""
 
 
 _PAIRS: tuple[tuple[type[Request], type[Response]], ...] = (
@@ -488,11 +488,11 @@ _PAIRS: tuple[tuple[type[Request], type[Response]], ...] = (
 )
 
 REQUESTS: Mapping[str, type[Request]] = MappingProxyType({request.NAME: request for request, _ in _PAIRS})
-"""The requests the standard names, by local name."""
+"""The requests of the standard by local name."""
 RESPONSES: Mapping[str, type[Response]] = MappingProxyType({response.NAME: response for _, response in _PAIRS})
-"""The responses the standard names, by local name."""
+"""The responses of the standard by local name."""
 
 
 def response_class(request: Request) -> type[Response]:
-    """The class of the response to ``request``: :class:`GenericResponse` where the standard does not name it."""
+    """The class of the response to ``request``; :class:`GenericResponse` where the standard does not define it."""
     return RESPONSES.get(rpc_name(request) + "Response", GenericResponse)

@@ -1,4 +1,4 @@
-"""The structs inside RPCs, with the limits of the CWMP schemas (TR-069 A.3, A.4)."""
+"""The structs of the RPCs, with the limits of the CWMP schemas (TR-069 A.3, A.4)."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ OptionalExecutionEnvRef = Annotated[str | None, Text("ExecutionEnvRef", 256)]
 class ParameterValueStruct:
     """A parameter's full path and value.
 
-    ``typed`` is False where a peer sent no ``xsi:type``, or one that no parameter can have: the value is then a string
-    that was not called one.
+    ``typed`` is False where a peer sent no ``xsi:type``, or one that no parameter can have; the value is then read as a
+    string.
     """
 
     name: ParameterPathName
@@ -43,7 +43,7 @@ class ParameterValueStruct:
 
 @dataclass(frozen=True, slots=True)
 class ParameterInfoStruct:
-    """A path that exists; ``writable`` also says whether a table takes AddObject, a row DeleteObject."""
+    """An existing path. For an object, ``writable`` means that AddObject or DeleteObject is allowed."""
 
     name: ParameterPathName
     writable: Annotated[bool, Flag("Writable")]
@@ -51,7 +51,7 @@ class ParameterInfoStruct:
 
 @dataclass(frozen=True, slots=True)
 class ParameterAttributeStruct:
-    """The attributes of one parameter."""
+    """The Notification and AccessList attributes of one parameter."""
 
     name: ParameterPathName
     notification: Annotated[int, Number("Notification", ValueType.INT, 0, 6)]
@@ -60,7 +60,7 @@ class ParameterAttributeStruct:
 
 @dataclass(frozen=True, slots=True)
 class SetParameterAttributesStruct:
-    """New attributes for one path; ``notification`` and ``access_list`` count only where their ``_change`` is true."""
+    """New attributes of one path; ``notification`` and ``access_list`` apply only where their ``_change`` is true."""
 
     name: ParameterPathName
     notification_change: Annotated[bool, Flag("NotificationChange")]
@@ -71,7 +71,7 @@ class SetParameterAttributesStruct:
 
 @dataclass(frozen=True, slots=True)
 class DeviceIdStruct:
-    """Who the device is; ``oui`` is six upper-case hexadecimal digits."""
+    """The identity of the device; ``oui`` has six upper-case hexadecimal digits."""
 
     manufacturer: Annotated[str, Text("Manufacturer", 64)]
     oui: Annotated[str, Text("OUI", 6, "[0-9A-F]{6}")]
@@ -89,7 +89,7 @@ class EventStruct:
 
 @dataclass(frozen=True, slots=True)
 class FaultStruct:
-    """How a transfer ended; code 0 is success."""
+    """The result of a transfer; code 0 is success."""
 
     fault_code: Annotated[int, Number("FaultCode")] = 0
     fault_string: Annotated[str, Text("FaultString", 256)] = ""
@@ -97,7 +97,7 @@ class FaultStruct:
 
 @dataclass(frozen=True, slots=True)
 class QueuedTransferStruct:
-    """A transfer that is not over; ``state`` is 1 not started, 2 in progress, 3 finishing."""
+    """A transfer that is not completed; ``state`` 1: not started, 2: in progress, 3: finishing."""
 
     command_key: CommandKey
     state: TransferState
@@ -105,7 +105,7 @@ class QueuedTransferStruct:
 
 @dataclass(frozen=True, slots=True)
 class AllQueuedTransferStruct:
-    """A transfer that is not over, whoever asked for it."""
+    """A transfer of any origin that is not completed."""
 
     command_key: CommandKey
     state: TransferState
@@ -117,7 +117,7 @@ class AllQueuedTransferStruct:
 
 @dataclass(frozen=True, slots=True)
 class TimeWindowStruct:
-    """When a scheduled download may run; the window is in seconds from the receipt of the request."""
+    """A time window of a scheduled download, in seconds from the receipt of the request."""
 
     window_start: Annotated[int, Number("WindowStart")]
     window_end: Annotated[int, Number("WindowEnd")]
@@ -128,7 +128,7 @@ class TimeWindowStruct:
 
 @dataclass(frozen=True, slots=True)
 class ArgStruct:
-    """One argument of a RequestDownload's file type."""
+    """One FileTypeArg of a RequestDownload."""
 
     name: Annotated[str, Text("Name", 64)]
     value: Annotated[str, Text("Value", 256)]
@@ -149,7 +149,7 @@ class OptionStruct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstallOpStruct:
-    """Install a deployment unit."""
+    """Operation to install a deployment unit."""
 
     url: Annotated[str, Text("URL", 1024, url=True)]
     uuid: OptionalUUID = None
@@ -160,7 +160,7 @@ class InstallOpStruct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateOpStruct:
-    """Update deployment units: one by ``uuid``, else by ``url``, else all."""
+    """Operation to update deployment units: one by ``uuid``, else by ``url``, else all."""
 
     uuid: OptionalUUID = None
     version: OptionalVersion = None
@@ -171,7 +171,7 @@ class UpdateOpStruct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UninstallOpStruct:
-    """Uninstall a deployment unit, in all its versions where ``version`` is None."""
+    """Operation to uninstall a deployment unit; all its versions where ``version`` is None."""
 
     uuid: Annotated[str, Text("UUID")]
     version: OptionalVersion = None
@@ -180,7 +180,7 @@ class UninstallOpStruct:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentUnitFaultStruct:
-    """How an operation on a deployment unit ended; code 0 is success."""
+    """The result of an operation on a deployment unit; code 0 is success."""
 
     fault_code: Annotated[int, Number("FaultCode")] = 0
     fault_string: Annotated[str | None, Text("FaultString")] = None
@@ -203,6 +203,6 @@ class OpResultStruct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutonOpResultStruct(OpResultStruct):
-    """The result of an operation on a deployment unit that this ACS did not ask for."""
+    """The result of an operation on a deployment unit that this ACS has not requested."""
 
     operation_performed: Annotated[str, Text("OperationPerformed")]

@@ -1,4 +1,4 @@
-"""One CWMP session from the device's side (TR-069 3.7.1, 3.7.2): HTTP answers in, actions out."""
+"""The CPE side of one CWMP session (TR-069 3.7.1, 3.7.2): HTTP answers in, actions out."""
 
 from cwmpagent.protocol.session.actions import Action, Call, Delivered, Finished, Post, Reply
 from cwmpagent.protocol.session.session import Session

@@ -1,4 +1,4 @@
-"""What goes into a session and what comes out of it."""
+"""The inputs and outputs of a session."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from cwmpagent.protocol.rpc import CpeRequest, Fault, Message, Request, Response
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One HTTP answer of the ACS, after authentication and redirects, with its ``body`` inflated.
+    """One HTTP answer of the ACS, after authentication and redirects, with its ``body`` decompressed.
 
-    ``charset`` is that of its Content-Type, None where none is named.
+    ``charset`` is that of its Content-Type, None where it has none.
     """
 
     status: int
@@ -21,9 +21,9 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Send ``body`` and hand the answer to :meth:`Session.receive`; with neither Content-Type nor SOAPAction if empty.
+    """Send ``body`` and pass the answer to :meth:`Session.receive`; an empty one has no Content-Type and no SOAPAction.
 
-    ``message`` is what it says, None in an empty POST; ``answers`` the name of the ACS's request it answers, if any.
+    ``message``: the content, None in an empty POST. ``answers``: the name of the ACS request that it answers, or empty.
     """
 
     body: bytes = field(repr=False)
@@ -33,7 +33,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The ACS has answered ``request``: to be saved before the next :class:`Post` leaves."""
+    """The ACS has answered ``request``; save this before the next :class:`Post` is sent."""
 
     request: CpeRequest
     response: Response | Fault
@@ -41,7 +41,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Carry out the ACS's ``request`` and give :meth:`Session.answer` the outcome; ``id`` is that of its envelope."""
+    """Execute the ACS's ``request`` and pass the result to :meth:`Session.answer`; ``id`` is that of its envelope."""
 
     request: Request
     id: str | None
@@ -49,7 +49,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The session is over.
+    """The session has ended.
 
     ``reason`` is one line for people, empty after a success. ``informed``: the Inform was answered.
     """

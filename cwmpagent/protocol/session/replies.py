@@ -1,4 +1,4 @@
-"""What an HTTP answer of the ACS is to a session: bytes in, one ``Input`` out."""
+"""Classification of the HTTP answers of the ACS: bytes in, one ``Input`` out."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from cwmpagent.protocol.session.transitions import Input
 from cwmpagent.protocol.soap import Envelope, EnvelopeLimits, decode
 
 REPEAT_PLEASE = 8005
-"""The fault with which an ACS asks for the same request again."""
+"""The fault with which an ACS requests a repetition (Retry request)."""
 
 Awaited = tuple[CpeRequest, str]
-"""A request of ours that is not answered yet, and the ID of its envelope."""
+"""The CPE request that is not answered yet, and the ID of its envelope."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyKind:
-    """Which input it is, what it is in words, and its envelope where it has one."""
+    """The input, its description for error texts, and the envelope where there is one."""
 
     input: Input
     words: str
@@ -38,17 +38,17 @@ class ReplyKind:
 
     @property
     def holds(self) -> bool:
-        """HoldRequests; false in an answer without an envelope."""
+        """HoldRequests; False in an answer without an envelope."""
         return self.envelope is not None and self.envelope.hold_requests
 
 
-def find(reply: Reply, posted: Post, awaited: Awaited | None, limits: EnvelopeLimits) -> ReplyKind:
-    """What ``reply`` to ``posted`` is. Never raises: what is no good answer is :attr:`Input.FAILURE`."""
-    asked = "an empty POST" if posted.message is None else _name(posted.message)
+def classify(reply: Reply, posted: Post, awaited: Awaited | None, limits: EnvelopeLimits) -> ReplyKind:
+    """Classify ``reply`` to ``posted``. Never raises: an invalid answer is :attr:`Input.FAILURE`."""
+    request_name = "an empty POST" if posted.message is None else _name(posted.message)
     empty = not reply.body or reply.body.isspace()
     if reply.status == 204 or (reply.status == 200 and empty):
-        return ReplyKind(Input.NOTHING, f"the ACS answered {asked} with nothing")
-    failed = f"HTTP {reply.status} in answer to {asked}"
+        return ReplyKind(Input.NOTHING, f"the ACS answered {request_name} with an empty HTTP response")
+    failed = f"HTTP {reply.status} in answer to {request_name}"
     if empty:
         return ReplyKind(Input.FAILURE, failed)
     begins = f"which begins {_start(reply.body)}"
@@ -61,22 +61,22 @@ def find(reply: Reply, posted: Post, awaited: Awaited | None, limits: EnvelopeLi
     except SequenceError as error:
         return ReplyKind(Input.FAILURE, f"{error}, {begins}")
     except EnvelopeError as error:
-        return ReplyKind(Input.FAILURE, f"{error}: the answer to {asked} with HTTP {reply.status}, {begins}")
+        return ReplyKind(Input.FAILURE, f"{error}: the answer to {request_name} with HTTP {reply.status}, {begins}")
     try:
-        return _find_in(envelope, f"in answer to {asked}", awaited)
+        return _classify_envelope(envelope, f"in answer to {request_name}", awaited)
     except SequenceError as error:
         return ReplyKind(Input.FAILURE, str(error), envelope)
 
 
 def answers(request: Request, message: Message) -> bool:
-    """Whether ``message`` is the kind of response that ``request`` has."""
-    due = response_class(request)
-    named = due is not GenericResponse or rpc_name(message) == f"{rpc_name(request)}Response"
-    return isinstance(message, due) and named
+    """Whether ``message`` has the type of response that belongs to ``request``."""
+    expected = response_class(request)
+    name_matches = expected is not GenericResponse or rpc_name(message) == f"{rpc_name(request)}Response"
+    return isinstance(message, expected) and name_matches
 
 
-def _find_in(envelope: Envelope, where: str, awaited: Awaited | None) -> ReplyKind:
-    """What an envelope is. Raises SequenceError for what is wrong in every state."""
+def _classify_envelope(envelope: Envelope, where: str, awaited: Awaited | None) -> ReplyKind:
+    """Classify an envelope. Raises SequenceError for one that is invalid in every state."""
     body = envelope.body
     if isinstance(body, Request):
         bad = isinstance(body, BadRequest) or bool(envelope.not_understood)
@@ -84,21 +84,23 @@ def _find_in(envelope: Envelope, where: str, awaited: Awaited | None) -> ReplyKi
         return ReplyKind(Input.BAD_REQUEST if bad else Input.REQUEST, words, envelope)
     if envelope.not_understood:
         names = quoted(", ".join(envelope.not_understood))
-        raise SequenceError(f"the ACS demands that the unknown header '{names}' is understood {where}")
+        raise SequenceError(f"the ACS sent the unsupported header '{names}' with mustUnderstand {where}")
     if body is None:
         words = f"the ACS sent an envelope with an empty body {where}"
         return ReplyKind(Input.HOLDING if envelope.hold_requests else Input.NOTHING, words, envelope)
     if isinstance(body, SoapFault):
-        raise SequenceError(f"the ACS sent the SOAP fault {quoted(body.faultcode)} {where}{_said(body.faultstring)}")
+        raise SequenceError(
+            f"the ACS sent the SOAP fault {quoted(body.faultcode)} {where}{_appended(body.faultstring)}"
+        )
     if isinstance(body, Fault):
-        words = f"the ACS sent fault {body.code} {where}{_said(body.text)}"
+        words = f"the ACS sent fault {body.code} {where}{_appended(body.text)}"
     else:
         words = f"the ACS sent {_name(body)} {where}"
     if awaited is not None:
         request, sent_id = awaited
         if envelope.id != sent_id:
-            theirs = "no ID" if envelope.id is None else f"the ID '{quoted(envelope.id)}'"
-            raise SequenceError(f"{words}, with {theirs} instead of '{quoted(sent_id)}'")
+            received_id = "no ID" if envelope.id is None else f"the ID '{quoted(envelope.id)}'"
+            raise SequenceError(f"{words}, with {received_id} instead of '{quoted(sent_id)}'")
         if not isinstance(body, Fault) and not answers(request, body):
             raise SequenceError(words)
     if not isinstance(body, Fault):
@@ -107,16 +109,17 @@ def _find_in(envelope: Envelope, where: str, awaited: Awaited | None) -> ReplyKi
 
 
 def _name(message: Message) -> str:
-    """Its name in a sentence; a peer may have chosen it."""
+    """The name of a message for a text; quoted where a peer may have chosen it."""
     name = rpc_name(message)
     return name if name.isidentifier() and name.isascii() and len(name) <= 64 else f"'{quoted(name)}'"
 
 
-def _said(text: str) -> str:
+def _appended(text: str) -> str:
     return f": {quoted(text)}" if text else ""
 
 
 def _start(body: bytes) -> str:
-    """How a body begins, for people: without secrets, on one line."""
-    text = body[:2000].replace(b"\0", b"").decode(errors="replace")  # UTF-16 shall hide nothing from scrub
+    """The start of a body for a text: without secrets, on one line."""
+    # The NULs of UTF-16 would hide secrets from scrub.
+    text = body[:2000].replace(b"\0", b"").decode(errors="replace")
     return f"'{quoted(scrub(text))}'"

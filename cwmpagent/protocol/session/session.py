@@ -1,7 +1,7 @@
-"""One CWMP session, from the device's side (TR-069 3.7.1, 3.7.2): HTTP answers in, actions out.
+"""The CPE side of one CWMP session (TR-069 3.7.1, 3.7.2): HTTP answers in, actions out.
 
-Every step is a row of :data:`~cwmpagent.protocol.session.transitions.TRANSITIONS`; the code here finds out which
-:class:`~cwmpagent.protocol.session.transitions.Input` an answer of the ACS is, and does what the row says.
+Every step is a row of :data:`~cwmpagent.protocol.session.transitions.TRANSITIONS`. This module classifies an answer of
+the ACS as an :class:`~cwmpagent.protocol.session.transitions.Input` and carries out the action of the row.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cwmpagent.protocol.rpc import (
     rpc_name,
 )
 from cwmpagent.protocol.session.actions import Action, Call, Delivered, Finished, Post, Reply
-from cwmpagent.protocol.session.replies import Awaited, ReplyKind, answers, find
+from cwmpagent.protocol.session.replies import Awaited, ReplyKind, answers, classify
 from cwmpagent.protocol.session.transitions import AWAITING_ACS, TRANSITIONS, Do, Input, State
 from cwmpagent.protocol.session.version import Negotiation
 from cwmpagent.protocol.soap import Envelope, EnvelopeLimits, encode
@@ -30,16 +30,17 @@ from cwmpagent.protocol.soap import Envelope, EnvelopeLimits, encode
 __all__ = ["Action", "Call", "Delivered", "Finished", "Post", "Reply", "Session", "State"]
 
 MOST_REPEATS = 10
-"""How often one request is posted again because the ACS answers it with fault 8005."""
+"""Maximum number of repetitions of one request that the ACS answers with fault 8005."""
 MOST_HOLDS = 100
-"""How many times in a row the ACS may answer with HoldRequests and nothing else."""
+"""Maximum number of consecutive answers with HoldRequests and without a request."""
 
 
 class Session:
     """A session that begins with ``inform``.
 
-    Each request of ours takes the next of ``envelope_ids``. ``version`` is the highest that is spoken;
-    ``session_timeout`` the seconds that the ACS is asked to wait for us. ``requests`` are :meth:`offer`-ed first.
+    ``envelope_ids``: IDs of the CPE requests, one each. ``version``: the highest supported CWMP version.
+    ``session_timeout``: SessionTimeout of the Inform in seconds; None sends none. ``requests``: passed to
+    :meth:`offer` first.
     """
 
     def __init__(
@@ -61,8 +62,8 @@ class Session:
         self._state = State.NEW
         self._held = False
         self._informed = False
-        self._out: Awaited | None = None
-        self._called: Envelope | None = None
+        self._awaited: Awaited | None = None
+        self._call_envelope: Envelope | None = None
         self._posted = Post(b"", None)
         self._repeats = 0
         self._holds = 0
@@ -72,7 +73,7 @@ class Session:
 
     @property
     def state(self) -> State:
-        """Where the session stands."""
+        """The state of the session."""
         return self._state
 
     @property
@@ -82,67 +83,65 @@ class Session:
 
     @property
     def version(self) -> str:
-        """The CWMP version spoken: ours, until the answer to the Inform settles it."""
+        """The CWMP version: that of the CPE until the InformResponse decides it."""
         return self._negotiation.version
 
     def offer(self, request: CpeRequest) -> bool:
-        """Queue a request for our next turn. False: there is none left, it must wait for the next session."""
+        """Queue a CPE request. False: this session sends no more requests, it must wait for the next one."""
         if isinstance(request, Inform):
-            raise MisuseError("a session has one Inform")
+            raise MisuseError("a session sends exactly one Inform")
         if self._state in (State.CLOSING, State.CALLED_CLOSING, State.FINISHED):
             return False
         self._queue.append(request)
         return True
 
     def begin(self) -> Post:
-        """The first POST. Raises MisuseError for an Inform that cannot be written, and when called twice."""
+        """Return the first POST. Raises MisuseError for an Inform that cannot be encoded, and at a second call."""
         self._expect(State.NEW)
         post = self._request(self._inform)
         self._state = TRANSITIONS[State.NEW, Input.BEGIN][1]
         return post
 
     def receive(self, reply: Reply) -> tuple[Action, ...]:
-        """What the ACS's answer to the last :class:`Post` leads to, to be carried out in order."""
+        """Process the answer of the ACS to the last :class:`Post`; return the actions to carry out in order."""
         self._expect(*AWAITING_ACS)
-        found = self._bounded(find(reply, self._posted, self._out, self._limits))
-        self._held = found.holds
-        return tuple(self._step(found))
+        kind = self._bounded(classify(reply, self._posted, self._awaited, self._limits))
+        self._held = kind.holds
+        return tuple(self._step(kind))
 
     def answer(self, message: Response | Fault) -> Post:
-        """The outcome of the last :class:`Call`. One that XML cannot carry is sent as fault 9002 in its place."""
+        """Return the POST with the result of the last :class:`Call`. Fault 9002 replaces one that XML cannot carry."""
         self._expect(State.CALLED, State.CALLED_CLOSING)
-        assert self._called is not None and isinstance(self._called.body, Request)
-        if not isinstance(message, Fault) and not answers(self._called.body, message):
-            raise MisuseError(f"{rpc_name(message)} is no answer to {rpc_name(self._called.body)}")
-        post = self._answer(self._called, message)
+        assert self._call_envelope is not None and isinstance(self._call_envelope.body, Request)
+        if not isinstance(message, Fault) and not answers(self._call_envelope.body, message):
+            raise MisuseError(f"{rpc_name(message)} is not a response to {rpc_name(self._call_envelope.body)}")
+        post = self._answer(self._call_envelope, message)
         self._state = TRANSITIONS[self._state, Input.ANSWER][1]
         return post
 
     def broken(self, reason: str) -> Finished:
-        """The session cannot go on: no HTTP answer, or the agent stops. Of a session that is over, how it ended."""
+        """End the session as failed: no HTTP answer, or the agent stops. An ended session keeps its result."""
         if self._finished is None:
             self._state = State.FINISHED
             self._finished = Finished(False, reason, self._informed)
         return self._finished
 
-    def _bounded(self, found: ReplyKind) -> ReplyKind:
-        """What may not go on for ever becomes a failure."""
-        self._repeats = self._repeats + 1 if found.input is Input.REPEAT else 0
-        self._holds = self._holds + 1 if found.input is Input.HOLDING else 0
+    def _bounded(self, kind: ReplyKind) -> ReplyKind:
+        """Turn too many repetitions or holds in a row into a failure."""
+        self._repeats = self._repeats + 1 if kind.input is Input.REPEAT else 0
+        self._holds = self._holds + 1 if kind.input is Input.HOLDING else 0
         if self._repeats <= MOST_REPEATS and self._holds <= MOST_HOLDS:
-            return found
-        return ReplyKind(
-            Input.FAILURE, f"{found.words}, more than {max(self._repeats, self._holds) - 1} times in a row"
-        )
+            return kind
+        return ReplyKind(Input.FAILURE, f"{kind.words}, more than {max(self._repeats, self._holds) - 1} times in a row")
 
-    def _step(self, found: ReplyKind) -> Iterator[Action]:
-        """Follow the table until the ACS or the driver is to move."""
-        do, self._state = TRANSITIONS[self._state, found.input]
+    def _step(self, kind: ReplyKind) -> Iterator[Action]:
+        """Follow the table until an input of the ACS or the driver is required."""
+        do, self._state = TRANSITIONS[self._state, kind.input]
         match do:
             case Do.REPEAT:
                 yield self._posted
             case Do.DELIVER:
-                yield self._deliver(found)
+                yield self._deliver(kind)
             case Do.REQUEST:
                 request = self._queue.popleft()
                 try:
@@ -152,45 +151,45 @@ class Session:
             case Do.EMPTY:
                 yield self._post(Post(b"", None))
             case Do.CALL:
-                yield self._call(found)
+                yield self._call(kind)
             case Do.REFUSE:
-                yield self._refuse(found)
+                yield self._refuse(kind)
             case Do.SUCCEED:
                 self._finished = Finished(True, "", self._informed)
                 yield self._finished
             case Do.FAIL:
-                yield self.broken(found.words)
+                yield self.broken(kind.words)
         if self._state is State.TURN:
             turn = Input.HELD if self._held else Input.QUEUED if self._queue else Input.IDLE
             yield from self._step(ReplyKind(turn, turn))
 
-    def _deliver(self, found: ReplyKind) -> Action:
-        assert self._out is not None and found.envelope is not None
-        (request, _), self._out = self._out, None
+    def _deliver(self, kind: ReplyKind) -> Action:
+        assert self._awaited is not None and kind.envelope is not None
+        (request, _), self._awaited = self._awaited, None
         if request is self._inform:
             try:
-                self._negotiation.informed(found.envelope)
+                self._negotiation.informed(kind.envelope)
             except SequenceError as error:
                 return self.broken(str(error))
             self._informed = True
-        assert isinstance(found.envelope.body, Response | Fault)
-        return Delivered(request, found.envelope.body)
+        assert isinstance(kind.envelope.body, Response | Fault)
+        return Delivered(request, kind.envelope.body)
 
-    def _call(self, found: ReplyKind) -> Call:
-        self._called = found.envelope
-        assert found.envelope is not None and isinstance(found.envelope.body, Request)
-        return Call(found.envelope.body, found.envelope.id)
+    def _call(self, kind: ReplyKind) -> Call:
+        self._call_envelope = kind.envelope
+        assert kind.envelope is not None and isinstance(kind.envelope.body, Request)
+        return Call(kind.envelope.body, kind.envelope.id)
 
-    def _refuse(self, found: ReplyKind) -> Post:
-        assert found.envelope is not None
-        if found.envelope.not_understood:
-            names = ", ".join(found.envelope.not_understood)[:200]
-            return self._answer(found.envelope, SoapFault("MustUnderstand", f"header not understood: {names}"))
-        assert isinstance(found.envelope.body, BadRequest)
-        return self._answer(found.envelope, Fault(found.envelope.body.code, found.envelope.body.text))
+    def _refuse(self, kind: ReplyKind) -> Post:
+        assert kind.envelope is not None
+        if kind.envelope.not_understood:
+            names = ", ".join(kind.envelope.not_understood)[:200]
+            return self._answer(kind.envelope, SoapFault("MustUnderstand", f"header not understood: {names}"))
+        assert isinstance(kind.envelope.body, BadRequest)
+        return self._answer(kind.envelope, Fault(kind.envelope.body.code, kind.envelope.body.text))
 
     def _request(self, request: CpeRequest) -> Post:
-        """Post a request of ours."""
+        """Return the POST with a CPE request."""
         envelope_id = next(self._ids)
         first = request is self._inform
         body = encode(
@@ -202,19 +201,19 @@ class Session:
                 namespace=self._negotiation.namespace,
             )
         )
-        self._out = request, envelope_id
+        self._awaited = request, envelope_id
         return self._post(Post(body, request))
 
-    def _answer(self, asked: Envelope, message: Message) -> Post:
-        """Post the answer to a request of the ACS."""
-        namespace = self._negotiation.namespace_of_answer(asked)
+    def _answer(self, call: Envelope, message: Message) -> Post:
+        """Return the POST with the answer to an ACS request."""
+        namespace = self._negotiation.namespace_of_answer(call)
         try:
-            body = encode(Envelope(body=message, id=asked.id, namespace=namespace))
+            body = encode(Envelope(body=message, id=call.id, namespace=namespace))
         except MisuseError as error:
             message = Fault(9002, f"the answer cannot be written: {error}")
-            body = encode(Envelope(body=message, id=asked.id, namespace=namespace))
-        assert asked.body is not None
-        return self._post(Post(body, message, rpc_name(asked.body)))
+            body = encode(Envelope(body=message, id=call.id, namespace=namespace))
+        assert call.body is not None
+        return self._post(Post(body, message, rpc_name(call.body)))
 
     def _post(self, post: Post) -> Post:
         self._posted = post
@@ -222,4 +221,4 @@ class Session:
 
     def _expect(self, *states: State) -> None:
         if self._state not in states:
-            raise MisuseError(f"not now: {self._state}")
+            raise MisuseError(f"this call is not allowed in the session state {self._state.value!r}")

@@ -1,4 +1,4 @@
-"""The rules of a session as data (TR-069 3.7.1, 3.7.2): what may come in each state, and what is done about it."""
+"""The state machine of a session as data (TR-069 3.7.1, 3.7.2): states, inputs, actions and transitions."""
 
 from __future__ import annotations
 
@@ -8,51 +8,51 @@ from types import MappingProxyType
 
 
 class State(StrEnum):
-    """Where a session stands."""
+    """The states of a session. HoldRequests holds CPE requests (TR-069 3.5)."""
 
-    NEW = "nothing was sent"
-    INFORMING = "the Inform is out"
-    TURN = "it is our turn"
-    REQUESTING = "a request of ours is out"
-    WAITING = "our turn will come again"
-    CALLED = "a request of the ACS is carried out, and our turn will come again"
-    CLOSING = "we have no more requests"
-    CALLED_CLOSING = "a request of the ACS is carried out, and we have no more requests"
-    FINISHED = "the session is over"
+    NEW = "not started"
+    INFORMING = "Inform sent"
+    TURN = "CPE may send"
+    REQUESTING = "CPE request sent"
+    WAITING = "waiting for the ACS, CPE requests held"
+    CALLED = "executing an ACS request, CPE requests held"
+    CLOSING = "waiting for the ACS, no CPE request left"
+    CALLED_CLOSING = "executing an ACS request, no CPE request left"
+    FINISHED = "session ended"
 
 
 class Input(StrEnum):
-    """What moves a session on: answers of the ACS, the driver's calls, and what is found when it is our turn."""
+    """The inputs of a session: answers of the ACS, calls of the driver, and conditions where the CPE may send."""
 
-    RESPONSE = "the response that is due"
-    FAULT = "a fault in its place"
-    REPEAT = "fault 8005 in its place"
-    REQUEST = "a request"
-    BAD_REQUEST = "a request that cannot be carried out"
-    NOTHING = "nothing"
-    HOLDING = "nothing but HoldRequests"
+    RESPONSE = "the expected response"
+    FAULT = "a fault instead of the response"
+    REPEAT = "fault 8005 instead of the response"
+    REQUEST = "an ACS request"
+    BAD_REQUEST = "an invalid ACS request"
+    NOTHING = "an empty answer"
+    HOLDING = "an empty answer with HoldRequests"
     FAILURE = "anything else"
     BEGIN = "begin"
     ANSWER = "answer"
-    HELD = "held"
-    QUEUED = "a request is queued"
-    IDLE = "no request is queued"
+    HELD = "HoldRequests is set"
+    QUEUED = "a CPE request is queued"
+    IDLE = "no CPE request is queued"
 
 
 class Do(StrEnum):
-    """What is done in a transition."""
+    """The actions of the transitions."""
 
-    INFORM = "post the Inform"
-    REPEAT = "post the same again"
-    DELIVER = "deliver"
-    REQUEST = "post the request"
-    EMPTY = "post nothing"
-    PROCEED = "go on"
-    CALL = "call"
-    ANSWER = "post the answer"
-    REFUSE = "post a fault"
-    SUCCEED = "end well"
-    FAIL = "fail"
+    INFORM = "send the Inform"
+    REPEAT = "send the same request again"
+    DELIVER = "deliver the answer"
+    REQUEST = "send the CPE request"
+    EMPTY = "send an empty POST"
+    PROCEED = "continue"
+    CALL = "execute the ACS request"
+    ANSWER = "send the answer"
+    REFUSE = "send a fault"
+    SUCCEED = "end with success"
+    FAIL = "end with failure"
 
 
 FROM_ACS = (
@@ -65,12 +65,12 @@ FROM_ACS = (
     Input.HOLDING,
     Input.FAILURE,
 )
-"""What an answer of the ACS can be."""
+"""The inputs that are answers of the ACS."""
 AWAITING_ACS = (State.INFORMING, State.REQUESTING, State.WAITING, State.CLOSING)
-"""The states in which an answer of the ACS is due. What no row below allows ends the session."""
+"""The states that expect an answer of the ACS. An input without a row below ends the session as failed."""
 
 TRANSITIONS: Mapping[tuple[State, Input], tuple[Do, State]] = MappingProxyType(
-    {(state, found): (Do.FAIL, State.FINISHED) for state in AWAITING_ACS for found in FROM_ACS}
+    {(state, trigger): (Do.FAIL, State.FINISHED) for state in AWAITING_ACS for trigger in FROM_ACS}
     | {
         (State.NEW, Input.BEGIN): (Do.INFORM, State.INFORMING),
         (State.INFORMING, Input.RESPONSE): (Do.DELIVER, State.TURN),
@@ -96,10 +96,10 @@ TRANSITIONS: Mapping[tuple[State, Input], tuple[Do, State]] = MappingProxyType(
 
 
 def as_markdown() -> str:
-    """The table for documentation: a row for each transition but those that only fail."""
+    """The table for documentation: one row for each transition except those that fail."""
     rows = (
-        f"| {state.value} | {found.value} | {do.value} | {then.value} |"
-        for (state, found), (do, then) in TRANSITIONS.items()
+        f"| {state.value} | {trigger.value} | {do.value} | {then.value} |"
+        for (state, trigger), (do, then) in TRANSITIONS.items()
         if do is not Do.FAIL
     )
-    return "\n".join(("| while | comes | so | then |", "|---|---|---|---|", *rows, ""))
+    return "\n".join(("| State | Input | Action | Next state |", "|---|---|---|---|", *rows, ""))

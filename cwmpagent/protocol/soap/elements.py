@@ -1,10 +1,11 @@
-"""What may stand inside an element: the reader walks these while it reads. ``compound.py`` has those of structs.
+"""Base classes of the element handlers of the decoder. ``struct_elements.py`` has those of structs.
 
-An :class:`Element` opens with fresh content, collects what its children put there, and when it closes puts its own
-result into its parent's content: at ``slot`` of a struct, or at the end of a list where ``slot`` is negative. Texts,
-which are most of a message, are leaves: they need no content of their own.
-A wrong value does not end the reading. It is noted as the reading's first problem and a stand-in takes its place, so
-that a request can be answered with a fault, and a response be taken as it is.
+An :class:`Element` opens with new content, which its children fill. When it closes, it stores its result in the content
+of its parent: at index ``slot`` of a struct, or at the end of a list where ``slot`` is negative. Texts, which are most
+of a message, are leaves without own content.
+
+An invalid value does not stop decoding. The first one is recorded as ``problem``, and a default value replaces it. So a
+request can be answered with a fault, and a response can still be used.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ UNLIMITED = 2**63
 
 
 class Reading(Protocol):
-    """What an element needs of the reader.
+    """The state of the decoder that elements use.
 
-    ``texts`` is the character data since the last start tag, ``problem`` the first thing that was wrong with the
-    message, ``value_types`` what attributes stood for where they stand for the same now. The rest is what the outer
-    elements leave.
+    ``texts``: character data since the last start tag. ``problem``: the first problem of the message, None without one.
+    ``value_types``: cache of the value types of attributes, valid for the present namespace prefixes. The outer
+    elements set the others.
     """
 
     texts: list[str]
@@ -35,14 +36,14 @@ class Reading(Protocol):
     not_understood: list[str]
 
     def type_of(self, attributes: list[str]) -> tuple[str, str]:
-        """Namespace and local name in the ``xsi:type`` among ``attributes``; both empty where there is none."""
+        """Namespace and local name of the ``xsi:type`` in ``attributes``; both empty where it is absent."""
 
     def value_type(self, attributes: list[str]) -> ValueType | None:
-        """The type of a value that ``attributes`` declare; None where it is none of them."""
+        """The value type that ``attributes`` declare; None where it is absent or unknown."""
 
 
 class Element:
-    """An element whose content does not matter, with all that is inside."""
+    """An element handler; this base class ignores the element with all its content."""
 
     __slots__ = ("children", "leaf", "slot")
 
@@ -52,18 +53,18 @@ class Element:
         self.leaf: Leaf | None = None
 
     def child(self, reading: Reading, content: Any, name: str, attributes: list[str]) -> Element:
-        """The element for a child that ``children`` does not have under its full name (namespace, space, local)."""
+        """The handler of a child whose full name (namespace, space, local name) is not in ``children``."""
         return self.children.get(name.rpartition(" ")[2], IGNORED)
 
     def open(self) -> Any:
-        """Fresh content."""
+        """Return new content."""
         return None
 
     def close(self, reading: Reading, content: Any, into: Any) -> None:
-        """Put the result into the parent's content."""
+        """Store the result in the content of the parent."""
 
     def put(self, result: Any, into: Any) -> None:
-        """Store ``result`` where it belongs in the parent's content."""
+        """Store ``result`` in the content of the parent, at ``slot`` or at the end."""
         if self.slot >= 0:
             into[self.slot] = result
         else:
@@ -74,9 +75,9 @@ IGNORED = Element()
 
 
 class Leaf(Element):
-    """Text of limited length, converted where it is not a string; no element may be inside.
+    """A text element of limited length without child elements; ``convert`` applies to types other than string.
 
-    ``is_plain`` says that the text only has to be put into a struct as it is.
+    ``is_plain``: the text is stored in a struct without conversion. ``stand_in``: the default for an invalid text.
     """
 
     __slots__ = ("convert", "is_plain", "most", "name", "stand_in")
@@ -99,7 +100,7 @@ class Leaf(Element):
         self.stand_in = stand_in
 
     def take(self, reading: Reading, text: str, attributes: list[str], into: Any) -> None:
-        """Put what ``text`` means into the content of the struct or list that the leaf is in."""
+        """Convert ``text`` and store it in the content of the surrounding struct or list."""
         result: Any = text
         if len(text) > self.most:
             note(reading, f"{self.name} is longer than {self.most} characters")
@@ -113,7 +114,7 @@ class Leaf(Element):
 
 
 class ValueLeaf(Leaf):
-    """A Value with its type."""
+    """A Value element with its type."""
 
     __slots__ = ("typed_slot",)
 
@@ -131,6 +132,6 @@ class ValueLeaf(Leaf):
 
 
 def note(reading: Reading, problem: str) -> None:
-    """Remember what is wrong with the message, if it is the first thing."""
+    """Record ``problem`` if it is the first one of the message."""
     if reading.problem is None:
         reading.problem = problem

@@ -1,4 +1,4 @@
-"""An envelope as a value, the namespaces it lives in, and the limits on one that is read."""
+"""Envelopes as values, their namespaces, and the limits of decoding."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ XSI = "http://www.w3.org/2001/XMLSchema-instance"
 CWMP_1_0 = "urn:dslforum-org:cwmp-1-0"
 CWMP_1_1 = "urn:dslforum-org:cwmp-1-1"
 CWMP_1_2 = "urn:dslforum-org:cwmp-1-2"
-"""Also the namespace of CWMP 1.3 and 1.4: the standard has no other for them."""
+"""Also the namespace of CWMP 1.3 and 1.4, for which the standard defines no other."""
 
 CWMP_NAMESPACE = re.compile(r"urn:dslforum-org:cwmp-1-[0-9]{1,2}")
-"""Every namespace that is read as CWMP; some ACSs use cwmp-1-3 and cwmp-1-4, which do not exist."""
+"""The namespaces that are accepted as CWMP; some ACSs use cwmp-1-3 and cwmp-1-4, which do not exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
     """One SOAP envelope (TR-069 3.5).
 
-    ``session_timeout`` is in seconds. ``not_understood`` names the header elements that were marked mandatory and are
-    not known here; it is only read, never sent.
+    ``session_timeout``: seconds. ``not_understood``: names of unknown header elements with mustUnderstand; it is set by
+    decoding and never sent.
     """
 
     body: Message | None
@@ -40,11 +40,11 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvelopeLimits:
-    """How much of a peer's envelope is read before it is refused.
+    """Limits of decoding; an envelope beyond one of them is refused.
 
-    ``size``: octets of the whole. ``depth``: elements inside each other. ``tags``: start and end tags, counted as
-    ``<`` signs. ``names``: different element and attribute names. ``token``: octets of one tag or comment. ``text``:
-    characters of one value. The last three are looked at every 64 KiB.
+    ``size``: octets of the message. ``depth``: nested elements. ``tags``: start and end tags, counted as ``<``
+    characters. ``names``: different element and attribute names. ``token``: octets of one tag or comment. ``text``:
+    characters of one value. The last three are checked every 64 KiB.
     """
 
     size: int = 16 * 2**20

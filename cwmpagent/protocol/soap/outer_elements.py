@@ -1,4 +1,4 @@
-"""The outer elements of an envelope: Envelope, Header, Body, and the fault in it."""
+"""Handlers of the outer elements of an envelope: Envelope, Header, Body and Fault."""
 
 from __future__ import annotations
 
@@ -56,18 +56,18 @@ class _Fault:
 
 
 class _Root(Element):
-    """Outside of everything: only an Envelope may come."""
+    """The document level, where only an Envelope is allowed."""
 
     __slots__ = ()
 
     def child(self, reading: Reading, content: Any, name: str, attributes: list[str]) -> Element:
         if name == f"{SOAP} Envelope":
             return _ENVELOPE
-        raise EnvelopeError("the message is no SOAP 1.1 envelope")
+        raise EnvelopeError("the message is not a SOAP 1.1 envelope")
 
 
 class _Envelope(Element):
-    """Its content is the names of the parts that were there."""
+    """The Envelope; its content is the names of the parts read so far."""
 
     __slots__ = ()
 
@@ -89,7 +89,7 @@ class _Envelope(Element):
 
 
 class _Header(Element):
-    """Its content is the text of each entry that is known."""
+    """The Header; its content is the text of each known entry."""
 
     __slots__ = ()
 
@@ -97,10 +97,10 @@ class _Header(Element):
         uri, _, local = name.rpartition(" ")
         if local in _ENTRIES and CWMP_NAMESPACE.fullmatch(uri):
             return _ENTRIES[local]
-        said = dict(zip(attributes[::2], attributes[1::2], strict=True))
-        mandatory = said.get(_MUST_UNDERSTAND, "").strip() in ("1", "true")
-        for_us = said.get(_ACTOR, "").strip() in ("", _NEXT)
-        if mandatory and for_us and len(reading.not_understood) < _NAMED_MOST:
+        values = dict(zip(attributes[::2], attributes[1::2], strict=True))
+        mandatory = values.get(_MUST_UNDERSTAND, "").strip() in ("1", "true")
+        addressed = values.get(_ACTOR, "").strip() in ("", _NEXT)
+        if mandatory and addressed and len(reading.not_understood) < _NAMED_MOST:
             reading.not_understood.append(local[:_HEADER_MOST])
         return IGNORED
 
@@ -112,7 +112,7 @@ class _Header(Element):
 
 
 class _Entry(Element):
-    """The text of one header."""
+    """One known header entry; its result is the text."""
 
     __slots__ = ("name",)
 
@@ -128,7 +128,7 @@ class _Entry(Element):
 
 
 class _Body(Element):
-    """Its content is the message, once it was there."""
+    """The Body; its content is the message, empty before it was read."""
 
     __slots__ = ()
 
@@ -143,7 +143,7 @@ class _Body(Element):
             return _RPCS.get(local) or _generic(local)
         if local.startswith("X_"):
             return _generic(local)
-        raise EnvelopeError(f"the Body has no message of CWMP but {local[:64]}")
+        raise EnvelopeError(f"the Body has {local[:64]}, which is not a CWMP message")
 
     def open(self) -> Any:
         return []
@@ -167,4 +167,4 @@ _BODY = f"{SOAP} Body"
 _PARTS: Mapping[str, Element] = MappingProxyType({f"{SOAP} Header": _Header(), _BODY: _Body()})
 _ENVELOPE = _Envelope()
 ROOT: Element = _Root()
-"""Where reading starts: outside of the envelope."""
+"""The handler at which decoding starts."""

@@ -1,8 +1,8 @@
-"""Bytes from a peer to an envelope. They are hostile: nothing but EnvelopeError comes out, and memory stays bounded.
+"""Decoding of envelopes. The bytes may be hostile: only EnvelopeError is raised, and memory use is bounded.
 
-defusedxml's expat reader parses them and refuses DTDs and entities; its events go straight to the elements of
-``body.py`` and ``compound.py``, without a tree. The bytes are fed in pieces, so that a tag, a text or a vocabulary
-without end is noticed early.
+The expat parser of defusedxml refuses DTDs and entities. Its events go directly to the handlers of
+``outer_elements.py`` and ``struct_elements.py``, without a tree. The bytes are parsed in pieces, so that an oversized
+tag, text or number of names is detected early.
 """
 
 from __future__ import annotations
@@ -45,13 +45,14 @@ _DECLARED = re.compile(rb"""<\?xml[^>]{0,80}?\sencoding\s{0,9}=\s{0,9}["']([A-Za
 
 
 def decode(data: bytes, *, charset: str | None = None, limits: EnvelopeLimits = EnvelopeLimits()) -> Envelope:  # noqa: B008 (frozen)
-    """Read one envelope.
+    """Decode one envelope.
 
-    ``charset`` is that of the HTTP header; where the bytes are no XML in it, what they themselves say is tried.
-    Arguments are found by local name, unknown elements are ignored. A request with wrong arguments is a BadRequest.
+    ``charset`` is that of the HTTP header; where the bytes are not valid in it, the encoding of the XML declaration is
+    tried. Arguments are identified by local name, unknown elements are ignored. A request with invalid arguments is a
+    BadRequest.
 
     Raises:
-        EnvelopeError: the bytes are no SOAP 1.1 envelope with at most one CWMP message, or go beyond ``limits``.
+        EnvelopeError: the bytes are not a SOAP 1.1 envelope with at most one CWMP message, or exceed ``limits``.
     """
     if len(data) > limits.size:
         raise EnvelopeError(f"the message is longer than {limits.size} octets")
@@ -73,23 +74,23 @@ def decode(data: bytes, *, charset: str | None = None, limits: EnvelopeLimits = 
 
 
 def _encodings(data: bytes, charset: str | None) -> Iterator[str | None]:
-    """The encodings to try, in expat's names; None lets it look for itself."""
-    told = _ENCODINGS.get((charset or "").strip(" \"'").lower())
-    if told is not None:
-        yield told
+    """The encodings to try, with the names of expat; None lets expat detect it."""
+    http_encoding = _ENCODINGS.get((charset or "").strip(" \"'").lower())
+    if http_encoding is not None:
+        yield http_encoding
     declared = _DECLARED.match(data.removeprefix(b"\xef\xbb\xbf") if data[:1] == b"\xef" else data)
     if declared is None:
         yield None
         return
-    own = _ENCODINGS.get(declared[1].decode("ascii").lower())
-    if own is not None and own.startswith("UTF-16"):
-        own = "UTF-8"  # a declaration that can be read as ASCII is not in UTF-16, whatever it says
-    if own is not None and own != told:
-        yield own
+    declared_encoding = _ENCODINGS.get(declared[1].decode("ascii").lower())
+    if declared_encoding is not None and declared_encoding.startswith("UTF-16"):
+        declared_encoding = "UTF-8"  # a declaration that is readable as ASCII cannot be in UTF-16
+    if declared_encoding is not None and declared_encoding != http_encoding:
+        yield declared_encoding
 
 
 class _Reader(DefusedExpatParser):
-    """One envelope being read; what ``Reading`` asks for, and the walk itself."""
+    """The decoder of one envelope, with the state of :class:`Reading`."""
 
     _parser: Any
     _source: Any
@@ -123,9 +124,9 @@ class _Reader(DefusedExpatParser):
         parser.ProcessingInstructionHandler = None
 
     def _walk(self) -> tuple[Callable[[str, list[str]], None], Callable[[str], None]]:
-        """The two functions that expat calls for every tag: local variables, because nothing else runs as often.
+        """The two functions that expat calls for every start and end tag.
 
-        A leaf has nothing inside and takes no place on the stack.
+        Their state is in local variables for speed. A leaf has no children and is not on the stack.
         """
         texts = self.texts
         depth = self._limits.depth
@@ -171,7 +172,7 @@ class _Reader(DefusedExpatParser):
         return start, end
 
     def read(self, data: bytes) -> Envelope:
-        """The envelope in ``data``; a reader reads once."""
+        """Decode ``data``; a reader can be used only once."""
         self.reset()
         parser = self._parser
         try:

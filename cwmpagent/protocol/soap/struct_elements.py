@@ -1,4 +1,4 @@
-"""Elements with elements inside, compiled from the shapes of the dataclasses that they become."""
+"""Handlers of elements with child elements, built from the shapes of the dataclasses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FLAGS: Mapping[str, bool] = MappingProxyType({"0": False, "1": True, "false": F
 
 
 class ListElement(Element):
-    """A SOAP array: every child is a member, whatever its name (SOAP 1.1, 5.4.2)."""
+    """A SOAP array; every child is a member, with any element name (SOAP 1.1 section 5.4.2)."""
 
     __slots__ = ("least", "member", "most", "name")
 
@@ -43,9 +43,10 @@ class ListElement(Element):
 
 
 class StructElement(Element):
-    """The fields of a dataclass in any order; unknown children are ignored. ``repeated``: it may occur again.
+    """A struct with the fields of a dataclass in any order; unknown children are ignored.
 
-    ``choices`` are the children that are one of several structs, as their ``xsi:type`` says.
+    ``repeated``: the element may occur several times. ``choices``: the children whose ``xsi:type`` selects one of
+    several structs.
     """
 
     __slots__ = (
@@ -116,7 +117,7 @@ class StructElement(Element):
                 member = Leaf(text.element, most=text.most, convert=_text_converter(text))
                 return ListElement(name, slot, shape, text.element, member)
             case _:
-                raise TypeError(f"no element is made from {shape}")
+                raise TypeError(f"unsupported shape: {shape}")
 
     def child(self, reading: Reading, content: Any, name: str, attributes: list[str]) -> Element:
         local = name.rpartition(" ")[2]
@@ -159,7 +160,7 @@ class StructElement(Element):
 
 
 class GenericElement(Element):
-    """A message that the standard does not name; ``make`` gets its name and its arguments."""
+    """A message that the standard does not define; ``make`` creates it from its name and arguments."""
 
     __slots__ = ("make", "name")
 
@@ -190,7 +191,7 @@ class _ArgumentElement(Element):
 
 
 def stand_in(field: Field) -> Any:
-    """What takes the place of a field that is missing or wrong: nothing, in its type."""
+    """The default for a missing or invalid field: the empty value of its type."""
     match field.shape:
         case Text():
             return ""
@@ -241,7 +242,7 @@ def _number_converter(shape: Number) -> Callable[[str], int]:
 
 
 def _conditional(reading: Reading, text: str | None, flag: bool | None, shape: Number) -> int | None:
-    """A number that counts only where ``flag`` is true; None where it is missing."""
+    """Convert a number that counts only where ``flag`` is true, else 0; None where it is missing."""
     try:
         return _number_converter(shape)(text or "")
     except LexicalError as error:

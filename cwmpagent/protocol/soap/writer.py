@@ -1,8 +1,8 @@
-"""Envelopes as bytes.
+"""Encoding of envelopes.
 
-Every class becomes a template and the way to its values once, at import; a list of structs is one template repeated.
-Text is looked at only after everything is put together: if the result has more markup than the templates, something
-needs escaping, and the values are gone through one by one.
+Each class is compiled at import to a template and the attribute paths of its values. A list of structs repeats one
+template. Text is checked after all values are filled in: only if the result has more markup characters than the
+templates, the values are escaped one by one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _NONCHARACTERS = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
 
 
 class _Page:
-    """What is being written: pieces of template, and the values that go into them."""
+    """An envelope in progress: parts of the template, and their values."""
 
     __slots__ = ("template", "values")
 
@@ -63,10 +63,10 @@ class _Page:
 
 
 def escaped(text: str) -> str:
-    """``text`` as it stands in an element. Raises MisuseError for a character that XML 1.0 cannot carry."""
-    refused = _NOT_XML.search(text)
-    if refused is not None:
-        raise MisuseError(f"XML 1.0 cannot carry the character U+{ord(refused[0]):04X}")
+    """Escape ``text`` for an element. Raises MisuseError for a character that XML 1.0 cannot carry."""
+    invalid = _NOT_XML.search(text)
+    if invalid is not None:
+        raise MisuseError(f"XML 1.0 cannot carry the character U+{ord(invalid[0]):04X}")
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
 
 
@@ -74,9 +74,9 @@ _Write = Callable[[Any, _Page], None]
 
 
 class _Struct:
-    """How the fields of one class are written.
+    """The encoder of the fields of one class.
 
-    Where every field is a single value that is always there, ``template`` and ``values`` do it for many at once.
+    Where every field is a single required value, ``template`` and ``values`` encode many structs at once.
     """
 
     __slots__ = ("template", "typed", "values", "writers")
@@ -109,7 +109,7 @@ class _Struct:
 
 
 def _leaf(field: Field) -> tuple[str, tuple[str, ...]] | None:
-    """The template of a field that is one element with text, and where its values are; None for other fields."""
+    """Template and attribute paths of a field that is one text element; None for other fields."""
     name = field.shape.element
     match field.shape:
         case Text():
@@ -204,14 +204,14 @@ _RPCS = MappingProxyType({cls: _Struct(cls) for cls in (*REQUESTS.values(), *RES
 
 
 def encode(envelope: Envelope) -> bytes:
-    """The envelope in UTF-8.
+    """Encode ``envelope`` in UTF-8.
 
     Raises:
-        MisuseError: it holds a character that XML 1.0 cannot carry, a name that is none, a namespace that is not
-            CWMP's, or a message that is never sent (BadRequest).
+        MisuseError: it has a character that XML 1.0 cannot carry, an invalid element name, a namespace that is not
+            one of CWMP, or a message that is never sent (BadRequest).
     """
     if not CWMP_NAMESPACE.fullmatch(envelope.namespace):
-        raise MisuseError(f"{envelope.namespace!r} is no CWMP namespace")
+        raise MisuseError(f"{envelope.namespace!r} is not a CWMP namespace")
     page = _Page()
     page.add(_DECLARATION + _OPENING, envelope.namespace)
     _write_header(envelope, page)
@@ -251,7 +251,7 @@ def _write_message(message: Message, page: _Page) -> None:
         case _:
             struct = _RPCS.get(type(message))
             if struct is None:
-                raise MisuseError(f"{type(message).__name__} is never sent")
+                raise MisuseError(f"{type(message).__name__} cannot be sent")
             page.add(f"<cwmp:{message.NAME}>")
             struct.write(message, page)
             page.add(f"</cwmp:{message.NAME}>")
@@ -271,7 +271,7 @@ def _write_fault(fault: Fault, page: _Page) -> None:
 def _write_generic(message: GenericRequest | GenericResponse, page: _Page) -> None:
     for name in (message.name, *(name for name, _ in message.arguments)):
         if not _NAME.fullmatch(name):
-            raise MisuseError(f"{name!r} is no name of an element")
+            raise MisuseError(f"{name!r} is not a valid element name")
     page.add(f"<cwmp:{message.name}>")
     for name, text in message.arguments:
         page.add(f"<{name}>%s</{name}>", text)

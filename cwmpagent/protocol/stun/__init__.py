@@ -1,3 +1,3 @@
-"""STUN as TR-069 Annex G uses it: messages, the NAT binding and the search for its lifetime (RFC 3489)."""
+"""STUN for TR-069 Annex G (RFC 3489): messages, the NAT binding, and the discovery of its lifetime."""
 
 __all__ = ["binding", "message"]

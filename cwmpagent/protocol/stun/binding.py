@@ -1,8 +1,9 @@
-"""Keeps the NAT binding of the socket that takes UDP ConnectionRequests (TR-069 Annex G.2.1).
+"""Maintenance of the NAT binding of the socket that receives UDP ConnectionRequests (TR-069 Annex G.2.1).
 
-It has no socket and no clock: whoever drives it hands in datagrams and the time, sends what :class:`Send` says, and
-comes back at :attr:`Binding.wakes_at`. The *primary* socket is the one whose binding is kept; from a *secondary* one
-it has the server send to the primary, to find out how long a silence the binding survives.
+:class:`Binding` has no socket and no clock. The caller passes datagrams and the time, carries out each :class:`Send`,
+and calls :meth:`Binding.wake` at :attr:`Binding.wakes_at`. The *primary* socket is the one whose binding is maintained.
+Probes go out from a *secondary* socket, with the primary one as RESPONSE-ADDRESS: they discover the idle time that the
+binding survives.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from cwmpagent.protocol.stun.message import Address, MessageType, StunMessage, d
 from cwmpagent.protocol.stun.transaction import StunTransaction
 
 SHORTEST = 1.0
-"""Seconds: no period is shorter, whatever the ACS sets."""
+"""Shortest keep-alive period in seconds; a shorter one set by the ACS is raised to it."""
 WITHOUT_NAT = 300.0
-"""Seconds between two looks whether there is a NAT by now, where none was found and the ACS sets no limit."""
+"""Keep-alive period in seconds where no NAT is detected and the ACS sets no limit."""
 _RETRY_FIRST, _RETRY_MOST = 5.0, 300.0
 ANEW_AFTER = 86400.0
-"""Seconds after which it is looked anew how long a binding lives."""
-_LATE = 1.0  # seconds: who wakes later than this has slept, and what it finds says nothing of the time that was meant
-_PROBES = 3  # refused in a row, for another reason than that the server does not know RESPONSE-ADDRESS
+"""Seconds after which the lifetime of the binding is searched again."""
+_LATE = 1.0  # seconds: a wake-up later than this (suspend) measures another idle time than the intended one
+_PROBES = 3  # refused in a row for another reason than an unknown RESPONSE-ADDRESS
 _UNKNOWN_ATTRIBUTE = 420
 _CHANGES_IN_A_ROW = 4
 _ROUNDING = 1e-6
@@ -59,7 +60,7 @@ class BindingSettings:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send ``data`` to the server, from the primary socket or the ``secondary`` one."""
+    """Send ``data`` to the server from the primary socket, or from the ``secondary`` one."""
 
     data: bytes = field(repr=False)
     secondary: bool = False
@@ -67,14 +68,14 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """Datagrams to ``address`` reach the primary socket: it is new, or another one than before."""
+    """The mapped address is new or has changed: datagrams to ``address`` reach the primary socket."""
 
     address: Address
 
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """The server does not answer, or not as it must; it will be tried again. Said at every failure."""
+    """The server gives no usable answer. Emitted at every failure; a retry follows."""
 
     reason: str
 
@@ -83,9 +84,9 @@ Action = Send | Mapped | Unreachable
 
 
 class Binding:
-    """The binding of the primary socket at ``local``. ``new_id`` gives 16 random bytes.
+    """The NAT binding of the primary socket at ``local``.
 
-    Times are monotonic seconds. :meth:`start` comes first; after that it goes on for as long as it is driven.
+    ``new_id`` returns 16 random bytes. All times are monotonic seconds. :meth:`start` must be called first.
     """
 
     def __init__(self, settings: BindingSettings, local: Address, new_id: Callable[[], bytes]) -> None:
@@ -97,115 +98,115 @@ class Binding:
         self._search: LifetimeSearch | None = LifetimeSearch(shortest, longest) if longest > shortest else None
         self._shortest = shortest
         self.mapping: Address | None = None
-        self._untold = False  # the ACS has not been told by BINDING-CHANGE of what the mapping is now
+        self._change_pending = False  # no BINDING-CHANGE for the present mapping was answered yet
         self._changes = 0  # in a row
         self._failures = 0  # in a row
-        self._tell_at = 0.0  # not before, as it was refused
+        self._change_at = 0.0  # earliest time of the next BINDING-CHANGE
         self._refusals = 0  # of BINDING-CHANGE, in a row
         self._probes_refused = 0  # in a row
-        self._slept = 0.0  # the silence before the request under way
-        self._found_at: float | None = None  # when the search ended
-        self._asked: StunTransaction | None = None
+        self._idle_before = 0.0  # idle time before the request in progress
+        self._search_ended: float | None = None  # time at which the search ended
+        self._request: StunTransaction | None = None
         self._probe: StunTransaction | None = None
-        self._silence: float | None = None  # which one the probe tries, or has tried in vain
+        self._probe_idle: float | None = None  # idle time that the probe tests, or tested without an answer
         self._quiet_since = 0.0
         self._due = 0.0
 
     @property
     def behind_nat(self) -> bool:
-        """Whether the server sees another address than ours (NATDetected)."""
+        """Whether the mapped address differs from the local one (NATDetected)."""
         return self.mapping is not None and self.mapping != self._local
 
     @property
     def period(self) -> float:
-        """Seconds of silence after which the binding is kept alive, as far as is known now."""
+        """Present keep-alive period: seconds without traffic after which a Binding Request is sent."""
         if not self.behind_nat:
             return max(self._shortest, WITHOUT_NAT if self._settings.longest is None else self._settings.longest)
         return self._shortest if self._search is None else self._search.period
 
     @property
     def searching(self) -> bool:
-        """Whether it is still being tried how long the binding lives."""
+        """Whether the search for the binding's lifetime is still running."""
         return self.behind_nat and self._search is not None and self._search.candidate is not None
 
     @property
     def failing(self) -> bool:
-        """Whether the server did not answer the last that it was asked, or does not take what it is told."""
+        """Whether the last request failed, or the server refuses BINDING-CHANGE."""
         return self._failures > 0 or self._refusals > 0
 
     @property
     def unanswered(self) -> bool:
-        """Whether the server did not answer the last that it was asked."""
+        """Whether the last request failed."""
         return self._failures > 0
 
     @property
     def wakes_at(self) -> float:
-        """When :meth:`wake` must be called, at the latest."""
-        under_way = self._asked or self._probe
-        return self._due if under_way is None else under_way.wakes_at
+        """Monotonic time by which :meth:`wake` must be called."""
+        pending = self._request or self._probe
+        return self._due if pending is None else pending.wakes_at
 
     def start(self, now: float) -> list[Action]:
-        """Ask for the binding."""
-        return self._ask(now)
+        """Send the first Binding Request."""
+        return self._send_request(now)
 
     def wake(self, now: float) -> list[Action]:
-        """Do what is due."""
-        if self._asked is not None:
-            if self._asked.over(now):
+        """Do what is due at ``now``: a retransmission, a keep-alive or a probe."""
+        if self._request is not None:
+            if self._request.over(now):
                 return self._failed("it does not answer", now)
-            return self._sent(self._asked, now) if self._asked.to_send(now) else []
+            return self._sent(self._request, now) if self._request.to_send(now) else []
         if self._probe is not None:
             if self._probe.over(now):
                 self._probe = None
-                return self._ask(now)  # the answer will tell whether it was the binding that was gone, or the server
+                return self._send_request(now)  # its answer shows whether the binding or the server is gone
             return [Send(self._probe.data, True)] if self._probe.to_send(now) else []
         if now < self._due - _ROUNDING:
             return []
-        if self._search is not None and self._found_at is not None and now >= self._found_at + ANEW_AFTER:
+        if self._search is not None and self._search_ended is not None and now >= self._search_ended + ANEW_AFTER:
             self._search.anew()
-            self._found_at = None
-        silence = self._search.candidate if self._search is not None and self.behind_nat else None
-        if silence is not None and not self._failures and now - self._quiet_since <= silence + _LATE:
-            self._silence = now - self._quiet_since
-            return self._try(now)
-        return self._ask(now)
+            self._search_ended = None
+        idle = self._search.candidate if self._search is not None and self.behind_nat else None
+        if idle is not None and not self._failures and now - self._quiet_since <= idle + _LATE:
+            self._probe_idle = now - self._quiet_since
+            return self._send_probe(now)
+        return self._send_request(now)
 
     def received(self, data: bytes, now: float, *, secondary: bool = False) -> list[Action]:
-        """A datagram came to one of the two sockets; what is no answer to what was asked is ignored."""
+        """Process a datagram that arrived at one of the two sockets; anything but an expected answer is ignored."""
         message = decode(data)
         if message is None or message.kind is MessageType.REQUEST:
             return []
-        for under_way, react in ((self._probe, self._probed), (self._asked, self._answered)):
-            if under_way is not None and message.transaction == under_way.id:
-                good = message.kind is MessageType.RESPONSE
-                if good and under_way.signed and not signature_holds(data, self._settings.password):
+        for pending, react in ((self._probe, self._probed), (self._request, self._answered)):
+            if pending is not None and message.transaction == pending.id:
+                success = message.kind is MessageType.RESPONSE
+                if success and pending.signed and not signature_holds(data, self._settings.password):
                     return []
-                return react(message, under_way, now, secondary)
+                return react(message, pending, now, secondary)
         return []
 
-    def _ask(self, now: float, *, signed: bool = False) -> list[Action]:
-        """A Binding Request from the primary socket."""
+    def _send_request(self, now: float, *, signed: bool = False) -> list[Action]:
+        """Send a Binding Request from the primary socket."""
         if not signed:
-            self._slept = now - self._quiet_since
-        tells = self._untold and now >= self._tell_at
+            self._idle_before = now - self._quiet_since
+        has_change = self._change_pending and now >= self._change_at
         message = StunMessage(
             kind=MessageType.REQUEST,
             transaction=self._new_id(),
             connection_request_binding=True,
-            binding_change=tells,
-            username=self._name(signed or tells or self._settings.options.username == "always"),
+            binding_change=has_change,
+            username=self._username(signed or has_change or self._settings.options.username == "always"),
         )
-        self._asked = self._transaction(message, signed, now)
-        self._asked.to_send(now)
-        return self._sent(self._asked, now)
+        self._request = self._transaction(message, signed, now)
+        self._request.to_send(now)
+        return self._sent(self._request, now)
 
-    def _try(self, now: float, *, signed: bool = False) -> list[Action]:
-        """A Binding Request from the secondary socket, whose answer is to go to the primary one."""
+    def _send_probe(self, now: float, *, signed: bool = False) -> list[Action]:
+        """Send a Binding Request from the secondary socket, with the primary one as RESPONSE-ADDRESS."""
         message = StunMessage(
             kind=MessageType.REQUEST,
             transaction=self._new_id(),
             response_address=self.mapping,
-            username=self._name(signed or self._settings.options.username == "always"),
+            username=self._username(signed or self._settings.options.username == "always"),
         )
         self._probe = self._transaction(message, signed, now)
         self._probe.to_send(now)
@@ -216,75 +217,78 @@ class Binding:
         data = encode(message, password=password, filled=self._settings.options.integrity == "rfc3489")
         return StunTransaction(message.transaction, data, now, signed, message.binding_change)
 
-    def _name(self, wanted: bool) -> str | None:
-        return self._settings.username if wanted and self._settings.username else None
+    def _username(self, needed: bool) -> str | None:
+        return self._settings.username if needed and self._settings.username else None
 
-    def _sent(self, asked: StunTransaction, now: float) -> list[Action]:
+    def _sent(self, request: StunTransaction, now: float) -> list[Action]:
         self._quiet_since = now
-        return [Send(asked.data)]
+        return [Send(request.data)]
 
-    def _rest(self) -> list[Action]:
-        silence = self._search.candidate if self._search is not None and self.behind_nat else None
-        if silence is None and self._found_at is None and self.behind_nat:
-            self._found_at = self._quiet_since
-        self._due = self._quiet_since + (self.period if silence is None else silence)
+    def _schedule_next(self) -> list[Action]:
+        idle = self._search.candidate if self._search is not None and self.behind_nat else None
+        if idle is None and self._search_ended is None and self.behind_nat:
+            self._search_ended = self._quiet_since
+        self._due = self._quiet_since + (self.period if idle is None else idle)
         return []
 
-    def _answered(self, message: StunMessage, asked: StunTransaction, now: float, secondary: bool) -> list[Action]:
+    def _answered(self, message: StunMessage, request: StunTransaction, now: float, secondary: bool) -> list[Action]:
         if secondary:
             return []
         if message.kind is MessageType.ERROR:
-            return self._refused(message.error, asked, now)
+            return self._refused(message.error, request, now)
         if message.mapped is None:
             return []
-        self._learn(moved=self.mapping is not None and message.mapped != self.mapping)
-        self._asked, self._failures = None, 0
+        self._update_search(moved=self.mapping is not None and message.mapped != self.mapping)
+        self._request, self._failures = None, 0
         if message.mapped == self.mapping:
             self._changes = 0
-            if asked.tells or not self._untold:
-                self._untold, self._refusals = False, 0
-            return self._rest()
-        self.mapping, self._untold, self._tell_at = message.mapped, True, now
+            if request.has_change or not self._change_pending:
+                self._change_pending, self._refusals = False, 0
+            return self._schedule_next()
+        self.mapping, self._change_pending, self._change_at = message.mapped, True, now
         self._changes += 1
-        # The ACS is told at once; but there are NATs that give another address every time.
-        return [Mapped(message.mapped), *(self._ask(now) if self._changes <= _CHANGES_IN_A_ROW else self._rest())]
+        # BINDING-CHANGE is sent at once. The limit is for NATs that map every request to another address.
+        return [
+            Mapped(message.mapped),
+            *(self._send_request(now) if self._changes <= _CHANGES_IN_A_ROW else self._schedule_next()),
+        ]
 
-    def _learn(self, *, moved: bool) -> None:
-        """The server is there: what does that say of the silence before?"""
-        silence, self._silence = self._silence, None
+    def _update_search(self, *, moved: bool) -> None:
+        """Evaluate the idle time before an answer of the server; ``moved``: the mapped address has changed."""
+        idle, self._probe_idle = self._probe_idle, None
         if self._search is None:
             return
-        if silence is not None:
-            self._search.died(silence)
+        if idle is not None:
+            self._search.died(idle)
         elif (
             moved
             and self._search.candidate is None
             and not self._failures
-            and self._slept <= self._search.period + _LATE
-        ):  # what was taken for safe was not, or is no longer
+            and self._idle_before <= self._search.period + _LATE
+        ):  # the period was not safe, or is not any more
             self._search.died(self._search.period)
-            self._found_at = None
+            self._search_ended = None
 
-    def _refused(self, code: int | None, asked: StunTransaction, now: float) -> list[Action]:
-        if code == UNAUTHORIZED and not asked.signed and self._settings.username:
-            return self._ask(now, signed=True)
+    def _refused(self, code: int | None, request: StunTransaction, now: float) -> list[Action]:
+        if code == UNAUTHORIZED and not request.signed and self._settings.username:
+            return self._send_request(now, signed=True)
         reason = f"it answers with error {code}"
-        if code == UNAUTHORIZED and not asked.signed:
-            reason = "it asks for credentials, and STUNUsername is empty"
+        if code == UNAUTHORIZED and not request.signed:
+            reason = "it requires credentials, but STUNUsername is empty"
         elif code in _BAD_CREDENTIALS:
-            reason = f"it does not take STUNUsername and STUNPassword (error {code})"
-        return self._not_told(reason, now) if asked.tells else self._failed(reason, now)
+            reason = f"it rejects STUNUsername and STUNPassword (error {code})"
+        return self._change_refused(reason, now) if request.has_change else self._failed(reason, now)
 
-    def _not_told(self, reason: str, now: float) -> list[Action]:
-        """The server is there, and does not take BINDING-CHANGE: that is tried again, the binding kept all the same."""
-        self._tell_at = now + min(_RETRY_FIRST * 2 ** min(self._refusals, 10), _RETRY_MOST)
+    def _change_refused(self, reason: str, now: float) -> list[Action]:
+        """Schedule a refused BINDING-CHANGE again; the server answers, so the keep-alives of the binding go on."""
+        self._change_at = now + min(_RETRY_FIRST * 2 ** min(self._refusals, 10), _RETRY_MOST)
         self._refusals += 1
-        self._asked, self._failures = None, 0
-        self._rest()
+        self._request, self._failures = None, 0
+        self._schedule_next()
         return [Unreachable(reason)]
 
     def _failed(self, reason: str, now: float) -> list[Action]:
-        self._asked = self._silence = None
+        self._request = self._probe_idle = None
         wait = _RETRY_FIRST * 2 ** min(self._failures, 10)
         self._failures += 1
         self._due = now + max(min(wait, _RETRY_MOST), self._shortest)
@@ -293,16 +297,16 @@ class Binding:
     def _probed(self, message: StunMessage, probe: StunTransaction, now: float, secondary: bool) -> list[Action]:
         self._probe = None
         if secondary and message.error == UNAUTHORIZED and not probe.signed and self._settings.username:
-            return self._try(now, signed=True)
-        silence, self._silence = self._silence, None
+            return self._send_probe(now, signed=True)
+        idle, self._probe_idle = self._probe_idle, None
         if secondary:
             self._probes_refused += 1
-            known = message.kind is MessageType.ERROR and message.error != _UNKNOWN_ATTRIBUTE
-            if known and self._probes_refused < _PROBES:
-                return self._ask(now)  # and try again after the same silence
-            self._search = None  # it does not know RESPONSE-ADDRESS: only the shortest period is sure
-            return self._rest()
+            retryable = message.kind is MessageType.ERROR and message.error != _UNKNOWN_ATTRIBUTE
+            if retryable and self._probes_refused < _PROBES:
+                return self._send_request(now)  # and probe again after the same idle time
+            self._search = None  # no support of RESPONSE-ADDRESS: only the shortest period is safe
+            return self._schedule_next()
         self._probes_refused = 0
-        if self._search is not None and silence is not None:
-            self._search.survived(silence)
-        return self._ask(now)
+        if self._search is not None and idle is not None:
+            self._search.survived(idle)
+        return self._send_request(now)

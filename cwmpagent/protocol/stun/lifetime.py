@@ -1,20 +1,20 @@
-"""How long a NAT keeps a binding that is not used: a search between two limits, by trying (RFC 3489 section 10.2)."""
+"""Discovery of the lifetime of an unused NAT binding: a search between two limits (RFC 3489 section 10.2)."""
 
 from __future__ import annotations
 
 LONGEST = 1800.0
-"""Seconds above which nothing is tried where the ACS sets no limit (STUNMaximumKeepAlivePeriod -1)."""
+"""Upper limit of the search in seconds, where the ACS sets none (STUNMaximumKeepAlivePeriod -1)."""
 _SHARE = 0.9
-"""The part of the longest time survived that is taken, so that a late packet still finds the binding."""
+"""Fraction of the longest survived time that is used as the period, as a margin for late packets."""
 _NEAR = 0.1
-"""The search ends when what is not known is no more than this part of what is."""
+"""The search ends when the unknown interval is at most this fraction of the longest survived time."""
 _NEAREST = 0.25  # seconds
 
 
 class LifetimeSearch:
-    """Which silence to try next, and which period is safe by now; all in seconds.
+    """Search for the longest time without traffic that a binding survives. All times are in seconds.
 
-    ``shortest`` is never gone below, whatever the NAT does; ``longest`` is never gone beyond.
+    No candidate and no period is below ``shortest`` or above ``longest``.
     """
 
     def __init__(self, shortest: float, longest: float) -> None:
@@ -25,7 +25,7 @@ class LifetimeSearch:
 
     @property
     def candidate(self) -> float | None:
-        """The silence to try next; None when enough is known."""
+        """The idle time to try next; None when the search is finished."""
         if self._died is None:
             return min(self._longest, self._survived * 2) if self._survived < self._longest else None
         unknown = self._died - self._survived
@@ -35,23 +35,23 @@ class LifetimeSearch:
 
     @property
     def period(self) -> float:
-        """How often to keep the binding alive, by what is known now."""
+        """The keep-alive period that is known to be safe."""
         if self._died is None:
             return self._survived
         return max(self._shortest, self._survived * _SHARE)
 
-    def survived(self, silence: float) -> None:
-        """The binding was still there after so much silence."""
-        self._survived = max(self._survived, min(silence, self._longest))
+    def survived(self, idle: float) -> None:
+        """Record that the binding survived ``idle`` seconds without traffic."""
+        self._survived = max(self._survived, min(idle, self._longest))
         if self._died is not None and self._died <= self._survived:
             self._died = None
 
-    def died(self, silence: float) -> None:
-        """The binding was gone after so much silence, whatever was found before."""
-        self._died = min(silence, self._longest)
+    def died(self, idle: float) -> None:
+        """Record that the binding was lost after ``idle`` seconds without traffic; overrides earlier results."""
+        self._died = min(idle, self._longest)
         if self._survived >= self._died:
             self._survived = self._shortest
 
     def anew(self) -> None:
-        """Look beyond what was found: the NAT may be another by now, or a death may have been none."""
+        """Resume the search: the NAT may have been replaced, or a recorded loss may have had another cause."""
         self._died = None

@@ -1,6 +1,6 @@
-"""STUN messages as TR-069 Annex G uses them (RFC 3489), and the mapped address of RFC 5389: values <-> bytes.
+"""Encoding and decoding of the STUN messages of TR-069 Annex G (RFC 3489), with the mapped address of RFC 5389.
 
-A message that nobody may answer for is None: what comes in a datagram may be anything.
+A datagram may contain anything: one that holds no valid message decodes to None.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
 CONNECTION_REQUEST_BINDING = b"dslforum.org/TR-111 "
-"""The value of the attribute of that name (Annex G.2.1.2), with its space."""
+"""The value of CONNECTION-REQUEST-BINDING (TR-069 Annex G.2.1.2), with its trailing space."""
 MOST_BYTES = 1500
-"""A longer message is none."""
+"""Longest message in bytes; a longer one is ignored."""
 TRANSACTION_BYTES = 16
 MAGIC_COOKIE = 0x2112A442
 
 _HEADER = struct.Struct("!HH16s")
 _ATTRIBUTE = struct.Struct("!HH")
 _INTEGRITY_BYTES = 20
-_BLOCK = 64  # RFC 3489 11.2.8: what is signed is filled up to a multiple of this
+_BLOCK = 64  # bytes; the signed text is padded to a multiple of it (RFC 3489 section 11.2.8)
 _MANDATORY_BELOW = 0x8000
 
 
 class MessageType(IntEnum):
-    """What a message is (RFC 3489 11.1)."""
+    """The message types (RFC 3489 section 11.1)."""
 
     REQUEST = 0x0001
     RESPONSE = 0x0101
@@ -36,7 +36,7 @@ class MessageType(IntEnum):
 
 
 class Attribute(IntEnum):
-    """The attributes that mean something here; any other below 0x8000 is one that a server must refuse."""
+    """The supported attributes. A server must refuse any other one below 0x8000 (comprehension-required)."""
 
     MAPPED_ADDRESS = 0x0001
     RESPONSE_ADDRESS = 0x0002
@@ -66,11 +66,11 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StunMessage:
-    """One message; an attribute that is not there is None or False.
+    """One message; an absent attribute is None or False.
 
-    ``mapped``: where the sender's packets seem to come from. ``response_address``: where the answer is to go instead.
-    ``error`` with ``reason``: the code, 300 to 699. ``signed``: there is a MESSAGE-INTEGRITY, which
-    :func:`signature_holds` checks. ``unknown``: the mandatory attributes that this is not about.
+    ``mapped``: source address of the request as the server received it. ``response_address``: destination of the answer
+    instead of that address. ``error``: the code, 300 to 699, with its ``reason``. ``signed``: it has MESSAGE-INTEGRITY,
+    which :func:`signature_holds` checks. ``unknown``: mandatory attributes that are not supported.
     """
 
     kind: MessageType
@@ -89,9 +89,9 @@ class StunMessage:
 
 
 def encode(message: StunMessage, *, password: str | None = None, filled: bool = True) -> bytes:
-    """The bytes of ``message``, signed with ``password`` where there is one.
+    """Encode ``message``, with MESSAGE-INTEGRITY where a ``password`` is given.
 
-    ``filled``: what is signed is filled with zeros to whole blocks of 64 bytes, as RFC 3489 has it; RFC 5389 has not.
+    ``filled``: the signed text is padded with zeros to a multiple of 64 bytes (RFC 3489); RFC 5389 does not pad it.
     """
     body = b"".join(_attributes(message))
     if password is None:
@@ -102,12 +102,12 @@ def encode(message: StunMessage, *, password: str | None = None, filled: bool = 
 
 
 def decode(data: bytes) -> StunMessage | None:
-    """The message in a datagram; None where it holds no well-formed one of a kind that is known here."""
-    found = _found(data)
-    if found is None:
+    """Decode a datagram; None where it holds no well-formed message of a supported type."""
+    parsed = _parse(data)
+    if parsed is None:
         return None
-    kind, transaction, attributes = found
-    values = {code: value for code, value, _ in reversed(attributes)}  # of several the first counts
+    kind, transaction, attributes = parsed
+    values = {code: value for code, value, _ in reversed(attributes)}  # the first of several counts
     try:
         error, reason = _error(values.get(Attribute.ERROR_CODE))
         return StunMessage(
@@ -130,12 +130,12 @@ def decode(data: bytes) -> StunMessage | None:
 
 
 def signature_holds(data: bytes, password: str, ways: Sequence[bool] = (True, False)) -> bool:
-    """Whether the MESSAGE-INTEGRITY in ``data`` was made with ``password``, in one of the ``ways``: filled up or not.
+    """Whether the MESSAGE-INTEGRITY in ``data`` was made with ``password``.
 
-    False where there is none, or where it leaves out something that follows it.
+    ``ways``: the accepted values of ``filled`` in :func:`encode`. False where the attribute is absent or not the last.
     """
-    found = _found(data)
-    for code, value, start in found[2] if found is not None else ():
+    parsed = _parse(data)
+    for code, value, start in parsed[2] if parsed is not None else ():
         if code == Attribute.MESSAGE_INTEGRITY:
             end = start + _ATTRIBUTE.size + _INTEGRITY_BYTES
             if len(value) != _INTEGRITY_BYTES or end != len(data):
@@ -146,17 +146,17 @@ def signature_holds(data: bytes, password: str, ways: Sequence[bool] = (True, Fa
 
 
 def looks_like_stun(data: bytes) -> bool:
-    """Whether a datagram can be a STUN message: its first byte is no letter."""
+    """Whether a datagram can be a STUN message: its first byte is 0 or 1, never a letter."""
     return data[:1] in (b"\x00", b"\x01")
 
 
 def _signature(text: bytes, password: str, filled: bool) -> bytes:
-    missing = -len(text) % _BLOCK if filled else 0
-    return hmac.new(password.encode("utf-8", "surrogatepass"), text + bytes(missing), "sha1").digest()
+    padding = -len(text) % _BLOCK if filled else 0
+    return hmac.new(password.encode("utf-8", "surrogatepass"), text + bytes(padding), "sha1").digest()
 
 
 def _attributes(message: StunMessage) -> list[bytes]:
-    """All but the signature, in the order in which devices send them."""
+    """All attributes but MESSAGE-INTEGRITY, in the order in which devices send them."""
     parts: list[bytes] = []
     for code, address in (
         (Attribute.MAPPED_ADDRESS, message.mapped),
@@ -187,8 +187,8 @@ def _attribute(code: int, value: bytes) -> bytes:
     return _ATTRIBUTE.pack(code, len(value)) + value
 
 
-def _found(data: bytes) -> tuple[MessageType, bytes, list[tuple[int, bytes, int]]] | None:
-    """The kind, the transaction, and each attribute with where it begins."""
+def _parse(data: bytes) -> tuple[MessageType, bytes, list[tuple[int, bytes, int]]] | None:
+    """The message type, the transaction ID, and each attribute as code, value and offset; None where malformed."""
     if not _HEADER.size <= len(data) <= MOST_BYTES:
         return None
     kind, length, transaction = _HEADER.unpack_from(data)
@@ -197,7 +197,7 @@ def _found(data: bytes) -> tuple[MessageType, bytes, list[tuple[int, bytes, int]
     attributes: list[tuple[int, bytes, int]] = []
     at = _HEADER.size
     while at < len(data):
-        code, size = _ATTRIBUTE.unpack_from(data, at)  # never beyond the end: both are multiples of four
+        code, size = _ATTRIBUTE.unpack_from(data, at)  # never beyond the end: offset and length are multiples of four
         begin = at + _ATTRIBUTE.size
         if begin + size > len(data):
             return None
@@ -207,16 +207,16 @@ def _found(data: bytes) -> tuple[MessageType, bytes, list[tuple[int, bytes, int]
 
 
 def _mapped(values: dict[int, bytes], transaction: bytes) -> Address | None:
-    """The plain address, unless both sides speak RFC 5389: a NAT that rewrites payloads cannot find the other one."""
+    """XOR-MAPPED-ADDRESS where both sides support RFC 5389, else MAPPED-ADDRESS, which some NATs rewrite."""
     plain = values.get(Attribute.MAPPED_ADDRESS)
-    hidden = values.get(Attribute.XOR_MAPPED_ADDRESS, values.get(Attribute.EARLY_XOR_MAPPED_ADDRESS))
+    xored = values.get(Attribute.XOR_MAPPED_ADDRESS, values.get(Attribute.EARLY_XOR_MAPPED_ADDRESS))
     cookie = struct.pack("!I", MAGIC_COOKIE)
-    if hidden is None or (plain is not None and not transaction.startswith(cookie)):
+    if xored is None or (plain is not None and not transaction.startswith(cookie)):
         return _address(plain)
     mask = cookie + transaction[4:]
-    port = bytes(one ^ other for one, other in zip(hidden[2:4], mask, strict=False))
-    host = bytes(one ^ other for one, other in zip(hidden[4:], mask, strict=False))
-    return _address(hidden[:2] + port + host)
+    port = bytes(byte ^ key for byte, key in zip(xored[2:4], mask, strict=False))
+    host = bytes(byte ^ key for byte, key in zip(xored[4:], mask, strict=False))
+    return _address(xored[:2] + port + host)
 
 
 def _packed(address: Address) -> bytes:
@@ -225,7 +225,7 @@ def _packed(address: Address) -> bytes:
 
 
 def _address(value: bytes | None) -> Address | None:
-    """Raises ValueError for what is no address."""
+    """Decode an address attribute. Raises ValueError where it is malformed."""
     if value is None:
         return None
     if len(value) == 8 and value[1] == 1:
@@ -233,12 +233,12 @@ def _address(value: bytes | None) -> Address | None:
     elif len(value) == 20 and value[1] == 2:
         host = IPv6Address(value[4:])
     else:
-        raise ValueError("no address")
+        raise ValueError("malformed address attribute")
     return Address(str(host), int.from_bytes(value[2:4], "big"))
 
 
 def _username(value: bytes | None) -> str | None:
-    """Devices fill it up with zeros, some with spaces."""
+    """USERNAME without its padding: zeros from most devices, spaces from some."""
     return None if value is None else value.rstrip(b"\0 ").decode("utf-8", "replace")
 
 
@@ -246,7 +246,7 @@ def _error(value: bytes | None) -> tuple[int | None, str]:
     if value is None:
         return None, ""
     if len(value) < 4:
-        raise ValueError("no error code")
+        raise ValueError("malformed ERROR-CODE attribute")
     return (value[2] & 7) * 100 + value[3], value[4:].rstrip(b"\0 ").decode("utf-8", "replace")
 
 

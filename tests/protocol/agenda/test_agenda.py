@@ -1,4 +1,4 @@
-"""What is told together, what opens a session and when, and what a restart or a boot leaves of it."""
+"""Combination of events, times of sessions, and the state after a restart or a boot."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def told(world: World) -> list[tuple[str, ...]]:
 
 
 class TogetherTests(SynchronousTestCase):
-    """What one Inform lists (3.7.1.5)."""
+    """The events of one Inform (TR-069 3.7.1.5)."""
 
     def test_all_pending_causes_in_one_inform(self) -> None:
         world = World()
@@ -197,7 +197,7 @@ class TogetherTests(SynchronousTestCase):
 
 
 class DuringTests(SynchronousTestCase):
-    """What happens while a session is open."""
+    """Events during an open session."""
 
     def test_it_is_told_in_the_next_one_even_if_the_same_was_just_told(self) -> None:
         for code in (PERIODIC, VALUE_CHANGE, CONNECTION_REQUEST, "X 00D09E a"):
@@ -397,7 +397,7 @@ class ThrottleTests(SynchronousTestCase):
 
 
 class ScheduleTests(SynchronousTestCase):
-    """ScheduleInform (A.4.1.1)."""
+    """ScheduleInform (TR-069 A.4.1.1)."""
 
     def setUp(self) -> None:
         self.world = World()
@@ -539,7 +539,7 @@ class RestartTests(SynchronousTestCase):
     """``record`` and ``restored``."""
 
     def apply(self, agenda: Agenda, now: Now, operation: tuple[Any, ...]) -> object:
-        """Do one thing to an agenda; what can be seen of it afterwards."""
+        """Apply one step to an agenda and return its visible state."""
         match operation:
             case ("add", code, opens):
                 agenda.add(Event(code), now, opens_session=opens)
@@ -638,7 +638,7 @@ class RestartTests(SynchronousTestCase):
                 agenda = Agenda.restored(text, random=Middle(), now=world.now, booted=False)
             except ValueError:
                 refused += 1
-            else:  # some stand-ins are legal: they may not break what follows
+            else:  # some replaced values are valid: the agenda must then still work
                 agenda.due(world.now)
                 agenda.record()
         self.assertGreater(refused, len(bad) * 0.7)

@@ -1,4 +1,4 @@
-"""The event table, row by row, and what becomes of an event on its way to the ACS."""
+"""The event table row by row, and the delivery of events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOW = Now(1000.0, None)
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the standard's table, written down a second time."""
+    """One row of the standard's table (TR-069 3.7.1.5), written independently of the code."""
 
     code: str
     multiple: bool
@@ -57,7 +57,7 @@ TABLE = (
 
 
 def with_event(code: str, key: str = "") -> Agenda:
-    """An agenda on which the event alone is pending."""
+    """Create an agenda with this event as the only pending one."""
     agenda = Agenda(random=random.Random(1))
     agenda.add(Event(code, key), NOW)
     return agenda
@@ -68,7 +68,7 @@ def codes(agenda: Agenda) -> set[str]:
 
 
 class TableTests(SynchronousTestCase):
-    """Each row, as the agenda carries it out."""
+    """Each row, as applied by the agenda."""
 
     def test_no_event_is_left_out(self) -> None:
         self.assertEqual(set(EVENTS), {row.code for row in TABLE if "X " not in row.code and "X_" not in row.code})
@@ -164,7 +164,7 @@ class TableTests(SynchronousTestCase):
 
 
 class EventTests(SynchronousTestCase):
-    """What may stand in an EventStruct, and in which order."""
+    """Valid EventStructs and their order."""
 
     def test_what_is_no_event_is_a_mistake_of_ours(self) -> None:
         for code in (

@@ -1,4 +1,4 @@
-"""Heartbeats beside everything else the agenda does."""
+"""Heartbeats together with all other functions of the agenda."""
 
 from __future__ import annotations
 

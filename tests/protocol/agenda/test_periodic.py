@@ -1,4 +1,4 @@
-"""Periodic Informs in their phase, and every wait through steps of the wall clock."""
+"""The phase of periodic Informs, and all waits over steps of the wall clock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def periodic_world(interval: int, reference: float | None, *, wall: float | None
 
 
 class PhaseTests(SynchronousTestCase):
-    """Where the ticks fall, with the clocks at peace."""
+    """The times of the ticks without steps of the clocks."""
 
     def on_the_grid(self, world: World, interval: int, reference: float) -> None:
         for session in world.sessions:
@@ -81,7 +81,7 @@ class PhaseTests(SynchronousTestCase):
             world.run(100.0)
             world.sessions.clear()
             world.offset = 1_800_000_000.0 - world.monotonic
-            world.run(LOOK_EVERY)  # until it looks
+            world.run(LOOK_EVERY)  # until the next check
             world.sessions.clear()
             world.run(interval + 1.0)
             self.assertGreaterEqual(len(world.sessions), 1, interval)
@@ -174,7 +174,7 @@ class PhaseTests(SynchronousTestCase):
 
 
 class SlewTests(SynchronousTestCase):
-    """A wall clock that runs fast or slow."""
+    """A wall clock that drifts."""
 
     @given(st.integers(1, 4000), st.floats(-0.0005, 0.0005), st.floats(0, 5000))
     @settings(deadline=None, max_examples=60)
@@ -199,7 +199,7 @@ class SlewTests(SynchronousTestCase):
 
 
 class StepTests(SynchronousTestCase):
-    """The wall clock is set in every state that waits."""
+    """Steps of the wall clock in every waiting state."""
 
     @given(
         st.sampled_from(STEPS),
@@ -226,7 +226,7 @@ class StepTests(SynchronousTestCase):
 
     def test_a_tick_right_after_the_step_is_not_lost(self) -> None:
         for step in (-3600.0, 3600.0, 50 * YEAR):
-            for since in (1.0, 20.0, 45.0):  # seconds from the step to the tick, all before the next look
+            for since in (1.0, 20.0, 45.0):  # seconds from the step to the tick, all before the next check
                 world = periodic_world(7000, 1_700_000_010.0 + step + since)
                 world.step_in(10.0, step)
                 world.run(6000.0)
@@ -275,7 +275,7 @@ class StepTests(SynchronousTestCase):
         self.assertEqual(calm.looks, stepped.looks)
 
     def busy_world(self, seed: int) -> World:
-        """Own phase, retries, two ScheduleInforms and a throttled change, all at once."""
+        """A world with a random phase, retries, two ScheduleInforms and a throttled change at once."""
         world = World(agenda=Agenda(random=random.Random(seed)))
         world.outcome = lambda number: ("refused", "broken", "refused", "ok")[number % 4]
         world.agenda.configure(now=world.now, periodic=Periodic(True, 1111, None), throttle=500)

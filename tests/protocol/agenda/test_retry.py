@@ -1,4 +1,4 @@
-"""The retry table, RetryCount, and what breaks the wait."""
+"""The retry table, RetryCount, and the end of a wait by events."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DEFAULT_TABLE = (
 
 
 def refused(seed: int = 7) -> World:
-    """A world whose ACS answers nothing, with one event to tell."""
+    """Create a world with one pending event, whose ACS answers nothing."""
     world = World(agenda=Agenda(random=random.Random(seed)))
     world.outcome = lambda _: "refused"
     world.agenda.boot(world.now)
@@ -95,7 +95,7 @@ class TableTests(SynchronousTestCase):
         world.agenda.configure(now=world.now, retry=RetryPolicy(minimum, multiplier))
         world.run(float("inf"), until=lambda: len(world.sessions) == failures)
         wait = world.agenda.retry_in(world.now)
-        shortest = float(minimum)  # reckoned step by step, where the code takes powers
+        shortest = float(minimum)  # computed step by step, independently of the powers in the code
         for _ in range(min(failures, 10) - 1):
             shortest = shortest * multiplier / 1000
         assert wait is not None
@@ -162,13 +162,13 @@ class CountTests(SynchronousTestCase):
         world = refused()
         world.session()
         record = world.agenda.record()
-        world.monotonic = 10.0  # went back, as in a container that was moved
+        world.monotonic = 10.0  # backwards, as in a migrated container
         again = Agenda.restored(record, random=random.Random(1), now=world.now, booted=False)
         self.assertLessEqual(again.retry_in(world.now) or 0, 10)
 
 
 class NewsTests(SynchronousTestCase):
-    """What happens during the wait."""
+    """Events during the wait."""
 
     def test_a_new_event_is_told_at_once_and_counts_as_a_retry(self) -> None:
         world = refused()
@@ -243,7 +243,7 @@ class NewsTests(SynchronousTestCase):
 
 
 class BrokenLaterTests(SynchronousTestCase):
-    """A session that broke off after its Inform was answered."""
+    """Sessions that fail after their Inform was answered."""
 
     def test_it_is_retried_without_events(self) -> None:
         world = World()

@@ -1,4 +1,4 @@
-"""HTTP Digest: published examples, either side against others' arithmetic, and both against each other."""
+"""HTTP Digest: published examples, each side against an independent implementation, and both against each other."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class PublishedTests(SynchronousTestCase):
             self.assertEqual((sent["response"], sent["algorithm"]), (response, algorithm))
 
     def test_rfc7616_both_offered(self) -> None:
-        """Section 3.9.1: the stronger one is answered, in whichever order they come."""
+        """RFC 7616 section 3.9.1: the stronger challenge is answered, in any order."""
         both = [RFC7616_CHALLENGE.format(name) for name in ("SHA-256", "MD5")]
         for headers in (both, both[::-1], [", ".join(both)], [", ".join(both[::-1])]):
             ours = client(cnonce=RFC7616_CNONCE)
@@ -91,13 +91,13 @@ class PublishedTests(SynchronousTestCase):
 
 
 class AgainstTwistedTests(SynchronousTestCase):
-    """Our answers, checked by an arithmetic that is not ours."""
+    """The client's answers, checked by Twisted."""
 
     @settings(deadline=None, max_examples=100)
     @given(st.sampled_from(["MD5", "MD5-sess"]), st.sampled_from(['qop="auth",', ""]), TEXT, TEXT, st.integers(1, 3))
     def test_answers(self, algorithm: str, qop: str, username: str, password: str, requests: int) -> None:
         if not qop and algorithm == "MD5-sess":
-            return  # Twisted takes a cnonce for a sign of qop
+            return  # Twisted expects a qop where there is a cnonce
         ours = client(Credentials(username, password))
         self.assertTrue(ours.challenged([f'Digest realm="r, \\"q\\"", {qop} nonce="n", algorithm={algorithm}']))
         for _ in range(requests):
@@ -108,7 +108,7 @@ class AgainstTwistedTests(SynchronousTestCase):
 
 
 class AuthenticatorTests(SynchronousTestCase):
-    """The client: what it answers, and when it gives up."""
+    """The client: its answers and its failures."""
 
     OK = 'Digest realm="r", qop="auth", nonce="{}"'
 
@@ -207,7 +207,7 @@ class AuthenticatorTests(SynchronousTestCase):
         self.assertIn("no readable challenge", ours.reason)
 
     def test_a_new_nonce_after_success_is_answered(self) -> None:
-        """Servers that bind the nonce to the connection do that without calling the old one stale."""
+        """Servers that bind the nonce to the connection send a new one without ``stale``."""
         ours = client()
         ours.challenged([self.OK.format("one")])
         ours.authorization("POST", "/")
@@ -259,7 +259,7 @@ class AuthenticatorTests(SynchronousTestCase):
         ours.informed(b'qop=auth, nextnonce="m, \\"", rspauth="..."')
         sent = parameters(ours.authorization("POST", "/"))
         self.assertEqual((sent["nonce"], sent["nc"]), ('m, "', "00000001"))
-        key = md5(md5("u:r:p") + ":n:c00000000")  # still of the challenge
+        key = md5(md5("u:r:p") + ":n:c00000000")  # still that of the challenge
         self.assertEqual(sent["response"], md5(f'{key}:m, ":00000001:c00000000:auth:{md5("POST:/")}'))
 
     def test_next_nonces_that_are_none(self) -> None:
@@ -366,7 +366,7 @@ class AuthenticatorTests(SynchronousTestCase):
 
 
 class ServerTests(SynchronousTestCase):
-    """The server: what it takes, and what it does not."""
+    """The server: accepted and refused credentials."""
 
     def setUp(self) -> None:
         self.users = {"Mufasa": "Circle of Life", "Scar": "hyena"}
@@ -401,7 +401,7 @@ class ServerTests(SynchronousTestCase):
         return str(ours.authorization("GET", uri))
 
     def sign(self, **changes: str) -> str:
-        """An MD5 answer written without the client under test; ``""`` leaves a parameter out."""
+        """Build an MD5 answer without the client under test; an empty value omits a parameter."""
         server_nonce = changes.pop("nonce")
         given = {
             "username": '"Mufasa"',
@@ -643,7 +643,7 @@ class ServerTests(SynchronousTestCase):
         self.assertNotIn(f"{int(self.now * 1000):x}", stamps)
 
     def test_one_user_does_not_become_another(self) -> None:
-        """The key of a -sess algorithm is remembered with its nonce: not for whoever comes next."""
+        """The stored cnonce of a -sess nonce does not authenticate another user."""
         for algorithm in ALGORITHMS:
             server = self.server(algorithm)
             ours = client()
@@ -653,7 +653,7 @@ class ServerTests(SynchronousTestCase):
             self.assertEqual(self.check(server, second), DigestVerdict.REFUSED)
 
     def test_sess_goes_on_with_the_first_cnonce(self) -> None:
-        """RFC 7616 section 3.4.2; others make the key of each request's own cnonce, and are understood as well."""
+        """RFC 7616 section 3.4.2. Clients that use the cnonce of each request are accepted as well."""
         for own in (False, True):
             server = self.server("MD5-sess")
             nonce = self.nonce(server)
@@ -792,7 +792,7 @@ class BothTests(SynchronousTestCase):
             header = ours.authorization(method, uri, body)
             verdict = judge(header, body, number)
             if not qop and number:
-                self.assertIs(verdict, DigestVerdict.STALE)  # without counts each request needs a nonce of its own
+                self.assertIs(verdict, DigestVerdict.STALE)  # without a nonce count each request needs a new nonce
                 self.assertTrue(ours.challenged(server.challenges(number, stale=True)))
                 header = ours.authorization(method, uri, body)
                 verdict = judge(header, body, number)

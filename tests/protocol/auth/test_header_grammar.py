@@ -1,4 +1,4 @@
-"""The grammar of authentication headers, as servers write it and as attackers do."""
+"""The parser of authentication headers, with input of real servers and of attackers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DIGEST = 'Digest realm="r", nonce="n"'
 
 
 class ChallengeTests(SynchronousTestCase):
-    """Reading WWW-Authenticate."""
+    """Parsing of WWW-Authenticate."""
 
     def read(self, *headers: str | bytes) -> list[tuple[str, dict[str, str], str]]:
         return [(each.scheme, dict(each.parameters), each.token) for each in parse_challenges(headers)]
@@ -106,7 +106,7 @@ class ChallengeTests(SynchronousTestCase):
 
 
 class BasicTests(SynchronousTestCase):
-    """RFC 7617."""
+    """Basic credentials (RFC 7617)."""
 
     def test_published_examples(self) -> None:
         for user, password, expected in (

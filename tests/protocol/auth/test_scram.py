@@ -1,4 +1,4 @@
-"""SCRAM on the examples of its RFCs, and against servers that do not do their part."""
+"""SCRAM: the examples of its RFCs, and servers that violate the protocol."""
 
 from __future__ import annotations
 

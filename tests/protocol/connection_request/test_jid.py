@@ -1,4 +1,4 @@
-"""Jabber IDs: what is the same one, what is none, and who may call."""
+"""Jabber IDs: equality, invalid ones, and allowed senders."""
 
 from __future__ import annotations
 

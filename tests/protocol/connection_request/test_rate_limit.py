@@ -1,4 +1,4 @@
-"""The limit of ConnectionRequests per time."""
+"""The rate limit of ConnectionRequests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cwmpagent.protocol.connection_request.rate_limit import RateLimit
 
 
 class RequestLimitTests(SynchronousTestCase):
-    """Fifty in five seconds, and what follows."""
+    """The limit of fifty requests in five seconds."""
 
     def test_fifty_in_five_seconds(self) -> None:
         limit = RateLimit()

@@ -1,4 +1,4 @@
-"""UDP ConnectionRequests: who gets in, in which forms, and that nothing else does."""
+"""UDP ConnectionRequests: accepted forms, and rejection of all others."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ class ReplayTests(SynchronousTestCase):
         self.assertTrue(self.accepts(101, "7"))
 
     def test_new_credentials_begin_anew(self) -> None:
-        """An ACS whose clock was wrong, and which is told so, is not locked out for good."""
+        """An ACS whose clock was wrong and is corrected gets accepted again after new credentials."""
         self.assertTrue(self.accepts(10**10, "1"))
         self.assertFalse(self.accepts(100, "2"))
         self.assertTrue(self.accepts(100, "3", ("cpe", "new secret")))
@@ -201,12 +201,12 @@ class HostileTests(SynchronousTestCase):
         self.assertFalse(UdpRequests().accepts(b"GET http://box?" + query + b" HTTP/1.1\r\n\r\n", WHO))
 
     def test_any_other_bit(self) -> None:
-        """What is not in the five fields may change; what is in them may not."""
+        """A changed bit matters only inside the five fields."""
         line = VECTOR.partition(b"\r\n")[0]
         start, end = line.index(b"?"), line.rindex(b" ")
         random = Random(20261126)
         for place in range(start + 1, end):
             broken = bytearray(line)
             broken[place] ^= 1 << random.randrange(8)
-            if broken.lower() != line.lower():  # the digits of the signature may be capitals
+            if broken.lower() != line.lower():  # the hexadecimal digits of the signature may be upper case
                 self.assertFalse(UdpRequests().accepts(bytes(broken) + b"\r\n\r\n", WHO), bytes(broken))

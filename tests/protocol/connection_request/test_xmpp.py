@@ -1,4 +1,4 @@
-"""What a connection request over XMPP is answered with (TR-069 Annex K)."""
+"""Answers to ConnectionRequests over XMPP (TR-069 Annex K)."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from cwmpagent.protocol.connection_request.xmpp_account import Account, Retry, S
 
 
 class Most(random.Random):
-    """Always the longest wait."""
+    """A random source that always returns the upper bound."""
 
     def uniform(self, a: float, b: float) -> float:
         self.lowest = a
@@ -32,7 +32,7 @@ class RetryTests(SynchronousTestCase):
         self.assertEqual(Retry(multiplier=65535).wait(10_000, Most()), 30720)
 
     def test_never_none_at_all(self) -> None:
-        """A model without ranges would have a server attacked by its devices."""
+        """The wait has a lower limit even where the data model has no ranges, to protect the server."""
         self.assertEqual(self.waits(Retry(initial=0), 2), [1, 1])
         self.assertEqual(self.waits(Retry(longest=0), 2), [1, 1])
         self.assertEqual(self.waits(Retry(initial=8, multiplier=0), 3), [8, 1, 1])

@@ -1,4 +1,4 @@
-"""The declarations agree with the names of the standard, and find each other."""
+"""The declarations match the names of the standard and each other."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ FROM_ACS = {
 
 
 def snake(element: str) -> str:
-    """``NextURL`` -> ``next_url``: what the name of an attribute must be."""
+    """The attribute name of an element: ``NextURL`` -> ``next_url``."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", element).lower()
 
 

@@ -1,4 +1,4 @@
-"""What we write is valid by the published schemas; what a real ACS wrote is read and written again unchanged."""
+"""Encoded messages are valid against the published schemas; messages of a real ACS survive decoding and encoding."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SOAP_ENVELOPE = f"""
     </xs:sequence></xs:complexType></xs:element>
   </xs:sequence></xs:complexType></xs:element>
 </xs:schema>"""
-"""As much of SOAP's schemas, in our own words, as CWMP's need: they are not published beside them."""
+"""A minimal replacement of the SOAP schemas that the CWMP schemas import, which are not published with them."""
 SOAP_ENCODING = f"""
 <xs:schema xmlns:xs="{XS}" xmlns:t="http://schemas.xmlsoap.org/soap/encoding/"
     targetNamespace="http://schemas.xmlsoap.org/soap/encoding/">
@@ -70,7 +70,7 @@ UPLOAD = {"FileType": st.sampled_from(["1 Vendor Configuration File", "2 Vendor 
 
 
 class Sources(etree.Resolver):
-    """The schemas that CWMP's import by address."""
+    """Resolver of the schemas that the CWMP schemas import by URL."""
 
     def resolve(self, url: str, identifier: str, context: Any) -> Any:
         if url.endswith("/soap/envelope/"):
@@ -90,13 +90,13 @@ def parsed(name: str) -> Any:
 
 
 class Schema:
-    """One published schema: what it knows, and whether it likes a document."""
+    """One published schema: its elements, and the validation of documents."""
 
     def __init__(self, *names: str) -> None:
         tree = parsed(names[0])
         for name in names[
             1:
-        ]:  # later versions include and redefine the earlier, which lxml cannot; their elements are new
+        ]:  # later versions redefine the earlier one, which lxml does not support; their own elements are new
             tree.getroot().extend(parsed(name).findall(f"{{{XS}}}element"))
         self.elements = {element.get("name") for element in tree.findall(f"{{{XS}}}element")}
         self.schema = etree.XMLSchema(tree)
@@ -107,10 +107,10 @@ class Schema:
 
 
 class SchemaTests(SynchronousTestCase):
-    """One test for each RPC is added below."""
+    """Validation of every RPC; the code below adds one test for each."""
 
     def setUp(self) -> None:
-        if bbf_directory() is None:  # here, not in a property, whose skips hypothesis calls failures
+        if bbf_directory() is None:  # here, because hypothesis treats a skip in a property as a failure
             raise SkipTest(NO_BBF)
 
     def schemas(self) -> dict[str, Schema]:
@@ -186,7 +186,7 @@ for _cls in RPCS:
 
 
 def recorded() -> list[dict[str, Any]]:
-    """The messages of a real ACS, as they were on the wire."""
+    """Recorded messages of a real ACS."""
     path = recorded_messages()
     if path is None:
         raise SkipTest(NO_RECORDED)

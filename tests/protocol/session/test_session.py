@@ -1,4 +1,4 @@
-"""One session against an ACS that says what the test wants."""
+"""One session against a scripted ACS."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def says(body: Message | None, envelope_id: str | None = "acs", **header: Any) -
 
 
 def with_header(reply: Reply, header: str) -> Reply:
-    """The same answer with one more header element."""
+    """Return the same answer with an additional header element."""
     return replace(reply, body=reply.body.replace(b"</soap-env:Header>", header.encode() + b"</soap-env:Header>"))
 
 
@@ -82,7 +82,7 @@ def numbers() -> Iterator[str]:
 
 
 class Run:
-    """A session and the last thing that it did."""
+    """A session and its last action."""
 
     def __init__(self, *requests: CpeRequest, **options: Any) -> None:
         self.session = Session(INFORM, envelope_ids=numbers(), requests=requests, **options)
@@ -108,7 +108,7 @@ class Run:
         return decode(self.post.body)
 
     def over(self, success: bool = True) -> str:
-        """The reason of the end, after which nothing else came."""
+        """Check that the session ended with the last action; return the reason."""
         (last,) = self.actions[-1:]
         assert isinstance(last, Finished), last
         assert last.success is success, last
@@ -118,7 +118,7 @@ class Run:
 
 
 class TransitionTests(SynchronousTestCase):
-    """The table itself."""
+    """The transition table."""
 
     LEGAL = """
         NEW BEGIN -> INFORMING
@@ -173,11 +173,11 @@ class TransitionTests(SynchronousTestCase):
     def test_as_documentation(self) -> None:
         rows = as_markdown().splitlines()
         self.assertEqual(len(rows), 2 + sum(do is not Do.FAIL for do, _ in TRANSITIONS.values()))
-        self.assertIn("| the Inform is out | the response that is due | deliver | it is our turn |", rows)
+        self.assertIn("| Inform sent | the expected response | deliver the answer | CPE may send |", rows)
 
 
 class CourseTests(SynchronousTestCase):
-    """Sessions as they should go."""
+    """Regular sessions."""
 
     def test_nothing_to_do(self) -> None:
         run = Run()
@@ -280,7 +280,7 @@ class CourseTests(SynchronousTestCase):
 
 
 class HoldTests(SynchronousTestCase):
-    """HoldRequests (3.5)."""
+    """HoldRequests (TR-069 3.5)."""
 
     def test_held_by_the_answer_to_the_inform(self) -> None:
         run = Run(DONE)
@@ -402,7 +402,7 @@ class RepeatTests(SynchronousTestCase):
 
 
 class VersionTests(SynchronousTestCase):
-    """Versions and namespaces (3.5)."""
+    """Versions and namespaces (TR-069 3.5)."""
 
     def test_what_the_inform_offers(self) -> None:
         for version, namespace, offered, timeout in (
@@ -470,7 +470,7 @@ class VersionTests(SynchronousTestCase):
 
 
 class RefusalTests(SynchronousTestCase):
-    """Requests that the session answers by itself."""
+    """ACS requests that the session answers without the driver."""
 
     def test_wrong_arguments(self) -> None:
         run = Run()
@@ -511,7 +511,7 @@ class RefusalTests(SynchronousTestCase):
     def test_an_unknown_mandatory_header_in_a_response(self) -> None:
         run = Run()
         run.hears(with_header(says(InformResponse(), "1"), UNKNOWN_HEADER))
-        self.assertIn("header 'Odd' is understood in answer to Inform", run.over(False))
+        self.assertIn("the unsupported header 'Odd' with mustUnderstand in answer to Inform", run.over(False))
         run = Run(DONE)
         run.informed()
         run.hears(with_header(says(TransferCompleteResponse(), "2"), UNKNOWN_HEADER))
@@ -531,7 +531,7 @@ class RefusalTests(SynchronousTestCase):
 
 
 class FailureTests(SynchronousTestCase):
-    """What ends a session (3.7.2.4), and what is said about it."""
+    """Failures that end a session (TR-069 3.7.2.4), and their reasons."""
 
     def fails(self, run: Run, reply: Reply, *words: str) -> None:
         run.hears(reply)
@@ -545,8 +545,8 @@ class FailureTests(SynchronousTestCase):
 
     def test_of_an_inform(self) -> None:
         for reply, words in (
-            (NOTHING, "answered Inform with nothing"),
-            (Reply(200, b""), "answered Inform with nothing"),
+            (NOTHING, "answered Inform with an empty HTTP response"),
+            (Reply(200, b""), "answered Inform with an empty HTTP response"),
             (Reply(404, b""), "HTTP 404 in answer to Inform"),
             (Reply(503, b"<html>Too  busy\n"), "HTTP 503 in answer to Inform, which begins '<html>Too  busy\\n'"),
             (Reply(500, b"oops"), "HTTP 500"),
@@ -585,7 +585,7 @@ class FailureTests(SynchronousTestCase):
 
     def test_of_our_request(self) -> None:
         for reply, words in (
-            (NOTHING, "answered TransferComplete with nothing"),
+            (NOTHING, "answered TransferComplete with an empty HTTP response"),
             (says(None), "empty body in answer to TransferComplete"),
             (says(READ), "the request GetParameterValues in answer to TransferComplete"),
             (says(InformResponse(), "2"), "InformResponse in answer to TransferComplete"),
@@ -670,7 +670,7 @@ class FailureTests(SynchronousTestCase):
 
 
 class MisuseTests(SynchronousTestCase):
-    """What the driver may not do."""
+    """Calls that are not allowed."""
 
     def test_order(self) -> None:
         session = Session(INFORM, envelope_ids=numbers())
@@ -708,9 +708,9 @@ class MisuseTests(SynchronousTestCase):
 
 
 def expected(script: list[tuple[str, bool]], queued: int) -> tuple[list[str], str]:
-    """The standard's driver, written down plainly: what is posted after the Inform, and how it ends.
+    """Compute the POSTs after the Inform and the result by a simple model of the standard.
 
-    ``script`` is what the ACS says, one answer after another: a kind and its HoldRequests.
+    ``script``: the answers of the ACS in order, each as its kind and its HoldRequests.
     """
     posts: list[str] = []
     answers = iter(script)
@@ -743,12 +743,12 @@ KINDS = st.sampled_from(("response", "fault", "request", "nothing", "nothing", "
 
 
 class ModelTests(SynchronousTestCase):
-    """The session against the plain driver, whatever the ACS says."""
+    """The session against the simple model, for any answers of the ACS."""
 
     @given(st.lists(st.tuples(KINDS, st.booleans()), max_size=14), st.integers(0, 3), st.booleans())
     @settings(deadline=None, max_examples=400)
     def test_the_same_posts_and_the_same_end(self, script: list[tuple[str, bool]], queued: int, polite: bool) -> None:
-        if polite:  # so that most get beyond the Inform
+        if polite:  # so that most sessions get beyond the Inform
             script = [("response", script[0][1] if script else False), *script]
         run = Run(*[DONE] * queued)
         posts: list[str] = []
@@ -775,7 +775,7 @@ class ModelTests(SynchronousTestCase):
         self.assertLessEqual(delivered, 1 + posts.count("request"))
 
     def reply(self, run: Run, kind: str, hold: bool) -> Reply:
-        """What the ACS says, with the right ID."""
+        """Build an answer of the ACS with the right ID."""
         awaited = run.sent.id if run.post.message is not None and not run.post.answers else "x"
         response: Response = InformResponse() if isinstance(run.post.message, Inform) else TransferCompleteResponse()
         match kind:

@@ -1,4 +1,4 @@
-"""What the agenda tells people of the next session, beside when the driver must look."""
+"""``session_at``, the displayed time of the next session, in contrast to ``wake_at``."""
 
 from __future__ import annotations
 

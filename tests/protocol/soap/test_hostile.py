@@ -1,4 +1,4 @@
-"""Bytes that mean harm, or are just broken: EnvelopeError is all that comes out, and memory stays bounded."""
+"""Hostile and damaged bytes: only EnvelopeError is raised, and memory use is bounded."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ TAGS = re.findall(
 
 
 def with_inside(inside: bytes) -> bytes:
-    """An envelope with ``inside`` before the argument of a Reboot."""
+    """Build an envelope with ``inside`` before the argument of a Reboot."""
     return PLAIN.replace(b"<CommandKey>", inside + b"<CommandKey>")
 
 
 def peak_of(data: bytes, limits: EnvelopeLimits = EnvelopeLimits()) -> int:  # noqa: B008 (frozen)
-    """Octets that reading takes at most, whether or not it succeeds."""
+    """Measure the peak memory of decoding in octets, with or without success."""
     tracemalloc.start()
     try:
         with contextlib.suppress(EnvelopeError):
@@ -82,8 +82,8 @@ class RefusalTests(SynchronousTestCase):
             self.assertRefused(data)
 
     def test_no_envelope(self) -> None:
-        self.assertRefused(b"<html/>", "no SOAP 1.1 envelope")
-        self.assertRefused(PLAIN.replace(SOAP, b"http://www.w3.org/2003/05/soap-envelope"), "no SOAP 1.1 envelope")
+        self.assertRefused(b"<html/>", "not a SOAP 1.1 envelope")
+        self.assertRefused(PLAIN.replace(SOAP, b"http://www.w3.org/2003/05/soap-envelope"), "not a SOAP 1.1 envelope")
         self.assertRefused(b'<Envelope xmlns="%s"/>' % SOAP, "no Body")
         self.assertRefused(b'<Envelope xmlns="%s"><Header/></Envelope>' % SOAP, "no Body")
         self.assertRefused(b'<Envelope xmlns="%s"><Body/><Body/></Envelope>' % SOAP, "more than one Body")
@@ -96,7 +96,10 @@ class RefusalTests(SynchronousTestCase):
             b"urn:dslforum-org:cwmp-1-0x",
             b"urn:x",
         ):
-            self.assertRefused(PLAIN.replace(b"urn:dslforum-org:cwmp-1-2", namespace), "no message of CWMP but Reboot")
+            self.assertRefused(
+                PLAIN.replace(b"urn:dslforum-org:cwmp-1-2", namespace),
+                "the Body has Reboot, which is not a CWMP message",
+            )
         twice = PLAIN.replace(b"</cwmp:Reboot>", b"</cwmp:Reboot><cwmp:GetRPCMethods/>")
         self.assertRefused(twice, "more than one message")
 
@@ -174,7 +177,7 @@ class RefusalTests(SynchronousTestCase):
 
 
 class MemoryTests(SynchronousTestCase):
-    """A few MiB of anything cost a few MiB."""
+    """Memory use for a few MiB of any input."""
 
     def test_memory_is_bounded(self) -> None:
         count = 400_000
@@ -232,7 +235,7 @@ class AnythingTests(SynchronousTestCase):
 
 
 class CharsetTests(SynchronousTestCase):
-    """The charset of the HTTP header counts, then the declaration, then what the bytes look like."""
+    """Order of encodings: the charset of the HTTP header, the XML declaration, then detection."""
 
     def document(self, declared: str | None) -> str:
         text = PLAIN.decode().partition("\n")[2].replace("HERE", "é")

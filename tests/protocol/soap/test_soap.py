@@ -1,4 +1,4 @@
-"""Envelopes there and back, and what is read from peers who write them differently."""
+"""Encoding and decoding of envelopes, and decoding of the variants of other implementations."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ HEADERS = st.fixed_dictionaries(
 
 
 class RoundTripTests(SynchronousTestCase):
-    """What is written is what is read; one test for each RPC is added below."""
+    """Decoding restores an encoded message; the code below adds one test for each RPC."""
 
     @settings(deadline=None, max_examples=60)
     @given(HEADERS)

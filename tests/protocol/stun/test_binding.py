@@ -1,4 +1,4 @@
-"""The NAT binding: found, told, kept alive, lost and found again; with servers that refuse, go away or know less."""
+"""The NAT binding: discovery, BINDING-CHANGE, keep-alives, loss; with servers that refuse, fail or support less."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.protocol.nat_world import CLIENT, LOCAL, OUTSIDE, NatWorld
 
 class DiscoveryTests(SynchronousTestCase):
     def test_behind_a_nat(self) -> None:
-        """The first answer tells the mapping, and the server is told of it at once (Annex G.2.1.2)."""
+        """The first answer has the mapped address; BINDING-CHANGE follows at once (Annex G.2.1.2)."""
         world = NatWorld()
         binding = world.begin(shortest=30, longest=30)
         world.run(1)
@@ -94,14 +94,14 @@ class ChallengeTests(SynchronousTestCase):
         world.run(60)
         self.assertTrue(world.primary())
         self.assertFalse(any(message.signed or message.username for _, message in world.primary()))
-        self.assertEqual(set(world.failures()), {"it asks for credentials, and STUNUsername is empty"})
+        self.assertEqual(set(world.failures()), {"it requires credentials, but STUNUsername is empty"})
 
     def test_the_wrong_password(self) -> None:
         world = NatWorld()
         world.challenges = lambda message: True
         world.begin(username="cpe", password="wrong", shortest=1, longest=1)
         world.run(60)
-        self.assertEqual(set(world.failures()), {"it does not take STUNUsername and STUNPassword (error 431)"})
+        self.assertEqual(set(world.failures()), {"it rejects STUNUsername and STUNPassword (error 431)"})
         self.assertEqual(len(world.failures()), 4, "after 0, 5, 15 and 35 seconds")
         self.assertEqual(world.found, [])
 
@@ -122,7 +122,7 @@ class ChallengeTests(SynchronousTestCase):
             self.assertEqual(world.failures(), [f"it answers with error {code}"])
 
     def test_a_refused_change_costs_no_keep_alive(self) -> None:
-        """The server asks for credentials where it is told of a change, and they are missing or wrong."""
+        """The server requires credentials for BINDING-CHANGE only, and they are missing or wrong."""
         for given_ones in ({}, {"username": "cpe", "password": "wrong"}):
             world = NatWorld(60.0)
             world.challenges = lambda message: message.binding_change
@@ -165,7 +165,7 @@ class KeepAliveTests(SynchronousTestCase):
         self.assertEqual(told, [(False, None), (True, "cpe")])
 
     def test_a_period_that_is_too_long_for_the_nat(self) -> None:
-        """The ACS leaves no choice: the binding is another one every time, and each is told."""
+        """The ACS sets a fixed period: the binding changes every time, and each change is reported."""
         world = NatWorld(10.0)
         world.begin(shortest=30, longest=30)
         world.run(100)
@@ -242,7 +242,7 @@ class SearchTests(SynchronousTestCase):
         self.assertEqual((binding.period, binding.searching), (LONGEST, False))
 
     def test_a_nat_that_gives_the_same_port_again(self) -> None:
-        """Then only the probe tells that the binding was gone."""
+        """Only the probe shows that the binding was lost."""
         world = NatWorld(90.0)
         world.keeps_port = True
         binding = world.begin(shortest=20, longest=300)
@@ -318,7 +318,7 @@ class SearchTests(SynchronousTestCase):
 
 
 class LongRunTests(SynchronousTestCase):
-    """What must not wear the period down over the months."""
+    """The period does not shrink over months of operation."""
 
     def test_outages_of_the_server_shorten_nothing(self) -> None:
         world = NatWorld(120.0)
@@ -403,7 +403,7 @@ class HostileTests(SynchronousTestCase):
     def answer(self, **fields: object) -> bytes:
         assert self.request is not None
         made = {"kind": MessageType.RESPONSE, "transaction": self.request.transaction, "mapped": self.mapped, **fields}
-        return encode(StunMessage(**made))  # type: ignore[arg-type]  # whatever a test wants
+        return encode(StunMessage(**made))  # type: ignore[arg-type]  # any fields
 
     def test_what_is_no_answer_is_ignored(self) -> None:
         for data in (

@@ -1,4 +1,4 @@
-"""STUN messages against the reference's vectors and those of RFC 5769, both ways, and against hostile bytes."""
+"""STUN messages: test vectors, also those of RFC 5769, in both directions, and hostile bytes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RFC_5769_RESPONSE = bytes.fromhex(
     "0101003c2112a442b7e7a701bc34d686fa87dfae8022000b7465737420766563746f7220002000080001a147e112a643000800142b91"
     "f599fd9e90c38c7489f92af9ba53f06be7d780280004c07d4c96"
 )
-"""Section 2.2: the answer to an IPv4 client, signed with "VOkJxbRl1RmTxUk/WvJxBt"; a fingerprint follows."""
+"""RFC 5769 section 2.2: response to an IPv4 client, key "VOkJxbRl1RmTxUk/WvJxBt", with FINGERPRINT at the end."""
 
 ADDRESSES = st.one_of(
     st.builds(Address, st.ip_addresses(v=4).map(str), st.integers(0, 65535)),
@@ -97,7 +97,7 @@ class VectorTests(SynchronousTestCase):
         self.assertEqual(message.mapped, Address("192.0.2.1", 32853))
 
     def test_the_hidden_address_beside_a_plain_one(self) -> None:
-        """Only a client that shows the cookie of RFC 5389 means it; whoever does not has the plain one."""
+        """XOR-MAPPED-ADDRESS counts only with the magic cookie of RFC 5389, else MAPPED-ADDRESS."""
         hidden = RFC_5769_RESPONSE[36:48]
         plain = bytes.fromhex("00010008000104d2c0000263")  # 192.0.2.99:1234
         for transaction, expected in (
@@ -175,7 +175,7 @@ class PropertyTests(SynchronousTestCase):
             SIGNED[:-1],
             SIGNED[:19],
             SIGNED + b"\0\0\0\0",
-            b"\x00\x02" + SIGNED[2:],  # a Shared Secret Request
+            b"\x00\x02" + SIGNED[2:],  # Shared Secret Request
             b"\x00\x01\x00\x02" + TRANSACTION + b"\0\0",
             b"\x00\x01\x00\x04" + TRANSACTION + b"\x00\x06\xff\xfc",
             bytes.fromhex("01010008") + TRANSACTION + bytes.fromhex("0001000400010000"),
