@@ -262,7 +262,7 @@ class FactoryTests(TreeTests):
         self.assert_refused("Box.Level", "high", "whole number")
         self.assert_refused("Box.Level", "6", "from -5 to 5")
         self.assert_refused("Box.Mode", "Off", "Auto, Fixed")
-        self.assert_refused("Box.PortNumberOfEntries", "9", "cannot be given")
+        self.assert_refused("Box.PortNumberOfEntries", "9", "cannot be configured")
         self.assert_refused("Box.Main", "Box.Port.2", "existing row")
 
     def test_values_are_taken_in_canonical_form(self) -> None:

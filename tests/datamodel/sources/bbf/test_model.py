@@ -355,7 +355,7 @@ WRONG: tuple[tuple[bytes, str], ...] = (
     (document('<object base="Device."/>'), "an object without a name"),
     (document('<object name="D."/><object name="D."/>'), "D. (line 11): is declared already: box.xml: D. (line 11)"),
     (document('<object name="D.E."/>', profiles=""), "its parent D. is not declared"),
-    (document('<object name="D./."/>', profiles=""), "an object's path is names"),
+    (document('<object name="D./."/>', profiles=""), "an object's path must be names"),
     (document('<object name="D."/><object name="E."/>', profiles=""), "there must be one root object"),
     (document('<object name="D." maxEntries="x"/>', profiles=""), "maxEntries must be a whole number or unbounded"),
     (document('<object name="D."/><object name="D.E.{i}." access="maybe"/>'), "access must be one of readOnly,"),
@@ -373,7 +373,7 @@ WRONG: tuple[tuple[bytes, str], ...] = (
     (parameter('<syntax><string><size maxLength="1.5"/></string></syntax>'), "maxLength of its size must be a whole"),
     (parameter("<syntax><int/></syntax>", 'access="write"'), "access must be one of readOnly, readWrite"),
     (parameter("<syntax><int/></syntax>", 'activeNotify="no"'), "activeNotify must be one of normal, canDeny"),
-    (parameter("<syntax><int/></syntax>").replace(b'"P"', b'"9"'), "a parameter's name is a letter"),
+    (parameter("<syntax><int/></syntax>").replace(b'"P"', b'"9"'), "a parameter's name must be a letter"),
     (document(types='<dataType name="A" base="A"/>', objects=""), "has no object"),
     (
         document(

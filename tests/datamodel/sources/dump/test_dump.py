@@ -444,10 +444,10 @@ class CombinationTests(SynchronousTestCase):
                 "line 2: the value of Box.Mode is left out: the value must be one of Auto, Fixed",
                 "line 3: the value of Box.Level is left out: the number must be at most 10",
                 "line 4: the value of Box.Main is left out: must be empty or name an existing row of Box.Port.",
-                "line 7: Box.PortNumberOfEntries says '7', but there are 2 rows",
+                "line 7: Box.PortNumberOfEntries is '7', but there are 2 rows",
                 "line 10: the value of Box.Port.1.Speed is left out: "
                 "an unsignedInt is a whole number from 0 to 4294967295",
-                "line 5: Alias must be unique in Box.Port.: 2 values are kept though they are not",
+                "line 5: Alias must be unique in Box.Port.: 2 values are kept although they are not",
             ],
         )
 
@@ -503,7 +503,7 @@ class BadCsvTests(SynchronousTestCase):
             ("Box.B.1.2.C,false,false,1,", "2 in Box.B.1.2.C is an instance number, but follows no table's name"),
             ("Box.1.C,false,false,1,", "1 in Box.1.C is an instance number, but follows no table's name"),
             ("Box.B.1,false,false,1,xsd:int", "Box.B.1 ends in an instance number, so it must be an object"),
-            ("Box.B C,false,false,1,xsd:int", "a parameter's name is a letter, then letters, digits, - and _"),
+            ("Box.B C,false,false,1,xsd:int", "a parameter's name must be a letter or _, then letters, digits, - and _"),
             ("Box..C,false,false,1,xsd:int", "the name, or a part of it between dots, is empty"),
             (".Box,false,false,1,xsd:int", "the name, or a part of it between dots, is empty"),
             ("Box." + "B" * 296 + ",false,false,1,", "the name has 300 characters; a path has at most 256"),
@@ -737,7 +737,7 @@ class RealTests(SynchronousTestCase):
                 shown += 1
             else:
                 refused += 1
-                told = (f"the value of {name} is left out", f"{name} says", f"{name} is empty")
+                told = (f"the value of {name} is left out", f"{name} is '", f"{name} is empty")
                 self.assertTrue(any(each in reports for each in told), name)
         self.assertEqual(shown + hidden + refused, judge.known.parameters)
         return shown, hidden, refused
