@@ -167,7 +167,7 @@ class MistakeTests(SynchronousTestCase):
             ('type = "int", default = "x"', "", "'x' is not allowed"),
             ('type = "string", enumeration = ["A"]', "", "must be one of A"),
             ('type = "string", enumeration = "A"', ".enumeration", "list of strings"),
-            ('type = "string", patterns = ["("]', ".patterns", "no regular expression"),
+            ('type = "string", patterns = ["("]', ".patterns", "not a regular expression"),
             ('type = "string", notify = "loud"', ".notify", "can-deny"),
             ('type = "string", reference = "Box.No."', "", "not a table of the model"),
             ('type = "string", reference = 3', ".reference", "list of strings"),
