@@ -1,4 +1,4 @@
-"""One device's tree: what GetParameterNames, GetParameterValues and GetParameterAttributes may answer."""
+"""Tree of one device: answers of GetParameterNames, GetParameterValues and GetParameterAttributes."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ class SeparationTests(TreeTests):
 
 
 class FactoryTests(TreeTests):
-    """Values that the configuration gives."""
+    """Factory values from the configuration."""
 
     def assert_refused(self, path: str, text: str, told: str) -> None:
         error = self.assertRaises(ModelError, open_tree, self.model, factory={path: text})
@@ -273,7 +273,7 @@ class FactoryTests(TreeTests):
 
 
 class SavedTests(TreeTests):
-    """The state may have been written under another model."""
+    """Restoring a state that was saved with another model."""
 
     def test_what_no_longer_fits_is_left_out_and_listed(self) -> None:
         saved = Saved(

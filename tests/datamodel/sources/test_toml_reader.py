@@ -1,4 +1,4 @@
-"""Our model format: what it says becomes the model, and every mistake names its file and element."""
+"""The TOML model format: content of the model, and errors with file and element."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models from the Broadband Forum's XML: what a file says becomes the model, and what is wrong with it is one line."""
+"""Models from the XML files of the Broadband Forum: content of the model, and one-line errors."""
 
 from __future__ import annotations
 
@@ -311,7 +311,8 @@ class ProfileTests(SynchronousTestCase):
         said, _, names = report.rpartition(": ")
         self.assertEqual(said, "box.xml: added because the agent needs them, although no profile selects them")
         self.assertEqual(set(names.split(", ")), {path for path in self.needed if not path.endswith(".")})
-        self.assertIn("box.xml: profile Other:1: is selected although it is deleted from the standard", read(document(), "Other:1").reports[0])
+        (report, *_) = read(document(), "Other:1").reports
+        self.assertIn("box.xml: profile Other:1: is selected although it is deleted from the standard", report)
 
     def test_an_unknown_one_is_named_with_those_near_it(self) -> None:
         error = self.assertRaises(ModelError, read, document(), "Base:1", "Bsae:2")
@@ -363,7 +364,7 @@ WRONG: tuple[tuple[bytes, str], ...] = (
     (document('<object name="D."><command name="C()"/></object>'), "a command in an object"),
     (
         parameter("<syntax><int/></syntax>").replace(b"</object>", b'<parameter name="P"/></object>'),
-        "D.P (line 12): is d",
+        "D.P (line 12): is already d",
     ),
     (parameter(""), "box.xml: D.P (line 12): has no syntax"),
     (parameter("<syntax/>"), "must contain a known type"),
@@ -374,7 +375,7 @@ WRONG: tuple[tuple[bytes, str], ...] = (
     (parameter("<syntax><int/></syntax>", 'access="write"'), "access must be one of readOnly, readWrite"),
     (parameter("<syntax><int/></syntax>", 'activeNotify="no"'), "activeNotify must be one of normal, canDeny"),
     (parameter("<syntax><int/></syntax>").replace(b'"P"', b'"9"'), "a parameter's name must be a letter"),
-    (document(types='<dataType name="A" base="A"/>', objects=""), "has no object"),
+    (document(types='<dataType name="A" base="A"/>', objects=""), "contains no object"),
     (
         document(
             '<object name="D."><parameter name="P"><syntax><dataType ref="A"/></syntax></parameter></object>',

@@ -1,4 +1,4 @@
-"""Patterns of XML Schema in Python: what they match, what they refuse, and what cannot be translated."""
+"""Translation of XML Schema patterns: matching and non-matching texts, and untranslatable patterns."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class TranslationTests(SynchronousTestCase):
                 self.assertFalse(re.fullmatch(python, text), f"{pattern} {text!r} by {python[:80]}")
 
     def test_another_implementation_agrees(self) -> None:
-        """libxml2 judges the same patterns, but for two of which it knows less."""
+        """libxml2 agrees on the same patterns, except for two that it does not support."""
         for pattern, good, bad in MATCHES:
             if pattern in (r"\p{L}", "[a-z-[b-y-[m]]]"):
                 continue
@@ -179,7 +179,7 @@ class ExampleTests(SynchronousTestCase):
 
 
 class PublishedTests(SynchronousTestCase):
-    """Every pattern of the published models."""
+    """All patterns of the published models."""
 
     def test_all_but_one_are_translated_and_have_an_example(self) -> None:
         directory = bbf_directory()
@@ -205,7 +205,7 @@ class PublishedTests(SynchronousTestCase):
 
 
 def schema(pattern: str) -> Callable[[str], bool]:
-    """Whether libxml2 takes a text for one that ``pattern`` matches."""
+    """Function that returns whether ``pattern`` matches a text according to libxml2."""
     escaped = pattern.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     document = (
         '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="a"><xs:simpleType>'

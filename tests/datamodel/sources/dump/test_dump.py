@@ -1,4 +1,4 @@
-"""Dumps of devices as models: what their names and values tell, what is refused, and three real ones row by row."""
+"""Models from dumps of devices: inferred definitions, errors, and three real dumps row by row."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ LONG = (
     "Notification,Notification timestamp,Access list,Access list timestamp"
 )
 ADDED = 13
-"""Parameters that the agent needs and these small dumps lack."""
+"""Number of parameters that the agent needs and that these small dumps do not contain."""
 
 
 def model_of(*rows: str, header: str = SHORT, before: str = "") -> Model:
-    """The model of a dump in CSV, with a TOML model before it."""
+    """Model of a CSV dump, after a TOML model if ``before`` is given."""
     builder = ModelBuilder()
     if before:
         read_toml(before.encode(), "standard.toml", builder)
@@ -52,12 +52,12 @@ def model_of(*rows: str, header: str = SHORT, before: str = "") -> Model:
 
 
 def tree_of(*rows: str, header: str = SHORT, before: str = "") -> Tree:
-    """A device of that model."""
+    """Tree of that model."""
     return Tree(model_of(*rows, header=header, before=before))
 
 
 def json_model(document: Any) -> Model:
-    """The model of a dump in JSON."""
+    """Model of a JSON dump."""
     builder = ModelBuilder()
     text = document if isinstance(document, str) else notation.dumps(document)
     read_json(text.encode(), "box.json", builder)
@@ -636,7 +636,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"], in
 
 @st.composite
 def devices(draw: Callable[..., Any]) -> dict[str, str]:
-    """Parameters of a device by full path; below a name that begins with T there are rows, and in them parameters."""
+    """Parameters of a device by full path; a name that begins with T is a table."""
     found: dict[str, str] = {}
     for _ in range(draw(st.integers(1, 8))):
         table = draw(st.sampled_from(["", "TOne", "TTwo"]))
@@ -682,7 +682,7 @@ def _shown(tree: Tree, wanted: set[str]) -> list[tuple[str, str]]:
 
 
 class RealTests(SynchronousTestCase):
-    """Every row of a real device's dump, in what the model made of it answers."""
+    """Every row of the dump of a real device, compared with the answers of its model."""
 
     def check(self, at: int) -> None:
         judge = Judge(KNOWN[at])
@@ -720,7 +720,7 @@ class RealTests(SynchronousTestCase):
         self.check(2)
 
     def combine(self, at: int, standard: str) -> tuple[int, int, int]:
-        """How many values of the dump a device of the published model shows, hides, and does not take."""
+        """Numbers of values of the dump that a device of the published model shows, hides and refuses."""
         judge = Judge(KNOWN[at])
         builder = ModelBuilder()
         schemas = bbf_directory()
