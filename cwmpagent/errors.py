@@ -1,24 +1,24 @@
-"""Every error of the package, drawn as a tree.
+"""The exception hierarchy of the package.
 
 ::
 
     CwmpAgentError
-    +-- ConfigError                what a person wrote in the configuration is wrong
-    |   +-- ModelError             ... in a data model file
-    +-- MisuseError                a caller broke this package's own rules: a bug, never the peer
-    +-- PeerError                  the ACS broke the rules of CWMP; ends the session, never the process
-    |   +-- EnvelopeError          its bytes are no acceptable SOAP envelope
-    |   +-- SequenceError          a good envelope at the wrong moment, with the wrong ID or of the wrong kind
+    +-- ConfigError                a value in the configuration is wrong
+    |   +-- ModelError             a data model file is wrong
+    +-- MisuseError                a caller breaks a rule of this package's API: a bug, never caused by the peer
+    +-- PeerError                  the ACS breaks the rules of CWMP; ends the session, never the process
+    |   +-- EnvelopeError          the received bytes are not an acceptable SOAP envelope
+    |   +-- SequenceError          a valid envelope at the wrong time, with the wrong ID or of the wrong kind
     +-- TransportError             no usable HTTP answer: name, connection, TLS, time-out, status
-    |   +-- AuthenticationError    the ACS does not take our credentials, or offers nothing we may use
-    |   +-- TooSlowError           one of the time limits of an answer ran out
-    |   +-- TooLargeError          an answer above the configured bound
-    +-- XmppError                  no usable XMPP stream, or one that has ended
+    |   +-- AuthenticationError    the ACS rejects the credentials, or offers no permitted scheme
+    |   +-- TooSlowError           a time limit of an HTTP exchange expires
+    |   +-- TooLargeError          an answer exceeds the configured limit
+    +-- XmppError                  no usable XMPP stream, or a stream that has ended
     +-- StoreError                 the state directory cannot be used
-    |   +-- StoreLockedError       another process has it
+    |   +-- StoreLockedError       another process holds it
     |   +-- StoreNewerError        a newer version of this package wrote it
-    |   +-- StoreWriteError        a change could not be saved (disk full, read-only)
-    +-- ControlError               what was asked at the local command line cannot be done
+    |   +-- StoreWriteError        a change cannot be saved (disk full, read-only)
+    +-- ControlError               a request at the control socket is refused or not answered
     +-- CwmpFault                  an RPC is answered with this fault
 """
 
@@ -28,13 +28,13 @@ from typing import Literal, NamedTuple
 
 
 class CwmpAgentError(Exception):
-    """The root of all errors that this package raises on purpose."""
+    """Base class of all errors that this package raises on purpose."""
 
 
 class ConfigError(CwmpAgentError):
-    """A value in the configuration is wrong; ``str()`` is one line for the person who wrote it.
+    """A value in the configuration is wrong; ``str()`` is one line for the operator.
 
-    ``key`` says where (``acs.url``), ``reason`` what is wrong and what would be right.
+    ``key``: the key of the value (``acs.url``); ``reason``: the problem and the permitted values.
     """
 
     def __init__(self, key: str, reason: str) -> None:
@@ -48,15 +48,15 @@ class ModelError(ConfigError):
 
 
 class MisuseError(CwmpAgentError):
-    """A caller inside this program broke a rule; never caused by the peer."""
+    """A caller inside this program breaks a rule of an API; never caused by the peer."""
 
 
 class PeerError(CwmpAgentError):
-    """The ACS broke the rules of CWMP."""
+    """The ACS breaks the rules of CWMP."""
 
 
 class EnvelopeError(PeerError):
-    """The bytes received are no SOAP envelope that may be accepted."""
+    """The received bytes are not an acceptable SOAP envelope."""
 
 
 class SequenceError(PeerError):
@@ -64,25 +64,26 @@ class SequenceError(PeerError):
 
 
 class TransportError(CwmpAgentError):
-    """There is no usable HTTP answer; the session has failed."""
+    """No usable HTTP answer was received; the session has failed."""
 
 
 class AuthenticationError(TransportError):
-    """The ACS refuses the credentials, or asks for a scheme that may not be used."""
+    """The ACS rejects the credentials, or requests an authentication scheme that is not permitted."""
 
 
 class TooSlowError(TransportError):
-    """A time limit of an HTTP exchange ran out."""
+    """A time limit of an HTTP exchange has expired."""
 
 
 class TooLargeError(TransportError):
-    """An HTTP answer is larger than the configured bound."""
+    """An HTTP answer is larger than the configured limit."""
 
 
 class XmppError(CwmpAgentError):
-    """An XMPP stream cannot be had, or has ended; ``str()`` is for people, one line and nothing the peer wrote.
+    """An XMPP stream cannot be established, or has ended.
 
-    ``status`` is the word of TR-181 Device.XMPP.Connection.{i}.Status for it.
+    ``str()`` is one line for the operator and contains no text of the peer. ``status``: the matching value of
+    ``Device.XMPP.Connection.{i}.Status`` (TR-181).
     """
 
     def __init__(
@@ -95,32 +96,32 @@ class XmppError(CwmpAgentError):
 
 
 class StoreError(CwmpAgentError):
-    """The durable state cannot be used; the message says why and where."""
+    """The durable state cannot be used; the message names the path and the reason."""
 
 
 class StoreLockedError(StoreError):
-    """Another process, ``pid``, holds the state directory."""
+    """Another process holds the state directory; ``pid`` is its process id, ``None`` if unknown."""
 
     def __init__(self, directory: str, pid: int | None) -> None:
-        who = "another process" if pid is None else f"process {pid}"
-        super().__init__(f"{directory} is in use by {who}")
+        holder = "another process" if pid is None else f"process {pid}"
+        super().__init__(f"{directory} is in use by {holder}")
         self.pid = pid
 
 
 class StoreNewerError(StoreError):
-    """The database has a schema that this version does not know; it is left untouched."""
+    """The database has a newer schema than this version supports; the database is not changed."""
 
 
 class StoreWriteError(StoreError):
-    """A change could not be saved; nothing of it was."""
+    """A batch of changes could not be saved; no part of it was saved."""
 
 
 class ControlError(CwmpAgentError):
-    """A request at the control socket is refused, or no agent is there to answer it; ``str()`` is one line."""
+    """A request at the control socket is refused, or no agent is running to answer it; ``str()`` is one line."""
 
 
 class ParameterFault(NamedTuple):
-    """Why one parameter of a SetParameterValues was refused (one SetParameterValuesFault)."""
+    """Reason why one parameter of a SetParameterValues was refused (one SetParameterValuesFault)."""
 
     name: str
     code: int
@@ -128,9 +129,10 @@ class ParameterFault(NamedTuple):
 
 
 class CwmpFault(CwmpAgentError):
-    """Answer an RPC with a CWMP fault.
+    """CWMP fault with which an RPC is answered.
 
-    ``code`` is one of ``cwmpagent.faults``; an empty ``text`` stands for that code's usual sentence.
+    ``code`` is one of :data:`cwmpagent.faults.FAULT_CODES`; an empty ``text`` stands for the default FaultString of
+    the code. ``parameters``: the SetParameterValuesFault elements.
     """
 
     def __init__(self, code: int, text: str = "", parameters: tuple[ParameterFault, ...] = ()) -> None:

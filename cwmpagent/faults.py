@@ -1,4 +1,4 @@
-"""The fault codes of CWMP and what each means (TR-069 A.5): 9000.. are a device's, 8000.. an ACS's."""
+"""Fault codes of CWMP (TR-069 A.5): codes from 9000 are sent by the CPE, codes from 8000 by the ACS."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 FaultSide = Literal["Client", "Server"]
-"""SOAP's ``faultcode``: ``Client`` where the requester is at fault, ``Server`` where the one who answers is."""
+"""SOAP ``faultcode``: ``Client`` if the requester is at fault, ``Server`` if the responder is at fault."""
 
 
 class FaultCode(NamedTuple):
-    """One row of the table: the number, its usual sentence, and SOAP's ``faultcode``."""
+    """One fault code: its number, its default FaultString and its SOAP ``faultcode``."""
 
     code: int
     text: str
@@ -62,11 +62,11 @@ _TABLE = (
 )
 
 FAULT_CODES: Mapping[int, FaultCode] = MappingProxyType({row.code: row for row in _TABLE})
-"""Every code the standard names, by number."""
+"""Every code that TR-069 A.5 defines, by number."""
 
 
 def fault_text(code: int) -> str:
-    """The usual sentence of ``code``; codes that the standard leaves open get one that says whose they are."""
+    """Default FaultString of ``code``; a generic text for vendor-specific and unknown codes."""
     row = FAULT_CODES.get(code)
     if row is not None:
         return row.text
@@ -76,6 +76,6 @@ def fault_text(code: int) -> str:
 
 
 def is_client(code: int) -> bool:
-    """Whether the requester is at fault (``faultcode`` is ``Client``); codes not in the table are the answerer's."""
+    """Whether the ``faultcode`` of ``code`` is ``Client``; false for codes that are not in the table."""
     row = FAULT_CODES.get(code)
     return row is not None and row.faultcode == "Client"

@@ -1,6 +1,7 @@
-"""What an agent keeps across restarts, as frozen values: the words between behaviour and the store.
+"""Durable state of an agent as frozen values, exchanged between the agent and the store.
 
-A :class:`Batch` is saved in one transaction, wholly or not at all. :class:`Saved` is all of it as read at start.
+A :class:`Batch` is saved in one transaction, completely or not at all. :class:`Saved` is the whole state as read at
+start.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ SUBSCRIBER = "Subscriber"
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """The attributes of one parameter: ``notification`` 0..6, and who besides the ACS may write it."""
+    """Attributes of one parameter: ``notification`` 0 to 6, and the entities besides the ACS that may write it."""
 
     notification: int = 0
     access_list: tuple[str, ...] = (SUBSCRIBER,)
@@ -24,10 +25,10 @@ class Batch:
     """One atomic change of the durable state; ``None`` as a value removes the entry.
 
     ``values``: full parameter path -> canonical text. ``attributes``: full parameter path -> attributes.
-    ``rows``: row path (``Device.NAT.PortMapping.3.``) -> whether it exists, where that differs from the factory.
-    ``counters``: table path (``Device.NAT.PortMapping.``) -> highest instance number ever given.
-    ``notes``: the agent's own facts by name (agenda, bootstrapped URL, boot id ...), as text.
-    ``erase``: everything saved before goes first, in the same transaction.
+    ``rows``: row path (``Device.NAT.PortMapping.3.``) -> whether it exists, if that differs from the factory.
+    ``counters``: table path (``Device.NAT.PortMapping.``) -> highest instance number ever assigned.
+    ``notes``: the agent's own state by name (agenda, bootstrapped URL, boot id ...), as text.
+    ``erase``: everything saved before is deleted first, in the same transaction.
     """
 
     values: Mapping[str, str | None] = field(default_factory=dict)
@@ -40,7 +41,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """Everything in the durable state, as it was when it was read."""
+    """Whole durable state at the time it was read; the fields are as in :class:`Batch`."""
 
     values: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, Attributes] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """Typed values as text: lexical rules, ranges, lengths, enumerations, patterns and time (TR-106, XML Schema part 2).
 
-A value is carried everywhere as text plus its type. :func:`canonical` gives the one spelling under which equal values
-are equal texts. No sentence made here repeats the value, which may be a password.
+A value is always represented as text plus its type. :func:`canonical` returns the canonical text: equal values have
+equal canonical texts. No error text of this module contains the value, because it may be a password.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from types import MappingProxyType
 from typing import Self
 
 UNKNOWN_TIME = "0001-01-01T00:00:00Z"
-"""The dateTime that says a time is not known."""
+"""dateTime of an unknown time (TR-106 Unknown Time)."""
 INFINITE_TIME = "9999-12-31T23:59:59Z"
-"""The dateTime that never comes."""
+"""dateTime of a time that is never reached (TR-106 Infinite Time)."""
 
 Bounds = tuple[tuple[int | None, int | None], ...]
-"""Alternatives, each a lowest and a highest number, both included; None leaves that end open."""
+"""Alternative ranges, each a lowest and a highest number, both included; ``None`` leaves that end open."""
 
-_WHITE = " \t\r\n"
+_WHITE_SPACE = " \t\r\n"
 
 
 class ValueType(StrEnum):
-    """The types a parameter can have; ``xsd`` is the name of the type in XML Schema."""
+    """Types of a parameter; ``xsd`` is the name of the type in XML Schema."""
 
     xsd: str
 
@@ -54,21 +54,21 @@ class ValueType(StrEnum):
 
 
 class LexicalError(ValueError):
-    """A text is no value of its type; ``str()`` is a sentence that says what would be."""
+    """A text is not a value of its type; ``str()`` is a sentence that states the permitted form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A text with its type. What came from a peer is as it was sent until :meth:`canonical` has checked it."""
+    """Text with its type. A text from a peer is unchecked until :meth:`canonical` has been called."""
 
     kind: ValueType
     text: str
 
     def canonical(self) -> Value:
-        """The same value in its one spelling.
+        """The same value with its canonical text.
 
         Raises:
-            LexicalError: the text is no value of this type.
+            LexicalError: the text is not a value of this type.
         """
         return Value(self.kind, canonical(self.kind, self.text))
 
@@ -91,14 +91,14 @@ _DATE_TIME = re.compile(
 
 
 def canonical(kind: ValueType, text: str) -> str:
-    """The one spelling of ``text`` as a value of ``kind``; white space around it counts only in a string.
+    """Canonical text of ``text`` as a value of ``kind``; surrounding white space is significant only in a string.
 
     Raises:
-        LexicalError: ``text`` is no value of ``kind``.
+        LexicalError: ``text`` is not a value of ``kind``.
     """
     if kind is ValueType.STRING:
         return text
-    text = text.strip(_WHITE)
+    text = text.strip(_WHITE_SPACE)
     if kind is ValueType.BOOLEAN:
         if text not in _BOOLEANS:
             raise LexicalError("a boolean is one of 0, 1, true, false")
@@ -151,21 +151,22 @@ NULL: Mapping[ValueType, str] = MappingProxyType(
     {kind: "0" if kind in _INTEGERS or kind is ValueType.DECIMAL else "" for kind in ValueType}
     | {ValueType.BOOLEAN: "false", ValueType.DATE_TIME: UNKNOWN_TIME}
 )
-"""What stands for no value in each type; hidden parameters read so (TR-106)."""
+"""Null value of each type; a hidden parameter reads as this value (TR-106)."""
 
 LONGEST_PATTERNED = 2**16
-"""Longer texts are refused wherever a pattern would have to be tried on them."""
+"""Maximum length, in characters, of a text that is matched against a pattern; longer texts are refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restriction:
-    """What a parameter's definition allows beyond its type; empty fields allow everything.
+    """Constraints of a parameter beyond its type; an empty field does not constrain.
 
-    ``ranges`` bound numbers, which go in steps of ``step`` from the lower end of a range. ``lengths`` bound the
-    characters of a string or the octets of base64 and hexBinary. ``patterns`` are Python regular expressions of which
-    one must match the whole. With ``list_of`` the text is a list (:func:`list_items`): the rules apply to each item,
-    which is of the type ``item`` where that is not the parameter's own; ``list_lengths`` bound the number of items,
-    ``list_sizes`` the characters of the whole. ``unit`` is what a number counts, for sentences.
+    ``ranges``: ranges of a number; ``step``: the step from the lower end of a range. ``lengths``: number of characters
+    of a string, or of octets of base64 and hexBinary. ``enumeration``: permitted values. ``patterns``: Python regular
+    expressions, one of which must match the whole text. ``list_of``: the text is a list (:func:`list_items`), and the
+    constraints apply to each item. ``item``: the type of the items if it is not the type of the parameter.
+    ``list_lengths``: number of items. ``list_sizes``: number of characters of the whole list. ``unit``: the unit of a
+    number, used in error texts.
     """
 
     ranges: Bounds = ()
@@ -180,14 +181,14 @@ class Restriction:
     unit: str = ""
 
     def refusal(self, kind: ValueType, text: str) -> str | None:
-        """Why ``text`` is not allowed, as a sentence that says what is; None where it is."""
+        """Reason why ``text`` is not permitted, as a sentence that states what is; ``None`` if it is permitted."""
         if not self.list_of:
             return self._item_refusal(kind, text)
         items = list_items(text)
         if self.list_lengths and not _within(len(items), self.list_lengths):
-            return f"the number of items must be {_spoken(self.list_lengths)}"
+            return f"the number of items must be {_bounds_text(self.list_lengths)}"
         if self.list_sizes and not _within(len(text), self.list_sizes):
-            return f"the characters of the whole list must be {_spoken(self.list_sizes)}"
+            return f"the characters of the whole list must be {_bounds_text(self.list_sizes)}"
         for item in items:
             refusal = self._item_refusal(self.item or kind, item)
             if refusal is not None:
@@ -202,10 +203,10 @@ class Restriction:
         if self.ranges and kind in _NUMBERS and not _within(Decimal(text), self.ranges, self.step):
             steps = f" in steps of {self.step}" if self.step > 1 else ""
             unit = f" {self.unit}" if self.unit else ""
-            return f"the number must be {_spoken(self.ranges)}{unit}{steps}"
+            return f"the number must be {_bounds_text(self.ranges)}{unit}{steps}"
         if self.lengths and not _within(_length(kind, text), self.lengths):
             unit = "octets" if kind in (ValueType.BASE64, ValueType.HEX_BINARY) else "characters"
-            return f"the number of {unit} must be {_spoken(self.lengths)}"
+            return f"the number of {unit} must be {_bounds_text(self.lengths)}"
         if self.enumeration and text not in self.enumeration:
             return f"the value must be one of {', '.join(self.enumeration)}"
         if self.patterns and len(text) > LONGEST_PATTERNED:
@@ -217,12 +218,12 @@ class Restriction:
 
 
 def list_items(text: str) -> list[str]:
-    """The items of a list (TR-106 3.2.3): commas separate them, except within square brackets around an item."""
-    if not text.strip(_WHITE):
+    """Items of a comma-separated list (TR-106 3.2.3); a comma inside square brackets does not separate items."""
+    if not text.strip(_WHITE_SPACE):
         return []
     if "[" not in text:
-        return [item.strip(_WHITE) for item in text.split(",")]
-    return [match[1].strip(_WHITE).removeprefix("[").removesuffix("]") for match in _ITEM.finditer(text + ",")]
+        return [item.strip(_WHITE_SPACE) for item in text.split(",")]
+    return [match[1].strip(_WHITE_SPACE).removeprefix("[").removesuffix("]") for match in _ITEM.finditer(text + ",")]
 
 
 def _within(number: int | Decimal, bounds: Bounds, step: int = 1) -> bool:
@@ -242,11 +243,11 @@ def _length(kind: ValueType, text: str) -> int:
     return len(text)
 
 
-def _spoken(bounds: Bounds) -> str:
-    return " or ".join(_spoken_range(low, high) for low, high in bounds)
+def _bounds_text(bounds: Bounds) -> str:
+    return " or ".join(_range_text(low, high) for low, high in bounds)
 
 
-def _spoken_range(low: int | None, high: int | None) -> str:
+def _range_text(low: int | None, high: int | None) -> str:
     if low is not None and low == high:
         return f"{low}"
     if low is not None and high is not None:
@@ -258,7 +259,7 @@ def _spoken_range(low: int | None, high: int | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """The parts of a dateTime; ``offset`` is in seconds east of UTC, None where the text has none."""
+    """Parts of a dateTime; ``offset`` is in seconds east of UTC, ``None`` if the text has no zone."""
 
     date: tuple[int, int, int]
     clock: tuple[int, int, int]
@@ -266,8 +267,8 @@ class _Moment:
     offset: int | None
 
 
-def _parsed(text: str) -> _Moment:
-    match = _DATE_TIME.fullmatch(text.strip(_WHITE))
+def _parse(text: str) -> _Moment:
+    match = _DATE_TIME.fullmatch(text.strip(_WHITE_SPACE))
     if match is None:
         raise LexicalError("a dateTime is written like 2026-01-31T10:00:00Z or 2026-01-31T10:00:00+01:00")
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
@@ -292,7 +293,7 @@ def _offset(zone: str | None) -> int | None:
 
 
 def _canonical_time(text: str) -> str:
-    return UNKNOWN_TIME if _is_unknown(_parsed(text)) else text
+    return UNKNOWN_TIME if _is_unknown(_parse(text)) else text
 
 
 def _is_unknown(moment: _Moment) -> bool:
@@ -300,22 +301,22 @@ def _is_unknown(moment: _Moment) -> bool:
 
 
 def parse_time(text: str) -> float | None:
-    """Seconds since 1970 (UTC) of a dateTime; one without a zone is taken as UTC.
+    """Seconds since 1970 (UTC) of a dateTime; a dateTime without a zone is read as UTC.
 
-    None for what is no point of absolute time: Unknown Time, a time relative to the boot (a year below 1000), and
+    ``None`` if it is not an absolute time: Unknown Time, a time relative to the boot (a year below 1000), or
     Infinite Time.
 
     Raises:
-        LexicalError: ``text`` is no dateTime.
+        LexicalError: ``text`` is not a dateTime.
     """
-    moment = _parsed(text)
+    moment = _parse(text)
     if moment.date[0] < 1000 or (moment.date == (9999, 12, 31) and moment.clock == (23, 59, 59)):
         return None
     return calendar.timegm((*moment.date, *moment.clock)) + moment.fraction - (moment.offset or 0)
 
 
 def format_time(epoch: float, utc_offset_seconds: int = 0) -> str:
-    """``epoch`` (seconds since 1970) as a dateTime in whole seconds, with ``Z`` where the offset is 0.
+    """``epoch`` (seconds since 1970) as a dateTime in whole seconds, with ``Z`` if the offset is 0.
 
     Raises:
         ValueError: the time is outside the years 1 to 9999, or the offset is beyond 14 hours.

@@ -1,4 +1,4 @@
-"""The fault table says what the standard says."""
+"""The fault table compared with TR-069 A.5."""
 
 from __future__ import annotations
 

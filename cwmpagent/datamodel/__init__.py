@@ -1,4 +1,4 @@
-"""Data models and the parameters of one device (TR-106): definitions, values, planned changes (floor 0)."""
+"""Data models and the parameters of one device (TR-106): definitions, values and planned changes (floor 0)."""
 
 __all__ = [
     "builder",

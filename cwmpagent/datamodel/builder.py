@@ -1,6 +1,6 @@
-"""Puts together a :class:`Model` from what sources declare, in any order, and checks that it holds together.
+"""Builds a :class:`Model` from the declarations of its sources, in any order, and checks their consistency.
 
-Every declaration says where it stands (file and element), and that is the key of the ``ModelError`` about it.
+Every declaration carries its position (file and element) as ``where``; this is the key of a ``ModelError`` about it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _INSTANCE = re.compile(r"(?<=\.)[0-9]+(?=\.)")
 
 
 def template_of(path: str) -> str:
-    """The template of a real path: ``Device.IP.Interface.{i}.Name`` of ``Device.IP.Interface.1.Name``."""
+    """Template of a path with instance numbers: ``Device.IP.Interface.{i}.Name`` for ``Device.IP.Interface.1.Name``."""
     return _INSTANCE.sub("{i}", path)
 
 
@@ -44,38 +44,41 @@ class _Offer(NamedTuple):
     notes: tuple[str, ...]
 
 
-class _Given(NamedTuple):
+class _GivenValue(NamedTuple):
     where: str
     text: str
     observed: bool
 
 
 class ModelBuilder:
-    """Collects declarations of one or several sources. Later values replace earlier ones; nothing else may be
-    declared twice, so a source that adds to others asks :meth:`declared` first."""
+    """Collector of the declarations of one or several sources.
+
+    A later value of a parameter replaces an earlier one. Nothing else may be declared twice; a source that adds to
+    earlier sources therefore checks :meth:`declared` first.
+    """
 
     def __init__(self) -> None:
         self._drafts: dict[str, _Draft] = {}
         self._offers: dict[str, _Offer] = {}
         self._rows: dict[str, tuple[str, set[int]]] = {}
-        self._values: dict[str, _Given] = {}
+        self._values: dict[str, _GivenValue] = {}
         self._absent: set[str] = set()
         self._referable: set[str] = set()
         self._attributes: dict[str, tuple[str, Attributes]] = {}
-        self._always_told: list[str] = []
+        self._forced_inform: list[str] = []
         self._reports: list[str] = []
         self._interned: dict[ParameterDefinition, ParameterDefinition] = {}
 
     @property
     def root(self) -> str:
-        """The path of the root object that is declared (``Device.``), empty where there is none yet."""
+        """Path of the declared root object (``Device.``), empty if none is declared yet."""
         return next((path for path in self._drafts if not _parent(path)), "")
 
     def declared(self, template: str) -> ObjectDefinition | ParameterDefinition | None:
-        """What is declared for a template (see :func:`template_of`), by this or an earlier source.
+        """Definition declared for a template (see :func:`template_of`) by this or an earlier source, or ``None``.
 
-        An object's path ends in a dot; ``Device.IP.Interface.`` is not declared by ``Device.IP.Interface.{i}.``.
-        The definition of an object is without its parameters and children.
+        The path of an object ends in a dot; ``Device.IP.Interface.`` is not declared by ``Device.IP.Interface.{i}.``.
+        The definition of an object does not contain its parameters and children.
         """
         above, _, name = template.rpartition(".")
         draft = self._drafts.get(above + ".")
@@ -84,18 +87,20 @@ class ModelBuilder:
         return draft.parameters[name][1] if name in draft.parameters else None
 
     def report(self, where: str, text: str) -> None:
-        """Note what of a source is not followed to the letter; the model's ``reports`` tell it to people."""
+        """Add a line about a deviation from a source to the ``reports`` of the model."""
         self._reports.append(f"{where}: {text}")
 
     def offer(
         self, where: str, template: str, definition: ObjectDefinition | ParameterDefinition, notes: Iterable[str] = ()
     ) -> None:
-        """Leave a definition of what the device need not have to later sources, which may :meth:`take` it; ``notes``
-        are reported if one does. An object is offered before what is in it."""
+        """Offer an optional definition, which a later source may declare with :meth:`take`.
+
+        ``notes`` are reported if it is taken. An object is offered before its parameters and children.
+        """
         self._offers[template] = _Offer(where, definition, tuple(notes))
 
     def take(self, template: str) -> list[str]:
-        """Declare what is offered for ``template``, with the objects around it; gives the templates of all that."""
+        """Declare the offered definition of ``template`` and the objects that contain it; returns their templates."""
         if template not in self._offers:
             return []
         above = _parent(template) if template.endswith(".") else template.rpartition(".")[0] + "."
@@ -110,21 +115,24 @@ class ModelBuilder:
         return [*taken, template]
 
     def add_object(self, where: str, definition: ObjectDefinition, *, lenient: bool = False) -> None:
-        """Declare an object or table, without its parameters and children. Where ``lenient``, a key, enable or counter
-        whose parameters are not declared in the end does not bind it; else :meth:`build` fails."""
+        """Declare an object or table, without its parameters and children.
+
+        With ``lenient``, :meth:`build` ignores a unique key, enable parameter or row counter whose parameters are not
+        declared; without it, :meth:`build` fails.
+        """
         path = definition.path
         if not _TEMPLATE.fullmatch(path):
-            raise ModelError(where, "an object's path is names, each followed by a dot, with {i}. for a table's rows")
+            raise ModelError(where, "an object's path must be names, each followed by a dot, with {i}. for table rows")
         if len(path) > LONGEST_PATH:
             raise ModelError(where, f"a path has at most {LONGEST_PATH} characters")
         if path in self._drafts:
-            raise ModelError(where, f"is declared already in {self._drafts[path].where}")
+            raise ModelError(where, f"is already declared in {self._drafts[path].where}")
         self._drafts[path] = _Draft(where, definition, lenient=lenient)
 
     def add_parameter(self, where: str, path: str, parameter: ParameterDefinition) -> None:
-        """Declare a parameter of the object ``path``, which is declared before."""
+        """Declare a parameter of the object ``path``, which must already be declared."""
         if not _NAME.fullmatch(parameter.name):
-            raise ModelError(where, "a parameter's name is a letter, then letters, digits, - and _")
+            raise ModelError(where, "a parameter's name must be a letter or _, then letters, digits, - and _")
         if len(path + parameter.name) > LONGEST_PATH:
             raise ModelError(where, f"a path has at most {LONGEST_PATH} characters")
         try:
@@ -136,58 +144,58 @@ class ModelBuilder:
         self._drafts[path].parameters[parameter.name] = where, replace(parameter, default=default)
 
     def add_row(self, where: str, table: str, number: int) -> None:
-        """Give the factory state the row ``number`` of ``table`` (a real path)."""
+        """Add the row ``number`` of ``table`` (a path with instance numbers) to the factory state."""
         self._rows.setdefault(table, (where, set()))[1].add(number)
 
     def set_value(self, where: str, path: str, text: str, *, observed: bool = False) -> None:
-        """Give the parameter ``path`` a factory value.
+        """Set the factory value of the parameter ``path``.
 
-        A wrong one makes :meth:`build` fail. One that was ``observed`` on a real device and that the model does not
-        allow (its type or restriction, a reference to nowhere) is left out, so that the default stays; one that breaks
-        a unique key is kept, as it takes several rows to break it. Both are reported. Where it counts rows, the
-        rows are counted anew.
+        An invalid value makes :meth:`build` fail. With ``observed`` the value was read from a real device: if the
+        model does not allow it (type, restriction, reference to a missing row), it is left out and the default
+        applies; if it violates a unique key, it is kept. Both cases are reported. An observed value of a row counter
+        is ignored, because rows are counted.
         """
-        self._values[path] = _Given(where, text, observed)
+        self._values[path] = _GivenValue(where, text, observed)
 
     def allow_reference(self, table: str) -> None:
-        """References to ``table`` are no mistake: where the device has no such table, they can only be empty."""
+        """Permit references to ``table`` even if the model does not contain it; such a reference can only be empty."""
         self._referable.add(table)
 
     def leave_out(self, path: str) -> None:
-        """Give the factory row that holds ``path`` no such parameter or object (with a dot), unlike other rows."""
+        """Exclude the parameter or object (ending in a dot) ``path`` from the factory row that contains it."""
         self._absent.add(path)
 
     def set_attributes(self, where: str, path: str, attributes: Attributes) -> None:
-        """Let the parameter ``path`` start with ``attributes``; reported where its definition forbids that."""
+        """Set the factory attributes of the parameter ``path``; reported if its definition does not permit them."""
         self._attributes[path] = where, attributes
 
     def force_inform(self, path: str) -> None:
-        """Have the parameter ``path``, one that lies in a row, in every Inform while it exists."""
-        self._always_told.append(path)
+        """Include the parameter ``path``, which is inside a row, in every Inform while it exists."""
+        self._forced_inform.append(path)
 
     def build(self, name: str) -> Model:
-        """The model; raises ``ModelError`` for the first thing in it that does not fit the rest."""
-        root = self._linked()
+        """Check the declarations and return the model; raises ``ModelError`` for the first inconsistency."""
+        root = self._link()
         self._check_references()
-        model = self._with_rows(Model(name=name, root=self._built(root), absent=frozenset(self._absent)))
-        model = replace(model, values=self._observed(Tree(model)))
+        model = self._with_rows(Model(name=name, root=self._object(root), absent=frozenset(self._absent)))
+        model = replace(model, values=self._admitted_observations(Tree(model)))
         tree = self._tree(model)
         self._check_keys(tree)
-        everything = [(each.path, parameter) for each in model.root.walk() for parameter in each.parameters.values()]
+        everything = [(item.path, parameter) for item in model.root.walk() for parameter in item.parameters.values()]
         return replace(
             model,
             values=dict(tree.given_values()),
             forced_inform=(
-                *(path + each.name for path, each in everything if each.forced_inform and ROW not in path),
-                *self._always_told,
+                *(path + item.name for path, item in everything if item.forced_inform and ROW not in path),
+                *self._forced_inform,
             ),
-            active=tuple(path + each.name for path, each in everything if each.starts_active),
+            active=tuple(path + item.name for path, item in everything if item.starts_active),
             attributes=self._allowed_attributes(tree),
             reports=tuple(self._reports),
         )
 
-    def _linked(self) -> str:
-        """Hangs every draft below its parent; gives the path of the root."""
+    def _link(self) -> str:
+        """Attach every draft to its parent; returns the path of the root."""
         roots: list[str] = []
         for path, draft in self._drafts.items():
             parent = _parent(path)
@@ -201,41 +209,42 @@ class ModelBuilder:
             raise ModelError("root", f"there must be one root object such as Device., not {' and '.join(roots) or 0}")
         for path, draft in self._drafts.items():
             if draft.lenient:
-                draft.definition = self._bound(path, draft.definition)
+                draft.definition = self._without_undeclared(path, draft.definition)
             self._check(path, draft)
         return roots[0]
 
-    def _bound(self, path: str, definition: ObjectDefinition) -> ObjectDefinition:
-        """The definition without keys, enable and counter whose parameters are not declared."""
+    def _without_undeclared(self, path: str, definition: ObjectDefinition) -> ObjectDefinition:
+        """``definition`` without the unique keys, enable and row counter whose parameters are not declared."""
 
-        def there(above: str, relative: str) -> bool:
+        def is_declared(above: str, relative: str) -> bool:
             return isinstance(self.declared(above + relative), ParameterDefinition)
 
         enable, counter = definition.enable, definition.number_of_entries
         return replace(
             definition,
-            unique_keys=tuple(k for k in definition.unique_keys if all(there(path, name) for name in k.parameters)),
-            enable=enable if enable and there(path, enable) else "",
-            number_of_entries=counter if counter and there(_parent(path), counter) else "",
+            unique_keys=tuple(
+                key for key in definition.unique_keys if all(is_declared(path, name) for name in key.parameters)
+            ),
+            enable=enable if enable and is_declared(path, enable) else "",
+            number_of_entries=counter if counter and is_declared(_parent(path), counter) else "",
         )
 
     def _check(self, path: str, draft: _Draft) -> None:
         definition, where = draft.definition, draft.where
         if not path.endswith(ROW):
             if definition != ObjectDefinition(path=path):
-                raise ModelError(where, "only a table (its path ends in {i}.) can have rows, keys and an enable")
+                raise ModelError(where, "only a table (its path ends in {i}.) can have rows, unique keys and an enable")
         elif definition.number_of_entries:
             parent = self._drafts[_parent(path)].parameters
-            at, counter = parent.get(definition.number_of_entries, ("", None))
+            counter_where, counter = parent.get(definition.number_of_entries, ("", None))
             if counter is None:
-                raise ModelError(where, f"{definition.number_of_entries} is no parameter of {_parent(path)}")
-            parent[counter.name] = at, replace(counter, counts=definition.name)
-        for relative in {definition.enable, *(name for key in definition.unique_keys for name in key.parameters)} - {
-            ""
-        }:
+                raise ModelError(where, f"{definition.number_of_entries} is not a parameter of {_parent(path)}")
+            parent[counter.name] = counter_where, replace(counter, counts=definition.name)
+        names = {name for key in definition.unique_keys for name in key.parameters}
+        for relative in {definition.enable, *names} - {""}:
             inner, dot, last = (path + relative).rpartition(".")
             if (inner + dot) not in self._drafts or last not in self._drafts[inner + dot].parameters:
-                raise ModelError(where, f"{relative} is no parameter of it")
+                raise ModelError(where, f"{relative} is not a parameter of it")
         siblings = {self._drafts[child].definition.name for child in draft.children}
         for name in siblings & draft.parameters.keys():
             raise ModelError(where, f"{name} cannot be both a parameter and an object")
@@ -247,11 +256,11 @@ class ModelBuilder:
             for where, parameter in draft.parameters.values():
                 for table in parameter.reference or ():
                     if table + ROW not in self._drafts and table not in self._referable:
-                        raise ModelError(where, f"refers to {table}, which is no table of the model")
+                        raise ModelError(where, f"refers to {table}, which is not a table of the model")
 
-    def _built(self, path: str) -> ObjectDefinition:
+    def _object(self, path: str) -> ObjectDefinition:
         draft = self._drafts[path]
-        children = [self._built(child) for child in draft.children]
+        children = [self._object(child) for child in draft.children]
         return replace(
             draft.definition,
             parameters={
@@ -264,27 +273,27 @@ class ModelBuilder:
     def _with_rows(self, model: Model) -> Model:
         rows: dict[str, tuple[int, ...]] = {}
         for table, (where, numbers) in sorted(self._rows.items(), key=lambda item: item[0].count(".")):
-            so_far = Tree(replace(model, rows=rows))
-            if not so_far.exists(table) or not so_far.find(table).is_table:
-                raise ModelError(where, f"{table} is no table of the model, or lies in a row that is not given")
+            tree = Tree(replace(model, rows=rows))
+            if not tree.exists(table) or not tree.find(table).is_table:
+                raise ModelError(where, f"{table} is not a table of the model, or is inside a row that is not declared")
             if min(numbers) < 1:
                 raise ModelError(where, "instance numbers start at 1")
             rows[table] = tuple(sorted(numbers))
         return replace(model, rows=rows)
 
-    def _observed(self, tree: Tree) -> dict[str, str]:
-        """The observed values that can be kept; what is odd about them is reported."""
+    def _admitted_observations(self, tree: Tree) -> dict[str, str]:
+        """Observed values that the model allows; all others are reported."""
         kept: dict[str, str] = {}
         for path, (where, text, observed) in self._values.items():
             if not observed:
                 continue
             if not tree.exists(path):
-                self.report(where, f"{path} is left out: the model has no such parameter, or no such row")
+                self.report(where, f"{path} is left out: the model has no such parameter or row")
                 continue
             parameter = tree.definition(path)
             if parameter.counts:
                 if text != tree.value(path).text:
-                    self.report(where, f"{path} says {text[:20]!r}, but there are {tree.value(path).text} rows")
+                    self.report(where, f"{path} is {text[:20]!r}, but there are {tree.value(path).text} rows")
                 continue
             try:
                 text = parameter.admitted(text)
@@ -299,12 +308,12 @@ class ModelBuilder:
 
     def _check_keys(self, tree: Tree) -> None:
         broken: dict[str, list[str]] = {}
-        for path, reason in clashing(tree, tree.model.values.keys() | self._strict().keys()).items():
+        for path, reason in clashing(tree, tree.model.values.keys() | self._strict_values().keys()).items():
             if not self._values[path].observed:
                 raise ModelError(self._values[path].where, reason)
             broken.setdefault(reason, []).append(path)
         for reason, paths in broken.items():
-            self.report(self._values[paths[0]].where, f"{reason}: {len(paths)} values are kept though they are not")
+            self.report(self._values[paths[0]].where, f"{reason}: {len(paths)} values are kept although they are not")
 
     def _allowed_attributes(self, tree: Tree) -> dict[str, Attributes]:
         allowed: dict[str, Attributes] = {}
@@ -316,17 +325,17 @@ class ModelBuilder:
                 allowed[path] = attributes
         return allowed
 
-    def _strict(self) -> dict[str, str]:
-        return {path: each.text for path, each in self._values.items() if not each.observed}
+    def _strict_values(self) -> dict[str, str]:
+        return {path: value.text for path, value in self._values.items() if not value.observed}
 
     def _tree(self, model: Model) -> Tree:
         try:
-            return open_tree(model, factory=self._strict())[0]
+            return open_tree(model, factory=self._strict_values())[0]
         except ModelError as error:
             raise ModelError(self._values[error.key].where, error.reason) from None
 
 
 def _parent(path: str) -> str:
-    """The template of the object that holds the object or table ``path``; empty for a root."""
+    """Template of the object that contains the object or table ``path``; empty for a root."""
     above = path.removesuffix(ROW).removesuffix(".").rpartition(".")[0]
     return above + "." if above else ""

@@ -1,4 +1,4 @@
-"""The table InformParameter: what an ACS wants in its Informs besides what must be in them (TR-181 2.8)."""
+"""The table InformParameter: parameters that an ACS adds to the Informs of the device (TR-181 2.8)."""
 
 from __future__ import annotations
 
@@ -13,58 +13,61 @@ from cwmpagent.errors import CwmpFault
 from cwmpagent.values import list_items
 
 TABLE = "ManagementServer.InformParameter."
-"""Its path below the root."""
+"""Path of the table below the root object."""
 VALUE_CHANGE = "4 VALUE CHANGE"
-"""The one event that no entry may ask for: its Informs carry what has changed."""
+"""The only event that an EventList cannot contain: its Informs carry the changed parameters."""
 
 _EVENT = re.compile(r"(\d|1[0-4]) [A-Z]+( [A-Z]+)*|M \w+|X \S+ \S.*", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][\w-]*")
 
 
 def patterns(tree: Tree) -> list[str]:
-    """The ParameterName of each entry that is switched on."""
+    """ParameterName of each enabled entry."""
     return _entries(tree, lambda events: True)
 
 
 def informed(tree: Tree, codes: Collection[str]) -> list[str]:
-    """The parameters that an Inform with events of these ``codes`` must carry; what matches nothing is not in it."""
+    """Parameters that an Inform with the event ``codes`` must carry; entries that match nothing are ignored."""
     resolver = Resolver(tree)
-    found: dict[str, None] = {}
-    for pattern in _entries(tree, lambda events: _concerned(events, codes)):
+    names: dict[str, None] = {}
+    for pattern in _entries(tree, lambda events: _applies(events, codes)):
         try:
             paths = resolver.paths(pattern)
         except CwmpFault:
             continue
-        found |= dict.fromkeys(path for path in paths if tree.exists(path) and tree.find(path).parameter is not None)
-    return list(found)
+        names |= dict.fromkeys(path for path in paths if tree.exists(path) and tree.find(path).parameter is not None)
+    return list(names)
 
 
-def refusal(tree: Tree, path: str, text: str) -> str | None:
-    """Why the parameter ``path``, if it is one of an entry, may not have the value ``text``; None where it may."""
+def inform_parameter_refusal(tree: Tree, path: str, text: str) -> str | None:
+    """Reason why the parameter ``path`` of an entry cannot have the value ``text``.
+
+    ``None`` if the value is permitted, or if ``path`` is not a parameter of the table.
+    """
     table = tree.model.root.path + TABLE
     if not path.startswith(table) or not text:
         return None
     name = path.rpartition(".")[2]
     if name == "EventList":
-        wrong = [item for item in list_items(text) if item == VALUE_CHANGE or not _EVENT.fullmatch(item)]
-        return f"each item must be the code of an event other than {VALUE_CHANGE}" if wrong else None
+        invalid = [item for item in list_items(text) if item == VALUE_CHANGE or not _EVENT.fullmatch(item)]
+        return f"each item must be the code of an event other than {VALUE_CHANGE}" if invalid else None
     return _name_refusal(tree, text) if name == "ParameterName" else None
 
 
-def _entries(tree: Tree, wanted: Callable[[list[str]], bool]) -> list[str]:
+def _entries(tree: Tree, matches: Callable[[list[str]], bool]) -> list[str]:
     table = tree.model.root.path + TABLE
     if not tree.exists(table):
         return []
-    found = []
+    names = []
     for number in tree.instances(table):
         row = f"{table}{number}."
-        if tree.value(row + "Enable").text != "true" or not wanted(list_items(tree.value(row + "EventList").text)):
+        if tree.value(row + "Enable").text != "true" or not matches(list_items(tree.value(row + "EventList").text)):
             continue
-        found.append(tree.value(row + "ParameterName").text)
-    return [pattern for pattern in found if pattern]
+        names.append(tree.value(row + "ParameterName").text)
+    return [name for name in names if name]
 
 
-def _concerned(events: list[str], codes: Collection[str]) -> bool:
+def _applies(events: list[str], codes: Collection[str]) -> bool:
     return any(code in events for code in codes) if events else any(code != VALUE_CHANGE for code in codes)
 
 

@@ -1,7 +1,7 @@
-"""A whole model as text and back, for keeping: JSON in which equal definitions stand once.
+"""Serialization of a whole model as JSON, in which equal definitions are stored once.
 
-Nothing is checked when it is read but that it has the form that :func:`written` gives; whoever keeps such a text sees
-to it that it is the one that was kept.
+:func:`read` checks only that a text has the form that :func:`written` gives. The caller ensures the integrity of a
+stored text.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from cwmpagent.records import Attributes
 from cwmpagent.values import Bounds, Restriction, ValueType
 
 FORMAT = 4
-"""Counts up when the text changes its form, or a model its meaning."""
+"""Version of the format; increased when the format or the meaning of a model changes."""
 
 
 def written(model: Model) -> str:
-    """``model`` as text."""
+    """``model`` as JSON text."""
     restrictions: dict[Restriction | None, int] = {}
     parameters: dict[ParameterDefinition, int] = {}
     objects: list[Any] = []
@@ -28,10 +28,10 @@ def written(model: Model) -> str:
         restrictions.setdefault(parameter.restriction, len(restrictions))
         return parameters.setdefault(parameter, len(parameters))
 
-    for each in model.root.walk():
-        keys = [[key.parameters, key.functional] for key in each.unique_keys]
-        own = [each.path, each.creatable, each.deletable, keys, each.enable, each.number_of_entries, each.max_rows]
-        objects.append([*own, [number(parameter) for parameter in each.parameters.values()], len(each.children)])
+    for item in model.root.walk():
+        keys = [[key.parameters, key.functional] for key in item.unique_keys]
+        own = [item.path, item.creatable, item.deletable, keys, item.enable, item.number_of_entries, item.max_rows]
+        objects.append([*own, [number(parameter) for parameter in item.parameters.values()], len(item.children)])
     content = {
         "name": model.name,
         "restrictions": [_restriction_to_json(each) for each in restrictions],
@@ -49,7 +49,7 @@ def written(model: Model) -> str:
 
 
 def read(text: str) -> Model:
-    """The model that ``text`` was made of. Raises ValueError where it was made of none."""
+    """Model from a text of :func:`written`; raises ``ValueError`` if the text is not in this format."""
     try:
         content = json.loads(text)
         restrictions = [_restriction(each) for each in content["restrictions"]]
@@ -62,27 +62,29 @@ def read(text: str) -> Model:
             forced_inform=tuple(content["forced_inform"]),
             active=tuple(content["active"]),
             absent=frozenset(content["absent"]),
-            attributes={path: Attributes(level, tuple(who)) for path, (level, who) in content["attributes"].items()},
+            attributes={
+                path: Attributes(level, tuple(names)) for path, (level, names) in content["attributes"].items()
+            },
             reports=tuple(content["reports"]),
         )
     except (AttributeError, IndexError, KeyError, TypeError, StopIteration, RecursionError, ValueError) as error:
-        raise ValueError(f"is no model: {type(error).__name__}: {error}") from error
+        raise ValueError(f"is not a model: {type(error).__name__}: {error}") from error
 
 
-def _restriction_to_json(each: Restriction | None) -> Any:
-    if each is None:
+def _restriction_to_json(restriction: Restriction | None) -> Any:
+    if restriction is None:
         return None
     return [
-        each.ranges,
-        each.step,
-        each.lengths,
-        each.enumeration,
-        each.patterns,
-        each.list_of,
-        each.item,
-        each.list_lengths,
-        each.list_sizes,
-        each.unit,
+        restriction.ranges,
+        restriction.step,
+        restriction.lengths,
+        restriction.enumeration,
+        restriction.patterns,
+        restriction.list_of,
+        restriction.item,
+        restriction.list_lengths,
+        restriction.list_sizes,
+        restriction.unit,
     ]
 
 
@@ -108,10 +110,11 @@ def _bounds(data: Any) -> Bounds:
     return tuple((low, high) for low, high in data)
 
 
-def _parameter_to_json(each: ParameterDefinition, restriction: int) -> Any:
-    flags = [each.writable, each.hidden, each.forced_inform, each.live]
-    rest = [each.notify.value, each.reference, each.counts, each.reserved]
-    return [each.name, each.kind, each.default, restriction, flags, *rest, each.listed_in, each.unlisted]
+def _parameter_to_json(parameter: ParameterDefinition, restriction: int) -> Any:
+    flags = [parameter.writable, parameter.hidden, parameter.forced_inform, parameter.live]
+    rest = [parameter.notify.value, parameter.reference, parameter.counts, parameter.reserved]
+    listing = [parameter.listed_in, parameter.unlisted]
+    return [parameter.name, parameter.kind, parameter.default, restriction, flags, *rest, *listing]
 
 
 def _parameter(data: Any, restrictions: list[Restriction | None]) -> ParameterDefinition:
@@ -136,7 +139,7 @@ def _parameter(data: Any, restrictions: list[Restriction | None]) -> ParameterDe
 
 
 def _object(objects: Iterable[Any], parameters: list[ParameterDefinition]) -> ObjectDefinition:
-    """The next object and all below it; each stands before its children."""
+    """The next object with all objects below it; an object precedes its children."""
     path, creatable, deletable, keys, enable, number_of_entries, max_rows, own, children = next(iter(objects))
     mine = [parameters[number] for number in own]
     inner = [_object(objects, parameters) for _ in range(children)]

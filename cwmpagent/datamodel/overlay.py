@@ -1,4 +1,4 @@
-"""What one device has that its model has not: an immutable value, so that a change is a new one."""
+"""Differences of one device from the factory state of its model, as an immutable value."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """Differences to the factory, each by path.
+    """Differences from the factory state, each by path.
 
-    ``rows``: table path -> all its instance numbers, ascending, where they differ from the factory's.
-    The others are as in :class:`cwmpagent.records.Saved`.
+    ``rows``: table path -> all its instance numbers, ascending, if they differ from the factory state.
+    The other fields are as in :class:`cwmpagent.records.Saved`.
     """
 
     values: Mapping[str, str]
@@ -29,7 +29,7 @@ class Overlay:
     counters: Mapping[str, int]
 
     def merged(self, batch: Batch, factory_rows: Mapping[str, tuple[int, ...]]) -> Overlay:
-        """The differences after ``batch``, by the same rules as the store saves it."""
+        """Differences after ``batch``, by the same rules as those by which the store saves it."""
         before = UNCHANGED if batch.erase else self
         return Overlay(
             _merged(before.values, batch.values),
@@ -40,14 +40,14 @@ class Overlay:
 
 
 UNCHANGED = Overlay(_NOTHING, _NOTHING, _NOTHING, _NOTHING)
-"""What every device shares that has changed nothing."""
+"""No differences; shared by all devices in the factory state."""
 
 
 def split_row(row: str) -> tuple[str, int]:
-    """Table path and instance number of a row path; raises ``ValueError`` if it is none."""
+    """Table path and instance number of a row path; raises ``ValueError`` if it is not a row path."""
     table, _, number = row.removesuffix(".").rpartition(".")
     if not is_instance_number(number):
-        raise ValueError(f"{row} is no row")
+        raise ValueError(f"{row} is not a row")
     return table + ".", int(number)
 
 

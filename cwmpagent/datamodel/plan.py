@@ -1,10 +1,9 @@
-"""What a change of a tree is, as it is proposed and as it is planned.
+"""Changes of a tree, as proposed and as planned.
 
-Planning (:mod:`~cwmpagent.datamodel.planning.assignments`, :mod:`~cwmpagent.datamodel.planning.objects`,
-``attributes``, ``reset``) gives a validated plan, or raises every fault
-at once, and changes nothing. A plan's ``batch`` is saved first, then :meth:`Tree.apply` takes it over. Plans hold
-for the tree in the state they were made in; to build one upon another, plan on ``tree.after(first.batch)`` and
-save both with :func:`joined`.
+The functions of :mod:`cwmpagent.datamodel.planning` return a validated plan, or raise all faults at once; they change
+nothing. The ``batch`` of a plan is saved first, then :meth:`Tree.apply` applies it. A plan is valid only for the
+state of the tree in which it was made. To plan a second change, plan it on ``tree.after(first.batch)`` and save both
+with :func:`joined`.
 """
 
 from __future__ import annotations
@@ -19,9 +18,11 @@ from cwmpagent.values import Value
 
 
 class Assignment(Protocol):
-    """One element of a SetParameterValues; the RPC's own struct is one, and so is :class:`ParameterAssignment`.
+    """One ParameterValueStruct of a SetParameterValues; implemented by the struct of the RPC and
+    :class:`ParameterAssignment`.
 
-    A ``value`` that is plain text, or not ``typed`` (it came without ``xsi:type``), is read as the parameter's type.
+    A ``value`` that is plain text, or that is not ``typed`` (received without ``xsi:type``), is read as the type of
+    the parameter.
     """
 
     @property
@@ -34,7 +35,7 @@ class Assignment(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ParameterAssignment:
-    """What the device itself, a person or a test assigns: a full parameter name and its new value."""
+    """Assignment by the device itself, an operator or a test: a full parameter name and its new value."""
 
     name: str
     value: Value | str = field(repr=False)
@@ -43,7 +44,7 @@ class ParameterAssignment:
 
 @dataclass(frozen=True, slots=True)
 class AttributeChange:
-    """New attributes for a parameter or everything below a partial path; ``None`` leaves one as it is."""
+    """New attributes of a parameter, or of all parameters below a partial path; ``None`` does not change one."""
 
     name: str
     notification: int | None = None
@@ -52,12 +53,12 @@ class AttributeChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A change that is allowed.
+    """A validated change.
 
-    ``changed``: path -> old and new value of every parameter, existing before and after, whose value differs;
-    side effects (emptied references, row counters) are in it, ``assigned`` names what was asked for, and ``written``
-    how that was written where it was by alias.
-    ``added`` and ``removed``: paths of rows. Hidden values are in it as they are: nothing of a plan is for logs.
+    ``changed``: path -> old and new value of every parameter that exists before and after and whose value differs,
+    side effects (emptied references, row counters) included. ``assigned``: the requested parameters. ``written``:
+    path -> the name in the request, if that contains an alias. ``added`` and ``removed``: paths of rows.
+    A plan contains the values of hidden parameters and must not be logged.
     """
 
     batch: Batch = field(repr=False)
@@ -69,7 +70,7 @@ class Plan:
 
 
 def joined(*plans: Plan) -> Plan:
-    """One plan that does what these do one after another, each made upon what those before it leave."""
+    """One plan for a sequence of plans, each of which was made on the result of those before it."""
     changed: dict[str, tuple[Value, Value]] = {}
     for plan in plans:
         for path, (old, new) in plan.changed.items():
@@ -91,6 +92,6 @@ def joined(*plans: Plan) -> Plan:
 
 
 def differences(before: Tree, after: Tree, paths: Iterable[str]) -> dict[str, tuple[Value, Value]]:
-    """Old and new value of those of ``paths`` whose value differs: what a plan calls changed."""
+    """Old and new values of those of ``paths`` whose value differs, as for :attr:`Plan.changed`."""
     pairs = {path: (before.value(path), after.value(path)) for path in paths if after.exists(path)}
     return {path: (old, new) for path, (old, new) in pairs.items() if old != new}

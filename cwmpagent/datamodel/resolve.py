@@ -1,4 +1,4 @@
-"""Paths as an ACS may write them, with aliases and wildcards, to the paths with instance numbers that a tree knows."""
+"""Resolution of the paths of a request, with aliases and wildcards, to paths with instance numbers."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ class _Table(NamedTuple):
 
 
 class Resolver:
-    """Reads the paths of one request. It remembers the aliases of a table: it holds while the tree stays as it is."""
+    """Resolver of the paths of one request. It caches aliases, so it is invalid after a change of the tree."""
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self._tables: dict[str, _Table] = {}
 
     def path(self, path: str) -> str:
-        """``path`` with instance numbers for aliases. Raises ``CwmpFault`` 9005 for an alias that no row has.
+        """``path`` with instance numbers instead of aliases; raises ``CwmpFault`` 9005 for an unknown alias.
 
-        Whether the rest of it names anything is left to whoever uses it.
+        The caller checks whether the resulting path exists.
         """
         if "[" not in path:
             return path
@@ -41,10 +41,10 @@ class Resolver:
         return so_far[:-1]
 
     def paths(self, path: str) -> list[str]:
-        """The paths that ``path``, in which ``*`` may stand for a row, names: those that exist, maybe none.
+        """Existing paths that match ``path``, in which a row can be ``*``; empty if none exists.
 
-        Raises ``CwmpFault`` 9005 where the model has nothing of the kind, for an unknown row before the first ``*``,
-        and as :meth:`path` does.
+        Raises ``CwmpFault`` 9005 if the model has no such path, for an unknown row before the first ``*``, and for an
+        unknown alias as :meth:`path` does. A path without ``*`` is returned without a check of its existence.
         """
         if ANY not in path:
             return [self.path(path)]
@@ -55,19 +55,19 @@ class Resolver:
         if self._tree.model.definition(".".join([*template, last])) is None:
             raise _unknown(path)
         first = parts.index(ANY)
-        found = [self.path(".".join(parts[:first]) + ".")]
-        if not self._tree.exists(found[0]):
+        matches = [self.path(".".join(parts[:first]) + ".")]
+        if not self._tree.exists(matches[0]):
             raise _unknown(path)
         for part in parts[first:]:
-            found = [below for above in found for below in self._rows(above, part) if self._tree.exists(below)]
-        return [above + last for above in found if not last or self._tree.exists(above + last)]
+            matches = [below for above in matches for below in self._rows(above, part) if self._tree.exists(below)]
+        return [above + last for above in matches if not last or self._tree.exists(above + last)]
 
     def number(self, table: str, alias: str) -> int | None:
-        """The row of ``table`` that ``alias`` names."""
+        """Instance number of the row of ``table`` with this ``alias``, or ``None``."""
         return self._table(table).numbers.get(alias)
 
     def alias(self, table: str, number: int) -> str | None:
-        """The alias by which row ``number`` of ``table`` can be named."""
+        """Alias of row ``number`` of ``table``, or ``None``."""
         return self._table(table).aliases.get(number)
 
     def _rows(self, above: str, part: str) -> list[str]:
@@ -82,19 +82,19 @@ class Resolver:
     def _table(self, path: str) -> _Table:
         table = self._tables.get(path)
         if table is None:
-            table = self._tables[path] = self._read(path)
+            table = self._tables[path] = self._read_table(path)
         return table
 
-    def _read(self, path: str) -> _Table:
+    def _read_table(self, path: str) -> _Table:
         tree, table = self._tree, _Table({}, {})
-        found = tree.find(path) if tree.exists(path) else None
-        parameter = alias_parameter(found.definition) if found is not None and found.is_table else None
+        node = tree.find(path) if tree.exists(path) else None
+        parameter = alias_parameter(node.definition) if node is not None and node.is_table else None
         if parameter is None:
             return table
         for number in tree.instances(path):
             name = f"{path}{number}.{ALIAS}"
             text = "" if name in tree.model.absent else tree.value_of(name, parameter).text
-            # What a model was given from elsewhere may be no alias, or be there twice: then the first has it.
+            # Factory values may contain an invalid alias, or one alias twice: the first row has it.
             if alias_refusal(text) is None and table.numbers.setdefault(text, number) == number:
                 table.aliases[number] = text
         return table

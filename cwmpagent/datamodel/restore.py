@@ -1,6 +1,7 @@
-"""Opening the tree of one device: factory values are checked, and the saved state is taken as far as its model allows.
+"""Opening the tree of one device: checks factory values and restores the saved state as far as the model allows.
 
-Other versions of a model may have written the state, so nothing in it is trusted and nothing in it is fatal.
+The state may have been saved with another version of the model. Every entry is checked, and an invalid entry is not
+an error.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from cwmpagent.values import LexicalError
 
 
 class Ignored(NamedTuple):
-    """Something saved that the present model does not allow, and why; no value is in it."""
+    """Saved entry that the present model does not allow, with the reason; does not contain its value."""
 
     path: str
     reason: str
@@ -34,10 +35,10 @@ def open_tree(
     *,
     live: Live | None = None,
 ) -> tuple[Tree, tuple[Ignored, ...]]:
-    """The tree of a device, and the saved entries that its model does not allow (another model may have been before).
+    """Open the tree of a device; returns it with the saved entries that its model does not allow.
 
-    ``factory``: factory values by full path; raises ``ModelError``, with the path as key, for a wrong path or value.
-    ``live``: as for :class:`~cwmpagent.datamodel.tree.Tree`.
+    ``factory``: factory values by full path; raises ``ModelError``, with the path as key, for an invalid path or
+    value. ``live``: as for :class:`~cwmpagent.datamodel.tree.Tree`.
     """
     if factory:
         bare = Tree(model, live=live)
@@ -51,18 +52,16 @@ def open_tree(
 
 
 def _checked_factory(tree: Tree, factory: Mapping[str, str]) -> dict[str, str]:
-    """``factory`` in canonical form; raises ``ModelError`` with the path as key for the first wrong one."""
+    """``factory`` as canonical texts; raises ``ModelError``, with the path as key, for the first invalid entry."""
     checked: dict[str, str] = {}
     for path, text in factory.items():
         try:
             parameter = tree.definition(path)
         except CwmpFault:
-            reason = (
-                f"the model {tree.model.name} has no such parameter, or it lies in a row that the factory does not have"
-            )
-            raise ModelError(path, reason) from None
+            reason = "has no such parameter, or it is inside a row that the factory state does not contain"
+            raise ModelError(path, f"the model {tree.model.name} {reason}") from None
         if parameter.counts:
-            raise ModelError(path, f"counts the rows of {parameter.counts} and cannot be given")
+            raise ModelError(path, f"counts the rows of {parameter.counts} and cannot be configured")
         try:
             checked[path] = parameter.admitted(text)
         except LexicalError as error:
@@ -73,14 +72,14 @@ def _checked_factory(tree: Tree, factory: Mapping[str, str]) -> dict[str, str]:
     return checked
 
 
-def _check_aliases(tree: Tree, given: Iterable[str]) -> None:
-    """Raises ``ModelError``, with the path as key, for an alias among ``given`` paths that another row has too."""
-    for path, reason in clashing(tree, _aliases(given)).items():
+def _check_aliases(tree: Tree, paths: Iterable[str]) -> None:
+    """Raise ``ModelError``, with the path as key, for an alias among the ``paths`` that another row also has."""
+    for path, reason in clashing(tree, _aliases(paths)).items():
         raise ModelError(path, reason)
 
 
 def _restored(tree: Tree, saved: Saved) -> tuple[Overlay, tuple[Ignored, ...]]:
-    """The differences to the factory in ``saved``, and what of it is left out."""
+    """Differences from the factory state in ``saved``, and the entries that are ignored."""
     ignored: list[Ignored] = []
 
     def fits(path: str, reason: str | None) -> bool:
@@ -88,7 +87,7 @@ def _restored(tree: Tree, saved: Saved) -> tuple[Overlay, tuple[Ignored, ...]]:
             ignored.append(Ignored(path, reason))
         return reason is None
 
-    # A row is checked against the rows that hold it, so the outermost come first.
+    # A row is checked against the rows that contain it, so outer rows are restored first.
     for _, level in groupby(sorted(saved.rows, key=_depth), key=_depth):
         tree = tree.after(Batch(rows={row: saved.rows[row] for row in level if fits(row, _row_refusal(tree, row))}))
     tree = tree.after(
@@ -100,7 +99,7 @@ def _restored(tree: Tree, saved: Saved) -> tuple[Overlay, tuple[Ignored, ...]]:
             values={path: text for path, text in saved.values.items() if fits(path, _value_refusal(tree, path, text))},
         )
     )
-    # No alias was unique by itself before there was addressing by alias: the last one given gives way.
+    # Versions without alias-based addressing could save equal aliases: the one with the greatest path is dropped.
     while clashes := clashing(tree, _aliases(saved.values.keys() & tree.overlay.values.keys())):
         path = max(clashes)
         ignored.append(Ignored(path, clashes[path]))
@@ -124,7 +123,7 @@ def _row_refusal(tree: Tree, row: str) -> str | None:
     try:
         table, _ = split_row(row)
     except ValueError:
-        return "is no row"
+        return "is not a row"
     return _table_refusal(tree, table)
 
 

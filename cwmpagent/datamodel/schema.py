@@ -1,7 +1,7 @@
-"""What a data model allows: objects and their parameters, shared by every device of that model.
+"""Definitions of a data model: objects and their parameters, shared by all devices of the model.
 
-Nothing here knows a device. Paths of definitions are templates (``Device.NAT.PortMapping.{i}.``); the factory
-rows and values of a :class:`Model` carry real instance numbers (``Device.IP.Interface.1.``).
+Paths of definitions are templates (``Device.NAT.PortMapping.{i}.``); the factory rows and values of a :class:`Model`
+have paths with instance numbers (``Device.IP.Interface.1.``).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from cwmpagent.values import LexicalError, Restriction, Value, ValueType, canoni
 
 _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-_FREE = Restriction()
+_UNRESTRICTED = Restriction()
 
 ROW = "{i}."
-"""How the path of a table's rows ends in a template."""
+"""End of the template of a row."""
 
 
 class Notify(Enum):
-    """What a data model says about active notification of a parameter (TR-106, ``activeNotify``)."""
+    """Rule of a data model for active notification of a parameter (TR-106 ``activeNotify``)."""
 
     NORMAL = "normal"
     CAN_DENY = "can-deny"
@@ -33,16 +33,16 @@ class Notify(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterDefinition:
-    """One parameter of an object, without its path, so that equal ones can be one.
+    """One parameter of an object, without its path, so that equal definitions can be shared.
 
-    ``default`` is the canonical text it has in a new row and where the factory gives nothing else.
-    ``reference``: ``None``, or the templates of the tables (``Device.IP.Interface.``) one of whose rows it
-    names; an empty tuple allows any row. A reference is empty or names a row that exists (TR-106 "strong").
+    ``default``: canonical text of a new row, and of the factory state if that has no other value.
+    ``reference``: ``None``, or the templates of the tables (``Device.IP.Interface.``) to a row of which it refers;
+    an empty tuple allows any row. A reference is empty or names an existing row (TR-106 "strong").
     ``counts``: name of the sibling table whose rows it counts; such a value is never stored.
     ``live``: the device supplies the value when it is read. ``hidden``: reads as the null value of its type.
-    ``reserved``: allowed values that only the device itself gives it. ``listed_in``: the template of a parameter of
-    the same rows, or of above them, whose items are the values that may be set (TR-106 ``enumerationRef``);
-    ``unlisted``: the value that may be set besides.
+    ``reserved``: permitted values that only the device itself can set. ``listed_in``: template of a parameter in the
+    same row or above it, whose items are the values that may be set (TR-106 ``enumerationRef``); ``unlisted``: an
+    additional value that may be set. ``initial``: the default as a :class:`~cwmpagent.values.Value`.
     """
 
     name: str
@@ -66,21 +66,21 @@ class ParameterDefinition:
 
     @property
     def starts_active(self) -> bool:
-        """Whether its notification is active until somebody changes that."""
+        """Whether active notification is enabled by default."""
         return self.notify in (Notify.FORCED, Notify.DEFAULT_ACTIVE)
 
     def lexical(self, text: str) -> str:
-        """The canonical text of a value of this type; raises ``LexicalError`` where it is none."""
+        """Canonical text of a value of this type; raises ``LexicalError`` if ``text`` is not one."""
         if _NOT_IN_XML.search(text):
             raise LexicalError("control characters other than tab and line ends cannot be sent")
         return canonical(self.kind, text)
 
     def refusal(self, text: str) -> str | None:
-        """Why a canonical ``text`` is not allowed, as a sentence that says what is; ``None`` where it is."""
+        """Reason why a canonical ``text`` is not permitted, as a sentence that states what is; ``None`` if it is."""
         return self.restriction.refusal(self.kind, text) if self.restriction else None
 
     def admitted(self, text: str) -> str:
-        """The canonical text of ``text``; raises ``LexicalError`` with what would be allowed."""
+        """Canonical text of a permitted ``text``; raises ``LexicalError`` that states what is permitted."""
         text = self.lexical(text)
         refusal = self.refusal(text)
         if refusal:
@@ -89,15 +89,15 @@ class ParameterDefinition:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The enumerated values that an ACS may set; empty where it is not enumerated."""
-        return tuple(word for word in (self.restriction or _FREE).enumeration if word not in self.reserved)
+        """Enumerated values that an ACS may set; empty if the parameter has no enumeration."""
+        return tuple(word for word in (self.restriction or _UNRESTRICTED).enumeration if word not in self.reserved)
 
     def settable(self, text: str) -> bool:
-        """Whether an ACS may set an allowed ``text``, nothing of which is reserved to the device."""
+        """Whether an ACS may set a permitted ``text``: it contains no value that is reserved for the device."""
         return not self.reserved or not any(item in self.reserved for item in self.items(text) or ("",))
 
     def items(self, text: str) -> tuple[str, ...]:
-        """The single values in ``text``: the items of a list, or the one value there is; none if it is empty."""
+        """Single values in ``text``: the items of a list, or the one value; empty if ``text`` is empty."""
         if not text:
             return ()
         if self.restriction and self.restriction.list_of:
@@ -107,11 +107,11 @@ class ParameterDefinition:
 
 @dataclass(frozen=True, slots=True)
 class UniqueKey:
-    """Parameters of a row (relative paths) whose values together occur once in the table.
+    """Parameters of a row (relative paths) whose combined values must be unique in the table.
 
-    A ``functional`` key of a table that has an enable parameter binds enabled rows only; any other key binds all
-    rows (TR-106 ``uniqueKey``). As the standard leaves open what a new row holds, a row whose key still has its
-    default values is not compared where the key binds all rows.
+    A ``functional`` key of a table with an enable parameter applies to enabled rows only; any other key applies to all
+    rows (TR-106 ``uniqueKey``). Because the standard does not specify the values of a new row, a key that applies to
+    all rows is not checked for a row whose key still has the default values.
     """
 
     parameters: tuple[str, ...]
@@ -120,11 +120,12 @@ class UniqueKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectDefinition:
-    """An object, or a table and its rows at once (``path`` then ends in ``{i}.``).
+    """Definition of an object, or of a table and its rows (``path`` then ends in ``{i}.``, and ``table`` is true).
 
-    ``creatable``: AddObject on the table; ``deletable``: DeleteObject on a row. ``enable``: the parameter that
-    switches a row on. ``number_of_entries``: the parameter of the parent that counts the rows. ``max_rows``:
-    AddObject beyond it is refused. ``parameters`` and ``children`` are by name, in the order of the model.
+    ``creatable``: AddObject is permitted on the table; ``deletable``: DeleteObject is permitted on a row. ``enable``:
+    the parameter that enables a row. ``number_of_entries``: the parameter of the parent object that counts the rows.
+    ``max_rows``: the maximum number of rows for AddObject. ``parameters`` and ``children`` are by name, in
+    the order of the model.
     """
 
     path: str
@@ -143,19 +144,19 @@ class ObjectDefinition:
 
     @property
     def name(self) -> str:
-        """The last name of the path: ``PortMapping`` of ``Device.NAT.PortMapping.{i}.``."""
+        """Last name of the path: ``PortMapping`` for ``Device.NAT.PortMapping.{i}.``."""
         return self.path.removesuffix(ROW)[:-1].rpartition(".")[2]
 
     def parameter(self, relative: str) -> ParameterDefinition:
-        """The parameter of it, or of an object in it (``Stats.Sent``); raises ``KeyError`` if there is none."""
+        """Parameter of this object or of an object in it (``Stats.Sent``); raises ``KeyError`` for an unknown name."""
         *names, last = relative.split(".")
-        here = self
+        definition = self
         for name in names:
-            here = here.children[name]
-        return here.parameters[last]
+            definition = definition.children[name]
+        return definition.parameters[last]
 
     def walk(self) -> Iterator[ObjectDefinition]:
-        """This definition and all below it, in the order of the model."""
+        """This definition and all definitions below it, in the order of the model."""
         yield self
         for child in self.children.values():
             yield from child.walk()
@@ -163,14 +164,13 @@ class ObjectDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Model:
-    """A schema with the factory state of its devices; immutable, one for any number of devices.
+    """Definitions and factory state; immutable, shared by any number of devices.
 
-    ``rows``: table path -> ascending instance numbers; ``values``: parameter path -> canonical text, where it
-    is not the default. ``forced_inform``: parameters of every Inform, full paths. ``active``: templates of the
-    parameters that start with active notification. ``absent``: full paths of parameters, and objects (with a
-    dot), that a factory row lacks although its definition has them. ``attributes``: what single parameters start
-    with, by full path, where that is not the definition's. ``reports``: lines for people about what of its sources
-    is not followed to the letter.
+    ``rows``: table path -> ascending instance numbers. ``values``: parameter path -> canonical text, if it is not the
+    default. ``forced_inform``: full paths of the parameters of every Inform. ``active``: templates of the parameters
+    with active notification by default. ``absent``: full paths of parameters, and of objects (ending in a dot), that
+    a factory row does not have although its definition contains them. ``attributes``: full path -> factory attributes,
+    if they differ from those of the definition. ``reports``: lines for the operator about deviations from the sources.
     """
 
     name: str
@@ -184,28 +184,28 @@ class Model:
     reports: tuple[str, ...] = field(default=(), repr=False)
 
     def definition(self, path: str) -> ObjectDefinition | ParameterDefinition | None:
-        """What a template or real path stands for, whether or not its rows exist; ``None`` for an unknown one.
+        """Definition for a template or a path, whether or not its rows exist; ``None`` if it is unknown.
 
-        Both ``Device.NAT.PortMapping.`` and ``Device.NAT.PortMapping.{i}.`` give the table's definition.
+        Both ``Device.NAT.PortMapping.`` and ``Device.NAT.PortMapping.{i}.`` return the definition of the table.
         """
         first, *names = path.split(".")
         if first != self.root.name or not names:
             return None
         last = names.pop()
-        here, at_table = self.root, False
+        definition, at_table = self.root, False
         for name in names:
             if at_table and (name == "{i}" or is_instance_number(name)):
                 at_table = False
                 continue
-            child = None if at_table else here.children.get(name)
+            child = None if at_table else definition.children.get(name)
             if child is None:
                 return None
-            here, at_table = child, child.table
+            definition, at_table = child, child.table
         if not last:
-            return here
-        return None if at_table else here.parameters.get(last)
+            return definition
+        return None if at_table else definition.parameters.get(last)
 
 
 def is_instance_number(segment: str) -> bool:
-    """Whether a part of a path is an instance number as it must be written: decimal, from 1, no leading zero."""
+    """Whether a part of a path is an instance number: decimal, from 1, without leading zeros."""
     return len(segment) <= 10 and segment.isascii() and segment.isdecimal() and segment[0] != "0"

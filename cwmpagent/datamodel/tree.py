@@ -1,7 +1,7 @@
-"""The parameters of one device: what its model says, what its configuration gives, what was changed since.
+"""Parameters of one device: those of its model, with the values of its configuration and all later changes.
 
-A tree keeps differences only. Paths are resolved by descending the model's definitions, and a partial path
-descends to its object and lists from there, so that no device needs an index of names.
+A tree stores only the differences. A path is resolved by descending the definitions of the model, and a partial path
+is listed from its object, so that a device needs no index of its names.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from cwmpagent.errors import CwmpFault
 from cwmpagent.records import Attributes, Batch
 from cwmpagent.values import NULL, Value
 
-_QUIET = Attributes()
-_ACTIVE = Attributes(notification=2)
+_NOT_NOTIFIED = Attributes()
+_ACTIVELY_NOTIFIED = Attributes(notification=2)
 _NO_FACTORY: Mapping[str, str] = {}
 Live = Callable[[str], str | None]
-"""Full name -> the text that the device reads, or None."""
+"""Function from the full name of a parameter to the text read from the device, or ``None``."""
 
 
 class Node(NamedTuple):
-    """What a path names: a parameter of ``definition``, or with ``parameter`` ``None`` an object, row or table."""
+    """Target of a path: a parameter of ``definition``, or an object, row or table if ``parameter`` is ``None``."""
 
     definition: ObjectDefinition
     parameter: ParameterDefinition | None
@@ -33,7 +33,7 @@ class Node(NamedTuple):
 
     @property
     def writable(self) -> bool:
-        """The Writable of GetParameterNames: settable, or AddObject or DeleteObject is allowed."""
+        """Writable of GetParameterNames: settable, or AddObject or DeleteObject is permitted."""
         if self.parameter is not None:
             return self.parameter.writable
         if self.is_table:
@@ -42,14 +42,14 @@ class Node(NamedTuple):
 
 
 class Tree:
-    """The data model of one device.
+    """Data model of one device.
 
-    ``factory``: factory values by full path, which stand before those of the model. ``overlay``: the differences to the
-    factory. Both are taken as they are; :func:`~cwmpagent.datamodel.restore.open_tree` checks them first.
-    ``live`` gives the text of a parameter that the device itself supplies; ``None`` stands for what the tree holds.
+    ``factory``: factory values by full path, which override those of the model. ``overlay``: the differences from the
+    factory state. Neither is checked here; :func:`~cwmpagent.datamodel.restore.open_tree` checks them first.
+    ``live``: returns the text of a parameter that the device itself supplies; for ``None`` the stored value applies.
 
-    Everything that takes a path raises ``CwmpFault`` 9005 for one that names nothing here. Paths name rows by their
-    instance numbers; :class:`cwmpagent.datamodel.resolve.Resolver` reads the others.
+    Every method with a path raises ``CwmpFault`` 9005 if the path does not exist. Paths contain instance numbers;
+    :class:`cwmpagent.datamodel.resolve.Resolver` resolves aliases and wildcards.
     """
 
     __slots__ = ("_factory", "_live", "_overlay", "model")
@@ -70,10 +70,10 @@ class Tree:
     # --- one path
 
     def find(self, path: str) -> Node:
-        """What ``path`` names: a parameter (no dot at its end), or an object, table or row (with one)."""
+        """Target of ``path``: a parameter (no dot at the end), or an object, table or row (ending in a dot)."""
         root, *names = path.split(".")
-        here, absent = self.model.root, self.model.absent
-        if root != here.name or not names:
+        definition, absent = self.model.root, self.model.absent
+        if root != definition.name or not names:
             raise _unknown(path)
         last = names.pop()
         at_table, so_far = False, root + "."
@@ -83,19 +83,19 @@ class Tree:
                     raise _unknown(path)
                 at_table = False
             else:
-                child = here.children.get(name)
+                child = definition.children.get(name)
                 if child is None:
                     raise _unknown(path)
-                here, at_table = child, child.table
+                definition, at_table = child, child.table
             so_far += name + "."
             if so_far in absent:
                 raise _unknown(path)
         if not last:
-            return Node(here, None, at_table)
-        parameter = None if at_table else here.parameters.get(last)
+            return Node(definition, None, at_table)
+        parameter = None if at_table else definition.parameters.get(last)
         if parameter is None or path in absent:
             raise _unknown(path)
-        return Node(here, parameter, False)
+        return Node(definition, parameter, False)
 
     def exists(self, path: str) -> bool:
         """Whether ``path`` names a parameter, object, table or row of this device."""
@@ -106,18 +106,18 @@ class Tree:
         return True
 
     def definition(self, path: str) -> ParameterDefinition:
-        """The definition of the parameter ``path``."""
+        """Definition of the parameter ``path``."""
         parameter = self.find(path).parameter
         if parameter is None:
             raise _unknown(path)
         return parameter
 
     def value(self, path: str) -> Value:
-        """The value of the parameter ``path``, a hidden one too: not for answers or logs, see :meth:`shown`."""
+        """Value of the parameter ``path``, even if hidden; for answers and logs use :meth:`shown`."""
         return self.value_of(path, self.definition(path))
 
     def value_of(self, path: str, parameter: ParameterDefinition) -> Value:
-        """The value of an existing parameter whose definition the caller has."""
+        """Value of an existing parameter whose definition is known."""
         if parameter.counts:
             table = path.removesuffix(parameter.name) + parameter.counts + "."
             return Value(parameter.kind, str(len(self._rows(table))))
@@ -133,44 +133,47 @@ class Tree:
         return parameter.initial if text is None else Value(parameter.kind, text)
 
     def shown(self, path: str) -> Value:
-        """The value of the parameter ``path`` as an ACS may read it: the null value of its type where it is hidden."""
+        """Value of the parameter ``path`` as an ACS reads it: the null value of its type if the parameter is hidden."""
         return self._shown(path, self.definition(path))
 
     def attributes(self, path: str) -> Attributes:
-        """The attributes of the parameter ``path``; those of the factory until somebody sets them."""
+        """Attributes of the parameter ``path``: those that were set, or else those of the factory state."""
         return self._overlay.attributes.get(path) or self.factory_attributes(path)
 
     def factory_attributes(self, path: str) -> Attributes:
-        """The attributes of the parameter ``path`` before anybody set them."""
+        """Factory attributes of the parameter ``path``."""
         definition = self.definition(path)
-        return self.model.attributes.get(path) or (_ACTIVE if definition.starts_active else _QUIET)
+        return self.model.attributes.get(path) or (_ACTIVELY_NOTIFIED if definition.starts_active else _NOT_NOTIFIED)
 
     def instances(self, table: str) -> tuple[int, ...]:
-        """The instance numbers of a table, ascending."""
+        """Instance numbers of a table, ascending."""
         if not self.find(table).is_table:
             raise _unknown(table)
         return self._rows(table)
 
     def last_instance(self, table: str) -> int:
-        """The highest instance number that ``table`` ever had, 0 if none."""
+        """Highest instance number ever assigned in ``table``, 0 if none."""
         rows = self.model.rows.get(table, ())
         return max(self._overlay.counters.get(table, 0), *rows[-1:], *self.instances(table)[-1:], 0)
 
     # --- many paths
 
     def below(self, path: str) -> list[tuple[str, Node]]:
-        """The object, table or row ``path`` (``""``: the root) and everything under it, in the order of the model."""
+        """The object, table or row ``path`` (``""``: the root) and everything below it, in the order of the model."""
         path = path or self.model.root.name + "."
-        found = self.find(path)
-        if found.parameter is not None:
-            return [(path, found)]
-        everything: list[tuple[str, Node]] = []
-        self._collect_names(found, path, everything)
-        return everything
+        node = self.find(path)
+        if node.parameter is not None:
+            return [(path, node)]
+        nodes: list[tuple[str, Node]] = []
+        self._collect_names(node, path, nodes)
+        return nodes
 
     def read(self, path: str) -> list[tuple[str, Value]]:
-        """Names and shown values of the parameters that ``path`` covers (GetParameterValues): ``""`` is all,
-        a partial path everything below it, at any depth; a table without rows gives nothing."""
+        """Names and shown values of the parameters that ``path`` covers (GetParameterValues).
+
+        ``""`` covers all parameters, a partial path all parameters below it at any depth. A table without
+        rows returns nothing.
+        """
         shown = self._shown
         return [(name, shown(name, parameter)) for name, parameter in self._covered(path)]
 
@@ -179,9 +182,9 @@ class Tree:
         return [name for name, _ in self._covered(path)]
 
     def names(self, path: str, next_level: bool) -> list[tuple[str, bool]]:
-        """Name and Writable of what GetParameterNames lists; 9003 for a parameter with ``next_level``."""
+        """Names and Writable for GetParameterNames; raises ``CwmpFault`` 9003 for a parameter with ``next_level``."""
         if not next_level:
-            return [(name, found.writable) for name, found in self.below(path)]
+            return [(name, node.writable) for name, node in self.below(path)]
         root = self.model.root.name + "."
         if not path:
             return [(root, False)]
@@ -193,14 +196,14 @@ class Tree:
         listed = [(path + name, parameter.writable) for name, parameter in definition.parameters.items()] + [
             (f"{path}{name}.", child.table and child.creatable) for name, child in definition.children.items()
         ]
-        return [each for each in listed if each[0] not in self.model.absent]
+        return [(name, writable) for name, writable in listed if name not in self.model.absent]
 
     def given_values(self) -> Iterator[tuple[str, str]]:
-        """Path and text of every value that is not just a default; some may belong to rows deleted since."""
+        """Path and text of every value that is not a default; rows of some of them may have been deleted."""
         yield from {**self.model.values, **self._factory, **self._overlay.values}.items()
 
     def attributed(self) -> list[str]:
-        """The parameters that exist here and have other attributes than most: set by somebody, or by the model."""
+        """Existing parameters whose attributes were set, or are set by the model."""
         names = [name for template in self.model.active for name in self._expanded("", template)]
         names += [*self.model.attributes, *self._overlay.attributes]
         return [name for name in dict.fromkeys(names) if self.exists(name)]
@@ -208,31 +211,31 @@ class Tree:
     # --- changes
 
     def after(self, batch: Batch) -> Tree:
-        """A tree as this one would be after ``batch``; this one stays as it is."""
+        """Copy of this tree with ``batch`` applied; this tree is not changed."""
         overlay = self._overlay.merged(batch, self.model.rows)
-        return Tree(self.model, self._factory, overlay, live=_except_for(self._live, batch.values))
+        return Tree(self.model, self._factory, overlay, live=_live_except(self._live, batch.values))
 
     def apply(self, batch: Batch) -> None:
-        """Take over the batch of a plan that was made for this tree in its present state, once it has been saved."""
+        """Apply the saved batch of a plan that was made for the present state of this tree."""
         self._overlay = self._overlay.merged(batch, self.model.rows)
 
     @property
     def overlay(self) -> Overlay:
-        """The differences to the factory, as they are now."""
+        """Present differences from the factory state."""
         return self._overlay
 
     def refusal(self, parameter: ParameterDefinition, text: str) -> str | None:
-        """Why a canonical ``text`` names rows that ``parameter`` may not reference; ``None`` if it does not."""
+        """Reason why a canonical ``text`` is not a valid reference for ``parameter``; ``None`` if it is valid."""
         if parameter.reference is None:
             return None
         for item in parameter.items(text):
             path = item.removesuffix(".") + "."
             try:
-                found = self.find(path)
+                node = self.find(path)
             except CwmpFault:
                 return f"must be empty or name an existing row{_of(parameter.reference)}"
-            table = found.definition.path.removesuffix("{i}.")
-            if not found.definition.table or found.is_table or table not in (parameter.reference or (table,)):
+            table = node.definition.path.removesuffix("{i}.")
+            if not node.definition.table or node.is_table or table not in (parameter.reference or (table,)):
                 return f"must name a row{_of(parameter.reference)}"
         return None
 
@@ -243,7 +246,6 @@ class Tree:
         return self.model.rows.get(table, ()) if rows is None else rows
 
     def _has_row(self, table: str, segment: str) -> bool:
-        # The one place that reads an instance identifier.
         if not is_instance_number(segment):
             return False
         rows, number = self._rows(table), int(segment)
@@ -263,30 +265,32 @@ class Tree:
 
     def _covered(self, path: str) -> list[tuple[str, ParameterDefinition]]:
         path = path or self.model.root.name + "."
-        found = self.find(path)
-        if found.parameter is not None:
-            return [(path, found.parameter)]
+        node = self.find(path)
+        if node.parameter is not None:
+            return [(path, node.parameter)]
         covered: list[tuple[str, ParameterDefinition]] = []
-        self._collect(found.definition, path, found.is_table, covered)
+        self._collect(node.definition, path, node.is_table, covered)
         return covered
 
     def _collect(
-        self, here: ObjectDefinition, path: str, is_table: bool, out: list[tuple[str, ParameterDefinition]]
+        self, definition: ObjectDefinition, path: str, is_table: bool, out: list[tuple[str, ParameterDefinition]]
     ) -> None:
         if is_table:
             for number in self._rows(path):
-                self._collect(here, f"{path}{number}.", False, out)
+                self._collect(definition, f"{path}{number}.", False, out)
             return
         absent = self.model.absent
-        out += [(path + name, parameter) for name, parameter in here.parameters.items() if path + name not in absent]
-        for name, child in here.children.items():
+        out += [
+            (path + name, parameter) for name, parameter in definition.parameters.items() if path + name not in absent
+        ]
+        for name, child in definition.children.items():
             if (below := f"{path}{name}.") not in absent:
                 self._collect(child, below, child.table, out)
 
-    def _collect_names(self, here: Node, path: str, out: list[tuple[str, Node]]) -> None:
-        out.append((path, here))
-        definition = here.definition
-        if here.is_table:
+    def _collect_names(self, node: Node, path: str, out: list[tuple[str, Node]]) -> None:
+        out.append((path, node))
+        definition = node.definition
+        if node.is_table:
             row = Node(definition, None, False)
             for number in self._rows(path):
                 self._collect_names(row, f"{path}{number}.", out)
@@ -302,8 +306,8 @@ class Tree:
                 self._collect_names(Node(child, None, child.table), below, out)
 
 
-class _Except:
-    """What is read, but for what was ``written`` since; one step deep however often something is written."""
+class _LiveExcept:
+    """``live`` except for the ``written`` paths; never nested, however many batches are applied."""
 
     __slots__ = ("live", "written")
 
@@ -315,17 +319,17 @@ class _Except:
         return None if path in self.written else self.live(path)
 
 
-def _except_for(live: Live | None, written: Mapping[str, str | None]) -> Live | None:
-    """What is read is older than what is ``written`` now."""
+def _live_except(live: Live | None, written: Mapping[str, str | None]) -> Live | None:
+    """``live`` without the ``written`` paths, because a value read from the device is older than a written one."""
     if live is None or not written:
         return live
-    if isinstance(live, _Except):
-        return _Except(live.live, live.written | written.keys())
-    return _Except(live, frozenset(written))
+    if isinstance(live, _LiveExcept):
+        return _LiveExcept(live.live, live.written | written.keys())
+    return _LiveExcept(live, frozenset(written))
 
 
 def _of(tables: Sequence[str]) -> str:
-    """The end of a sentence about a row that must be of one of ``tables``; of none in particular if there are none."""
+    """End of a sentence that names the permitted ``tables`` of a row; empty if any table is permitted."""
     return f" of {' or '.join(tables)}" if tables else ""
 
 

@@ -1,4 +1,4 @@
-"""Unique keys of tables (TR-106 ``uniqueKey``): whether a change leaves two rows with the same key."""
+"""Unique keys of tables (TR-106 ``uniqueKey``): finds rows with the same key after a change."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from cwmpagent.datamodel.tree import Tree
 _BY_ALIAS = UniqueKey((ALIAS,), functional=False)
 
 
-def clashing(tree: Tree, touched: Iterable[str]) -> dict[str, str]:
-    """Parameters among ``touched`` that give their row in ``tree`` the key of another row, each with a sentence.
+def clashing(tree: Tree, changed: Iterable[str]) -> dict[str, str]:
+    """Parameters among ``changed`` that give their row in ``tree`` the key of another row, each with a reason.
 
-    A clash that was there before, between rows of which nothing was touched, is nobody's fault and not listed.
+    An existing clash between rows without a changed parameter is not reported.
     """
     reasons: dict[str, str] = {}
-    for (table, key), names_of_row in _concerned(tree, touched).items():
+    for (table, key), names_of_row in _affected_keys(tree, changed).items():
         definition = tree.find(table).definition
         rows: dict[tuple[str, ...], list[str]] = {}
-        for row, values in _bound(tree, table, definition, key):
+        for row, values in _keyed_rows(tree, table, definition, key):
             rows.setdefault(values, []).append(row)
         for row in (row for same in rows.values() if len(same) > 1 for row in same):
             names = names_of_row.get(row, ())
-            # Where the key itself was given, switching the row on is not what was wrong.
-            given = [name for name in names if name.removeprefix(row) in key.parameters]
-            reasons |= dict.fromkeys(given or names, f"{', '.join(key.parameters)} must be unique in {table}")
+            # A changed enable parameter is at fault only if no parameter of the key was changed.
+            in_key = [name for name in names if name.removeprefix(row) in key.parameters]
+            reasons |= dict.fromkeys(in_key or names, f"{', '.join(key.parameters)} must be unique in {table}")
     return reasons
 
 
-def _concerned(tree: Tree, touched: Iterable[str]) -> dict[tuple[str, UniqueKey], dict[str, list[str]]]:
-    """Each table and key that ``touched`` parameters decide about, with those parameters by row."""
-    concerned: dict[tuple[str, UniqueKey], dict[str, list[str]]] = {}
-    for name in touched:
+def _affected_keys(tree: Tree, changed: Iterable[str]) -> dict[tuple[str, UniqueKey], dict[str, list[str]]]:
+    """Tables and keys that the ``changed`` parameters affect, with those parameters by row."""
+    affected: dict[tuple[str, UniqueKey], dict[str, list[str]]] = {}
+    for name in changed:
         above = name.rpartition(".")[0]
         while "." in above:
             table, _, number = above.rpartition(".")
@@ -43,22 +43,22 @@ def _concerned(tree: Tree, touched: Iterable[str]) -> dict[tuple[str, UniqueKey]
                 relative = name.removeprefix(row)
                 for key in _keys(definition):
                     if relative in key.parameters or (key.functional and relative == definition.enable):
-                        concerned.setdefault((table + ".", key), {}).setdefault(row, []).append(name)
+                        affected.setdefault((table + ".", key), {}).setdefault(row, []).append(name)
             above = table
-    return concerned
+    return affected
 
 
 def _keys(definition: ObjectDefinition) -> tuple[UniqueKey, ...]:
-    """The keys of a table: a row's alias is one, whatever its model says."""
+    """Unique keys of a table; the alias of its rows is always one of them."""
     if alias_parameter(definition) is None or _BY_ALIAS in definition.unique_keys:
         return definition.unique_keys
     return (*definition.unique_keys, _BY_ALIAS)
 
 
-def _bound(
+def _keyed_rows(
     tree: Tree, table: str, definition: ObjectDefinition, key: UniqueKey
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Every row of ``table`` that the key binds, with its key."""
+    """Rows of ``table`` to which the key applies, each with the values of its key."""
     parameters = [(name, definition.parameter(name)) for name in key.parameters]
     defaults = tuple(parameter.default for _, parameter in parameters)
     enable = definition.parameter(definition.enable) if key.functional and definition.enable else None

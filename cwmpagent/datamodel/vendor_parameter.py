@@ -1,4 +1,4 @@
-"""A model with one parameter more: a copy that shares everything else with the model it was made of."""
+"""Copy of a model with an additional parameter; it shares all other definitions with the original."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from cwmpagent.datamodel.schema import Model, ObjectDefinition, ParameterDefinit
 
 
 def with_parameter(model: Model, above: str, parameter: ParameterDefinition) -> Model:
-    """``model`` with ``parameter`` in its object ``above`` (``Device.Time.``), in the place of one of that name."""
+    """``model`` with ``parameter`` in its object ``above`` (``Device.Time.``), in place of one of the same name."""
     names = above.split(".")[1:-1]
-    return replace(model, root=_grown(model.root, names, parameter))
+    return replace(model, root=_with_parameter(model.root, names, parameter))
 
 
-def _grown(here: ObjectDefinition, names: list[str], parameter: ParameterDefinition) -> ObjectDefinition:
+def _with_parameter(definition: ObjectDefinition, names: list[str], parameter: ParameterDefinition) -> ObjectDefinition:
     if not names:
-        return replace(here, parameters={**here.parameters, parameter.name: parameter})
-    child = _grown(here.children[names[0]], names[1:], parameter)
-    return replace(here, children={**here.children, names[0]: child})
+        return replace(definition, parameters={**definition.parameters, parameter.name: parameter})
+    child = _with_parameter(definition.children[names[0]], names[1:], parameter)
+    return replace(definition, children={**definition.children, names[0]: child})

@@ -1,4 +1,4 @@
-"""The machine's two clocks."""
+"""Clocks of the machine."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 BUILT = datetime(2026, 11, 1, tzinfo=UTC).timestamp()
-"""No later than this release: a wall clock that shows less has never been set."""
+"""Time before this release, in seconds since 1970; a wall clock below it has never been set."""
 
 
 @dataclass(frozen=True, slots=True)
 class SystemClock:
-    """The kernel's monotonic clock for waits, and its wall clock for stamps.
+    """Monotonic clock of the kernel for delays, and its wall clock for time stamps.
 
-    A device without a battery wakes up in 1970, or at the date of its image, until something sets the clock: the wall
-    is trusted from the moment it shows a time after ``built`` (seconds since 1970).
+    Without a battery-backed clock, a device starts in 1970 or at the date of its image until the clock is set. The wall
+    clock is therefore trusted only if it is after ``built`` (seconds since 1970).
     """
 
     built: float = BUILT
 
     def monotonic(self) -> float:
-        """Seconds that only go forward, also over a restart of the process."""
+        """Seconds of a clock that never goes back, and that continues over a restart of the process."""
         return time.monotonic()
 
     def wall(self) -> float:
@@ -33,5 +33,5 @@ class SystemClock:
         return time.time() > self.built
 
     def utc_offset(self) -> int:
-        """Seconds that local time is ahead of UTC now."""
+        """Present offset of local time from UTC in seconds, positive east of UTC."""
         return time.localtime().tm_gmtoff

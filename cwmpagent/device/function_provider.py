@@ -1,4 +1,4 @@
-"""What a device knows of itself at this moment, by parameter path."""
+"""Provider of single parameters, each read by a function."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from cwmpagent.device.provider import Name, Provider
 
 
 class FunctionProvider(Provider):
-    """Single parameters, each with a function that reads its text now; one that raises harms no other."""
+    """Provider of single parameters; an exception of one function does not affect the other parameters.
+
+    ``functions``: full parameter path -> function that returns the present text.
+    """
 
     name = "readings"
 
@@ -17,20 +20,20 @@ class FunctionProvider(Provider):
         self._functions = functions
 
     def read(self, names: Sequence[Name]) -> dict[str, str | Exception]:
-        """What each function gives."""
-        found: dict[str, str | Exception] = {}
+        """Texts of the functions, or the exceptions that they raised."""
+        texts: dict[str, str | Exception] = {}
         for name in names:
             try:
-                found[name] = self._functions[name]()
-            except Exception as error:  # whatever a device maker's function may raise
-                found[name] = error
-        return found
+                texts[name] = self._functions[name]()
+            except Exception as error:  # a device maker's function may raise anything
+                texts[name] = error
+        return texts
 
 
 def passing_time(root: str, *, uptime: Callable[[], float], local_time: Callable[[], str]) -> FunctionProvider:
-    """What every device has: time goes on for a simulated one too.
+    """Provider of UpTime and CurrentLocalTime, which every device has, including simulated ones.
 
-    ``uptime`` is in seconds since the device's last boot, ``local_time`` gives the text of a dateTime.
+    ``uptime``: returns the seconds since the last boot of the device; ``local_time``: returns the text of a dateTime.
     """
     return FunctionProvider(
         {root + "DeviceInfo.UpTime": lambda: str(int(uptime())), root + "Time.CurrentLocalTime": local_time}

@@ -1,4 +1,4 @@
-"""The box that the agent runs on: which boot this is, how long ago it was, and the owner's programs for it."""
+"""Boot id and uptime of the machine, and execution of the programs that the configuration names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def boot_id() -> str:
-    """A text that is another one after each boot of the machine."""
+    """Text that is different after each boot of the machine."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:
@@ -24,14 +24,14 @@ def boot_id() -> str:
 
 
 def uptime() -> float:
-    """Seconds since the machine booted, its sleep included."""
+    """Seconds since the boot of the machine, including the time in suspend."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.time() - psutil.boot_time()
 
 
 async def run_program(reactor: Any, argv: Sequence[str]) -> str:
-    """Run one of the owner's programs to its end; an empty text, or what went wrong with it in one line."""
+    """Run a configured program to its end; returns an empty text, or its failure in one line."""
     try:
         ended = getProcessOutputAndValue(argv[0], argv[1:], env=None, reactor=reactor)  # type: ignore[no-untyped-call]  # Twisted has no types there
         output, errors, status = await ended.addErrback(_killed)
@@ -42,14 +42,14 @@ async def run_program(reactor: Any, argv: Sequence[str]) -> str:
     if status == 0:
         return ""
     last = (errors or output).decode("utf-8", "replace").strip().splitlines()[-1:]
-    how = f"ended with status {status}" if status > 0 else f"was killed by signal {-status}"
-    return f"{argv[0]} {how}" + (f": {last[0][:200]}" if last else "")
+    outcome = f"ended with status {status}" if status > 0 else f"was killed by signal {-status}"
+    return f"{argv[0]} {outcome}" + (f": {last[0][:200]}" if last else "")
 
 
 def _killed(failure: Failure) -> tuple[bytes, bytes, int]:
-    """Twisted's answer for a program that a signal ended is a failure without an exception, which none can await."""
-    ended: object = failure.value
-    if not isinstance(ended, tuple):
+    """Convert the failure for a program that a signal ended: Twisted puts a tuple, not an exception, into it."""
+    result: object = failure.value
+    if not isinstance(result, tuple):
         failure.raiseException()
-    output, errors, signal = ended
+    output, errors, signal = result
     return output, errors, -signal

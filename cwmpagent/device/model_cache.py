@@ -1,8 +1,9 @@
-"""Keeps a model that took long to read, so that the next start is quick.
+"""Cache of a large model, so that the next start of the agent is fast.
 
-The file is text: a line with the key and the digest of the rest, then the model as ``datamodel.portable`` writes it.
-It belongs to the user the agent runs as, who alone may read it (mode 0600). A file that is not there, of somebody
-else, made of other sources or damaged is as good as none; and where none can be written, models are read each time.
+The file is text: a line with the key and the digest of the rest, then the model as written by
+:mod:`cwmpagent.datamodel.model_json`. It is owned by the user of the agent and has mode 0600. A file that is missing,
+owned by another user, made from other sources or damaged is ignored; if no file can be written, the model is read from
+its sources at every start.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ from cwmpagent.datamodel.schema import Model
 
 FILE = "model.cache"
 WORTH_KEEPING = 256 * 1024
-"""Models whose files have fewer octets together are read as fast as a cache would be."""
+"""Minimum size of the files of a model, in octets; a smaller model is read as fast without the cache."""
 _LARGEST = 64 * 2**20
 
 
 def key_of(files: Iterable[tuple[str, bytes]], profiles: Sequence[str]) -> str:
-    """What a model is made of, in 64 hexadecimal digits: the names and contents of its files, the profiles, the form
-    in which it is kept, and the version of this package, as another one may read the same files otherwise."""
+    """Digest of the sources of a model, as 64 hexadecimal digits.
+
+    It covers the names and contents of the files, the profiles, the format of the cache, and the version of this
+    package, because another version may read the same files differently.
+    """
     digest = hashlib.sha256()
     parts = [str(model_json.FORMAT), _package_version(), *profiles, ""]
     for name, data in files:
@@ -37,14 +41,14 @@ def key_of(files: Iterable[tuple[str, bytes]], profiles: Sequence[str]) -> str:
 
 
 class ModelCache:
-    """The cache in ``directory``. Nothing is written before :meth:`save`, and nothing is ever raised."""
+    """Cache file in ``directory``. Nothing is written before :meth:`save`; no method raises an error."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE
         self._unsaved: tuple[str, Model] | None = None
 
     def find(self, key: str) -> Model | None:
-        """The model that was kept under ``key``, if the file holds it."""
+        """Model that was saved with ``key``, ``None`` if the file does not contain it."""
         try:
             data = self._own_file()
             head, _, body = data.partition(b"\n")
@@ -55,11 +59,11 @@ class ModelCache:
             return None
 
     def keep(self, key: str, model: Model) -> None:
-        """Remember a model for :meth:`save`."""
+        """Keep a model for :meth:`save`."""
         self._unsaved = key, model
 
     def save(self) -> None:
-        """Write what is to be kept, once the directory is there."""
+        """Write the kept model, if any, to the file; call when the directory exists."""
         if self._unsaved is None:
             return
         key, model = self._unsaved
@@ -83,7 +87,7 @@ class ModelCache:
             status = os.fstat(file.fileno())
             own = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077
             if not own or status.st_size > _LARGEST:
-                raise ValueError("is not a file that was kept here")
+                raise ValueError("is not a file of this cache")
             return file.read()
 
 

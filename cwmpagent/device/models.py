@@ -1,8 +1,8 @@
-"""Finds and reads data models: built-in ones by name, others by path.
+"""Lookup and reading of data models: built-in ones by name, others by path.
 
-A model is made of one or several sources, the later ones adding to the earlier ones. A source is a file, or a
-directory whose files are read in the order of their names; built-in sources are directories of the package data
-``builtin/``. A model is meant to be read once and shared by all its devices.
+A model has one or several sources; a later source adds to the earlier ones. A source is a file, or a directory whose
+files are read in the order of their names; built-in sources are directories of the package data ``builtin/``. A model
+is read once and shared by all its devices.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _Reader = Callable[[bytes, str, ModelBuilder], None]
 _READERS: Mapping[str, _Reader] = {".toml": read_toml, ".csv": read_csv, ".json": read_json}
 _BBF = ".xml"
 SUFFIXES = (*_READERS, _BBF)
-"""How the names of model files end."""
+"""Suffixes of the names of model files."""
 LARGEST = 64 * 2**20
-"""Octets of a model file at most."""
+"""Maximum size of a model file in octets."""
 _PART = 2**20
 
 
@@ -41,24 +41,25 @@ def find_model(
     profiles: Sequence[str] = (),
     cache: ModelCache | None = None,
 ) -> Model:
-    """The model of one or several built-in names and paths.
+    """Read the model of one or several built-in names and paths.
 
-    Relative paths start at ``directory``, or else where the process runs. ``profiles`` select what the device has of a
-    Broadband Forum model. A big model is taken from ``cache`` if it is there, and else left there to be saved. Raises
-    ``ModelError``: with the configuration's key where there is nothing to read, else with file and element.
+    A relative path is relative to ``directory``, by default the current directory. ``profiles`` select the objects and
+    parameters of a Broadband Forum model. A large model is read from ``cache`` if it is there, otherwise it is kept
+    there for saving. Raises ``ModelError``: with the configuration key if a source cannot be read, else with file and
+    element.
     """
-    wanted = (names,) if isinstance(names, str) else tuple(names)
-    if not wanted:
+    sources = (names,) if isinstance(names, str) else tuple(names)
+    if not sources:
         raise ModelError(KEY, f"names no model; built in: {', '.join(builtin_names())}")
-    files = [(file.name, _content(file)) for name in wanted for file in _files(name, directory or Path())]
+    files = [(file.name, _content(file)) for name in sources for file in _files(name, directory or Path())]
     if profiles and not any(name.endswith(_BBF) for name, _ in files):
-        raise ModelError(PROFILES_KEY, f"are those of a Broadband Forum model ({_BBF}), which {KEY} does not name")
+        raise ModelError(PROFILES_KEY, f"needs a Broadband Forum model ({_BBF}), but {KEY} names none")
     if cache is None or sum(len(data) for _, data in files) < WORTH_KEEPING:
-        return _read(files, wanted[0], profiles)
-    key = key_of([("", wanted[0].encode()), *files], profiles)
+        return _read(files, sources[0], profiles)
+    key = key_of([("", sources[0].encode()), *files], profiles)
     model = cache.find(key)
     if model is None:
-        model = _read(files, wanted[0], profiles)
+        model = _read(files, sources[0], profiles)
         cache.keep(key, model)
     return model
 
@@ -72,7 +73,7 @@ def _read(files: Sequence[tuple[str, bytes]], name: str, profiles: Sequence[str]
 
 
 def builtin_names() -> tuple[str, ...]:
-    """The names of the models that come with the package."""
+    """Names of the models in the package."""
     return tuple(sorted(place.name for place in _builtin().iterdir() if place.is_dir()))
 
 
@@ -102,9 +103,9 @@ def _files(name: str, directory: Path) -> list[Traversable]:
         raise ModelError(KEY, f"{name!r} is neither a path nor built in; built in: {', '.join(builtin_names())}")
     if not place.is_dir():
         if Path(name).suffix not in SUFFIXES:
-            raise ModelError(KEY, f"{name} does not end in {' or '.join(SUFFIXES)}, of which a model is read")
+            raise ModelError(KEY, f"{name} must be a directory or a file that ends in {' or '.join(SUFFIXES)}")
         return [place]
     files = [file for file in place.iterdir() if Path(file.name).suffix in SUFFIXES]
     if not files:
-        raise ModelError(KEY, f"the directory {name} holds no {' or '.join(SUFFIXES)} file")
+        raise ModelError(KEY, f"the directory {name} contains no {' or '.join(SUFFIXES)} file")
     return sorted(files, key=lambda file: file.name)

@@ -1,8 +1,8 @@
-"""What a device maker implements so that parameters are those of the real device (``docs/providers.md`` is the guide).
+"""Interface that a device maker implements to connect parameters with the device (guide: ``docs/providers.md``).
 
-:class:`Provider` has a default for everything: a subclass says which paths it answers for and overrides what it can.
-Every method may be plain, a coroutine, or return a Deferred. A plain one must not block: it runs in the reactor. What a
-method raises, or a result of the wrong type, faults the provider's own parameters and nothing else.
+:class:`Provider` has a default for every method; a subclass sets its paths and overrides the methods that it supports.
+Every method may return its result, a coroutine or a Deferred. It runs in the reactor and must not block. An exception,
+or a result of the wrong type, affects only the parameters of the provider.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from cwmpagent.errors import CwmpFault
 __all__ = ["Name", "Provider", "Refusal", "Texts"]
 
 Refusal = str | CwmpFault
-"""Why a change is refused: a sentence (9007 for a value, 9001 for a row), or a fault with its own code."""
+"""Reason why a change is refused: a sentence (9007 for a value, 9001 for a row), or a fault with its own code."""
 
 Texts = Mapping[str, str | Exception]
-"""Full name -> its text, or why there is none."""
+"""Full name -> text, or the exception why there is no text."""
 
 
 class Provider:
-    """A part of the device.
+    """Supplier of a part of the data model.
 
-    ``paths``: what it answers for: objects and tables (ending in a dot) with all below them, and single parameters.
-    ``Device.IP.Interface.`` and ``Device.IP.Interface.{i}.`` are the same; real instance numbers are allowed too. Of
-    several that cover a parameter the longest path counts, and among equal ones the provider that was given last.
-    ``tables``: those whose rows it supplies, as templates (``Device.IP.Interface.{i}.IPv4Address.``).
-    ``name``: what it is called in the log.
-    What an ACS calls a row (its ``Alias``) is kept by the agent and is no provider's business.
+    ``paths``: the objects and tables (ending in a dot), with everything below them, and the single parameters that it
+    supplies. ``Device.IP.Interface.`` and ``Device.IP.Interface.{i}.`` are equivalent; instance numbers are permitted.
+    If several paths cover a parameter, the longest one applies, and among equal paths that of the last provider.
+    ``tables``: the tables whose rows it supplies, as templates (``Device.IP.Interface.{i}.IPv4Address.``).
+    ``name``: its name in the log.
+    The ``Alias`` of a row is stored by the agent and not passed to a provider.
     """
 
     paths: Sequence[str] = ()
@@ -37,49 +37,50 @@ class Provider:
     name: str = ""
 
     def read(self, names: Sequence[Name]) -> Texts | Awaitable[Texts]:
-        """The texts of these parameters now, as CWMP writes them; one that is missing keeps the value it was given.
+        """Read the present texts of parameters, as in CWMP; a parameter without a text keeps its stored value.
 
-        All names of one request come in one call. An exception in the place of a text says that this parameter
-        cannot be read, whatever becomes of the others.
+        All names of one request are in one call. An exception instead of a text means that this parameter cannot be
+        read; it does not affect the others.
         """
         return {}
 
     def instances(self, table: Name) -> Iterable[str] | Awaitable[Iterable[str]]:
-        """The keys of the rows that ``table``, one of :attr:`tables`, has now: different texts of 1 to 256 characters.
+        """Return the keys of the present rows of ``table``, one of :attr:`tables`: unique texts of 1 to 256 characters.
 
-        The agent gives each key an instance number and keeps it, over restarts and while the row is away. A row that
-        an ACS has created is known by its instance number.
+        The agent assigns an instance number to each key and keeps it over restarts and while the row is absent. The
+        key of a row that an ACS has created is its instance number.
         """
         return ()
 
     def check(
         self, changes: Mapping[Name, str | None]
     ) -> Mapping[str, Refusal] | Awaitable[Mapping[str, Refusal] | None] | None:
-        """What of ``changes`` must be refused, and why; nothing is changed yet.
+        """Check ``changes`` without applying them; return those that are refused, with the reason.
 
-        ``changes``: a parameter and its new text; a row (it ends in a dot) and ``""`` where it is to be created,
-        ``None`` where it is to be deleted. The default refuses all of it.
+        ``changes``: name of a parameter -> new text; name of a row (ending in a dot) -> ``""`` to create it, ``None``
+        to delete it. The default refuses all changes.
         """
         return {name: CwmpFault(9001, "cannot be changed on this device") for name in changes}
 
     def apply(self, changes: Mapping[Name, str | None]) -> bool | Awaitable[bool | None] | None:
-        """Make ``changes``, which were checked, all of them or, by raising, none.
+        """Apply the checked ``changes``: all of them, or raise and apply none.
 
-        ``True``: they cannot take effect before the session is over; :meth:`finish` is called with them then.
+        Return ``True`` if they can take effect only after the end of the session; :meth:`finish` is then called with
+        them.
         """
         return None
 
     def undo(self, former: Mapping[Name, str | None]) -> Awaitable[None] | None:
-        """Go back to ``former``: as ``changes``, with what was there before the change; deleted rows with their values.
+        """Restore ``former``: like ``changes``, with the state before the change; deleted rows with their values.
 
-        Called where a change failed later on, also at the next start after a crash. It may be so already: nothing of
-        the change was made, or only a part, or :meth:`undo` was called before.
+        Called if a change fails later, and at the next start after a crash. The change may not have been applied, or
+        only in part, and :meth:`undo` may have been called before.
         """
         return None
 
     def finish(self, changes: Mapping[Name, str | None]) -> Awaitable[None] | None:
-        """Let ``changes``, for which :meth:`apply` gave ``True``, take effect: the session is over.
+        """Let ``changes``, for which :meth:`apply` returned ``True``, take effect after the end of the session.
 
-        Called again, later or after a restart, until it returns without raising.
+        Called again, later or after a restart, until it returns without an exception.
         """
         return None

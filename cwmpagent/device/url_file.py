@@ -1,4 +1,4 @@
-"""The file in which a DHCP client's hook leaves the ACS's URL (``[acs] url_file``; the hooks are in ``etc/dhcp``)."""
+"""File with the ACS URL that a DHCP client hook writes (``[acs] url_file``; the hooks are in ``etc/dhcp``)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ LONGEST = 2048
 
 
 class UrlFile:
-    """One URL on one line. Whoever writes the file puts another one in its place at once."""
+    """Reader of a file with one URL on one line; the hook replaces the file atomically."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen: tuple[int, int, int] | None = None
 
     def __call__(self) -> str | None:
-        """The URL, where the file is another one than at the last look and there is one.
+        """URL in the file, ``None`` if the file has not changed since the last call, or is missing or empty.
 
-        Raises ValueError, once for each such file, where what it holds is no URL of an ACS, or cannot be read.
+        Raises ``ValueError``, once for each version of the file, if it cannot be read or contains no ACS URL.
         """
         try:
             status = self._path.stat()
@@ -32,8 +32,8 @@ class UrlFile:
         if mark == self._seen:
             return None
         self._seen = mark
-        if mark[0] and not stat.S_ISREG(status.st_mode):  # a pipe would hold us up
-            raise ValueError(f"{self._path} is ignored: it is no file")
+        if mark[0] and not stat.S_ISREG(status.st_mode):  # reading a pipe would block
+            raise ValueError(f"{self._path} is ignored: it is not a regular file")
         try:
             with self._path.open("rb") as file:
                 data = file.read(LONGEST + 2)
@@ -45,23 +45,23 @@ class UrlFile:
         text = data.decode("latin-1").strip()
         if not text:
             return None
-        reason = refusal(text)
+        reason = acs_url_refusal(text)
         if reason:
             raise ValueError(f"{self._path} is ignored: it {reason}")
         return text
 
 
-def refusal(text: str) -> str:
-    """Why ``text`` cannot be the URL of an ACS, empty where it can; nothing of it is repeated, it may hold a secret."""
+def acs_url_refusal(text: str) -> str:
+    """Reason why ``text`` cannot be the URL of an ACS, empty if it can; does not quote ``text``: it may be secret."""
     if len(text) > LONGEST or not text.isascii() or not text.isprintable() or " " in text:
-        return f"must hold one line with a URL of at most {LONGEST} ASCII characters"
+        return f"must contain one line with a URL of at most {LONGEST} ASCII characters"
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        return "holds no URL"
+        return "must contain a URL"
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        return "must hold a URL with http:// or https:// and a host"
+        return "must contain a URL with http:// or https:// and a host"
     if parts.username is not None or parts.password is not None:
-        return "must not hold a user name or password"
+        return "must not contain a user name or password"
     return ""

@@ -1,4 +1,4 @@
-"""The durable state of one agent: one SQLite database in a directory of its own, one process at a time."""
+"""Durable state of one agent: an SQLite database in its own directory, used by one process at a time."""
 
 from cwmpagent.store.durable import Store
 from cwmpagent.store.memory import MemoryStore

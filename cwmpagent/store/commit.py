@@ -1,7 +1,7 @@
-"""One transaction for several batches, of which each is saved wholly or not at all, whatever becomes of the others.
+"""Commit of several batches in one transaction; each batch is saved completely or not at all, independently.
 
-Each batch has a savepoint, so that one that fails takes no other with it; where the whole commit fails (a full disk),
-each is tried again alone, in the same order.
+Each batch has a savepoint, so that a failing batch does not affect the others. If the whole commit fails (disk full),
+each batch is retried alone, in the same order.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ class _Stage(Enum):
 
 
 class Save(Deferred[None]):
-    """Fires when its batch is on disk. It can be cancelled until its commit begins; after that it is saved.
+    """Deferred that fires when its batch is on disk. It can be cancelled until the commit begins.
 
-    ``turn`` is the lock under which both sides decide that; ``error`` is why the last attempt to save it failed.
+    ``turn``: the lock that protects the decision between cancellation and commit; ``error``: the exception of the last
+    attempt to save the batch, ``None`` if it succeeded.
     """
 
     def __init__(self, batch: Batch, turn: Lock) -> None:
@@ -37,7 +38,7 @@ class Save(Deferred[None]):
         self._stage = _Stage.QUEUED
 
     def cancel(self) -> None:
-        """Withdraw the batch and fail with ``CancelledError``, unless it is too late."""
+        """Withdraw the batch and fail with ``CancelledError``; no effect after the commit has begun."""
         with self.turn:
             if self._stage is _Stage.QUEUED:
                 self._stage = _Stage.WITHDRAWN
@@ -46,16 +47,16 @@ class Save(Deferred[None]):
 
     @property
     def withdrawn(self) -> bool:
-        """Whether it was cancelled in time."""
+        """Whether it was cancelled before the commit."""
         return self._stage is _Stage.WITHDRAWN
 
     def begin_commit(self) -> None:
-        """From here on it cannot be withdrawn; the caller holds ``turn``."""
+        """Mark the batch as being committed, so that it cannot be withdrawn; the caller holds ``turn``."""
         self._stage = _Stage.COMMITTING
 
 
 def commit(connection: sqlite3.Connection, saves: Sequence[Save], turn: Lock) -> None:
-    """Save what is not withdrawn, in this order. Raises nothing: ``error`` of each says what became of it."""
+    """Save the batches that are not withdrawn, in this order; an exception is stored in :attr:`Save.error`."""
     remaining = [save for save in saves if not save.withdrawn]
     if not remaining:
         return
@@ -75,7 +76,7 @@ def commit(connection: sqlite3.Connection, saves: Sequence[Save], turn: Lock) ->
 
 
 def _attempt(connection: sqlite3.Connection, saves: Sequence[Save], turn: Lock) -> bool:
-    """One transaction; ``False``, with nothing saved, if one of them was cancelled in time."""
+    """Save all in one transaction; returns ``False``, with nothing saved, if one was cancelled before the commit."""
     connection.execute("BEGIN IMMEDIATE")
     for save in saves:
         _apply(connection, save)
@@ -96,7 +97,7 @@ def _apply(connection: sqlite3.Connection, save: Save) -> None:
             connection.executemany(sql, rows)
     except Exception as error:
         save.error = error
-        if not connection.in_transaction:  # SQLite gave up all of it
+        if not connection.in_transaction:  # SQLite rolled back the whole transaction
             raise
         connection.execute("ROLLBACK TO batch")
     connection.execute("RELEASE batch")

@@ -1,4 +1,4 @@
-"""The state directory and what is in it belong to one user alone, whatever the umask."""
+"""Permissions of the state directory and its files: only one user has access, independent of the umask."""
 
 from __future__ import annotations
 
@@ -14,30 +14,31 @@ OTHERS = 0o077
 
 
 def prepare(directory: Path, ours: str) -> None:
-    """Make sure that ``directory`` is there and that only this user may enter it.
+    """Create ``directory`` if it is missing, and ensure that only this user has access.
 
-    What is missing of its path is created with mode 0700, parents too. One that others may enter is tightened to 0700
-    if it is empty or holds the file ``ours``; if it holds other things only it is refused: they may be somebody's.
+    Missing directories of its path, including parents, are created with mode 0700. A directory that is open to other
+    users is changed to mode 0700 if it is empty or contains the file ``ours``; otherwise it is refused, because its
+    files may belong to another program.
 
-    Raises ``StoreError`` for that, for a directory of another user and for whatever the system refuses.
+    Raises ``StoreError`` for a refused directory, for a directory of another user and for any error of the system.
     """
     try:
         _create(directory)
         status = directory.stat()
         if not stat.S_ISDIR(status.st_mode):
-            raise StoreError(f"{directory} is not a directory: name one that only the agent uses")
+            raise StoreError(f"{directory} is not a directory: configure a directory that only the agent uses")
         if status.st_uid != os.geteuid():
             raise StoreError(
-                f"{directory} belongs to user {status.st_uid} and the agent runs as user {os.geteuid()}: "
-                "run it as that user, or give it a directory of its own"
+                f"{directory} belongs to user {status.st_uid}, but the agent runs as user {os.geteuid()}: "
+                "run it as that user, or configure another directory"
             )
         if status.st_mode & OTHERS:
             entries = {entry.name for entry in directory.iterdir()}
             if entries and ours not in entries:
                 mode = stat.S_IMODE(status.st_mode)
                 raise StoreError(
-                    f"{directory} holds other files and is open to other users (mode {mode:04o}): "
-                    f"give the agent a directory of its own, or chmod 700 {directory}"
+                    f"{directory} contains other files and is open to other users (mode {mode:04o}): "
+                    f"configure another directory, or run chmod 700 {directory}"
                 )
             directory.chmod(PRIVATE_DIRECTORY)
     except OSError as error:
@@ -54,7 +55,7 @@ def _create(directory: Path) -> None:
 
 
 def create_private(path: Path) -> None:
-    """Create the empty file ``path`` with mode 0600; it must not be there. Raises ``OSError``."""
+    """Create the empty file ``path`` with mode 0600; raises ``OSError``, also if it exists."""
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_FILE)
     try:
         os.fchmod(descriptor, PRIVATE_FILE)
@@ -63,13 +64,13 @@ def create_private(path: Path) -> None:
 
 
 def make_private(path: Path) -> None:
-    """Take ``path``, if it is there, from everybody but its owner. Raises ``OSError``."""
+    """Restrict the file ``path``, if it exists, to its owner (mode 0600); raises ``OSError``."""
     if path.exists() and path.stat().st_mode & OTHERS:
         path.chmod(PRIVATE_FILE)
 
 
 def sync(directory: Path) -> None:
-    """Make created, renamed and removed names in ``directory`` survive a loss of power. Raises ``OSError``."""
+    """Flush created, renamed and removed names in ``directory`` to disk; raises ``OSError``."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

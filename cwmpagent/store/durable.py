@@ -1,4 +1,4 @@
-"""The store that survives: what an agent reads at start and saves before it promises anything to the ACS."""
+"""Durable store: the state that an agent reads at start, and saves before it confirms a change to the ACS."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ LOCK = "state.lock"
 
 
 class Store:
-    """The state directory of one agent, held by this process alone until :meth:`close`.
+    """State directory of one agent, locked for this process until :meth:`close`.
 
-    ``moved_aside``: where a damaged database was moved when this one was opened; the state then begins empty.
+    ``moved_aside``: new path of a damaged database that was moved aside at the opening; the state is then empty.
     """
 
     def __init__(
@@ -43,11 +43,11 @@ class Store:
 
     @classmethod
     def open(cls, directory: Path, *, reactor: IReactorFromThreads, wall: Callable[[], float] = time.time) -> Store:
-        """Open or create the state in ``directory``; blocks, and must come after the process has daemonized.
+        """Open or create the state in ``directory``; blocks, and must be called after the process has daemonized.
 
-        The directory is created with mode 0700, and what is in it has mode 0600. ``wall`` tells the time (epoch
-        seconds) for the name of a damaged database. Raises ``StoreLockedError`` if another process has it,
-        ``StoreNewerError`` if a newer version wrote it (nothing is touched), ``StoreError`` if it cannot be used.
+        The directory is created with mode 0700, its files with mode 0600. ``wall`` returns the time (epoch seconds) for
+        the name of a damaged database. Raises ``StoreLockedError`` if another process holds the directory,
+        ``StoreNewerError`` if a newer version wrote it (nothing is changed), ``StoreError`` if it cannot be used.
         """
         directory = Path(directory)
         prepare(directory, DATABASE)
@@ -60,9 +60,9 @@ class Store:
         return cls(connection, lock, reactor, moved_aside)
 
     def load(self) -> Saved:
-        """Everything saved so far. Blocks, for a commit under way too.
+        """Read the whole state; blocks, also until a running commit ends.
 
-        Raises ``StoreError`` if it cannot be read, ``MisuseError`` once closed.
+        Raises ``StoreError`` if it cannot be read, ``MisuseError`` after :meth:`close`.
         """
         if self._closing:
             raise MisuseError("the store is closed")
@@ -73,18 +73,18 @@ class Store:
             raise StoreError(f"the state cannot be read: {error}") from error
 
     def save(self, batch: Batch) -> Deferred[None]:
-        """Save ``batch`` in one transaction; fires in the order of the calls, when it would survive a loss of power.
+        """Save ``batch`` in one transaction; the result fires in the order of the calls, when the batch is on disk.
 
-        Fails with ``StoreWriteError`` (disk full, read-only) with nothing of it saved, and the store goes on. Cancelled
-        before its commit begins it is not saved and fails with ``CancelledError``; later, it is saved and succeeds.
-        Fails with ``MisuseError`` for a batch of wrong types, or once closed.
+        Fails with ``StoreWriteError`` (disk full, read-only) if no part of it was saved; the store remains usable. If
+        cancelled before its commit begins, it is not saved and fails with ``CancelledError``; if cancelled later, it is
+        saved and succeeds. Fails with ``MisuseError`` for a batch with wrong types, or after :meth:`close`.
         """
         if self._closing:
             return fail(MisuseError("the store is closed"))
         return self._writer.save(tables.copied(batch))
 
     def close(self) -> Deferred[None]:
-        """Save what is queued, then give up the directory; fires when that is done, however often it is called."""
+        """Save the queued batches, then release the directory; fires when that is done, for every call."""
         if self._closed:
             return succeed(None)
         done: Deferred[None] = Deferred()

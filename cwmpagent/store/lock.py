@@ -1,4 +1,4 @@
-"""One process at a time: a lock that the kernel drops with the process, so that none is ever stale."""
+"""Lock of the state directory for one process; the kernel releases it with the process, so it cannot become stale."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from cwmpagent.store.directory import PRIVATE_FILE
 
 
 class Lock:
-    """Holds ``flock`` on a file that says who: the process id of the holder. The file stays when the lock goes."""
+    """``flock`` on a file that contains the process id of the holder. The file is not removed on release."""
 
     def __init__(self, path: Path) -> None:
-        """Take the lock.
+        """Acquire the lock.
 
-        Raises ``StoreLockedError``, which names the process that has it, or ``StoreError`` if it cannot be taken.
+        Raises ``StoreLockedError``, which names the holding process, or ``StoreError`` if the file cannot be locked.
         """
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE)
@@ -25,24 +25,24 @@ class Lock:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.fchmod(self._descriptor, PRIVATE_FILE)
-            # Overwritten, never truncated: on a full disk the block it has is the only one it gets.
+            # Overwritten, not truncated: on a full disk no new block may be available.
             os.pwrite(self._descriptor, b"%-10d\n" % os.getpid(), 0)
         except BlockingIOError as error:
-            held = _held(path, self._descriptor)
+            locked = _locked_error(path, self._descriptor)
             os.close(self._descriptor)
-            raise held from error
+            raise locked from error
         except OSError as error:
             os.close(self._descriptor)
             raise StoreError(f"{path} cannot be locked: {error.strerror}") from error
 
     def release(self) -> None:
-        """Let the next process have it; to be called once."""
-        fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # a child being started may still have a copy of the descriptor
+        """Release the lock; may be called only once."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # a starting child process may still have a copy of the descriptor
         os.close(self._descriptor)
 
 
 def refuse_if_held(path: Path) -> None:
-    """Raises ``StoreLockedError`` if a process holds the lock; creates and changes nothing, and keeps no lock."""
+    """Raise ``StoreLockedError`` if a process holds the lock; changes no file and keeps no lock."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
     except OSError:
@@ -50,11 +50,11 @@ def refuse_if_held(path: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise _held(path, descriptor) from error
+        raise _locked_error(path, descriptor) from error
     finally:
         os.close(descriptor)
 
 
-def _held(path: Path, descriptor: int) -> StoreLockedError:
+def _locked_error(path: Path, descriptor: int) -> StoreLockedError:
     holder = os.pread(descriptor, 20, 0).strip()
     return StoreLockedError(str(path.parent), int(holder) if holder.isdigit() else None)

@@ -1,4 +1,4 @@
-"""A store that forgets: for fleets of simulated devices and for tests. Everything else is as with the durable one."""
+"""Store in memory, for fleets of simulated devices and for tests; otherwise it behaves as the durable store."""
 
 from __future__ import annotations
 
@@ -13,28 +13,31 @@ from cwmpagent.store import tables
 
 
 class MemoryStore:
-    """Keeps what is saved for as long as it lives; a save has happened when it returns.
+    """Store without persistence; :meth:`save` is complete when it returns.
 
-    ``saved`` is what it begins with. ``refusing``, while it is a text, makes every save fail with ``StoreWriteError``.
+    ``saved``: the initial state. ``refusing``: if a text, every save fails with ``StoreWriteError`` and this text.
+    ``moved_aside``: always ``None``, as in a durable store without damage.
     """
 
     __slots__ = ("_closed", "_entries", "moved_aside", "refusing")
 
     def __init__(self, saved: Saved | None = None) -> None:
-        begin = saved or Saved()
-        self._entries: dict[str, dict[str, Any]] = {t.field: dict(getattr(begin, t.field)) for t in tables.TABLES}
+        saved = saved or Saved()
+        self._entries: dict[str, dict[str, Any]] = {
+            table.field: dict(getattr(saved, table.field)) for table in tables.TABLES
+        }
         self._closed = False
         self.moved_aside: Path | None = None
         self.refusing: str | None = None
 
     def load(self) -> Saved:
-        """As :meth:`cwmpagent.store.Store.load`."""
+        """Read the whole state, as :meth:`cwmpagent.store.Store.load`."""
         if self._closed:
             raise MisuseError("the store is closed")
         return Saved(**{field: dict(entries) for field, entries in self._entries.items()})
 
     def save(self, batch: Batch) -> Deferred[None]:
-        """As :meth:`cwmpagent.store.Store.save`, at once."""
+        """Save ``batch`` immediately, as :meth:`cwmpagent.store.Store.save`."""
         if self._closed:
             return fail(MisuseError("the store is closed"))
         try:
@@ -54,6 +57,6 @@ class MemoryStore:
         return succeed(None)
 
     def close(self) -> Deferred[None]:
-        """As :meth:`cwmpagent.store.Store.close`."""
+        """Close the store, as :meth:`cwmpagent.store.Store.close`."""
         self._closed = True
         return succeed(None)

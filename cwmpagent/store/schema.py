@@ -1,4 +1,4 @@
-"""The versions of the database's schema, each as the step that leads to it, and the way from any to the last."""
+"""Versions of the database schema, each with its migration step, and the migration to the newest version."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def _first(connection: sqlite3.Connection) -> None:
 
 
 STEPS: tuple[Step, ...] = (_first,)
-"""``STEPS[n]`` leads from version n to n + 1. Only ever added to; a step must not commit."""
+"""``STEPS[n]`` migrates from version n to n + 1. Steps are only appended, never changed; a step must not commit."""
 
 
 def version(connection: sqlite3.Connection) -> int:
-    """The version of the database; 0 is an empty one."""
+    """Schema version of the database; 0 for an empty database."""
     (number,) = connection.execute("PRAGMA user_version").fetchone()
     return int(number)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the database to the last version in one transaction: whatever a step raises leaves it as it was."""
-    if version(connection) == len(STEPS):  # nothing to write, so a full disk is no obstacle
+    """Migrate the database to the newest version in one transaction; an exception leaves it unchanged."""
+    if version(connection) == len(STEPS):  # nothing is written, so a full disk is not a problem
         return
     connection.execute("BEGIN IMMEDIATE")
     try:

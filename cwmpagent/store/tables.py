@@ -1,4 +1,4 @@
-"""The five mappings of a :class:`~cwmpagent.records.Batch` as five tables: each keyed by its text, one row an entry."""
+"""Database tables for the five mappings of a :class:`~cwmpagent.records.Batch`, with one row per entry."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def _attributes(notification: object, access_list: str) -> Attributes:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """``columns`` follow the key; ``to_row`` and ``to_value`` raise ``ValueError`` for what does not fit."""
+    """Table for the mapping ``field``; ``columns`` follow the key column.
+
+    ``to_row`` and ``to_value`` convert between values and columns and raise ``ValueError`` for a wrong type.
+    """
 
     field: str
     name: str
@@ -48,7 +51,7 @@ class Table:
     to_value: Callable[..., Any]
 
     def statements(self, entries: dict[str, Any], *, erase: bool) -> Iterator[tuple[str, list[Row]]]:
-        """What SQL has to run, each with its rows, so that the table says ``entries``."""
+        """SQL statements, each with its rows, that save ``entries`` in the table; ``erase`` deletes all rows first."""
         removed: list[Row] = [(_text(key),) for key, value in entries.items() if value is None]
         written = [(_text(key), *self.to_row(value)) for key, value in entries.items() if value is not None]
         if erase:
@@ -60,7 +63,7 @@ class Table:
             yield f"INSERT OR REPLACE INTO {self.name} ({self._names}) VALUES ({places})", written
 
     def read(self, connection: sqlite3.Connection) -> dict[str, Any]:
-        """Every entry."""
+        """All entries of the table."""
         rows = connection.execute(f"SELECT {self._names} FROM {self.name}")
         return {_text(key): self.to_value(*columns) for key, *columns in rows}
 
@@ -81,21 +84,21 @@ TABLES = (
 
 
 def copied(batch: Batch) -> Batch:
-    """``batch`` with mappings of its own, which nobody else can change."""
+    """Copy of ``batch`` with its own mappings, which the caller cannot change."""
     return Batch(**{table.field: dict(getattr(batch, table.field)) for table in TABLES}, erase=batch.erase)
 
 
 def statements(batch: Batch) -> list[tuple[str, list[Row]]]:
-    """The SQL that saves ``batch``. Raises ``MisuseError`` if an entry is not of the type that its mapping says."""
-    found: list[tuple[str, list[Row]]] = []
+    """SQL statements, each with its rows, that save ``batch``; raises ``MisuseError`` for an entry of a wrong type."""
+    result: list[tuple[str, list[Row]]] = []
     for table in TABLES:
         try:
-            found.extend(table.statements(dict(getattr(batch, table.field)), erase=batch.erase))
+            result.extend(table.statements(dict(getattr(batch, table.field)), erase=batch.erase))
         except (ValueError, TypeError, AttributeError) as error:
             raise MisuseError(f"{table.field} of a batch: {error}") from error
-    return found
+    return result
 
 
 def read(connection: sqlite3.Connection) -> Saved:
-    """All of it. Raises ``sqlite3.Error``, and ``ValueError`` or ``TypeError`` for what no batch can have written."""
+    """Whole saved state; raises ``sqlite3.Error``, and ``ValueError`` or ``TypeError`` for an invalid entry."""
     return Saved(**{table.field: table.read(connection) for table in TABLES})

@@ -1,6 +1,6 @@
-"""Commits on a thread of its own, so that no disk ever holds up the reactor.
+"""Commits in a separate thread, so that disk access does not block the reactor.
 
-What is queued while a commit is under way goes into the next one together: one wait for the disk for all of it.
+Batches that are queued during a commit are saved together by the next commit, with a single flush to disk.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from cwmpagent.records import Batch
 from cwmpagent.store.commit import Save, commit
 
 GROUP = 256
-"""Batches in one transaction at most."""
+"""Maximum number of batches in one transaction."""
 
 
 class Writer:
-    """The thread, from the first save to :meth:`stop`. ``using`` is held whenever it uses ``connection``."""
+    """Writer thread, from the first save to :meth:`stop`; it holds ``using`` while it uses ``connection``."""
 
     def __init__(self, connection: sqlite3.Connection, using: Lock, reactor: IReactorFromThreads) -> None:
         self._connection = connection
@@ -34,9 +34,9 @@ class Writer:
         self._stopped: Callable[[], None] = lambda: None
 
     def save(self, batch: Batch) -> Save:
-        """Queue ``batch``, which must be a copy that nobody changes."""
+        """Queue ``batch``, which must not be changed afterwards."""
         if self._thread is None:
-            # A daemon: a reactor that ends without stop() must not hang; an unfinished commit is then as after kill -9.
+            # A daemon thread: the process can end without stop(), and an unfinished commit is then as after kill -9.
             self._thread = Thread(target=self._run, name="cwmpagent store", daemon=True)
             self._thread.start()
         save = Save(batch, self._turn)
@@ -44,7 +44,7 @@ class Writer:
         return save
 
     def stop(self, stopped: Callable[[], None]) -> None:
-        """Commit what is queued, close the connection, end the thread, then call ``stopped`` in the reactor's."""
+        """Commit the queue, close the connection, end the thread, then call ``stopped`` in the reactor thread."""
         self._stopped = stopped
         if self._thread is None:
             self._close()
@@ -53,12 +53,12 @@ class Writer:
             self._queue.put(None)
 
     def _run(self) -> None:
-        going_on = True
-        while going_on:
-            saves, going_on = self._next_group()
+        running = True
+        while running:
+            saves, running = self._next_group()
             with self._using:
                 commit(self._connection, saves, self._turn)
-            self._reactor.callFromThread(_tell, saves)
+            self._reactor.callFromThread(_fire, saves)
         self._close()
         self._reactor.callFromThread(self._join)
 
@@ -83,8 +83,8 @@ class Writer:
         self._stopped()
 
 
-def _tell(saves: Sequence[Save]) -> None:
-    for save in saves:  # one that was cancelled ignores it: it has no canceller
+def _fire(saves: Sequence[Save]) -> None:
+    for save in saves:  # a cancelled Deferred ignores the first result: it has no canceller
         if save.error is None:
             save.callback(None)
         elif isinstance(save.error, MisuseError):

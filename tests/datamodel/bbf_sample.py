@@ -1,4 +1,4 @@
-"""A small model in the Broadband Forum's format, with everything in it that such a file can say."""
+"""Small model in the format of the Broadband Forum, with every feature of such a file."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ OBJECTS = """
 
 
 def document(objects: str = OBJECTS, types: str = TYPES, profiles: str = PROFILES, model: str = "") -> bytes:
-    """A whole file."""
+    """Complete file of a model."""
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<dm:document xmlns:dm="urn:broadband-forum-org:cwmp:datamodel-1-14" spec="s" file="f">'
@@ -116,7 +116,7 @@ def document(objects: str = OBJECTS, types: str = TYPES, profiles: str = PROFILE
 
 
 def read(data: bytes, *profiles: str) -> Model:
-    """The model of a file."""
+    """Model of a file."""
     builder = ModelBuilder()
     read_bbf(data, NAME, builder, profiles)
     return builder.build(NAME)

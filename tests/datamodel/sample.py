@@ -1,4 +1,4 @@
-"""A small model with one of everything, and shorthands to work with it."""
+"""Small model with every feature, and helpers for tests with it."""
 
 from __future__ import annotations
 
@@ -79,11 +79,11 @@ Port = { type = "link", reference = "Box.Port." }
 
 _ALIAS = b'Alias = { type = "string", max_length = 64, writable = true }\n'
 ALIASED = SAMPLE.replace(b"Label = ", _ALIAS + b"Label = ").replace(b"Note = ", _ALIAS + b"Note = ")
-"""The same, whose ports and rules have an alias; the fixed ones have none."""
+"""The same model with an alias for ports and rules, but not for fixed rows."""
 
 
 def build(*documents: bytes | str) -> Model:
-    """The model of TOML documents."""
+    """Model of TOML documents."""
     builder = ModelBuilder()
     for number, document in enumerate(documents, 1):
         read_toml(document.encode() if isinstance(document, str) else document, f"{number}.toml", builder)
@@ -91,7 +91,7 @@ def build(*documents: bytes | str) -> Model:
 
 
 def assign(tree: Tree, /, **texts: str) -> Plan:
-    """Apply an assignment; ``__`` in a name stands for a dot, and all are below the root."""
+    """Apply an assignment; names are below the root, and ``__`` in a name is a dot."""
     plan = plan_values(
         tree, [ParameterAssignment("Box." + name.replace("__", "."), text) for name, text in texts.items()]
     )
@@ -100,14 +100,14 @@ def assign(tree: Tree, /, **texts: str) -> Plan:
 
 
 def add(tree: Tree, table: str) -> int:
-    """Add a row and give its number."""
+    """Add a row and return its instance number."""
     plan, number = plan_add(tree, table)
     tree.apply(plan.batch)
     return number
 
 
 class PlanCase(SynchronousTestCase):
-    """A device of the model :data:`SAMPLE`, and what is refused without a change of it."""
+    """Tree of the model :data:`SAMPLE`, and assertions that a fault changes nothing."""
 
     def setUp(self) -> None:
         self.model = build(SAMPLE)

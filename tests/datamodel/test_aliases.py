@@ -1,4 +1,4 @@
-"""Aliases of rows: the device's own, those that are given, those that were saved, and the paths they stand in."""
+"""Aliases of rows: assigned by the device, by the ACS, restored from the state, and used in paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans made one upon another."""
+"""Joined plans."""
 
 from __future__ import annotations
 

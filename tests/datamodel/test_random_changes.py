@@ -1,4 +1,4 @@
-"""Random changes of a tree beside a naive device that keeps every path in one dictionary."""
+"""Random changes of a tree, compared with a simple device that stores every path in one dictionary."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ PARTS = re.compile(r"\[[^\]]*\]|[^.]+|(?<=\.)$")
 
 
 class Naive:
-    """A device as somebody would write it who has all the time in the world."""
+    """Simple implementation of a device, without any optimization."""
 
     def __init__(self) -> None:
         self.rows: set[str] = set()
@@ -107,11 +107,11 @@ class Naive:
                 self.values[row + name] = alias or next(each for each in own if self.row(table, each) is None)
 
     def row(self, table: str, alias: str) -> str | None:
-        """The row that an alias names."""
+        """Row with this alias."""
         return next((row for row in self.children(table) if self.values.get(row + "Alias") == alias), None)
 
     def add(self, table: str, alias: str = "") -> int:
-        """The number of a new row, or the code of the fault."""
+        """Instance number of a new row, or the negative fault code."""
         if table != "Box.Port." and not (table.endswith(".Rule.") and table.removesuffix("Rule.") in self.rows):
             return -9005
         if alias and (not GOOD["Alias"](alias) or self.row(table, alias)):
@@ -123,7 +123,7 @@ class Naive:
         return self.last[table]
 
     def numbered(self, path: str, create: bool = False) -> str | int:
-        """A path without aliases, or the code of the fault."""
+        """Path without aliases, or the fault code."""
         so_far = ""
         for part in PARTS.findall(path):
             if part[:1] != "[":
@@ -141,7 +141,7 @@ class Naive:
         return so_far if path[-1:] == "." and so_far[-2:] != ".." else so_far[:-1]
 
     def matching(self, path: str) -> set[str] | None:
-        """The parameters that a path with wildcards covers, ``None`` if it is a fault."""
+        """Parameters that a path with wildcards covers, ``None`` for a fault."""
         before, wildcard, _ = path.partition("*")
         start = self.numbered(before)
         tables = {"Box.Port.", "Box.Fixed.", *(row + "Rule." for row in self.rows if row.startswith("Box.Port."))}
@@ -184,14 +184,14 @@ class Naive:
         return {"1": "true", "0": "false"}.get(text, text) if path.endswith(".Enable") else text
 
     def references(self, name: str, text: str) -> str:
-        """A text without aliases where it names rows."""
+        """Text with instance numbers instead of aliases if the parameter is a reference."""
         if name not in ("Main", "Port", "All"):
             return text
         items = text.split(",") if name == "All" else [text]
         return ",".join(item if isinstance(path := self.numbered(item), int) else path for item in items)
 
     def assign(self, written: list[tuple[str, str]], create: bool) -> dict[str, int]:
-        """The codes of the faults; where there are none, all is written."""
+        """Fault codes by name; if there are none, all values are written."""
         faults: dict[str, int] = {}
         names: dict[str, str] = {}
         for name, _ in written:
@@ -249,7 +249,7 @@ class Naive:
 
 
 class Store:
-    """Keeps what it is given, as the store's contract says."""
+    """Store in memory, as specified by the interface of the store."""
 
     def __init__(self) -> None:
         self.kept: dict[str, dict[str, Any]] = {name: {} for name in ("values", "attributes", "rows", "counters")}
@@ -290,7 +290,7 @@ class Changes(RuleBasedStateMachine):
         return st.sampled_from([*sorted(self.naive.values), "Box.Port.2.Label", "Box.Port.1.", "Box.Mode."])
 
     def written(self, data: st.DataObject, path: str, news: bool = False) -> str:
-        """A path with some aliases; with ``news`` not always of rows that there are."""
+        """Path with some aliases; with ``news``, also aliases without a row."""
         so_far, shown = "", ""
         for part in path.split("."):
             so_far += part + "."

@@ -1,4 +1,4 @@
-"""One device's tree: what GetParameterNames, GetParameterValues and GetParameterAttributes may answer."""
+"""Tree of one device: answers of GetParameterNames, GetParameterValues and GetParameterAttributes."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ class SeparationTests(TreeTests):
 
 
 class FactoryTests(TreeTests):
-    """Values that the configuration gives."""
+    """Factory values from the configuration."""
 
     def assert_refused(self, path: str, text: str, told: str) -> None:
         error = self.assertRaises(ModelError, open_tree, self.model, factory={path: text})
@@ -262,7 +262,7 @@ class FactoryTests(TreeTests):
         self.assert_refused("Box.Level", "high", "whole number")
         self.assert_refused("Box.Level", "6", "from -5 to 5")
         self.assert_refused("Box.Mode", "Off", "Auto, Fixed")
-        self.assert_refused("Box.PortNumberOfEntries", "9", "cannot be given")
+        self.assert_refused("Box.PortNumberOfEntries", "9", "cannot be configured")
         self.assert_refused("Box.Main", "Box.Port.2", "existing row")
 
     def test_values_are_taken_in_canonical_form(self) -> None:
@@ -273,7 +273,7 @@ class FactoryTests(TreeTests):
 
 
 class SavedTests(TreeTests):
-    """The state may have been written under another model."""
+    """Restoring a state that was saved with another model."""
 
     def test_what_no_longer_fits_is_left_out_and_listed(self) -> None:
         saved = Saved(

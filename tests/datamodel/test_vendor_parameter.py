@@ -1,4 +1,4 @@
-"""A model with a parameter more."""
+"""Copy of a model with an additional parameter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Linux provider on this machine, held against what /proc, /sys and psutil say, and on made-up files."""
+"""The Linux providers on this machine, compared with /proc, /sys and psutil, and on prepared files."""
 
 from __future__ import annotations
 
@@ -120,7 +120,9 @@ class WholeMachineTests(SynchronousTestCase):
 
     def test_hosts_are_the_neighbours(self) -> None:
         neighbours: set[str] | None = None
-        while neighbours != (now := {each.mac for each in netlink.neighbours()}):  # one may come while they are read
+        while neighbours != (
+            now := {each.mac for each in netlink.neighbours()}
+        ):  # a neighbour may appear during the reading
             neighbours = now
             found = self.values("Device.Hosts.")
         macs = {text for path, text in found.items() if path.endswith(".PhysAddress")}
@@ -367,7 +369,7 @@ class HostNameTests(SynchronousTestCase):
 
         provider = HostName("Device.", settable=True, get=lambda: "old", put=refused, etc=self.etc)
         self.assertRaises(CwmpFault, provider.apply, self.changes("new"))
-        provider.undo(self.changes("old"))  # else a later change would be refused for this one
+        provider.undo(self.changes("old"))  # otherwise a later change would be refused
 
     def test_a_crash_while_it_goes_back_leaves_the_rest_to_the_next_time(self) -> None:
         provider = self.provider(settable=True)

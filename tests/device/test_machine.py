@@ -1,4 +1,4 @@
-"""The owner's programs: whatever becomes of one, it is told in a line."""
+"""Configured programs: every outcome is reported in one line."""
 
 from __future__ import annotations
 
@@ -42,4 +42,4 @@ class ProgramTests(TestCase):
         self.failureResultOf(running, CancelledError)
         while reapProcessHandlers:
             await deferLater(reactor, 0.01)
-        await deferLater(reactor, 0.01)  # its end meets nobody
+        await deferLater(reactor, 0.01)  # no waiter is left at its end

@@ -1,4 +1,4 @@
-"""The cache of models: it gives what was kept or nothing, and neither its absence nor its state is ever an error."""
+"""The cache of models: it returns the saved model or nothing; a missing or damaged cache is never an error."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.skips import NO_BBF, bbf_directory
 
 
 def same(one: Model, other: Model) -> bool:
-    """Whether two models are alike in everything."""
+    """Whether two models are equal in all fields."""
     return model_json.written(one) == model_json.written(other) and one.root == other.root
 
 
@@ -53,7 +53,7 @@ class PortableTests(SynchronousTestCase):
             self.assertEqual(Tree(model).read(""), Tree(back).read(""))
 
     def test_nothing_of_a_model_is_forgotten(self) -> None:
-        """A field that is new in one of these must be written too, and FORMAT go up."""
+        """A new field in one of these classes must also be written, and FORMAT be increased."""
         for cls, names in (
             (Model, "name root rows values forced_inform active absent attributes reports"),
             (
@@ -111,7 +111,7 @@ class CacheTests(SynchronousTestCase):
         return self.state / FILE
 
     def find(self, *profiles: str, save: bool = True) -> tuple[Model, bool]:
-        """The model, and whether its source had to be read."""
+        """The model, and whether its source was read."""
         cache = ModelCache(self.state)
         with patch.object(models, "read_bbf", wraps=models.read_bbf) as read:
             model = find_model(str(self.source), profiles=profiles, cache=cache)

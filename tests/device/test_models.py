@@ -1,4 +1,4 @@
-"""The built-in device2: found by name, true to the published data model, and fit for what an ACS does with it."""
+"""The built-in model device2: found by name, consistent with the published data model, usable by an ACS."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ class FindTests(SynchronousTestCase):
         (self.directory / "empty.d").mkdir()
         self.assert_refused([], "device.model", "built in: device2")
         self.assert_refused("device3", "device.model", "'device3' is neither a path nor built in; built in: device2")
-        self.assert_refused("box.pdf", "device.model", "does not end in .toml")
-        self.assert_refused("empty.d", "device.model", "holds no .toml")
+        self.assert_refused("box.pdf", "device.model", "must be a directory or a file that ends in .toml")
+        self.assert_refused("empty.d", "device.model", "contains no .toml")
         self.assert_refused("none.toml", "device.model", "No such file")
         self.write("bad.toml", '[objects."Box."]\ncolour = 1')
         self.assert_refused("bad.toml", 'bad.toml: objects."Box.".colour', "is unknown here")
@@ -168,7 +168,7 @@ class Device2Tests(SynchronousTestCase):
 
 
 class PublishedTests(SynchronousTestCase):
-    """Every object and parameter of device2 is in TR-181, with what TR-181 says about it."""
+    """Every object and parameter of device2 is in TR-181 with the same definition."""
 
     maxDiff = None
 
@@ -194,7 +194,7 @@ class PublishedTests(SynchronousTestCase):
 
 
 class Published:
-    """TR-181 as the Broadband Forum publishes it, only as far as these tests compare."""
+    """TR-181 as published by the Broadband Forum, as far as these tests compare it."""
 
     NOTIFY = {  # noqa: RUF012  # a table of this test
         "canDeny": Notify.CAN_DENY,
@@ -242,7 +242,7 @@ class Published:
                 yield f"{ours.path}{name} {line}"
 
     def parameter_differences(self, ours: ParameterDefinition, theirs: ElementTree.Element) -> Iterator[str]:
-        # The file gives an Alias the access that it has in USP; in CWMP it is readWrite (TR-106 _AliasCWMP).
+        # An Alias has the access of USP in the file; in CWMP it is readWrite (TR-106 _AliasCWMP).
         if ours.writable != (theirs.get("access") in ("readWrite", "writeOnceReadOnly")):
             yield f"is {theirs.get('access')}"
         if ours.notify is not self.NOTIFY[theirs.get("activeNotify")]:
@@ -291,7 +291,7 @@ class Published:
             yield f"refers to {table}"
 
     def base(self, declared: ElementTree.Element) -> tuple[str, list[ElementTree.Element]]:
-        """The basic type of a syntax element, and the facets on the way to it, nearer ones hiding farther ones."""
+        """Built-in type of a syntax element, and the facets of its derivation; derived facets replace base facets."""
         facets = list(declared)
         if declared.tag != "dataType":
             return declared.tag, facets
@@ -315,5 +315,5 @@ def number(element: ElementTree.Element, name: str) -> int | None:
 
 
 def trimmed(ranges: tuple[tuple[int | None, int | None], ...]) -> set[tuple[int | None, int | None]]:
-    """Ranges without a lower end that is the least number anyway."""
+    """Ranges without a lower end of 0."""
     return {(low or None, high) for low, high in ranges} - {(None, None)}

@@ -1,4 +1,4 @@
-"""The ACS's URL from DHCP: the hooks that decode it, and the file in which they leave it."""
+"""The ACS URL from DHCP: the hooks that decode it, and the file that they write."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class HookCase(SynchronousTestCase):
         self.assertEqual((ended.returncode, ended.stderr, ended.stdout), (0, "", ""))
 
     def decoded(self, option43: bytes | str = b"", option125: bytes | str = b"") -> str | None:
-        """What is in the file after an ACK with these options; it is gone before."""
+        """Content of the file after an ACK with these options; ``None`` if the hook wrote none."""
         self.file.unlink(missing_ok=True)
         texts = [each if isinstance(each, str) else each.hex() for each in (option43, option125)]
         self.run_sh(str(HOOKS / "cwmpagent-acs-url"), str(self.file), *texts)

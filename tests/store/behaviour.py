@@ -1,4 +1,4 @@
-"""What every store does, durable or not, and what the tests of this room have in common."""
+"""Common tests of every store, durable or not, and helpers for the tests of this package."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BATCHES = st.builds(
 
 
 def after(saved: Saved, batch: Batch) -> Saved:
-    """What is there when ``batch`` has been saved where ``saved`` was: the meaning of a batch, in two lines."""
+    """Expected state after ``batch`` is saved on the state ``saved``."""
     old = Saved() if batch.erase else saved
     merged = {field: {**getattr(old, field), **getattr(batch, field)} for field in FIELDS}
     return Saved(
@@ -64,7 +64,7 @@ WRONG = (
 
 
 class SameStore:
-    """Mixed into a TestCase that sets ``store`` in ``setUp``, and closes it."""
+    """Mix-in for a TestCase that sets ``store`` in ``setUp`` and closes it."""
 
     store: Any
 

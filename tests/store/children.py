@@ -1,4 +1,4 @@
-"""Programs that tests start as processes of their own: ``python -m tests.store.children WHAT DIRECTORY``."""
+"""Programs that tests start as separate processes: ``python -m tests.store.children PROGRAM DIRECTORY``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ IN_FLIGHT = 4
 
 
 def start(what: str, directory: Path) -> subprocess.Popen[bytes]:
-    """A child that does ``what``; the caller ends it."""
+    """Start a child process that runs the program ``what``; the caller ends it."""
     return subprocess.Popen(
         [sys.executable, "-m", "tests.store.children", what, str(directory.absolute())],
         cwd=CHECKOUT,
@@ -33,7 +33,7 @@ def start(what: str, directory: Path) -> subprocess.Popen[bytes]:
 
 
 def numbered(number: int) -> Batch:
-    """A batch that leaves its number in every table; every ninth takes all that was before it away."""
+    """A batch that writes its number into every table; every ninth batch erases the earlier state first."""
     return Batch(
         values={f"Device.{number}.{entry}": str(number) for entry in range(ENTRIES)},
         attributes={f"Device.{number}.A": Attributes(number % 7)},
@@ -45,12 +45,12 @@ def numbered(number: int) -> Batch:
 
 
 def say(line: str) -> None:
-    """Out at once, past all buffers."""
+    """Write ``line`` to standard output without buffering."""
     os.write(1, line.encode() + b"\n")
 
 
 async def hold(directory: Path) -> None:
-    """Have the store until standard input ends."""
+    """Hold the store open until the end of standard input."""
     store = Store.open(directory, reactor=reactor)
     say("open")
     sys.stdin.read()
@@ -58,7 +58,7 @@ async def hold(directory: Path) -> None:
 
 
 async def attempt(directory: Path) -> None:
-    """Open the store and say what came of it."""
+    """Open the store and print the result."""
     try:
         store = Store.open(directory, reactor=reactor)
     except StoreError as error:
@@ -69,7 +69,7 @@ async def attempt(directory: Path) -> None:
 
 
 async def count(directory: Path) -> None:
-    """Save numbered batches for ever, several in flight, and say each number once it is saved."""
+    """Save numbered batches without end, several at a time, and print each number when it is saved."""
     store = Store.open(directory, reactor=reactor)
     number = store.load().counters.get("Device.", 0)
     in_flight: list[tuple[int, Deferred[None]]] = []
@@ -84,7 +84,7 @@ async def count(directory: Path) -> None:
 
 
 async def full(directory: Path) -> None:
-    """Save into files that the kernel lets grow no further, then again with room; say each step."""
+    """Save with a file size limit that is too small, then without it; print the result of each step."""
     store = Store.open(directory, reactor=reactor)
     await store.save(Batch(values={"Device.A": "before"}))
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
@@ -110,7 +110,7 @@ PROGRAMS: dict[str, Callable[[Path], Awaitable[None]]] = {
 
 
 def main(what: str, directory: str) -> None:
-    """Run one program to its end in the reactor."""
+    """Run one program in the reactor to its end."""
 
     def run() -> None:
         done = ensureDeferred(PROGRAMS[what](Path(directory)))

@@ -1,4 +1,4 @@
-"""Several batches in one transaction, without threads: what a statement does is watched and answered by the test."""
+"""Several batches in one transaction, without threads; the test observes each SQL statement and can react to it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Commit(SynchronousTestCase):
         self.connection.set_trace_callback(look)
 
     def refuse(self, path: str, how: str) -> None:
-        """Let SQLite fail a batch that writes ``path``; ``how`` says what it takes along."""
+        """Make SQLite refuse a batch that writes ``path``; ``how``: ABORT, FAIL or ROLLBACK of ``RAISE``."""
         self.connection.execute(
             f"CREATE TEMP TRIGGER refuse BEFORE INSERT ON parameter_value WHEN NEW.path = '{path}' "
             f"BEGIN SELECT RAISE({how}, 'refused'); END"

@@ -1,4 +1,4 @@
-"""Opening what may be older, newer, damaged or not there at all."""
+"""Opening of a database that is older, newer, damaged or missing."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class DatabaseTestCase(SynchronousTestCase):
         return {path.name: path.read_bytes() for path in self.path.parent.iterdir() if path.is_file()}
 
     def leave_log(self, batch: Batch) -> None:
-        """Leave the database as a killed process does: ``batch`` is only in the log."""
+        """Leave the database as after a killed process: ``batch`` is only in the write-ahead log."""
         connection, _ = self.open()
         put(connection, batch)
         killed = self.files()
@@ -268,7 +268,7 @@ class Damage(DatabaseTestCase):
 
 
 class Another(DatabaseTestCase):
-    """A program beside ours, and what only an administrator can heal, is no damage."""
+    """Another program and problems for an administrator are not treated as damage."""
 
     def test_one_that_is_writing_is_a_plain_error(self) -> None:
         self.fill()

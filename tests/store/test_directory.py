@@ -1,4 +1,4 @@
-"""The state directory and its files are one user's alone."""
+"""Permissions of the state directory and its files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store as the agent has it: its thread, a disk that refuses, its end."""
+"""The durable store: its thread, write errors and closing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def note(text: str) -> Batch:
 
 
 def opened() -> list[Path]:
-    """The files that this process has open."""
+    """Open files of this process."""
     found = []
     for descriptor in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
@@ -48,7 +48,7 @@ class StoreTestCase(TestCase):
         return self.store
 
     def hold(self) -> threading.Lock:
-        """Stop the writer before its next commit, as a disk does that hangs."""
+        """Block the writer before its next commit, like a disk that hangs."""
         self.store._using.acquire()
         return self.store._using
 

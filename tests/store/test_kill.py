@@ -21,19 +21,19 @@ class Kill(TestCase):
         self.directory = Path(self.mktemp())
 
     def _kill(self, seeded: random.Random) -> list[int]:
-        """The numbers that a process said were saved before it was killed at a moment of ``seeded``."""
+        """Kill a saving process at a time from ``seeded``; returns the numbers that it reported as saved."""
         child = children.start("count", self.directory)
         assert child.stdout is not None
         self.assertEqual(child.stdout.readline(), b"open\n")
         for _ in range(seeded.randrange(60)):
             child.stdout.readline()
-        time.sleep(seeded.random() * 0.01)  # anywhere in a commit, not only where one has just ended
+        time.sleep(seeded.random() * 0.01)  # at any time in a commit, not only after its end
         child.kill()
         said, _ = child.communicate()
         return [int(line) for line in said.split() if said.endswith(b"\n")]
 
     def _check(self, saved: Saved, acknowledged: int) -> int:
-        """Every acknowledged batch is there wholly, any other wholly or not at all; the last number that is there."""
+        """Check that acknowledged batches are complete and others complete or absent; returns the last saved number."""
         last = saved.counters.get("Device.", 0)
         self.assertGreaterEqual(last, acknowledged)
         first = max(1, last // children.ERASE_EVERY * children.ERASE_EVERY)

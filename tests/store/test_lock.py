@@ -1,4 +1,4 @@
-"""One process at a time, with real second processes."""
+"""Lock of the state directory, with real second processes."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class OneProcess(TestCase):
     async def test_a_program_started_meanwhile_does_not_keep_it(self) -> None:
         store = Store.open(self.directory, reactor=reactor)
         descriptor = store._lock._descriptor
-        self.assertFalse(os.get_inheritable(descriptor))  # so that it does not outlive us in a program that we started
+        self.assertFalse(os.get_inheritable(descriptor))  # otherwise a started program would keep the lock
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[descriptor])
         self.addCleanup(child.communicate, b"\n")
         await store.close()

@@ -1,4 +1,4 @@
-"""The store that forgets."""
+"""The store in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches to rows and back."""
+"""Conversion of batches to rows and back."""
 
 from __future__ import annotations
 

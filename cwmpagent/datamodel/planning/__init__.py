@@ -1,3 +1,3 @@
-"""Plans of changes: each checks the whole of what is proposed and gives a plan, or every fault at once."""
+"""Planning of changes: each function checks a complete request and returns a plan, or raises all faults at once."""
 
 __all__ = ["assignments", "attributes", "autocreate", "objects", "reset"]

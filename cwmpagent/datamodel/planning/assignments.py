@@ -1,4 +1,4 @@
-"""SetParameterValues (TR-069 A.3.2.1): proposed values, planned or refused with every parameter at fault."""
+"""Planning of SetParameterValues (TR-069 A.3.2.1); a refusal lists every parameter at fault."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from cwmpagent.datamodel.identifiers import alias_refusal, aliased_row
-from cwmpagent.datamodel.inform_parameters import refusal as inform_refusal
+from cwmpagent.datamodel.inform_parameters import inform_parameter_refusal
 from cwmpagent.datamodel.plan import Assignment, Plan, differences
-from cwmpagent.datamodel.planning.enumeration_ref import refusal as choice_refusal
+from cwmpagent.datamodel.planning.enumeration_ref import enumeration_refusal
 from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.schema import ParameterDefinition
 from cwmpagent.datamodel.tree import Tree
@@ -19,15 +19,15 @@ from cwmpagent.values import LexicalError
 
 
 def plan_values(tree: Tree, assignments: Sequence[Assignment], *, as_acs: bool = True) -> Plan:
-    """Assign values, all or nothing (SetParameterValues).
+    """Plan the assignment of values, all or none (SetParameterValues).
 
-    With ``as_acs`` false the device itself writes: read-only parameters may be written, all else is checked.
-    Rows may be named by alias, also where a value refers to them. Raises ``CwmpFault`` 9003 that lists every
-    parameter at fault, as it was written, with its own code: 9003 named twice, 9005 unknown, 9006 wrong type, 9007 not
-    allowed, not an existing row, not listed where its values are, or no longer unique, 9008 read-only.
+    With ``as_acs`` false, the device itself writes: read-only parameters may be written, everything else is checked.
+    Names and references may contain aliases. Raises ``CwmpFault`` 9003 that lists every parameter at fault, as named in
+    the request, with its own code: 9003 named twice, 9005 unknown, 9006 wrong type, 9007 value not permitted, not an
+    existing row, not among the listed values, or not unique, 9008 read-only.
     """
     resolver = Resolver(tree)
-    names = {name: _resolved(resolver, name) for name in dict.fromkeys(each.name for each in assignments)}
+    names = {name: _resolved(resolver, name) for name in dict.fromkeys(assignment.name for assignment in assignments)}
     times = Counter(names[assignment.name] for assignment in assignments)
     faults: dict[str, ParameterFault] = {}
     texts: dict[str, str] = {}
@@ -56,8 +56,8 @@ def plan_values(tree: Tree, assignments: Sequence[Assignment], *, as_acs: bool =
     after = tree.after(batch)
     refusals = {
         name: after.refusal(definitions[name], text)
-        or inform_refusal(after, name, text)
-        or choice_refusal(after, name, definitions[name], text)
+        or inform_parameter_refusal(after, name, text)
+        or enumeration_refusal(after, name, definitions[name], text)
         for name, text in texts.items()
     }
     reasons = {**clashing(after, texts), **{name: reason for name, reason in refusals.items() if reason}}
@@ -73,7 +73,7 @@ def plan_values(tree: Tree, assignments: Sequence[Assignment], *, as_acs: bool =
 
 
 def _resolved(resolver: Resolver, path: str) -> str:
-    """``path`` with instance numbers, as it is where it names no row."""
+    """``path`` with instance numbers; unchanged if it contains an unknown alias."""
     try:
         return resolver.path(path)
     except CwmpFault:
@@ -81,7 +81,7 @@ def _resolved(resolver: Resolver, path: str) -> str:
 
 
 def _checked(path: str, parameter: ParameterDefinition, assignment: Assignment, as_acs: bool) -> str:
-    """The canonical text to store; raises ``CwmpFault`` with the code for this parameter."""
+    """Canonical text to store; raises ``CwmpFault`` with the code for this parameter."""
     if parameter.counts or (as_acs and not parameter.writable):
         raise CwmpFault(9008, "is read-only")
     alias = aliased_row(path, parameter) is not None

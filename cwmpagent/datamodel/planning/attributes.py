@@ -1,4 +1,4 @@
-"""SetParameterAttributes (TR-069 A.3.2.4): notification and access lists, planned or refused."""
+"""Planning of SetParameterAttributes (TR-069 A.3.2.4): Notification and AccessList."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _SHARED: Mapping[tuple[int, tuple[str, ...]], Attributes] = {
 
 
 def plan_attributes(tree: Tree, changes: Sequence[AttributeChange]) -> Plan:
-    """Set notification and access lists, in the order given, all or nothing (SetParameterAttributes).
+    """Plan the change of Notification and AccessList, in the order given, all or none (SetParameterAttributes).
 
-    Raises ``CwmpFault`` 9005 for an unknown name; 9003 for a notification other than 0, 1, 2 (3 to 6 too, where the
-    device says that it supports lightweight notifications) and for an entity other than ``Subscriber``; 9009 for
-    active notification (2, 5, 6) of a parameter that denies it, and for another than active on a parameter that forces
-    it and is named itself (within a partial path such a parameter just stays active).
+    Raises ``CwmpFault``: 9005 for an unknown name; 9003 for a Notification other than 0, 1, 2 (also 3 to 6 if the
+    device supports lightweight notifications) and for an entity other than ``Subscriber``; 9009 for active notification
+    (2, 5, 6) of a parameter that denies it, and for a Notification other than 2 on a fully named parameter that forces
+    it (below a partial path, such a parameter stays at 2).
     """
     new: dict[str, Attributes] = {}
     resolver = Resolver(tree)
@@ -50,28 +50,28 @@ def plan_attributes(tree: Tree, changes: Sequence[AttributeChange]) -> Plan:
 
 
 def _lightweight(tree: Tree) -> bool:
-    """Whether the device says that it can send lightweight notifications, by whatever protocol."""
+    """Whether the device supports lightweight notifications, by any protocol."""
     path = tree.model.root.path + "ManagementServer.LightweightNotificationProtocolsSupported"
     return tree.exists(path) and bool(tree.value(path).text)
 
 
 def _check_change(change: AttributeChange, highest: int) -> None:
     if change.notification is not None and not 0 <= change.notification <= highest:
-        lacking = "" if highest > 2 else ": lightweight notifications are not supported"
-        raise CwmpFault(9003, f"Notification must be 0 to {highest}{lacking}")
+        reason = "" if highest > 2 else ": lightweight notifications are not supported"
+        raise CwmpFault(9003, f"Notification must be 0 to {highest}{reason}")
     for entity in change.access_list or ():
         if entity != SUBSCRIBER:
             raise CwmpFault(9003, f"AccessList knows only {SUBSCRIBER}")
 
 
 def _notification(parameter: ParameterDefinition, path: str, change: AttributeChange, present: int) -> int:
-    wanted = change.notification
-    if wanted is None:
+    notification = change.notification
+    if notification is None:
         return present
-    if wanted in (2, 5, 6) and parameter.notify is Notify.CAN_DENY:
+    if notification in (2, 5, 6) and parameter.notify is Notify.CAN_DENY:
         raise CwmpFault(9009, f"{path} allows no active notification")
-    if wanted != 2 and parameter.notify is Notify.FORCED:
+    if notification != 2 and parameter.notify is Notify.FORCED:
         if change.name == path:
             raise CwmpFault(9009, f"active notification of {path} cannot be turned off")
         return 2
-    return wanted
+    return notification

@@ -1,4 +1,4 @@
-"""SetParameterValues that creates the rows it names by a new alias (TR-069 A.3.2.1, AutoCreateInstances)."""
+"""Planning of SetParameterValues with AutoCreateInstances: creates rows named by a new alias (TR-069 A.3.2.1)."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from cwmpagent.errors import CwmpFault, ParameterFault
 
 
 def plan_values_in_new_rows(tree: Tree, assignments: Sequence[Assignment]) -> Plan:
-    """As :func:`plan_values`, with the rows created before that are named by a new alias; all of it, or nothing.
+    """Plan the creation of the rows that are named by a new alias, then the values as :func:`plan_values`; all or none.
 
-    A parameter of a row that cannot be created has the code 9005, or 9001 where the table is full. Rows are never made
+    A parameter of a row that cannot be created has the code 9005, or 9001 if the table is full. Rows are never created
     from instance numbers.
     """
     plans: list[Plan] = []
     refused: dict[str, CwmpFault] = {}
-    then, resolver = tree, Resolver(tree)
-    for name in dict.fromkeys(each.name for each in assignments):
+    planned, resolver = tree, Resolver(tree)
+    for name in dict.fromkeys(assignment.name for assignment in assignments):
         try:
-            while row := _missing_row(then, resolver, name):
-                plans.append(plan_add(then, row)[0])
-                then = then.after(plans[-1].batch)
-                resolver = Resolver(then)
+            while row := _missing_row(planned, resolver, name):
+                plans.append(plan_add(planned, row)[0])
+                planned = planned.after(plans[-1].batch)
+                resolver = Resolver(planned)
         except CwmpFault as fault:
             refused[name] = CwmpFault(9001 if fault.code == 9004 else 9005, fault.text)
     try:
-        plans.append(plan_values(then, assignments))
+        plans.append(plan_values(planned, assignments))
     except CwmpFault as fault:
-        listed = [_reason(each, refused.get(each.name)) for each in fault.parameters]
-        raise CwmpFault(fault.code, fault.text, tuple(listed)) from None
+        parameters = [_reason(parameter, refused.get(parameter.name)) for parameter in fault.parameters]
+        raise CwmpFault(fault.code, fault.text, tuple(parameters)) from None
     plan = joined(*plans)
     return replace(plan, changed={path: pair for path, pair in plan.changed.items() if tree.exists(path)})
 
 
 def _missing_row(tree: Tree, resolver: Resolver, name: str) -> str | None:
-    """The outermost row in ``name``, by alias, that its table has not; ``None`` if all are there."""
+    """Outermost row, named by alias, in ``name`` that does not exist; ``None`` if all exist."""
     if "[" not in name:
         return None
     table = ""
@@ -57,5 +57,6 @@ def _missing_row(tree: Tree, resolver: Resolver, name: str) -> str | None:
     return None
 
 
-def _reason(found: ParameterFault, refused: CwmpFault | None) -> ParameterFault:
-    return found if refused is None else ParameterFault(found.name, refused.code, refused.text)
+def _reason(fault: ParameterFault, creation: CwmpFault | None) -> ParameterFault:
+    """``fault``, or the fault of the ``creation`` of its row if that was refused."""
+    return fault if creation is None else ParameterFault(fault.name, creation.code, creation.text)

@@ -1,4 +1,4 @@
-"""Parameters whose allowed values another parameter lists (TR-106 ``enumerationRef``)."""
+"""Parameters whose permitted values are listed by another parameter (TR-106 ``enumerationRef``)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from cwmpagent.datamodel.tree import Tree
 from cwmpagent.values import list_items
 
 
-def refusal(tree: Tree, path: str, parameter: ParameterDefinition, text: str) -> str | None:
-    """Why ``text`` is none of what the parameter that lists the values of ``path`` holds now; ``None`` where it is.
+def enumeration_refusal(tree: Tree, path: str, parameter: ParameterDefinition, text: str) -> str | None:
+    """Reason why ``text`` is not among the values that the listing parameter of ``path`` contains; ``None`` if it is.
 
-    Where that one does not exist, tells nothing or is hidden, everything goes.
+    Every value is permitted if the listing parameter does not exist, is empty or is hidden.
     """
     if not parameter.listed_in:
         return None
@@ -21,18 +21,18 @@ def refusal(tree: Tree, path: str, parameter: ParameterDefinition, text: str) ->
     listed = () if definition.hidden else list_items(tree.value_of(listing, definition).text)
     if not listed:
         return None
-    besides = () if parameter.unlisted is None else (parameter.unlisted,)
-    allowed = dict.fromkeys((*listed, *besides))
+    unlisted = () if parameter.unlisted is None else (parameter.unlisted,)
+    allowed = dict.fromkeys((*listed, *unlisted))
     is_list = parameter.restriction is not None and parameter.restriction.list_of
     if all(item in allowed for item in (parameter.items(text) if is_list else (text,))):
         return None
     words = ", ".join(word for word in allowed if word)
-    each = "each item: " if is_list else ""
-    return f"{each}the value must be one of {words}{', or be empty' if '' in allowed else ''}"
+    prefix = "each item: " if is_list else ""
+    return f"{prefix}the value must be one of {words}{', or be empty' if '' in allowed else ''}"
 
 
 def _in_rows_of(path: str, template: str) -> str:
-    """The real path of ``template`` that lies in the same rows as ``path``."""
+    """Path of ``template`` in the same rows as ``path``."""
     first, *rest = template.split(ROW)
     numbers = filter(is_instance_number, path.split("."))
     return first + "".join(f"{number}.{part}" for number, part in zip(numbers, rest, strict=False))

@@ -1,4 +1,4 @@
-"""AddObject and DeleteObject (TR-069 A.3.2.6, A.3.2.7): rows that come and go, with all that hangs on them."""
+"""Planning of AddObject and DeleteObject (TR-069 A.3.2.6, A.3.2.7)."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ HIGHEST_INSTANCE = 2**31 - 1
 
 
 def plan_add(tree: Tree, path: str, *, as_acs: bool = True, number: int | None = None) -> tuple[Plan, int]:
-    """Create a row in the table ``path`` (AddObject); gives its plan and its instance number.
+    """Plan a new row in the table ``path`` (AddObject); returns the plan and the instance number.
 
-    ``Table.[alias].`` gives the row an alias; otherwise the device itself does. With ``as_acs`` false the device itself
-    has a new row, in any table and whatever there are already; ``number`` where it had it before. Raises ``CwmpFault``
-    9005 if ``path`` is no table in which rows can be created, 9004 if it is full, 9003 for an alias that is none or
-    another row's.
+    ``Table.[alias].`` sets the alias of the row; otherwise the device assigns one. With ``as_acs`` false, the device
+    itself adds the row, in any table and without the limit of rows. ``number``: the instance number, if the row had one
+    before. Raises ``CwmpFault``: 9005 if ``path`` is not a table in which rows can be created, 9004 if it is full, 9003
+    for an alias that is invalid or in use.
     """
     resolver = Resolver(tree)
     path, alias = _named_row(path)
     path = resolver.path(path)
-    found = tree.find(path)
-    if not (found.is_table and (found.definition.creatable or not as_acs)):
+    node = tree.find(path)
+    if not (node.is_table and (node.definition.creatable or not as_acs)):
         raise CwmpFault(9005, f"{path} is no table in which objects can be created")
     if alias is not None:
-        _check_alias(found.definition, path, alias, resolver)
-    limit = found.definition.max_rows if as_acs else None
+        _check_alias(node.definition, path, alias, resolver)
+    limit = node.definition.max_rows if as_acs else None
     last = tree.last_instance(path)
     number = number or last + 1
     if number > HIGHEST_INSTANCE or (limit is not None and len(tree.instances(path)) >= limit):
@@ -43,15 +43,15 @@ def plan_add(tree: Tree, path: str, *, as_acs: bool = True, number: int | None =
     batch = Batch(
         rows={row: exists}, counters={path: max(number, last)}, values=_alias_of_new(tree, row, exists, alias)
     )
-    changed = differences(tree, tree.after(batch), _counter(tree, path, found.definition))
+    changed = differences(tree, tree.after(batch), _counter(tree, path, node.definition))
     return Plan(batch=batch, changed=changed, added=(row,)), number
 
 
 def plan_delete(tree: Tree, path: str, *, as_acs: bool = True) -> Plan:
-    """Delete the row ``path`` and everything below it (DeleteObject); references to any of it become empty.
+    """Plan the deletion of the row ``path`` and everything below it (DeleteObject); references to it become empty.
 
-    With ``as_acs`` false the device itself has the row no longer, in any table. Raises ``CwmpFault`` 9005 if ``path``
-    is no row that exists and can be deleted.
+    With ``as_acs`` false, the device itself removes the row, in any table. Raises ``CwmpFault`` 9005 if ``path`` is not
+    an existing row that can be deleted.
     """
     path = Resolver(tree).path(path)
     definition, parameter, is_table = tree.find(path)
@@ -62,14 +62,14 @@ def plan_delete(tree: Tree, path: str, *, as_acs: bool = True) -> Plan:
     counters: dict[str, int | None] = {}
     rows: dict[str, bool | None] = {}
     overlay = tree.overlay
-    for name, found in tree.below(path):
-        if found.is_table:
+    for name, node in tree.below(path):
+        if node.is_table:
             if name in overlay.counters:
                 counters[name] = None
-            # Rows of the factory that were deleted earlier are on record: that goes too.
-            gone = set(tree.model.rows.get(name, ())) - set(tree.instances(name))
-            rows |= dict.fromkeys((f"{name}{number}." for number in gone), None)
-        elif found.parameter is None and found.definition.table:
+            # Entries of factory rows that were deleted earlier are removed as well.
+            deleted = set(tree.model.rows.get(name, ())) - set(tree.instances(name))
+            rows |= dict.fromkeys((f"{name}{number}." for number in deleted), None)
+        elif node.parameter is None and node.definition.table:
             rows[name] = None
         else:
             if name in overlay.values:
@@ -86,7 +86,7 @@ def plan_delete(tree: Tree, path: str, *, as_acs: bool = True) -> Plan:
 
 
 def _named_row(path: str) -> tuple[str, str | None]:
-    """The table and the alias of ``Table.[alias].``; of ``Table.`` the alias is ``None``."""
+    """Table and alias of ``Table.[alias].``; the alias is ``None`` for ``Table.``."""
     *above, last, end = ["", *segments(path)]
     alias = None if end else alias_in(last)
     return (path, None) if alias is None else (".".join([*above[1:], ""]), alias)
@@ -104,7 +104,7 @@ def _check_alias(definition: ObjectDefinition, table: str, alias: str, resolver:
 
 
 def _alias_of_new(tree: Tree, row: str, exists: bool | None, alias: str | None) -> Mapping[str, str]:
-    """The alias to save with a new row: the one it is given, or one of ours where its usual one is another row's."""
+    """Alias to save with a new row: the requested one, or one of the device if its default alias is in use."""
     path = row + ALIAS
     if alias is not None:
         return {path: alias}
@@ -117,14 +117,14 @@ def _alias_of_new(tree: Tree, row: str, exists: bool | None, alias: str | None) 
 
 
 def _counter(tree: Tree, table: str, definition: ObjectDefinition) -> list[str]:
-    """The path of the parameter that counts the rows of ``table``, if there is one."""
+    """Path of the parameter that counts the rows of ``table``, in a list; empty if there is none."""
     parent = table.removesuffix(".").rpartition(".")[0] + "."
     path = parent + definition.number_of_entries
     return [path] if definition.number_of_entries and tree.exists(path) else []
 
 
 def _emptied(tree: Tree, row: str) -> Iterable[tuple[str, str]]:
-    """Every parameter outside ``row`` that names it or something below it, without those names."""
+    """Parameters outside ``row`` that refer to it or below it, each with its text without these references."""
     for path, text in tree.given_values():
         if row.removesuffix(".") not in text or path.startswith(row) or not tree.exists(path):
             continue

@@ -1,4 +1,4 @@
-"""Back to the factory: a plan that takes away what was written since."""
+"""Planning of the reset of parameters to their factory values."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from cwmpagent.records import Batch
 
 
 def plan_reset(tree: Tree, paths: Sequence[str]) -> Plan:
-    """Give parameters the value they have without what was written: the configuration's, or else the model's.
+    """Plan the reset of parameters to their factory value: that of the configuration, or else that of the model.
 
-    A partial path stands for every writable parameter below it; rows and their aliases stay as they are. What nobody
-    has written is left alone, and is not in ``assigned``. Raises ``CwmpFault`` 9005 for an unknown path; 9003 that
-    lists each parameter at fault: 9008 read-only, 9007 when the factory's value names a row that is gone or is no
-    longer unique.
+    A partial path covers every writable parameter below it; rows and their aliases are not changed. Parameters that
+    were not written are not changed and not in ``assigned``. Raises ``CwmpFault`` 9005 for an unknown path; 9003 that
+    lists every parameter at fault: 9008 read-only, 9007 if the factory value refers to a deleted row or is no longer
+    unique.
     """
     faults: dict[str, ParameterFault] = {}
     written: dict[str, None] = {}
@@ -33,7 +33,7 @@ def plan_reset(tree: Tree, paths: Sequence[str]) -> Plan:
     for name in written:
         refusal = after.refusal(tree.definition(name), after.value(name).text)
         if refusal:
-            faults[name] = ParameterFault(name, 9007, f"the factory's value {refusal}")
+            faults[name] = ParameterFault(name, 9007, f"the factory value {refusal}")
     for name, reason in clashing(after, written).items():
         faults.setdefault(name, ParameterFault(name, 9007, reason))
     if faults:

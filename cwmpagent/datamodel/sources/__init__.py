@@ -1,3 +1,3 @@
-"""Sources of data models: bytes of a file in, declarations for a model builder out."""
+"""Readers of data model files: each declares the content of a file to a model builder."""
 
 __all__ = ["bbf", "dump", "toml_reader"]

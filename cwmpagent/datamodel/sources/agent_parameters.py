@@ -1,7 +1,7 @@
-"""Parameters that the agent itself reads, writes or supplies, by their paths below the root.
+"""Definitions of the parameters that the agent itself reads, writes or supplies, by their paths below the root.
 
-A dump tells their names and values, but not what they are for; without these definitions the agent could not work
-with a dump alone. Names and meanings are the same in Device:2 and InternetGatewayDevice:1.
+A dump contains their names and values, but not their definitions, which the agent needs. Names and meanings are the
+same in Device:2 and InternetGatewayDevice:1.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NEEDED = (
     "ManagementServer.ConnectionRequestUsername",
     "ManagementServer.ConnectionRequestPassword",
 )
-"""Those that no device can be without."""
+"""Parameters that every device must have."""
 
 
 def _definitions() -> Iterator[tuple[str, ParameterDefinition]]:
@@ -45,7 +45,7 @@ def _definitions() -> Iterator[tuple[str, ParameterDefinition]]:
                 restriction=next((_RESTRICTIONS[word] for word in words if word in _RESTRICTIONS), None),
                 hidden="hidden" in words,
                 notify=notify,
-                forced_inform="told" in words,
+                forced_inform="inform" in words,
                 live="live" in words,
             ),
         )
@@ -62,16 +62,16 @@ _RESTRICTIONS: Mapping[str, Restriction] = MappingProxyType(
 )
 
 _TABLE = """
-DeviceSummary                                       string       told
-RootDataModelVersion                                string       told
+DeviceSummary                                       string       inform
+RootDataModelVersion                                string       inform
 DeviceInfo.Manufacturer                             string       name
 DeviceInfo.ManufacturerOUI                          string       oui default=000000
 DeviceInfo.ProductClass                             string       name
 DeviceInfo.SerialNumber                             string       name
-DeviceInfo.SpecVersion                              string       told
-DeviceInfo.HardwareVersion                          string       told
-DeviceInfo.SoftwareVersion                          string       told forced
-DeviceInfo.ProvisioningCode                         string       told forced settable
+DeviceInfo.SpecVersion                              string       inform
+DeviceInfo.HardwareVersion                          string       inform
+DeviceInfo.SoftwareVersion                          string       inform forced
+DeviceInfo.ProvisioningCode                         string       inform forced settable
 DeviceInfo.UpTime                                   unsignedInt  live can-deny
 DeviceInfo.MemoryStatus.Total                       unsignedInt  live
 DeviceInfo.MemoryStatus.Free                        unsignedInt  live can-deny
@@ -84,16 +84,16 @@ ManagementServer.Password                           string       settable hidden
 ManagementServer.PeriodicInformEnable               boolean      settable default=true
 ManagementServer.PeriodicInformInterval             unsignedInt  settable default=3600 positive
 ManagementServer.PeriodicInformTime                 dateTime     settable
-ManagementServer.ParameterKey                       string       told can-deny
-ManagementServer.ConnectionRequestURL               string       told default-active
+ManagementServer.ParameterKey                       string       inform can-deny
+ManagementServer.ConnectionRequestURL               string       inform default-active
 ManagementServer.ConnectionRequestUsername          string       settable
 ManagementServer.ConnectionRequestPassword          string       settable hidden
 ManagementServer.HTTPConnectionRequestEnable        boolean      settable default=true
 ManagementServer.DefaultActiveNotificationThrottle  unsignedInt  settable
 ManagementServer.CWMPRetryMinimumWaitInterval       unsignedInt  settable default=5 wait
 ManagementServer.CWMPRetryIntervalMultiplier        unsignedInt  settable default=2000 multiplier
-ManagementServer.AliasBasedAddressing               boolean      told
+ManagementServer.AliasBasedAddressing               boolean      inform
 """
 
 ESSENTIAL: Mapping[str, ParameterDefinition] = MappingProxyType(dict(_definitions()))
-"""Each with what the agent relies on: type, range, forced Inform (``told``), notification, hidden, live."""
+"""Path below the root -> definition: type, range, default, forced Inform (``inform``), notification, hidden, live."""

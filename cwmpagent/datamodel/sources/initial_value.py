@@ -1,4 +1,4 @@
-"""A value to begin with for parameters whose model names none: whatever is least, and allowed."""
+"""Default values for parameters whose model specifies none: the least permitted value."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections.abc import Iterator, Sequence
 
 from cwmpagent.values import NULL, Restriction, ValueType
 
-_QUIET = ("Disabled", "Down", "None", "Unknown")
-"""Of enumerated values, those that promise least come first."""
+_PREFERRED = ("Disabled", "Down", "None", "Unknown")
+"""Enumerated values that are preferred, because they claim the least."""
 
 
 def plausible(kind: ValueType, restriction: Restriction | None, examples: Sequence[str] = ()) -> str | None:
-    """The null value of the type if that is allowed; else the first enumerated value (before all others Disabled, Down,
-    None, Unknown), the number nearest to 0, the shortest length in zeros, or one of ``examples``; None if all fail."""
+    """Permitted default value, ``None`` if none is found.
+
+    In this order: the null value of the type, an enumerated value (first Disabled, Down, None, Unknown), the bound of a
+    range nearest to 0, one of ``examples``, zeros of the shortest length.
+    """
     if restriction is None:
         return NULL[kind]
     return next(
@@ -32,7 +35,7 @@ def _candidates(kind: ValueType, restriction: Restriction, examples: Sequence[st
 
 def _single(kind: ValueType, restriction: Restriction, examples: Sequence[str]) -> Iterator[str]:
     words = restriction.enumeration
-    yield from (word for word in _QUIET if word in words)
+    yield from (word for word in _PREFERRED if word in words)
     yield from words
     yield NULL[kind]
     ends = {end for bounds in restriction.ranges for end in bounds if end is not None}

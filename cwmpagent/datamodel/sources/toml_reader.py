@@ -1,4 +1,4 @@
-"""Our own model format, TOML: bytes in, declarations out. ``docs/model-format.md`` describes it for people."""
+"""Reader of the agent's own model format in TOML, which ``docs/model-format.md`` documents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOTIFY: Mapping[str, Notify] = {notify.value: notify for notify in Notify}
 def read_toml(data: bytes, name: str, builder: ModelBuilder) -> None:
     """Declare everything in ``data``, the content of the file ``name``, to ``builder``.
 
-    Raises ``ModelError`` whose key is the file and the element, as ``gateway.toml: objects."Device.X.".create``.
+    Raises ``ModelError`` whose key is the file and the element (``gateway.toml: objects."Device.X.".create``).
     """
     try:
         document = _Table(tomllib.loads(data.decode("utf-8")), name, ": ")
@@ -44,7 +44,7 @@ def read_toml(data: bytes, name: str, builder: ModelBuilder) -> None:
 
 
 class _Table:
-    """A TOML table that is read key by key, and must be empty at its end."""
+    """TOML table that is read key by key; :meth:`end` refuses keys that were not read."""
 
     def __init__(self, content: Mapping[str, Any], where: str, separator: str = ".") -> None:
         self.where = where
@@ -53,55 +53,55 @@ class _Table:
         self._known: set[str] = set()
 
     def at(self, key: str) -> str:
-        """Where ``key`` of this table stands, for people."""
+        """Position of ``key`` of this table for an error text."""
         shown = key if key.replace("_", "a").isalnum() else f'"{key}"'
         return f"{self.where}{self._separator}{shown}"
 
     def over(self, base: _Table) -> _Table:
-        """This table, and what ``base`` has besides."""
+        """This table with the additional keys of ``base``."""
         return _Table({**base._left, **self._left}, self.where)
 
-    def take(self, key: str, kind: type[_T], what: str) -> _T | None:
-        """Remove and give the value of ``key``, ``None`` where it is absent; ``what`` says what it must be."""
+    def take(self, key: str, kind: type[_T], expected: str) -> _T | None:
+        """Remove and return the value of ``key``, ``None`` if absent; ``expected`` is the type for an error text."""
         self._known.add(key)
         value = self._left.pop(key, None)
         if value is None:
             return None
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise ModelError(self.at(key), f"must be {what}")
+            raise ModelError(self.at(key), f"must be {expected}")
         return value
 
     def flag(self, key: str) -> bool:
-        """The boolean ``key``, false where it is absent."""
+        """Remove and return the boolean ``key``, false if absent."""
         return self.take(key, bool, "true or false") or False
 
     def text(self, key: str) -> str:
-        """The string ``key``, empty where it is absent."""
+        """Remove and return the string ``key``, empty if absent."""
         return self.take(key, str, "a string") or ""
 
     def number(self, key: str) -> int | None:
-        """The whole number ``key``."""
+        """Remove and return the whole number ``key``, ``None`` if absent."""
         return self.take(key, int, "a whole number")
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """The list of strings ``key``, empty where it is absent."""
+        """Remove and return the list of strings ``key``, empty if absent."""
         return _texts(self.take(key, list, "a list of strings") or [], self.at(key))
 
     def table(self, key: str) -> _Table:
-        """The table ``key``, empty where it is absent."""
+        """Remove and return the table ``key``, empty if absent."""
         return _Table(self.take(key, dict, "a table") or {}, self.at(key))
 
     def tables(self) -> list[tuple[str, _Table]]:
-        """All that is left, each of it a table."""
+        """Remove and return all remaining keys, each a table."""
         return [(key, self.table(key)) for key in list(self._left)]
 
-    def items(self, kind: type[_T], what: str) -> list[tuple[str, _T]]:
-        """All that is left, each of it of ``kind``."""
-        taken = [(key, self.take(key, kind, what)) for key in list(self._left)]
-        return [(key, value) for key, value in taken if value is not None]
+    def items(self, kind: type[_T], expected: str) -> list[tuple[str, _T]]:
+        """Remove and return all remaining keys, each of ``kind``."""
+        entries = [(key, self.take(key, kind, expected)) for key in list(self._left)]
+        return [(key, value) for key, value in entries if value is not None]
 
     def end(self) -> None:
-        """Nothing may be left: what is, is a slip of the pen."""
+        """Raise ``ModelError`` for a remaining key, because it is unknown."""
         for key in self._left:
             raise ModelError(self.at(key), f"is unknown here; known are {', '.join(sorted(self._known))}")
 
@@ -167,7 +167,7 @@ def _restriction(table: _Table) -> Restriction:
         try:
             re.compile(pattern)
         except re.error as error:
-            raise ModelError(table.at("patterns"), f"{pattern!r} is no regular expression: {error}") from None
+            raise ModelError(table.at("patterns"), f"{pattern!r} is not a regular expression: {error}") from None
     return Restriction(
         ranges=_bounds(table, "min", "max"),
         lengths=_bounds(table, "min_length", "max_length"),

@@ -1,4 +1,4 @@
-"""The live Linux system as providers: one subtree a module, read from the kernel and psutil, never by a program."""
+"""Providers for a live Linux system, one module per subtree; they read the kernel and psutil and run no programs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from cwmpagent.device.provider import Provider
 
 
 def linux_providers(root: str, *, given: Collection[str] = (), set_hostname: bool = False) -> tuple[Provider, ...]:
-    """The providers of this machine for a model whose root object is ``root``.
+    """Providers of this machine for a model with the root object ``root``.
 
-    ``given`` are the parameters that the configuration gives: those are not read. ``set_hostname``: whether an ACS may
-    change the machine's name.
+    ``given``: full paths of the parameters with a configured value, which are not read. ``set_hostname``: whether an
+    ACS may change the host name.
     """
-    name = HostName(root, given, settable=set_hostname)
-    everywhere = (Info(root, given), Processes(root), TimeStatus(root), TimeServers(root, given), name)
-    return (*everywhere, Ethernet(root), Ip(root), Hosts(root)) if root == "Device." else everywhere
+    hostname = HostName(root, given, settable=set_hostname)
+    common = (Info(root, given), Processes(root), TimeStatus(root), TimeServers(root, given), hostname)
+    return (*common, Ethernet(root), Ip(root), Hosts(root)) if root == "Device." else common

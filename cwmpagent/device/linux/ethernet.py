@@ -1,4 +1,4 @@
-"""Device.Ethernet.Interface. with its Stats: the Ethernet ports of this machine."""
+"""Device.Ethernet.Interface. with Stats: the Ethernet ports of this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cwmpagent.device.provider import Name, Provider
 
 
 class Ethernet(Provider):
-    """Ports by their names. They are configured by the system: an ACS changes nothing here."""
+    """Provider of the Ethernet ports, with their interface names as keys; an ACS cannot change them."""
 
     name = "linux Ethernet"
 
@@ -20,14 +20,14 @@ class Ethernet(Provider):
         self.tables = (self._table,)
 
     def instances(self, table: Name) -> list[str]:
-        """The ports that are there."""
+        """Names of the present ports."""
         return [name for name in links.names() if links.is_ethernet(name)]
 
     def read(self, names: Sequence[Name]) -> dict[str, str]:
-        """Each port once, its counters only where they are asked for."""
+        """Read each port once, and its counters only if they are requested."""
         ports: dict[str, dict[str, str]] = {}
         stats: dict[str, dict[str, str]] = {}
-        found: dict[str, str] = {}
+        values: dict[str, str] = {}
         for name in names:
             key = name.keys[0]
             if name.template == f"{self._table}{{i}}.Stats.{name.last}":
@@ -35,17 +35,17 @@ class Ethernet(Provider):
             else:
                 texts = ports[key] if key in ports else ports.setdefault(key, _port(key))
             if name.last in texts:
-                found[name] = texts[name.last]
-        return found
+                values[name] = texts[name.last]
+        return values
 
 
 def _port(name: str) -> dict[str, str]:
-    here = links.NET / name
-    speed, duplex = content(here / "speed"), content(here / "duplex")
+    directory = links.NET / name
+    speed, duplex = content(directory / "speed"), content(directory / "duplex")
     return {
         **links.state(name),
         "Name": name,
-        "MACAddress": content(here / "address"),
+        "MACAddress": content(directory / "address"),
         "LowerLayers": "",
         "CurrentBitRate": speed if speed.isdecimal() else "0",
         "DuplexMode": {"half": "Half", "full": "Full"}.get(duplex, "Auto"),

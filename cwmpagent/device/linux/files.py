@@ -1,4 +1,4 @@
-"""Small files that the kernel or the system keeps, read whole."""
+"""Readers of small files of the kernel or the system."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def content(path: Path | str) -> str:
-    """The text of a file without the space around it; empty where it cannot be read."""
+    """Text of a file without surrounding white space; empty if it cannot be read."""
     try:
         return Path(path).read_bytes().decode("utf-8", "replace").strip(" \t\r\n\0")
     except OSError:
@@ -14,6 +14,6 @@ def content(path: Path | str) -> str:
 
 
 def assignments(text: str) -> dict[str, str]:
-    """``NAME=value`` lines, as in os-release(5): quotes around a value are not part of it."""
+    """Names and values of ``NAME=value`` lines as in os-release(5), without the quotes around a value."""
     pairs = (line.partition("=") for line in text.splitlines() if "=" in line and not line.startswith("#"))
     return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}

@@ -1,4 +1,4 @@
-"""Device.DeviceInfo.HostName: the machine's name, which an ACS may change where the configuration permits that."""
+"""Device.DeviceInfo.HostName: the host name, which an ACS may change if the configuration permits it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from cwmpagent.errors import CwmpFault
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOSTNAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 LONGEST = 64
-"""Characters that Linux takes (HOST_NAME_MAX)."""
+"""Maximum length of a host name in characters (HOST_NAME_MAX of Linux)."""
 
 
 class HostName(Provider):
-    """The kernel's name, and ``/etc/hostname`` for the next boot.
+    """Provider of the host name: of the kernel, and of ``/etc/hostname`` for the next boot.
 
-    ``get``, ``put`` and ``etc`` stand for the system's. A name that the configuration has ``given`` is not read.
+    ``get``, ``put`` and ``etc`` replace the functions and the directory of the system. The host name is not read if its
+    path is in ``given``, the parameters with a configured value.
     """
 
     name = "linux HostName"
@@ -43,11 +44,11 @@ class HostName(Provider):
         self._file = etc / "hostname"
 
     def read(self, names: Sequence[Name]) -> dict[str, str]:
-        """The name."""
+        """Return the host name of the kernel."""
         return dict.fromkeys(names, self._get())
 
     def check(self, changes: Mapping[Name, str | None]) -> Mapping[str, Refusal]:
-        """Whether it may be set, and is a host name (RFC 1123)."""
+        """Refuse every change if it is not permitted, and a text that is not a host name (RFC 1123)."""
         if not self._settable:
             refusal: Refusal = CwmpFault(9001, "the configuration of this device does not permit it")
             return dict.fromkeys(changes, refusal)
@@ -59,26 +60,26 @@ class HostName(Provider):
         }
 
     def apply(self, changes: Mapping[Name, str | None]) -> None:
-        """Both, or by raising none."""
+        """Set both names; an exception means that neither was changed."""
         for text in changes.values():
             if text is not None:
                 self._set(text)
 
     def undo(self, former: Mapping[Name, str | None]) -> None:
-        """The former name; where the kernel still has it, nothing was changed."""
+        """Restore the former name, unless the kernel still has it, because then nothing was changed."""
         for text in former.values():
             if text is not None and text != self._get():
-                self._set(text, back=True)
+                self._set(text, restore=True)
 
-    def _set(self, text: str, *, back: bool = False) -> None:
-        # The kernel's name changes first and goes back last: where it is the former one, all is as it was.
+    def _set(self, text: str, *, restore: bool = False) -> None:
+        # The kernel's name is changed first and restored last: if it is the former one, nothing has changed.
         new = self._file.with_name("hostname.cwmpagent")
         try:
             new.write_text(text + "\n")
-            if not back:
+            if not restore:
                 self._put(text)
-            os.replace(new, self._file)  # noqa: PTH105  # as everywhere: one name for the other at once
-            if back:
+            os.replace(new, self._file)  # noqa: PTH105  # atomic replacement, as elsewhere in the package
+            if restore:
                 self._put(text)
         except PermissionError:
             new.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Device.Hosts.Host.: everybody in the neighbour table (ARP and neighbour discovery), by link address."""
+"""Device.Hosts.Host.: the entries of the neighbour table (ARP and neighbour discovery), by link-layer address."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from cwmpagent.device.provider import Name, Provider
 
 
 class Hosts(Provider):
-    """A host is there while the kernel knows how to reach it; its number is kept for when it comes back."""
+    """Provider of the hosts that the kernel can reach at present, with their link-layer addresses as keys.
+
+    The instance number of a host is kept while it is absent.
+    """
 
     name = "linux Hosts"
 
@@ -20,36 +23,37 @@ class Hosts(Provider):
         self.tables = (table, self._row + "IPv4Address.", self._row + "IPv6Address.")
 
     def instances(self, table: Name) -> list[str]:
-        """Link addresses, or the IP addresses of one."""
+        """Link-layer addresses of the hosts, or the IP addresses of one host."""
         present = netlink.neighbours()
         if not table.keys:
-            return list(dict.fromkeys(each.mac for each in present))
-        six = table.template.endswith("IPv6Address.")
-        return [each.address for each in present if each.mac == table.keys[0] and (":" in each.address) == six]
+            return list(dict.fromkeys(neighbour.mac for neighbour in present))
+        ipv6 = table.template.endswith("IPv6Address.")
+        addresses = [neighbour.address for neighbour in present if neighbour.mac == table.keys[0]]
+        return [address for address in addresses if (":" in address) == ipv6]
 
     def read(self, names: Sequence[Name]) -> dict[str, str]:
-        """Each host once."""
+        """Read the neighbour table once."""
         hosts: dict[str, list[netlink.Neighbour]] = {}
-        for each in netlink.neighbours():
-            hosts.setdefault(each.mac, []).append(each)
-        found: dict[str, str] = {}
+        for neighbour in netlink.neighbours():
+            hosts.setdefault(neighbour.mac, []).append(neighbour)
+        values: dict[str, str] = {}
         for name in names:
             if len(name.keys) == 2:
                 texts = {"IPAddress": name.keys[1]}
             else:
                 texts = _host(name.keys[0], hosts.get(name.keys[0], []))
             if name.last in texts:
-                found[name] = texts[name.last]
-        return found
+                values[name] = texts[name.last]
+        return values
 
 
-def _host(mac: str, seen: Sequence[netlink.Neighbour]) -> dict[str, str]:
-    addresses = sorted((each.address for each in seen), key=lambda address: ":" in address)
+def _host(mac: str, neighbours: Sequence[netlink.Neighbour]) -> dict[str, str]:
+    addresses = sorted((neighbour.address for neighbour in neighbours), key=lambda address: ":" in address)
     return {
         "PhysAddress": mac,
         "IPAddress": addresses[0] if addresses else "",
-        "InterfaceType": _kind(seen[0].interface) if seen else "Other",
-        "Active": "true" if seen else "false",
+        "InterfaceType": _kind(neighbours[0].interface) if neighbours else "Other",
+        "Active": "true" if neighbours else "false",
     }
 
 

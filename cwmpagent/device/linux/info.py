@@ -1,4 +1,4 @@
-"""DeviceInfo of this machine: what it is, what runs on it, its memory and load."""
+"""Device.DeviceInfo. of this machine: model, versions, memory and CPU load."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from cwmpagent.device.provider import Name, Provider
 
 
 class Info(Provider):
-    """Versions and model from os-release, DMI or the device tree; memory in KiB, CPU load in percent.
+    """Provider of model and versions from os-release, DMI or the device tree, memory in KiB and CPU load in percent.
 
-    Free memory is what TR-181 calls "currently available": with the caches that the kernel gives back when asked.
-
-    What the configuration has ``given`` is not read. ``etc`` and ``sys`` stand for these directories.
+    Free memory is the memory "currently available" (TR-181), including the caches that the kernel can free on demand.
+    The parameters in ``given``, which have a configured value, are not read. ``etc`` and ``sys`` replace ``/etc`` and
+    ``/sys``.
     """
 
     name = "linux DeviceInfo"
@@ -42,7 +42,7 @@ class Info(Provider):
         self.paths = tuple(self._functions)
 
     def read(self, names: Sequence[Name]) -> dict[str, str]:
-        """What is known; an unknown model or version stays as the model has it."""
+        """Return the known texts; an unknown model or version keeps the value of the data model."""
         texts = ((name, self._functions[name]()) for name in names)
         return {name: text for name, text in texts if text}
 

@@ -1,4 +1,4 @@
-"""Device.IP.Interface. with addresses and Stats: every interface of this machine that has an address."""
+"""Device.IP.Interface. with addresses and Stats: the interfaces of this machine that have an address."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from cwmpagent.device.provider import Name, Provider
 _LOOPBACK = 0x8  # IFF_LOOPBACK
 _POINT_TO_POINT = 0x10  # IFF_POINTOPOINT
 _STATES = ((0x08, "Duplicate"), (0x04, "Optimistic"), (0x40, "Tentative"), (0x20, "Deprecated"))
-"""``IFA_F_...`` of an IPv6 address and what TR-181 calls it; the first one counts, as a duplicate is tentative too."""
+"""``IFA_F_...`` flag of an IPv6 address -> IPAddressStatus of TR-181; the first match applies, because a duplicate
+address is also tentative."""
 
 
 class Ip(Provider):
-    """Interfaces by their names, the loopback last, and their addresses. They are configured by the system."""
+    """Provider of the interfaces, the loopback last, with their names as keys, and of their addresses.
+
+    An ACS cannot change them.
+    """
 
     name = "linux IP"
 
@@ -27,7 +31,7 @@ class Ip(Provider):
         self.tables = (self._table, self._row + "IPv4Address.", self._row + "IPv6Address.")
 
     def instances(self, table: Name) -> list[str]:
-        """Interfaces with an address, or the addresses of one."""
+        """Names of the interfaces with an address, or the addresses of one interface."""
         present = netlink.addresses()
         if table.template == self._table:
             return sorted(dict.fromkeys(each.interface for each in present), key=lambda name: _flags(name) & _LOOPBACK)
@@ -39,18 +43,18 @@ class Ip(Provider):
         ]
 
     def read(self, names: Sequence[Name]) -> dict[str, str]:
-        """Each interface and address once, counters only where they are asked for."""
+        """Read each interface and address once, and counters only if they are requested."""
         present = {(each.interface, each.address): each for each in netlink.addresses()}
         known: dict[tuple[str, ...], dict[str, str]] = {}
-        found: dict[str, str] = {}
+        values: dict[str, str] = {}
         for name in names:
             inner = name.template.removeprefix(self._row).removesuffix(name.last)
-            place = (inner, *name.keys)
-            if place not in known:
-                known[place] = _texts(inner, name.keys, present)
-            if name.last in known[place]:
-                found[name] = known[place][name.last]
-        return found
+            entity = (inner, *name.keys)
+            if entity not in known:
+                known[entity] = _texts(inner, name.keys, present)
+            if name.last in known[entity]:
+                values[name] = known[entity][name.last]
+        return values
 
 
 def _texts(
@@ -85,10 +89,10 @@ def _texts(
 def _interface(name: str, addresses: set[str]) -> dict[str, str]:
     flags = _flags(name)
     kind = "Loopback" if flags & _LOOPBACK else "Tunnel" if flags & _POINT_TO_POINT else "Normal"
-    four = any(ip_address(address).version == 4 for address in addresses)
+    ipv4 = any(ip_address(address).version == 4 for address in addresses)
     return {
         **links.state(name),
-        "IPv4Enable": "true" if four else "false",
+        "IPv4Enable": "true" if ipv4 else "false",
         "IPv6Enable": "true" if any(":" in address for address in addresses) else "false",
         "Name": name,
         "LowerLayers": "",

@@ -1,4 +1,4 @@
-"""What the network interfaces of this machine have in common: their kind, their state, what they have counted."""
+"""Kind, state and counters of the network interfaces of this machine."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ _32_BITS = 2**32
 
 
 def is_ethernet(name: str, net: Path = NET) -> bool:
-    """Whether it is an Ethernet port: a real one, or the end of a cable that virtualisation made."""
-    here = net / name
-    if content(here / "type") != _ETHERNET or "DEVTYPE" in assignments(content(here / "uevent")):
+    """Whether the interface ``name`` is an Ethernet port: a physical one, or one end of a virtual pair (veth)."""
+    directory = net / name
+    if content(directory / "type") != _ETHERNET or "DEVTYPE" in assignments(content(directory / "uevent")):
         return False  # Wi-Fi, a bridge, a VLAN ...
-    return (here / "device").exists() or content(here / "iflink") != content(here / "ifindex")
+    return (directory / "device").exists() or content(directory / "iflink") != content(directory / "ifindex")
 
 
 def is_wireless(name: str, net: Path = NET) -> bool:
-    """Whether it is a Wi-Fi interface."""
+    """Whether the interface ``name`` is a Wi-Fi interface."""
     return (net / name / "wireless").exists() or (net / name / "phy80211").exists()
 
 
 def names() -> list[str]:
-    """All interfaces in the kernel's order."""
+    """Names of all interfaces, in the order of the kernel."""
     return [name for _, name in socket.if_nameindex()]
 
 
 def state(name: str, net: Path = NET) -> dict[str, str]:
-    """Enable and Status."""
+    """Enable and Status of the interface ``name``."""
     flags = int(content(net / name / "flags") or "0", 16)
-    told = content(net / name / "operstate")
+    operstate = content(net / name / "operstate")
     words: Mapping[str, str] = {
         "up": "Up",
         "down": "Down",
         "dormant": "Dormant",
         "notpresent": "NotPresent",
         "lowerlayerdown": "LowerLayerDown",
-        "unknown": "Up" if flags & 1 else "Down",  # a loopback or tunnel never knows
+        "unknown": "Up" if flags & 1 else "Down",  # as reported for a loopback or tunnel
     }
-    return {"Enable": "true" if flags & 1 else "false", "Status": words.get(told, "Unknown")}
+    return {"Enable": "true" if flags & 1 else "false", "Status": words.get(operstate, "Unknown")}
 
 
 def counters(name: str) -> dict[str, str]:
-    """The parameters of Stats, those the kernel counts."""
+    """Parameters of Stats that the kernel counts; empty for an unknown interface."""
     counted = psutil.net_io_counters(pernic=True, nowrap=False).get(name)
     if counted is None:
         return {}

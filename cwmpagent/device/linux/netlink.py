@@ -1,4 +1,4 @@
-"""Questions to the kernel's routing netlink (rtnetlink(7)): its addresses and its neighbours, IPv4 and IPv6 alike."""
+"""Requests to the routing netlink of the kernel (rtnetlink(7)): IPv4 and IPv6 addresses and neighbours."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 @dataclass(frozen=True, slots=True)
 class InterfaceAddress:
-    """An address of this machine; ``flags`` are the kernel's (``IFA_F_...``)."""
+    """IP address of this machine; ``prefix``: its length in bits; ``flags``: those of the kernel (``IFA_F_...``)."""
 
     interface: str
     address: str
@@ -29,13 +29,13 @@ class InterfaceAddress:
 
     @property
     def permanent(self) -> bool:
-        """Somebody gave it: it is not leased."""
+        """Whether the address has no limited lifetime (``IFA_F_PERMANENT``), unlike a leased one."""
         return bool(self.flags & _PERMANENT)
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """Somebody on a link of this machine: its link address, and one of its IP addresses."""
+    """Neighbour on a link of this machine: its link-layer address and one of its IP addresses."""
 
     interface: str
     mac: str
@@ -43,9 +43,9 @@ class Neighbour:
 
 
 def addresses() -> list[InterfaceAddress]:
-    """The addresses of all interfaces. Raises OSError."""
+    """Addresses of all interfaces; raises ``OSError``."""
     names = dict(socket.if_nameindex())
-    found = []
+    present = []
     for family, body in _dump(_GET_ADDRESS, _NEW_ADDRESS):
         _, prefix, flags, _, index = struct.unpack_from("=BBBBI", body)
         attributes = _attributes(body[8:])
@@ -54,28 +54,28 @@ def addresses() -> list[InterfaceAddress]:
             continue
         if _FLAGS in attributes:
             flags = struct.unpack("=I", attributes[_FLAGS])[0]
-        found.append(InterfaceAddress(names[index], socket.inet_ntop(family, raw), prefix, flags))
-    return found
+        present.append(InterfaceAddress(names[index], socket.inet_ntop(family, raw), prefix, flags))
+    return present
 
 
 def neighbours() -> list[Neighbour]:
-    """Everybody whose link address the kernel knows, and has not given up. Raises OSError."""
+    """Neighbours with a known link-layer address that the kernel considers reachable; raises ``OSError``."""
     names = dict(socket.if_nameindex())
-    found = []
+    present = []
     for family, body in _dump(_GET_NEIGHBOUR, _NEW_NEIGHBOUR):
         _, index, state = struct.unpack_from("=B3xiH", body)
         attributes = _attributes(body[12:])
         raw, link = attributes.get(_DESTINATION), attributes.get(_LINK_ADDRESS)
         if raw and link and len(link) == 6 and any(link) and index in names and not state & _UNRESOLVED:
-            found.append(Neighbour(names[index], link.hex(":"), socket.inet_ntop(family, raw)))
-    return found
+            present.append(Neighbour(names[index], link.hex(":"), socket.inet_ntop(family, raw)))
+    return present
 
 
-def _dump(ask: int, answer: int) -> Iterator[tuple[int, bytes]]:
-    """Family and body of each entry of one kind."""
+def _dump(request_type: int, answer_type: int) -> Iterator[tuple[int, bytes]]:
+    """Send a dump request and yield the address family and body of each entry of the answer."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as netlink:
         netlink.settimeout(1)
-        netlink.sendto(struct.pack("=IHHII12x", 28, ask, _DUMP, 1, 0), (0, 0))
+        netlink.sendto(struct.pack("=IHHII12x", 28, request_type, _DUMP, 1, 0), (0, 0))
         while True:
             data = netlink.recv(1 << 18)
             while data:
@@ -84,17 +84,17 @@ def _dump(ask: int, answer: int) -> Iterator[tuple[int, bytes]]:
                 if kind == _DONE:
                     return
                 if kind == _ERROR:
-                    raise OSError(-struct.unpack_from("=i", body)[0], "the kernel refuses to tell")
-                if kind == answer and body[0] in _FAMILIES:
+                    raise OSError(-struct.unpack_from("=i", body)[0], "the kernel refused the netlink request")
+                if kind == answer_type and body[0] in _FAMILIES:
                     yield body[0], body
 
 
 def _attributes(data: bytes) -> dict[int, bytes]:
-    found = {}
+    attributes = {}
     while len(data) >= 4:
         length, kind = struct.unpack_from("=HH", data)
         if length < 4:
             break
-        found[kind] = data[4:length]
+        attributes[kind] = data[4:length]
         data = data[(length + 3) & ~3 :]
-    return found
+    return attributes

@@ -1,4 +1,4 @@
-"""The process table (DeviceInfo.ProcessStatus.Process.): names of programs only, as their arguments may be secret."""
+"""Device.DeviceInfo.ProcessStatus.Process.: the process table, without arguments, because they may be secret."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STATES = (
 
 
 class Processes(Provider):
-    """A row is one process from its start to its end: PIDs come again, their keys do not."""
+    """Provider of the processes; the key of a process contains its start time, because PIDs are reused."""
 
     name = "linux processes"
 
@@ -29,32 +29,32 @@ class Processes(Provider):
         self._started: dict[int, tuple[str, psutil.Process]] = {}
 
     def instances(self, table: Name) -> list[str]:
-        """The processes of this machine."""
-        found: dict[int, tuple[str, psutil.Process]] = {}
+        """Keys of the running processes."""
+        running: dict[int, tuple[str, psutil.Process]] = {}
         for pid in psutil.pids():
             known = self._started.get(pid)
             if known is not None and known[1].is_running():
-                found[pid] = known
+                running[pid] = known
                 continue
             try:
                 process = psutil.Process(pid)
-                found[pid] = f"{pid} {process.create_time():.2f}", process
+                running[pid] = f"{pid} {process.create_time():.2f}", process
             except psutil.NoSuchProcess:
                 continue
-        self._started = found
-        return [key for key, _ in found.values()]
+        self._started = running
+        return [key for key, _ in running.values()]
 
     def read(self, names: Sequence[Name]) -> dict[str, str]:
-        """One look at each process; one that has ended meanwhile is told as it was known."""
+        """Read each process once; the parameters of a process that has ended keep their values."""
         processes = dict(self._started.values())
         texts: dict[str, dict[str, str]] = {}
         for key in dict.fromkeys(name.keys[0] for name in names):
             if key in processes:
-                texts[key] = _facts(processes[key])
+                texts[key] = _values(processes[key])
         return {name: texts[name.keys[0]][name.last] for name in names if name.last in texts.get(name.keys[0], {})}
 
 
-def _facts(process: psutil.Process) -> dict[str, str]:
+def _values(process: psutil.Process) -> dict[str, str]:
     try:
         with process.oneshot():
             times = process.cpu_times()

@@ -1,4 +1,4 @@
-"""Device.Time.NTPServer1 to 5: the servers that the files of this machine's time service name."""
+"""Device.Time.NTPServer1 to 5: the servers in the configuration files of the time service of this machine."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from cwmpagent.errors import CwmpFault
 
 NAMES = tuple(f"NTPServer{number}" for number in range(1, 6))
 LONGEST = 64
-"""Characters of a server that the data model takes; a longer one is left out."""
+"""Maximum length of a server in the data model, in characters; a longer one is left out."""
 _SYSTEMD = tuple(Path(place) for place in ("/etc", "/run", "/usr/local/lib", "/usr/lib"))
-_LOCAL_CLOCK = "127.127."  # how ntp.conf addresses a clock of the machine's own
+_LOCAL_CLOCK = "127.127."  # address of a local reference clock in ntp.conf
 
 
 class TimeServers(Provider):
-    """Those of chrony, else of ntpd, else of systemd-timesyncd, whose file is often there where another one serves.
+    """Provider of the servers of chrony, else of ntpd, else of systemd-timesyncd.
 
-    ``etc`` stands for that directory, ``systemd`` for those that hold ``systemd/timesyncd.conf``, the strongest first.
-    What the configuration has ``given`` is not read.
+    systemd-timesyncd is last, because its file often exists although another service is used. ``etc`` replaces
+    ``/etc``; ``systemd``: the directories with ``systemd/timesyncd.conf``, the one with the highest precedence first.
+    The parameters in ``given``, which have a configured value, are not read.
     """
 
     name = "linux time servers"
@@ -38,13 +39,14 @@ class TimeServers(Provider):
         self._systemd = systemd
 
     def read(self, names: Sequence[Name]) -> dict[str, str]:
-        """The files once; empty where they name fewer servers."""
-        found = _chrony(self._etc) or _ntp(self._etc) or _timesyncd(self._systemd)
-        servers = dict(zip(NAMES, (each for each in dict.fromkeys(found) if len(each) <= LONGEST), strict=False))
-        return {name: servers.get(name.last, "") for name in names}
+        """Read the files once; a parameter without a server is empty."""
+        configured = _chrony(self._etc) or _ntp(self._etc) or _timesyncd(self._systemd)
+        servers = [server for server in dict.fromkeys(configured) if len(server) <= LONGEST]
+        texts = dict(zip(NAMES, servers, strict=False))
+        return {name: texts.get(name.last, "") for name in names}
 
     def check(self, changes: Mapping[Name, str | None]) -> Mapping[str, Refusal]:
-        """None may be set: it would be stored, and no time service would know."""
+        """Refuse every change, because the time service would not use a stored server."""
         return {name: CwmpFault(9001, "the time servers are those of the machine's own files") for name in changes}
 
 
@@ -59,7 +61,7 @@ def _ntp(etc: Path) -> list[str]:
 
 
 def _directives(file: Path) -> Iterator[str]:
-    """The first argument of each ``server`` and ``pool`` line; chrony takes the words in any case."""
+    """First argument of each ``server`` and ``pool`` line; chrony ignores the case of these words."""
     for line in content(file).splitlines():
         words = line.partition("#")[0].split()
         if len(words) > 1 and words[0].lower() in ("server", "pool"):
@@ -69,7 +71,8 @@ def _directives(file: Path) -> Iterator[str]:
 
 
 def _timesyncd(places: Sequence[Path]) -> list[str]:
-    """timesyncd.conf(5): the strongest main file, then all drop-ins by their names; FallbackNTP where NTP is empty."""
+    """Servers as in timesyncd.conf(5): of the main file with the highest precedence, then of all drop-ins by name;
+    FallbackNTP if NTP is empty."""
     mains = (place / "systemd/timesyncd.conf" for place in places)
     files = [file for file in mains if file.is_file()][:1]
     drop_ins: dict[str, Path] = {}
@@ -82,10 +85,10 @@ def _timesyncd(places: Sequence[Path]) -> list[str]:
 
 
 def _lists(lines: Iterable[str]) -> dict[str, list[str]]:
-    """Each assignment adds to its list, an empty one empties it."""
-    found: dict[str, list[str]] = {"NTP": [], "FallbackNTP": []}
+    """Values of NTP and FallbackNTP; an assignment extends its list, an empty assignment clears it."""
+    lists: dict[str, list[str]] = {"NTP": [], "FallbackNTP": []}
     for line in lines:
         key, equals, value = line.partition("=")
-        if equals and key.strip() in found:
-            found[key.strip()] = [*found[key.strip()], *value.split()] if value.strip() else []
-    return found
+        if equals and key.strip() in lists:
+            lists[key.strip()] = [*lists[key.strip()], *value.split()] if value.strip() else []
+    return lists

@@ -1,4 +1,4 @@
-"""Device.Time.Status: whether the kernel's clock is disciplined by somebody (adjtimex(2))."""
+"""Device.Time.Status: whether the clock of the kernel is synchronized (adjtimex(2))."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from cwmpagent.device.provider import Name, Provider
 
 _TIME_ERROR = 5
 _TIMEX = 512
-"""More bytes than any ``struct timex`` has; all zero it asks and changes nothing."""
+"""Buffer size in bytes, larger than any ``struct timex``; a buffer of zeros only queries the state."""
 
 
 class TimeStatus(Provider):
-    """One parameter, which no time service is asked for: the kernel knows, whoever disciplines its clock."""
+    """Provider of Time.Status, read from the kernel and independent of the time service.
+
+    ``synchronized`` replaces :func:`kernel_synchronized`.
+    """
 
     name = "linux Time"
 
@@ -22,12 +25,12 @@ class TimeStatus(Provider):
         self._synchronized = synchronized or kernel_synchronized
 
     def read(self, names: Sequence[Name]) -> dict[str, str]:
-        """One word."""
+        """Return Synchronized or Unsynchronized."""
         return dict.fromkeys(names, "Synchronized" if self._synchronized() else "Unsynchronized")
 
 
 def kernel_synchronized() -> bool:
-    """Whether the kernel takes its clock for right. Raises OSError where it does not say."""
+    """Whether the kernel reports its clock as synchronized; raises ``OSError`` if it reports no state."""
     state: int = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(_TIMEX))
     if state < 0:
         raise OSError(ctypes.get_errno(), "adjtimex")

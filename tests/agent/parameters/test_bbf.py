@@ -168,7 +168,7 @@ class PublishedTests(BenchCase):
         self.assertIn("Device.WiFi.RadioNumberOfEntries", read)
         self.assertNotIn("Device.WiFi.SSIDNumberOfEntries", read)
         self.assertFalse([name for name in read if name.startswith("Device.DSL.")])
-        self.assertTrue(any("the agent needs these besides" in text for text in self.noted()))
+        self.assertTrue(any("added because the agent needs them" in text for text in self.noted()))
         (created,) = await self.ask(AddObject("Device.NAT.PortMapping.", ""))
         code, sentence = (await self.refused(**{f"Device.NAT.PortMapping.{created.instance_number}.Protocol": "SCTP"}))[
             0

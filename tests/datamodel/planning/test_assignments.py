@@ -1,4 +1,4 @@
-"""Values proposed: checked, planned, refused."""
+"""Planning of SetParameterValues: checks, plans and faults."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class ValueTests(PlanCase):
         self.assertEqual(plan.assigned, {"Box.Mode", "Box.Level"})
 
     def test_a_value_written_like_the_factory_s_is_written(self) -> None:
-        """It then outlives a change of the configuration."""
+        """The value is then kept after a change of the configuration."""
         assign(self.tree, Mode="Auto")
         self.assertEqual(self.tree.overlay.values, {"Box.Mode": "Auto"})
         self.assertEqual(assign(self.tree, Mode="Auto").batch.values, {})
@@ -163,7 +163,7 @@ class ReferenceTests(PlanCase):
 
 
 class KeyTests(PlanCase):
-    """Unique keys (TR-106): functional ones bind enabled rows, the others all rows."""
+    """Unique keys (TR-106): functional keys apply to enabled rows, other keys to all rows."""
 
     def setUp(self) -> None:
         super().setUp()

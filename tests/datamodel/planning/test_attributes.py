@@ -1,4 +1,4 @@
-"""Attributes proposed."""
+"""Planning of SetParameterAttributes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows proposed: created with their defaults, deleted with all below them."""
+"""Planning of AddObject and DeleteObject: rows with default values, deletion with everything below."""
 
 from __future__ import annotations
 

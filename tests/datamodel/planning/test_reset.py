@@ -1,4 +1,4 @@
-"""Back to the factory's values: what goes, what stays, what is refused."""
+"""Planning of the reset to factory values: changed and unchanged parameters, faults."""
 
 from __future__ import annotations
 

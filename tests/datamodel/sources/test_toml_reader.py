@@ -1,4 +1,4 @@
-"""Our model format: what it says becomes the model, and every mistake names its file and element."""
+"""The TOML model format: content of the model, and errors with file and element."""
 
 from __future__ import annotations
 
@@ -167,9 +167,9 @@ class MistakeTests(SynchronousTestCase):
             ('type = "int", default = "x"', "", "'x' is not allowed"),
             ('type = "string", enumeration = ["A"]', "", "must be one of A"),
             ('type = "string", enumeration = "A"', ".enumeration", "list of strings"),
-            ('type = "string", patterns = ["("]', ".patterns", "no regular expression"),
+            ('type = "string", patterns = ["("]', ".patterns", "not a regular expression"),
             ('type = "string", notify = "loud"', ".notify", "can-deny"),
-            ('type = "string", reference = "Box.No."', "", "no table of the model"),
+            ('type = "string", reference = "Box.No."', "", "not a table of the model"),
             ('type = "string", reference = 3', ".reference", "list of strings"),
         ):
             self.assert_refused(f'[objects."Box.".parameters]\nP = {{ {content} }}', where + at, reason)
@@ -195,9 +195,9 @@ class MistakeTests(SynchronousTestCase):
     def test_tables(self) -> None:
         where = '1.toml: objects."Box.Port.{i}."'
         for content, at, reason in (
-            ('number_of_entries = "Many"', "", "Many is no parameter of Box."),
-            ('enable = "On"', "", "On is no parameter"),
-            ('unique = [["Label", "On"]]', "", "On is no parameter"),
+            ('number_of_entries = "Many"', "", "Many is not a parameter of Box."),
+            ('enable = "On"', "", "On is not a parameter"),
+            ('unique = [["Label", "On"]]', "", "On is not a parameter"),
             ('unique = ["Label"]', ".unique", "list of strings"),
             ("max_rows = true", ".max_rows", "a whole number"),
             ("colour = 1", ".colour", "is unknown here"),
@@ -207,14 +207,14 @@ class MistakeTests(SynchronousTestCase):
     def test_a_declaration_twice(self) -> None:
         error = self.assertRaises(ModelError, build, ROOT, '[objects."Box."]')
         self.assertEqual(
-            (error.key, error.reason), ('2.toml: objects."Box."', 'is declared already in 1.toml: objects."Box."')
+            (error.key, error.reason), ('2.toml: objects."Box."', 'is already declared in 1.toml: objects."Box."')
         )
 
     def test_rows_and_values(self) -> None:
         model = ROOT + TABLE % ""
         for content, key, reason in (
-            ('[rows]\n"Box.No." = [1]', 'rows."Box.No."', "no table"),
-            ('[rows]\n"Box." = [1]', 'rows."Box."', "no table"),
+            ('[rows]\n"Box.No." = [1]', 'rows."Box.No."', "not a table"),
+            ('[rows]\n"Box." = [1]', 'rows."Box."', "not a table"),
             ('[rows]\n"Box.Port." = [0]', 'rows."Box.Port."', "start at 1"),
             ('[rows]\n"Box.Port." = ["1"]', 'rows."Box.Port."', "instance numbers"),
             ('[rows]\n"Box.Port." = [true]', 'rows."Box.Port."', "instance numbers"),

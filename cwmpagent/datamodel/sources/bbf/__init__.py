@@ -1,3 +1,3 @@
-"""The Broadband Forum's own data models (TR-181, TR-098) in XML."""
+"""Readers of the data models of the Broadband Forum (TR-181, TR-098) in XML."""
 
 __all__ = ["model", "profiles"]

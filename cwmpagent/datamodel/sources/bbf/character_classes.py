@@ -1,4 +1,4 @@
-"""Sets of Unicode characters by name, as they stand between the brackets of a Python regular expression."""
+"""Unicode categories and blocks as the content of a bracket expression of a Python regular expression."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _BLOCKS: Mapping[str, tuple[int, int]] = MappingProxyType(
 
 
 def named(name: str) -> str:
-    """The characters of ``\\p{name}``, a category or ``Is`` and a block; empty for an unknown name."""
+    """Characters of ``\\p{name}``, a category or ``Is`` and the name of a block; empty for an unknown name."""
     if name in _CATEGORIES:
         return category(name)
     if name.startswith("Is") and name[2:] in _BLOCKS:
@@ -57,7 +57,7 @@ def named(name: str) -> str:
 
 
 def fragment(character: str) -> str:
-    """A character as it is written between brackets."""
+    """``character`` as written in a bracket expression."""
     if character in "\\]^-[&~|" or not character.isprintable():
         return f"\\U{ord(character):08x}" if not character.isprintable() else "\\" + character
     return character
@@ -65,7 +65,7 @@ def fragment(character: str) -> str:
 
 @cache
 def category(prefix: str) -> str:
-    """The characters whose general category begins with ``prefix``, for this Python's version of Unicode."""
+    """Characters whose general category begins with ``prefix``, in the Unicode version of this Python."""
     ranges: list[str] = []
     start = -1
     for code in range(sys.maxunicode + 2):

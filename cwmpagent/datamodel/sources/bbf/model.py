@@ -1,7 +1,7 @@
-"""The Broadband Forum's own data models (TR-181, TR-098): a "full" XML file in, declarations out.
+"""Reader of the data models of the Broadband Forum (TR-181, TR-098): "full" XML files.
 
-The format is the DM schema of TR-106 (``cwmp-datamodel-1-*.xsd``). What of a file is not followed to the letter is
-reported to the builder; what cannot be read at all is a ``ModelError`` with file, element and line.
+The format is the DM schema of TR-106 (``cwmp-datamodel-1-*.xsd``). A deviation from a file is reported to the builder;
+an element that cannot be read raises ``ModelError`` with file, element and line.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _ACCESS: Mapping[str, bool] = MappingProxyType(
 
 
 def read_bbf(data: bytes, name: str, builder: ModelBuilder, profiles: Sequence[str] = ()) -> None:
-    """Declare the model in ``data``, the content of the file ``name``, to ``builder``; with ``profiles`` only what
-    they ask for, and what the agent itself needs.
+    """Declare the model in ``data``, the content of the file ``name``, to ``builder``.
 
-    Raises ``ModelError`` whose key is the file with element and line, or ``device.profiles``.
+    With ``profiles``, only the objects and parameters of these profiles and those that the agent needs are declared;
+    the others are offered. Raises ``ModelError`` whose key is the file with element and line, or ``device.profiles``.
     """
     file = _File(name, builder)
     read_elements(data, name, file.opened, file.closed)
@@ -64,7 +64,7 @@ class _Object:
 
 
 class _File:
-    """What has been read of one file."""
+    """Content of one file."""
 
     def __init__(self, name: str, builder: ModelBuilder) -> None:
         self._name = name
@@ -78,23 +78,23 @@ class _File:
         self._declared_before = bool(builder.root)
 
     def opened(self, element: XmlElement) -> None:
-        """A document or model begins."""
+        """Handle the start of a ``document`` or ``model`` element."""
         where = self._where(element)
         if self._outermost:
             self._outermost = False
             if element.tag != "document":
-                raise ModelError(where, "is no model of the Broadband Forum: such a file begins with <document>")
+                raise ModelError(where, "is not a model of the Broadband Forum: such a file begins with <document>")
         elif element.tag == "model":
             if self._model is not None:
                 raise ModelError(where, "is a second model in one file")
             if element.get("base"):
                 raise ModelError(where, f"changes the model {element.get('base')}: {_FULL}")
             if element.flag("isService"):
-                raise ModelError(where, "is the model of a service, which is no device")
+                raise ModelError(where, "is the model of a service, not of a device")
             self._model = element
 
     def closed(self, element: XmlElement) -> None:
-        """Something in a document or model is complete."""
+        """Handle a complete child element of ``document`` or ``model``."""
         where = self._where(element)
         if element.tag == "import":
             raise ModelError(where, f"imports {element.get('file')}: {_FULL}")
@@ -119,17 +119,17 @@ class _File:
         if not path:
             raise ModelError(where, f"an object without a name cannot be read: {_FULL}")
         if path in self._objects:
-            raise ModelError(where, f"is declared already: {self._objects[path].where}")
+            raise ModelError(where, f"is already declared: {self._objects[path].where}")
         table = path.endswith(ROW)
-        most = element.get("maxEntries")
+        max_entries = element.get("maxEntries")
         counter = element.get("numEntriesParameter")
-        notes = [f"{counter} does not count its rows, as it is no table"] if counter and not table else []
-        if table and most.isdecimal():
-            limit = int(most)
+        notes = [f"{counter} does not count its rows, because it is not a table"] if counter and not table else []
+        if table and max_entries.isdecimal():
+            limit = int(max_entries)
         else:
             limit = None
-            if most not in ("", "unbounded", "1"):
-                raise ModelError(where, f"maxEntries must be a whole number or unbounded, not {most[:40]!r}")
+            if max_entries not in ("", "unbounded", "1"):
+                raise ModelError(where, f"maxEntries must be a whole number or unbounded, not {max_entries[:40]!r}")
         writable = table and self._access(where, element)
         definition = ObjectDefinition(
             path=path,
@@ -148,7 +148,7 @@ class _File:
                 if not name:
                     raise ModelError(inner, f"a parameter without a name cannot be read: {_FULL}")
                 if name in parameters:
-                    raise ModelError(inner, f"is declared already: {parameters[name].where}")
+                    raise ModelError(inner, f"is already declared: {parameters[name].where}")
                 parameters[name] = self._parameter(inner, path, name, child)
             elif child.tag in ("component", "command", "event", "object"):
                 raise ModelError(self._where(child), f"a {child.tag} in an object cannot be read: {_FULL}")
@@ -170,7 +170,7 @@ class _File:
             raise ModelError(where, f"activeNotify must be one of {', '.join(filter(None, _NOTIFY))}")
         syntax_element = element.first("syntax")
         if syntax_element is None:
-            raise ModelError(where, "has no syntax, which would give its type")
+            raise ModelError(where, "has no syntax element, so its type is unknown")
         writable = self._access(where, element)
         syntax = self._types.syntax(where, syntax_element)
         own = ESSENTIAL.get((above + name).partition(".")[2])
@@ -185,34 +185,34 @@ class _File:
             live=own is not None and own.live,
             reserved=syntax.reserved if writable else (),
         )
-        wanted = syntax.default if own is None or syntax.default is not None else own.default or None
+        text = syntax.default if own is None or syntax.default is not None else own.default or None
         default = None
         notes = list(syntax.notes)
-        if wanted is not None:
+        if text is not None:
             try:
-                default = definition.admitted(wanted)
+                default = definition.admitted(text)
             except LexicalError as error:
-                notes.append(f"its default {wanted!r} is not used: {error}")
+                notes.append(f"its default {text!r} is not used: {error}")
         if default is None:
             default = plausible(syntax.kind, syntax.restriction, syntax.examples)
         if default is None:
-            notes.append("no value that is allowed could be found for a start, so its value is not checked")
+            notes.append("no permitted default value was found, so its value is not checked")
             definition, default = replace(definition, restriction=None), ""
         definition = replace(definition, default=default)
         return _Parameter(where, definition, syntax.path_ref, syntax.enumeration_ref, notes)
 
     def declare(self, profiles: Sequence[str]) -> None:
-        """Hand everything that is selected to the builder."""
+        """Declare the selected definitions to the builder and offer the others."""
         if self._model is None:
-            raise ModelError(self._name, "has no model in it")
+            raise ModelError(self._name, "contains no model")
         if not self._objects:
-            raise ModelError(self._where(self._model), "has no object in it")
+            raise ModelError(self._where(self._model), "contains no object")
         if self._declared_before:
-            raise ModelError(self._where(self._model), "comes after another model: name it before what adds to it")
+            raise ModelError(self._where(self._model), "follows another model: list it before the files that add to it")
         everything = {path: set(each.parameters) for path, each in self._objects.items()}
         selected = self._selected(profiles) if profiles else everything
         for path, each in self._objects.items():
-            definition = self._without_lost(each)
+            definition = self._without_undeclared(each)
             if path in selected:
                 self._builder.add_object(each.where, definition, lenient=True)
                 self._note(each.where, path, each.notes)
@@ -230,21 +230,21 @@ class _File:
                 self._builder.report(self._name, f"{text}: {', '.join(path for _, path in places)}")
             else:
                 self._builder.report(places[0][0], text)
-        self._name_itself(profiles)
+        self._set_model_identity(profiles)
 
     def _note(self, where: str, path: str, notes: Iterable[str]) -> None:
         for text in notes:
             self._notes.setdefault(text, []).append((where, path))
 
-    def _without_lost(self, each: _Object) -> ObjectDefinition:
-        """The definition without keys, enable and counter whose parameters the model does not have."""
+    def _without_undeclared(self, each: _Object) -> ObjectDefinition:
+        """Definition without the unique keys, enable and row counter whose parameters the model does not have."""
         definition = each.definition
 
-        def there(above: str, relative: str) -> bool:
+        def is_declared(above: str, relative: str) -> bool:
             inner, dot, name = (above + relative).rpartition(".")
             if inner + dot in self._objects and name in self._objects[inner + dot].parameters:
                 return True
-            each.notes.append(f"{relative}, on which it relies, is no parameter of {above}")
+            each.notes.append(f"{relative}, to which it refers, is not a parameter of {above}")
             return False
 
         path = definition.path
@@ -253,42 +253,42 @@ class _File:
         enable, counter = definition.enable, definition.number_of_entries
         return replace(
             definition,
-            unique_keys=tuple(key for key in keys if all(there(path, name) for name in key.parameters)),
-            enable=enable if enable and there(path, enable) else "",
-            number_of_entries=counter if counter and there(parent, counter) else "",
+            unique_keys=tuple(key for key in keys if all(is_declared(path, name) for name in key.parameters)),
+            enable=enable if enable and is_declared(path, enable) else "",
+            number_of_entries=counter if counter and is_declared(parent, counter) else "",
         )
 
     def _with_references(self, path: str, parameter: _Parameter) -> ParameterDefinition:
-        definition = self._with_rows(path, parameter)
+        definition = self._with_path_reference(path, parameter)
         element = parameter.enumeration_ref
         if element is None:
             return definition
-        found = listing(path, element)
-        above, dot, name = found.rpartition(".")
+        listing_path = listing(path, element)
+        above, dot, name = listing_path.rpartition(".")
         if above + dot not in self._objects or name not in self._objects[above + dot].parameters:
-            parameter.notes.append(f"its values are those which {found} lists, which is no parameter of the model")
-        elif not path.startswith(found[: found.rfind(ROW) + len(ROW)] if ROW in found else ""):
-            parameter.notes.append(f"its values are those which {found} lists, in whichever row: that is not checked")
+            parameter.notes.append(f"its values are listed by {listing_path}, which is not a parameter of the model")
+        elif not path.startswith(listing_path[: listing_path.rfind(ROW) + len(ROW)] if ROW in listing_path else ""):
+            parameter.notes.append(f"its values are listed by {listing_path} of any row: they are not checked")
         else:
-            return replace(definition, listed_in=found, unlisted=element.attributes.get("nullValue"))
+            return replace(definition, listed_in=listing_path, unlisted=element.attributes.get("nullValue"))
         return definition
 
-    def _with_rows(self, path: str, parameter: _Parameter) -> ParameterDefinition:
+    def _with_path_reference(self, path: str, parameter: _Parameter) -> ParameterDefinition:
         element = parameter.path_ref
         if element is None or element.get("refType") != "strong":
             return parameter.definition
         if element.get("targetType") != "row":
-            parameter.notes.append("that it names something which exists is not checked")
+            parameter.notes.append("the existence of its target is not checked")
             return parameter.definition
-        found = tables(path, element, self._objects)
-        for table in found:
+        targets = tables(path, element, self._objects)
+        for table in targets:
             self._builder.allow_reference(table)
             if table + ROW not in self._objects:
-                parameter.notes.append(f"it names rows of {table}, which is no table of the model")
-        return replace(parameter.definition, reference=found)
+                parameter.notes.append(f"it refers to rows of {table}, which is not a table of the model")
+        return replace(parameter.definition, reference=targets)
 
     def _selected(self, profiles: Sequence[str]) -> Selection:
-        """What the profiles ask for, the objects around that, and what the agent needs."""
+        """Objects and parameters of the profiles, those that the agent needs, and the objects that contain them."""
         selected = self._profiles.selection(profiles)
         for path, names in selected.items():
             known = self._objects[path].parameters if path in self._objects else {}
@@ -311,7 +311,7 @@ class _File:
                 selected[path + "."].add(name)
                 added.append(full)
         if added:
-            text = f"the agent needs these besides what the profiles select: {', '.join(added)}"
+            text = f"added because the agent needs them, although no profile selects them: {', '.join(added)}"
             self._builder.report(self._name, text)
         for path in list(selected):
             while path.count(".") > 1:
@@ -319,8 +319,8 @@ class _File:
                 selected.setdefault(path, set())
         return selected
 
-    def _name_itself(self, profiles: Sequence[str]) -> None:
-        """Give the parameters that say which model this is their values."""
+    def _set_model_identity(self, profiles: Sequence[str]) -> None:
+        """Set RootDataModelVersion and DeviceSummary."""
         assert self._model is not None
         root = next(iter(self._objects)).partition(".")[0] + "."
         name = self._model.name()
@@ -333,4 +333,4 @@ class _File:
                 self._builder.set_value(where, path, text)
 
 
-_FULL = 'take the published file whose name ends in "full.xml", which has everything in it'
+_FULL = 'use the published file whose name ends in "full.xml", which is complete'

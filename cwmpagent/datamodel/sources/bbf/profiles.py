@@ -1,4 +1,4 @@
-"""Profiles of the Broadband Forum's models: which objects and parameters a device has that claims some of them."""
+"""Profiles of the Broadband Forum models: the objects and parameters of a device that supports them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from cwmpagent.errors import ModelError
 KEY = "device.profiles"
 
 Selection = dict[str, set[str]]
-"""Path of an object -> names of its parameters."""
+"""Path of an object -> names of its selected parameters."""
 
 
 class Profiles:
-    """The profiles of one file, which is called ``name``. ``report`` is told what is odd about those selected."""
+    """Profiles of the file ``name``; ``report`` is called with element and text about a questionable selection."""
 
     def __init__(self, name: str, report: Callable[[str, str], None]) -> None:
         self._name = name
@@ -28,20 +28,23 @@ class Profiles:
         if not name:
             raise ModelError(where, "is a profile without a name")
         if name in self._known:
-            raise ModelError(where, f"the profile {name} is declared already in line {self._known[name].line}")
+            raise ModelError(where, f"the profile {name} is already declared in line {self._known[name].line}")
         self._known[name] = element
 
     def selection(self, names: Sequence[str]) -> Selection:
-        """What these profiles ask for, with all that they are based on or extend."""
+        """Objects and parameters of the profiles ``names``, and of the profiles that these are based on or extend.
+
+        Raises ``ModelError`` for an unknown profile.
+        """
         selected: Selection = {}
         done: set[str] = set()
         for name in names:
             if name not in self._known:
                 near = difflib.get_close_matches(name, self._known, n=3, cutoff=0.5)
                 hint = f"did you mean {' or '.join(near)}?" if near else f"it has {len(self._known)} profiles"
-                raise ModelError(KEY, f"{name!r} is no profile of {self._name}; {hint}")
+                raise ModelError(KEY, f"{name!r} is not a profile of {self._name}; {hint}")
             if self._known[name].get("status") == "deleted":
-                self._report(f"profile {name}", "is deleted from the standard, and selected nevertheless")
+                self._report(f"profile {name}", "is selected although it is deleted from the standard")
             self._select(name, selected, done)
         return selected
 
@@ -53,12 +56,12 @@ class Profiles:
         for above in (element.get("base") + " " + element.get("extends")).split():
             if above not in self._known:
                 where = f"{self._name}: profile {name} (line {element.line})"
-                raise ModelError(where, f"builds on {above}, which is not in this file")
+                raise ModelError(where, f"is based on {above}, which is not in this file")
             self._select(above, selected, done)
         for child in element.current():
             if child.tag == "object":
-                wanted = (each.name("ref") for each in child.current() if each.tag == "parameter")
-                selected.setdefault(child.name("ref"), set()).update(wanted)
+                parameters = (item.name("ref") for item in child.current() if item.tag == "parameter")
+                selected.setdefault(child.name("ref"), set()).update(parameters)
             elif child.tag == "parameter":
                 above, dot, last = child.name("ref").rpartition(".")
                 selected.setdefault(above + dot, set()).add(last)

@@ -1,4 +1,4 @@
-"""Which tables a ``pathRef`` means (TR-106 A.2.3.4): paths relative to the object that holds the parameter."""
+"""Resolution of ``pathRef`` and ``enumerationRef`` (TR-106 A.2.3.4): paths relative to the object of the parameter."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from cwmpagent.datamodel.sources.bbf.xml import XmlElement
 
 
 def tables(above: str, element: XmlElement, objects: Collection[str]) -> tuple[str, ...]:
-    """The tables whose rows a parameter of the object ``above`` may name; none: of any table.
+    """Tables to whose rows a parameter of the object ``above`` may refer; empty if any table is permitted.
 
-    ``objects``: the templates of all objects of the model. A table that is not among them is given nevertheless: it
-    has no rows that could be named.
+    ``objects``: the templates of all objects of the model. A table that is not among them is returned as well,
+    although it has no rows.
     """
     targets = element.get("targetParent").split()
-    found: list[str] = []
+    paths: list[str] = []
     for target in targets:
         path = _absolute(above, target, element.get("targetParentScope"))
         if path + ROW in objects:
-            found.append(path)
+            paths.append(path)
         elif path in objects:
-            # An object that is no table stands for all the tables directly in it.
+            # An object that is not a table stands for all tables directly below it.
             level = path.count(".") + 2
-            inner = (each for each in objects if each.startswith(path) and each.endswith(ROW))
-            found += [each.removesuffix(ROW) for each in inner if each.count(".") == level] or [path]
+            rows = (template for template in objects if template.startswith(path) and template.endswith(ROW))
+            paths += [template.removesuffix(ROW) for template in rows if template.count(".") == level] or [path]
         else:
-            found.append(path)
-    return tuple(dict.fromkeys(found))
+            paths.append(path)
+    return tuple(dict.fromkeys(paths))
 
 
 def listing(above: str, element: XmlElement) -> str:
-    """The template of the parameter that, as the ``enumerationRef`` in ``element`` says, lists the values of one of the
-    object ``above``."""
+    """Template of the parameter that lists the values of a parameter of the object ``above``; ``element`` is the
+    ``enumerationRef``."""
     return _absolute(above, element.name("targetParam"), element.get("targetParamScope"))
 
 
 def _absolute(above: str, target: str, scope: str) -> str:
-    """``target`` as a path from the root; one ``#`` is one object up, the ``{i}`` of a table going with its name."""
+    """``target`` as a path from the root; each ``#`` is one object up, a table name with its ``{i}`` being one step."""
     root = above.partition(".")[0] + "."
     if scope == "model" or target.startswith("."):
         return root + target.lstrip(".")

@@ -1,7 +1,7 @@
-"""Data types of the Broadband Forum's models: the ``syntax`` of a parameter to its type, restriction and default.
+"""Data types of the Broadband Forum models: reads type, restriction and default from the ``syntax`` of a parameter.
 
-A named type is a built-in one with facets (ranges, sizes, enumerations, patterns), or another named one with facets of
-its own; those hide the facets of the same kind that they narrow (TR-106 A.2.3.7).
+A named type is a built-in type with facets (ranges, sizes, enumerations, patterns), or another named type with
+additional facets; these replace the facets of the same kind of the base type (TR-106 A.2.3.7).
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _FACETS = frozenset({"size", "range", "enumeration", "pattern", "pathRef", "enum
 _UNCHECKED: Mapping[str, str] = MappingProxyType(
     {
         "decimalRange": "a range of decimals is not checked",
-        "instanceRef": "that it numbers a row which exists is not checked",
+        "instanceRef": "the existence of the row with its instance number is not checked",
     }
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Syntax:
-    """What a ``syntax`` element says. ``examples``: texts that its patterns allow; ``default``: None if not given.
+    """Content of a ``syntax`` element. ``examples``: texts that match its patterns; ``default``: ``None`` if absent.
 
-    ``path_ref``: the element that says which rows it names. ``enumeration_ref``: the one that says which parameter
-    lists its values. ``notes``: sentences about what is not checked.
+    ``path_ref``: the element with the rows to which it refers. ``enumeration_ref``: the element with the parameter that
+    lists its values. ``notes``: sentences about constraints that are not checked.
     """
 
     kind: ValueType
@@ -51,16 +51,16 @@ class _Type:
     list: XmlElement | None = None
 
     def narrowed(self, by: XmlElement) -> _Type:
-        """This type with the facets in ``by``, which hide those of their own kind."""
-        nearer: dict[str, list[XmlElement]] = {}
+        """This type with the facets in ``by``, which replace those of the same kind."""
+        own: dict[str, list[XmlElement]] = {}
         for child in by.current():
             if child.tag in _FACETS or child.tag in _UNCHECKED:
-                nearer.setdefault(child.tag, []).append(child)
-        return _Type(self.kind, {**self.facets, **nearer}, by.first("list") or self.list)
+                own.setdefault(child.tag, []).append(child)
+        return _Type(self.kind, {**self.facets, **own}, by.first("list") or self.list)
 
 
 class DataTypes:
-    """The named types of one file."""
+    """Named types of one file."""
 
     def __init__(self) -> None:
         self._named: dict[str, XmlElement] = {}
@@ -72,11 +72,11 @@ class DataTypes:
         if not name:
             raise ModelError(where, "is a data type without a name")
         if name in self._named:
-            raise ModelError(where, f"the data type {name} is declared already in line {self._named[name].line}")
+            raise ModelError(where, f"the data type {name} is already declared in line {self._named[name].line}")
         self._named[name] = element
 
     def syntax(self, where: str, element: XmlElement) -> Syntax:
-        """Read a ``syntax`` element."""
+        """Read a ``syntax`` element; raises ``ModelError`` with the key ``where``."""
         found = self._type(where, element, ())
         default = element.first("default")
         outer = element.first("list")
@@ -97,7 +97,7 @@ class DataTypes:
         )
 
     def _type(self, where: str, element: XmlElement, above: tuple[str, ...]) -> _Type:
-        """The type that stands in ``element``, a ``syntax`` or a named type."""
+        """Type in ``element``, which is a ``syntax`` or a ``dataType``."""
         base = element.get("base") if element.tag == "dataType" else ""
         inner = next((child for child in element.current() if child.tag in _KINDS or child.tag == "dataType"), None)
         if inner is not None and inner.tag in _KINDS:
@@ -109,7 +109,7 @@ class DataTypes:
         if base:
             return self._type_named(where, base, above).narrowed(element)
         kinds = ", ".join(_KINDS)
-        raise ModelError(where, f"says no type that is known here: {kinds}, or dataType")
+        raise ModelError(where, f"must contain a known type: {kinds}, or dataType")
 
     def _type_named(self, where: str, name: str, above: tuple[str, ...]) -> _Type:
         if name not in self._named:
@@ -120,7 +120,7 @@ class DataTypes:
 
     def _restriction(self, where: str, found: _Type, outer: XmlElement | None, notes: list[str]) -> Restriction:
         if outer is not None and found.list is not None and found.list is not outer:
-            notes.append("it is a list of lists: of what is in it only the length of the whole is checked")
+            notes.append("it is a list of lists: only the length of the whole text is checked")
             return Restriction(lengths=_bounds(where, list(outer.all("size")), "minLength", "maxLength"))
         facets = found.facets
         the_list = outer or found.list
@@ -140,7 +140,7 @@ class DataTypes:
         try:
             return tuple(self._pattern(each.get("value"))[0] for each in patterns)
         except PatternError as error:
-            notes.append(f"no pattern is checked, as one of them {error}")
+            notes.append(f"no pattern is checked, because one of them {error}")
             return ()
 
     def _examples(self, found: _Type) -> list[str]:
@@ -169,7 +169,7 @@ def _step(where: str, ranges: list[XmlElement], notes: list[str]) -> int:
 
 
 def _bounds(where: str, elements: list[XmlElement], low: str, high: str) -> Bounds:
-    """The bounds in ``elements``; none where one of them has none."""
+    """Bounds in ``elements``; empty if one of them has no bounds."""
     bounds = tuple((_number(where, each, low), _number(where, each, high)) for each in elements)
     return () if (None, None) in bounds else bounds
 

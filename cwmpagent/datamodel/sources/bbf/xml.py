@@ -1,8 +1,8 @@
-"""The Broadband Forum's model files as XML: bytes in, one finished element after another out.
+"""XML reader for the model files of the Broadband Forum, which passes on complete elements one by one.
 
-defusedxml's expat parser reads and refuses what no model needs (DTDs, entities). What people read (descriptions,
-the bibliography, templates) is passed over; of the rest an element is handed on with what is in it as soon as it is
-closed, and then forgotten, so that no tree of the whole file is ever there.
+The expat parser of defusedxml refuses DTDs and entities, which a model does not need. Descriptions, bibliography,
+templates, glossary and abbreviations are skipped. Every other element is passed on with its content when it is closed
+and is not kept, so that the tree of the whole file is never in memory.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from defusedxml.expatreader import DefusedExpatParser
 
 from cwmpagent.errors import ModelError
 
-_PIECE = 2**16
-_DEEPEST = 16
-_PASSED_OVER = frozenset({"description", "bibliography", "template", "glossary", "abbreviations"})
+_CHUNK = 2**16
+_MAX_DEPTH = 16
+_SKIPPED = frozenset({"description", "bibliography", "template", "glossary", "abbreviations"})
 _OPENED = frozenset({"document", "model"})
 
 
 class XmlElement:
-    """An element, its attributes and what is in it; ``line`` is where it begins."""
+    """Element with its attributes and children; ``line``: the line of its start tag."""
 
     __slots__ = ("attributes", "children", "line", "tag")
 
@@ -34,42 +34,47 @@ class XmlElement:
         self.children: list[XmlElement] = []
 
     def get(self, name: str, default: str = "") -> str:
-        """An attribute."""
+        """Value of an attribute."""
         return self.attributes.get(name, default)
 
     def name(self, attribute: str = "name") -> str:
-        """An attribute that holds a name, to which white space around it does not belong."""
+        """Value of an attribute that contains a name, without surrounding white space."""
         return self.get(attribute).strip()
 
     def flag(self, name: str) -> bool:
-        """An attribute of the type ``xs:boolean``."""
+        """Value of an attribute of the type ``xs:boolean``; false if it is absent."""
         return self.get(name) in ("true", "1")
 
     def all(self, *tags: str) -> Iterator[XmlElement]:
-        """The elements of these names in it."""
+        """Child elements with one of the ``tags``."""
         return (child for child in self.children if child.tag in tags)
 
     def current(self) -> Iterator[XmlElement]:
-        """What is in it and has not been deleted from the standard since."""
+        """Child elements that are not marked as deleted from the standard."""
         return (child for child in self.children if child.get("status") != "deleted")
 
     def first(self, tag: str) -> XmlElement | None:
-        """The first element of that name in it that has not been deleted since."""
+        """First child element with this ``tag`` that is not marked as deleted, or ``None``."""
         return next((child for child in self.current() if child.tag == tag), None)
 
 
 def read_elements(
     data: bytes, name: str, opened: Callable[[XmlElement], None], closed: Callable[[XmlElement], None]
 ) -> None:
-    """Read the file ``name``: ``opened`` gets ``document`` and ``model`` at their beginning, ``closed`` whatever
-    else stands directly in these, complete. Raises ``ModelError`` with the file and the line."""
+    """Read the content of the file ``name``.
+
+    ``opened`` is called with ``document`` and ``model`` at their start tag, ``closed`` with each of their other child
+    elements when it is complete. Raises ``ModelError`` with the file and the line.
+    """
     reader = _Reader(name, opened, closed)
     try:
         reader.read(data)
     except expat.ExpatError as error:
         raise ModelError(name, f"is not well-formed XML: {error}") from None
     except DefusedXmlException:
-        raise ModelError(name, "has a document type declaration or entities, which no model needs") from None
+        raise ModelError(
+            name, "contains a document type declaration or entities, which are not permitted in a model"
+        ) from None
     except (ValueError, LookupError) as error:
         raise ModelError(name, f"cannot be read: {error}") from None
 
@@ -86,31 +91,31 @@ class _Reader(DefusedExpatParser):
     def reset(self) -> None:
         super().reset()
         parser = self._parser
-        parser.StartElementHandler, parser.EndElementHandler = self._walk()
+        parser.StartElementHandler, parser.EndElementHandler = self._handlers()
         parser.CharacterDataHandler = None
         parser.ProcessingInstructionHandler = None
 
     def read(self, data: bytes) -> None:
-        """Read the whole file."""
+        """Parse the whole file."""
         self.reset()
-        for at in range(0, len(data), _PIECE):
-            self._parser.Parse(data[at : at + _PIECE], False)
+        for offset in range(0, len(data), _CHUNK):
+            self._parser.Parse(data[offset : offset + _CHUNK], False)
         self._parser.Parse(b"", True)
 
-    def _walk(self) -> tuple[Callable[[str, dict[str, str]], None], Callable[[str], None]]:
-        """The functions that expat calls for every tag."""
+    def _handlers(self) -> tuple[Callable[[str, dict[str, str]], None], Callable[[str], None]]:
+        """Start and end handlers for expat."""
         parser = self._parser
         outside: list[str] = []
         inside: list[XmlElement] = []
-        passing = 0
+        skipped = 0
 
         def start(tag: str, attributes: dict[str, str]) -> None:
-            nonlocal passing
-            if passing or tag in _PASSED_OVER:
-                passing += 1
+            nonlocal skipped
+            if skipped or tag in _SKIPPED:
+                skipped += 1
                 return
             tag = tag.rpartition(":")[2]
-            if len(inside) > _DEEPEST:
+            if len(inside) > _MAX_DEPTH:
                 raise ModelError(f"{self._name} (line {parser.CurrentLineNumber})", "is nested too deeply")
             element = XmlElement(tag, attributes, parser.CurrentLineNumber)
             if inside:
@@ -122,9 +127,9 @@ class _Reader(DefusedExpatParser):
             inside.append(element)
 
         def end(tag: str) -> None:
-            nonlocal passing
-            if passing:
-                passing -= 1
+            nonlocal skipped
+            if skipped:
+                skipped -= 1
             elif inside:
                 element = inside.pop()
                 if not inside:

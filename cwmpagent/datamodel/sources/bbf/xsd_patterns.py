@@ -1,8 +1,8 @@
-"""Regular expressions of XML Schema (part 2, appendix F) as Python's: the two differ in more than spelling.
+"""Translation of the regular expressions of XML Schema (part 2, appendix F) to those of Python.
 
-There a pattern always covers the whole text, ``^`` and ``$`` are characters like others, a class can be subtracted
-from a class, ``\\i`` and ``\\c`` stand for the characters of XML names, and ``\\p{..}`` for categories and blocks of
-Unicode. A translation is meant for ``re.fullmatch``; where both languages agree it is the pattern itself.
+In XML Schema a pattern always matches the whole text, ``^`` and ``$`` are ordinary characters, a class can be
+subtracted from a class, ``\\i`` and ``\\c`` are the characters of XML names, and ``\\p{..}`` is a category or block of
+Unicode. A translation is for ``re.fullmatch``; it is the pattern itself if both languages agree.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ _NAME_START = (
     "\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U000effff"
 )
 _NAME = _NAME_START + "\\-.0-9\u00b7\u0300-\u036f\u203f-\u2040"
-_MOST = 65535
+_MAX_REPEAT = 65535
 _LONGEST_EXAMPLE = 1024
-_TRIED = "0A" + "".join(map(chr, range(32, 127))) + "\n\u00a0\u00e9"
+_EXAMPLE_CHARACTERS = "0A" + "".join(map(chr, range(32, 127))) + "\n\u00a0\u00e9"
 
 
 class PatternError(ValueError):
-    """A pattern is none of XML Schema, or has something that cannot be translated; ``str()`` says what and where."""
+    """A pattern is invalid in XML Schema or cannot be translated; ``str()`` states the problem and its position."""
 
 
 class _Part(NamedTuple):
-    """A piece of a pattern in Python, and a short text that it matches; ``None`` where none was found."""
+    """Part of a pattern in Python, and a short text that it matches, ``None`` if none was found."""
 
     python: str
     example: str | None
 
 
 class _Set(NamedTuple):
-    """Characters: what stands for them between brackets, or, where that is impossible, on its own."""
+    """Set of characters: ``inside`` is its bracket content; ``alone`` is an expression if there is no such content."""
 
     inside: str
     alone: str = ""
 
 
 def translated(pattern: str) -> str:
-    """``pattern`` for Python's ``re.fullmatch``. Raises PatternError."""
+    """``pattern`` as a pattern for ``re.fullmatch``; raises ``PatternError``."""
     return _read(pattern).python
 
 
 def example(pattern: str) -> str | None:
-    """A short text that ``pattern`` matches, where one is easily found. Raises PatternError."""
+    """Short text that ``pattern`` matches, ``None`` if none is easily found; raises ``PatternError``."""
     part = _read(pattern)
     matches = part.example is not None and re.fullmatch(part.python, part.example)
     return part.example if matches else None
@@ -60,12 +60,12 @@ def _read(pattern: str) -> _Part:
         part = _Reader(pattern).whole()
         re.compile(part.python)
     except (re.error, OverflowError, RecursionError) as error:
-        raise PatternError(f"is too much for Python's regular expressions: {error}") from None
+        raise PatternError(f"exceeds the limits of Python's regular expressions: {error}") from None
     return part
 
 
 class _Reader:
-    """One pattern being read, from its left to its right."""
+    """Recursive descent parser of one pattern."""
 
     def __init__(self, pattern: str) -> None:
         self._text = pattern
@@ -74,7 +74,7 @@ class _Reader:
     def whole(self) -> _Part:
         part = self._alternatives()
         if self._at < len(self._text):
-            raise self._error("a ) that closes nothing")
+            raise self._error("a ) without an opening (")
         return part
 
     def _alternatives(self) -> _Part:
@@ -100,7 +100,7 @@ class _Reader:
         if not python:
             return atom
         if self._next in ("?", "*", "+", "{"):
-            raise self._error("two quantifiers after one another")
+            raise self._error("two consecutive quantifiers")
         if least == 0:
             return _Part(atom.python + python, "")
         short = atom.example is not None and len(atom.example) * least <= _LONGEST_EXAMPLE
@@ -114,12 +114,12 @@ class _Reader:
             return 1, ""
         match = re.compile(r"\{([0-9]{1,9})(,([0-9]{0,9}))?\}").match(self._text, self._at)
         if match is None:
-            raise self._error("a { that is no quantifier such as {2}, {2,} or {2,5}")
+            raise self._error("a { that does not begin a quantifier such as {2}, {2,} or {2,5}")
         least = int(match[1])
         if match[3] and int(match[3]) < least:
-            raise self._error(f"{match[0]}, which ends below its beginning")
-        if max(least, int(match[3] or 0)) > _MOST:
-            raise self._error(f"{match[0]}, of which more than {_MOST} is too much")
+            raise self._error(f"{match[0]}, whose upper bound is below its lower bound")
+        if max(least, int(match[3] or 0)) > _MAX_REPEAT:
+            raise self._error(f"{match[0]}, which exceeds the maximum of {_MAX_REPEAT}")
         self._at = match.end()
         return least, match[0]
 
@@ -138,33 +138,35 @@ class _Reader:
             single, characters = self._escape()
             return _literal(single) if single else self._one_of(_expression([characters]))
         if character in _SPECIAL - {"^", "$"}:
-            raise self._error(f"a {character} that must be written \\{character}")
+            raise self._error(f"a {character} that must be written as \\{character}")
         return _literal(character)
 
     def _one_of(self, python: str) -> _Part:
-        found = re.compile(python)
-        return _Part(python, next((each for each in _TRIED if found.fullmatch(each)), None))
+        expression = re.compile(python)
+        return _Part(
+            python, next((character for character in _EXAMPLE_CHARACTERS if expression.fullmatch(character)), None)
+        )
 
     def _class(self) -> str:
-        """A class after its opening bracket, up to and with its closing one."""
+        """Parse a class after its opening bracket, up to and including the closing bracket."""
         negative = self._take("^")
         members: list[_Set] = []
-        minus = ""
+        subtracted = ""
         while not self._take("]"):
             if members and self._text.startswith("-[", self._at):
                 self._at += 2
-                minus = self._class()
+                subtracted = self._class()
                 if not self._take("]"):
-                    raise self._error("a subtracted class that is not the last in its class")
+                    raise self._error("a subtracted class that is not at the end of its class")
                 break
             members.append(self._member(first=not members))
         if not members:
             raise self._error("an empty class")
         python = _expression(members, negative)
-        return f"(?:(?!{minus}){python})" if minus else python
+        return f"(?:(?!{subtracted}){python})" if subtracted else python
 
     def _member(self, *, first: bool) -> _Set:
-        """A character, a range, or an escape in a class."""
+        """Parse a character, a range or an escape in a class."""
         single, characters = self._class_character(first)
         if not single:
             return characters
@@ -174,7 +176,7 @@ class _Reader:
         self._at += 1
         end, _ = self._class_character(False)
         if not end or end < single:
-            raise self._error("a range that does not run from a character to a later one")
+            raise self._error("a range whose end is not a character after its start")
         return _Set(f"{fragment(single)}-{fragment(end)}")
 
     def _class_character(self, first: bool) -> tuple[str, _Set]:
@@ -182,11 +184,11 @@ class _Reader:
         if character == "\\":
             return self._escape()
         if character == "[" or (character == "-" and not first and self._next != "]"):
-            raise self._error(f"a {character} in a class that must be written \\{character}")
+            raise self._error(f"a {character} in a class that must be written as \\{character}")
         return character, _Set("")
 
     def _escape(self) -> tuple[str, _Set]:
-        """What follows a backslash: a single character, or else a set of them."""
+        """Parse an escape after its backslash: a single character, or else a set of characters."""
         letter = self._read_one()
         if letter in _SINGLE:
             return _SINGLE[letter], _Set("")
@@ -202,10 +204,10 @@ class _Reader:
             match = re.compile(r"\{([A-Za-z0-9-]+)\}").match(self._text, self._at)
             inside = named(match[1]) if match else ""
             if match is None or not inside:
-                raise self._error(f"\\{letter}{match[0] if match else ''}, which is not known here")
+                raise self._error(f"the unknown escape \\{letter}{match[0] if match else ''}")
             self._at = match.end()
             return "", _Set(inside) if letter == "p" else _Set("", f"[^{inside}]")
-        raise self._error(f"\\{letter}, which is not known here")
+        raise self._error(f"the unknown escape \\{letter}")
 
     @property
     def _next(self) -> str:
@@ -218,12 +220,12 @@ class _Reader:
 
     def _read_one(self) -> str:
         if not self._next:
-            raise self._error("an end where more must follow")
+            raise self._error("an unexpected end")
         self._at += 1
         return self._text[self._at - 1]
 
-    def _error(self, what: str) -> PatternError:
-        return PatternError(f"has {what} (character {self._at})")
+    def _error(self, problem: str) -> PatternError:
+        return PatternError(f"has {problem} (character {self._at})")
 
 
 def _literal(character: str) -> _Part:
@@ -231,7 +233,7 @@ def _literal(character: str) -> _Part:
 
 
 def _expression(members: list[_Set], negative: bool = False) -> str:
-    """One character that is (or is not) of any of the sets, as an expression of Python."""
+    """Python expression for one character that is (or, if ``negative``, is not) in one of the sets."""
     inside = "".join(member.inside for member in members)
     alone = [member.alone for member in members if member.alone]
     if not alone:

@@ -1,3 +1,3 @@
-"""Dumps of real devices, as an ACS exports them, in CSV and JSON."""
+"""Readers of dumps of real devices, as exported by an ACS, in CSV and JSON."""
 
 __all__ = ["csv_reader", "json_reader"]

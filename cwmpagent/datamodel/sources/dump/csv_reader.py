@@ -1,4 +1,4 @@
-"""Dumps in CSV, as GenieACS exports a device: one row for each object and parameter, the columns named in the first."""
+"""Reader of CSV dumps as exported by GenieACS: a header row, then one row for each object and parameter."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FLAGS = {"true": True, "false": False}
 def read_csv(data: bytes, name: str, builder: ModelBuilder) -> None:
     """Declare everything in ``data``, the content of the file ``name``, to ``builder``.
 
-    Raises ``ModelError`` whose key is the file, line and column, as ``box.csv: line 12, Writable``.
+    Raises ``ModelError`` whose key is the file, line and column (``box.csv: line 12, Writable``).
     """
     declare(_entries(text_of(data, name), name), name, builder)
 
@@ -31,8 +31,8 @@ def _entries(text: str, name: str) -> Iterator[Entry]:
         if not row:
             continue
         if len(row) != len(header):
-            few = "is cut short: " if len(row) < len(header) else ""
-            raise ModelError(where, f"{few}it has {len(row)} columns, the first row has {len(header)}")
+            truncated = "is cut short: " if len(row) < len(header) else ""
+            raise ModelError(where, f"{truncated}it has {len(row)} columns, the first row has {len(header)}")
         cells = {column: row[at] for column, at in columns.items()}
         yield Entry(
             where=where,
@@ -47,18 +47,18 @@ def _entries(text: str, name: str) -> Iterator[Entry]:
 
 
 def _columns(header: list[str], name: str) -> dict[str, int]:
-    """Column -> its place; others than these are dates, which a model has not."""
+    """Name of a column -> its index; all other columns are timestamps, which a model does not contain."""
     missing = [column for column in _REQUIRED if header.count(column) != 1]
     if missing:
         raise ModelError(
             f"{name}: line 1",
-            f"must name the columns {', '.join(_REQUIRED)} once each, but not so {', '.join(missing)}",
+            f"must name each of the columns {', '.join(_REQUIRED)} once; missing or repeated: {', '.join(missing)}",
         )
     return {column: header.index(column) for column in (*_REQUIRED, *_OPTIONAL) if column in header}
 
 
 def _rows(text: str, name: str) -> Iterator[tuple[str, list[str]]]:
-    """Each row with where it begins."""
+    """Rows, each with the position of its first line."""
     reader = csv.reader(_lines(text), strict=True)
     while True:
         where = f"{name}: line {reader.line_num + 1}"
@@ -72,7 +72,7 @@ def _rows(text: str, name: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _lines(text: str) -> Iterator[str]:
-    # Not splitlines(), which also ends a line at characters that may stand in a value.
+    # splitlines() also splits at characters that a value can contain.
     start = 0
     while start < len(text):
         end = text.find("\n", start) + 1 or len(text)
@@ -81,7 +81,7 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _flag(text: str, where: str, column: str) -> bool | None:
-    """A flag; None where the cell is empty."""
+    """Value of a boolean cell; ``None`` if it is empty."""
     if text and text not in _FLAGS:
         raise ModelError(f"{where}, {column}", "must be true, false or empty")
     return _FLAGS.get(text)

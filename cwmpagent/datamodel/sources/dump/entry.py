@@ -1,15 +1,15 @@
-"""One line of a dump, and the words about paths that its readers share."""
+"""Entry of a dump, and functions on paths that the readers of dumps share."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 COUNTER = "NumberOfEntries"
-"""How the name of a parameter ends that counts the rows of a table."""
+"""Suffix of the name of a parameter that counts the rows of a table."""
 
 
 class Entry(NamedTuple):
-    """One line of a dump. ``path`` is as it stands there; ``is_object`` is None where the dump does not say."""
+    """Object or parameter in a dump; ``path``: as in the dump; ``is_object``: ``None`` if the dump does not say."""
 
     where: str
     path: str
@@ -22,11 +22,11 @@ class Entry(NamedTuple):
 
 
 def above(path: str) -> str:
-    """The object, table or row that holds what ``path`` names, with its dot; empty for a root."""
-    holder = path.removesuffix(".").rpartition(".")[0]
-    return holder + "." if holder else ""
+    """Path of the object, table or row that contains ``path``, ending in a dot; empty for a root."""
+    parent = path.removesuffix(".").rpartition(".")[0]
+    return parent + "." if parent else ""
 
 
 def last(path: str) -> str:
-    """The last name or number of ``path``."""
+    """Last name or instance number of ``path``."""
     return path.removesuffix(".").rpartition(".")[2]

@@ -1,7 +1,7 @@
-"""Dumps in JSON: flat, path -> ``[writable, value, type]``, or nested, as GenieACS's API gives a device.
+"""Reader of JSON dumps: flat, path -> ``[writable, value, type]``, or nested as in the API of GenieACS.
 
-In the nested form every name is an object; ``_writable``, ``_value``, ``_type`` and ``_object`` tell about the name
-that holds them, ``_deviceId`` who the device is, and other names that begin with ``_`` are the ACS's own.
+In the nested form every name is a JSON object. ``_writable``, ``_value``, ``_type`` and ``_object`` describe the name
+that contains them, ``_deviceId`` identifies the device, and other names that begin with ``_`` are data of the ACS.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ _SHAPE = "must be [writable], or [writable, value, type] with the type in quotes
 def read_json(data: bytes, name: str, builder: ModelBuilder) -> None:
     """Declare everything in ``data``, the content of the file ``name``, to ``builder``.
 
-    Raises ``ModelError`` whose key is the file and the path, as ``box.json: Device.Time.Enable``.
+    Raises ``ModelError`` whose key is the file and the path (``box.json: Device.Time.Enable``).
     """
     text = text_of(data, name)
     try:
-        document = json.loads(text, object_pairs_hook=lambda pairs: _once(pairs, name), parse_constant=_refused)
+        document = json.loads(
+            text, object_pairs_hook=lambda pairs: _unique_names(pairs, name), parse_constant=_refuse_constant
+        )
     except ValueError as error:
         raise ModelError(name, f"is not JSON: {error}") from None
     except RecursionError:
@@ -33,25 +35,25 @@ def read_json(data: bytes, name: str, builder: ModelBuilder) -> None:
     if isinstance(document, list) and len(document) == 1:
         document = document[0]
     if not isinstance(document, dict):
-        raise ModelError(name, "must be an object that holds paths, or a list with one device")
+        raise ModelError(name, "must be an object that contains paths, or a list with one device")
     declare(_entries(document, "", name), name, builder)
 
 
-def _once(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
+def _unique_names(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
         names = [key for key, _ in pairs]
         twice = next(key for key in content if names.count(key) > 1)
-        raise ModelError(name, f"holds {twice[:LONGEST_PATH]!r} twice in one object")
+        raise ModelError(name, f"contains {twice[:LONGEST_PATH]!r} twice in one object")
     return content
 
 
-def _refused(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON number")
+def _refuse_constant(constant: str) -> None:
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 def _entries(content: Mapping[str, Any], path: str, name: str) -> Iterator[Entry]:
-    """The entries below ``path``, which ends in a dot unless it is empty."""
+    """Entries below ``path``, which ends in a dot or is empty."""
     for key, value in content.items():
         shown = (path + key)[:LONGEST_PATH]
         where = f"{name}: {shown if shown.isprintable() else ascii(shown)}"
@@ -111,7 +113,7 @@ def _text(value: object, where: str) -> str:
 
 
 def _type(value: object) -> str:
-    """The type of a value that says so itself, where the dump names none."""
+    """Type of a boolean or integer JSON value, for entries without a type; empty for any other value."""
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, int):

@@ -1,7 +1,7 @@
-"""Dumps of real devices, as an ACS exports them: a list of names with values, of which a whole model is made.
+"""Declaration of a whole model from a dump of a real device: a list of names with values, as exported by an ACS.
 
-Readers of files (``csv_reader``, ``json_reader``) give entries,
-:func:`declare` makes declarations of them. ``docs/model-format.md`` tells the rules to people.
+The file readers (``csv_reader``, ``json_reader``) supply entries, which :func:`declare` declares to a model builder.
+``docs/model-format.md`` documents the rules.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from cwmpagent.errors import ModelError
 from cwmpagent.records import SUBSCRIBER, Attributes
 
 LARGEST = 16 * 2**20
-"""Octets of a dump at most; a device of 5,000 parameters has less than one million."""
+"""Maximum size of a dump in octets; a device with 5,000 parameters needs less than one million."""
 MOST_ENTRIES = 100_000
 
-_OF_THE_ACS = frozenset(
+_ACS_NAMES = frozenset(
     ("DeviceID", "Tags", "Events", "VirtualParameters", "Downloads", "Reboot", "FactoryReset", "FaultLog")
 )
-"""What an ACS notes beside the device's own root."""
+"""Root names that an ACS adds beside the root object of the device."""
 _IDENTITY: Mapping[str, str] = {
     "DeviceID.Manufacturer": "DeviceInfo.Manufacturer",
     "DeviceID.OUI": "DeviceInfo.ManufacturerOUI",
@@ -38,9 +38,9 @@ _DEFAULT_CONNECTION = "InternetGatewayDevice.Layer3Forwarding.DefaultConnectionS
 
 
 def text_of(data: bytes, name: str) -> str:
-    """The text of a dump; raises ``ModelError`` for a file that is too large, empty or not UTF-8."""
+    """Text of a dump; raises ``ModelError`` for a file that is too large, empty or not UTF-8."""
     if len(data) > LARGEST:
-        raise ModelError(name, f"has {len(data)} octets; a dump may have {LARGEST}")
+        raise ModelError(name, f"has {len(data)} octets; a dump may have at most {LARGEST}")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -52,10 +52,10 @@ def text_of(data: bytes, name: str) -> str:
 
 
 def declare(entries: Iterable[Entry], name: str, builder: ModelBuilder) -> None:
-    """Declare to ``builder`` what the dump ``name`` holds and earlier sources do not, with all its rows and values.
+    """Declare the content of the dump ``name`` that earlier sources do not declare, with all its rows and values.
 
-    Raises ``ModelError`` with file, line and reason for what cannot be a dump of one device. What is odd but can be
-    lived with is reported.
+    Raises ``ModelError`` with file, line and reason for an entry that cannot be part of a dump of one device. Other
+    irregularities are reported to ``builder``.
     """
     dump = _Dump(name, builder)
     for entry in entries:
@@ -64,53 +64,55 @@ def declare(entries: Iterable[Entry], name: str, builder: ModelBuilder) -> None:
 
 
 class _Dump:
-    """All entries of a dump, by paths without a dot at their end."""
+    """Entries of a dump, by path without a dot at the end."""
 
     def __init__(self, name: str, builder: ModelBuilder) -> None:
         self._name = name
         self._builder = builder
         self._entries: dict[str, Entry] = {}
-        self._of_the_acs: dict[str, Entry] = {}
+        self._acs_entries: dict[str, Entry] = {}
         self._root = ""
 
     def take(self, entry: Entry) -> None:
-        """Take in one entry."""
-        path = _plain(entry)
+        """Check and add one entry."""
+        path = _plain_path(entry)
         first = path.partition(".")[0]
-        kind = self._of_the_acs if first in _OF_THE_ACS else self._entries
-        if path in kind:
-            raise ModelError(entry.where, f"{path} stands in {kind[path].where} already")
-        if len(kind) == MOST_ENTRIES:
+        entries = self._acs_entries if first in _ACS_NAMES else self._entries
+        if path in entries:
+            raise ModelError(entry.where, f"{path} is already in {entries[path].where}")
+        if len(entries) == MOST_ENTRIES:
             raise ModelError(self._name, f"has more than {MOST_ENTRIES} rows")
-        kind[path] = entry
-        if kind is self._entries:
+        entries[path] = entry
+        if entries is self._entries:
             if self._root not in ("", first + "."):
                 raise ModelError(entry.where, f"{first}. is a second root beside {self._root}")
             self._root = first + "."
             _check_instances(entry, path)
 
     def declare(self) -> None:
-        """Declare everything."""
+        """Declare all entries."""
         builder = self._builder
         if not self._entries:
             raise ModelError(self._name, "has no root object such as Device.")
         if builder.root not in ("", self._root):
-            raise ModelError(self._name, f"is a dump of {self._root}, but the model before it is {builder.root}")
+            raise ModelError(
+                self._name, f"is a dump of {self._root}, but the preceding model has the root {builder.root}"
+            )
         taken = self._take_offered()
         self._shape = DumpShape(self._entries, self._name, builder)
         self._shape.declare()
         for template, group in self._parameters().items():
             self._declare_parameter(template, group)
         for template in taken:
-            above_it = above(template.removesuffix(ROW))
-            self._shape.own.setdefault(above_it, []).append(template.removesuffix(ROW).removeprefix(above_it))
+            parent = above(template.removesuffix(ROW))
+            self._shape.own.setdefault(parent, []).append(template.removesuffix(ROW).removeprefix(parent))
         self._shape.leave_out()
         self._add_needed()
-        self._identify()
-        self._tell_address()
+        self._set_identity()
+        self._force_address_inform()
 
     def _take_offered(self) -> list[str]:
-        """Have what the model before it offers and the dump names; gives the templates of that."""
+        """Declare the offered definitions of the preceding model that the dump contains; returns their templates."""
         names = {template_of(path + ".")[:-1] for path in self._entries}
         return [
             taken
@@ -120,14 +122,14 @@ class _Dump:
         ]
 
     def _parameters(self) -> dict[str, dict[str, Entry]]:
-        """Template -> full path -> entry, of all parameters that the model can have."""
+        """Template -> full path -> entry, for all parameters that fit the model."""
         groups: dict[str, dict[str, Entry]] = {}
         shape = self._shape
         for path, entry in self._entries.items():
             if path + "." in shape.objects or above(path) not in shape.kept:
                 continue
             if shape.is_table(above(path)):
-                self._builder.report(entry.where, f"{path} is left out: it lies in a table, but in none of its rows")
+                self._builder.report(entry.where, f"{path} is left out: it is inside a table, but not inside a row")
                 continue
             groups.setdefault(shape.kept[above(path)] + last(path), {})[path] = entry
         return groups
@@ -139,8 +141,10 @@ class _Dump:
         if known is None:
             if builder.declared(template + ".") or builder.declared(template + "." + ROW):
                 if self._shape.declares(template + "."):
-                    raise ModelError(first.where, f"{template} is a parameter here, but an object in another row")
-                builder.report(first.where, f"{template} is left out: it is an object in the model before it")
+                    raise ModelError(
+                        first.where, f"{template} is a parameter in this row, but an object in another row"
+                    )
+                builder.report(first.where, f"{template} is left out: it is an object in the preceding model")
                 return
             known = definition_of(last(template), group, self._essential(template), builder.report)
             builder.add_parameter(first.where, above(template), known)
@@ -148,9 +152,9 @@ class _Dump:
         assert isinstance(known, ParameterDefinition)
         for path, entry in group.items():
             if not entry.text and known.hidden:
-                pass  # a device does not tell it
+                pass  # a device does not report the value of a hidden parameter
             elif is_unknown(entry, known):
-                builder.report(entry.where, f"{path} is empty, which no {known.kind} is: taken as unknown")
+                builder.report(entry.where, f"{path} is empty, which is not a value of {known.kind}: read as unknown")
             else:
                 builder.set_value(entry.where, path, entry.text, observed=True)
             if entry.notification or entry.access:
@@ -161,7 +165,7 @@ class _Dump:
 
     def _set_attributes(self, path: str, entry: Entry) -> None:
         if entry.notification not in ("", "0", "1", "2"):
-            self._builder.report(entry.where, f"{path} has a notification that is not 0, 1 or 2: left out")
+            self._builder.report(entry.where, f"{path} has a notification that is not 0, 1 or 2: it is left out")
             return
         access = tuple(name for name in entry.access.replace(",", " ").split() if name == SUBSCRIBER)
         attributes = Attributes(int(entry.notification or 0), access if entry.access else (SUBSCRIBER,))
@@ -176,27 +180,29 @@ class _Dump:
                 if builder.declared(above(path)) is None:
                     builder.add_object(where, ObjectDefinition(path=above(path)))
                 builder.add_parameter(where, above(path), ESSENTIAL[relative])
-                builder.report(where, "is not in the dump, but the agent needs it: added")
+                builder.report(where, "is added, because the agent needs it and the dump does not contain it")
 
-    def _identify(self) -> None:
+    def _set_identity(self) -> None:
         for name, relative in _IDENTITY.items():
-            entry, path = self._of_the_acs.get(name), self._root + relative
+            entry, path = self._acs_entries.get(name), self._root + relative
             if entry is None or not entry.text:
                 continue
             self._builder.set_value(entry.where, path, entry.text, observed=True)
             other = self._entries.get(path)
             if other is not None and other.text != entry.text:
-                self._builder.report(other.where, f"{path} is not what the device says in its Informs: {name} counts")
+                self._builder.report(
+                    other.where, f"{path} differs from {name}, the value in the Informs, which is used"
+                )
 
-    def _tell_address(self) -> None:
-        """Have the address of a TR-098 device's default connection in every Inform, if the dump tells which it is."""
+    def _force_address_inform(self) -> None:
+        """Include the address of the default connection of a TR-098 device in every Inform, if the dump names it."""
         default = self._entries.get(_DEFAULT_CONNECTION)
         if default is not None and _ADDRESS.fullmatch(default.text.removesuffix(".")):
             self._builder.force_inform(default.text.removesuffix(".") + ".ExternalIPAddress")
 
 
-def _plain(entry: Entry) -> str:
-    """The path of ``entry`` without a dot at its end, %XX decoded."""
+def _plain_path(entry: Entry) -> str:
+    """Path of ``entry`` without a dot at the end, %XX decoded."""
     path = entry.path
     if len(path) > 3 * LONGEST_PATH:
         raise ModelError(entry.where, f"the name has {len(path)} characters; a path has at most {LONGEST_PATH}")
@@ -204,7 +210,7 @@ def _plain(entry: Entry) -> str:
         path = ".".join(unquote(name) for name in path.split("."))
     path = path.removesuffix(".")
     if not path.isprintable():
-        raise ModelError(entry.where, "the name holds what cannot be printed")
+        raise ModelError(entry.where, "the name contains characters that cannot be printed")
     if not all(path.split(".")):
         raise ModelError(entry.where, "the name, or a part of it between dots, is empty")
     if len(path) > LONGEST_PATH:
@@ -218,8 +224,11 @@ def _check_instances(entry: Entry, path: str) -> None:
         if name[:1].isdecimal():
             if not is_instance_number(name):
                 raise ModelError(
-                    entry.where, f"{name} in {path} is no instance number: 1, 2, 3 ... without zeros before"
+                    entry.where,
+                    f"{name} in {path} is not an instance number: it must be 1, 2, 3 ... without leading zeros",
                 )
             if previous.isdecimal():
-                raise ModelError(entry.where, f"{name} in {path} is an instance number, but follows no table's name")
+                raise ModelError(
+                    entry.where, f"{name} in {path} is an instance number, but does not follow the name of a table"
+                )
         previous = name

@@ -1,7 +1,7 @@
-"""Which objects, tables and rows the names of a dump stand for.
+"""Objects, tables and rows of a dump, inferred from its names.
 
-A number in a path makes a table of what is before it. What has nothing below it is a table where the device allows
-AddObject there or counts its rows, else a plain object.
+The name before a number in a path is a table. An object with nothing below it is a table if the device permits
+AddObject on it or counts its rows, otherwise a plain object.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from cwmpagent.errors import ModelError
 
 
 class DumpShape:
-    """The objects in ``entries`` (path without a dot at its end -> entry).
+    """Objects in ``entries`` (path without a dot at the end -> entry).
 
-    ``objects``: all their paths, each after what holds it, with their entries where there are such. ``kept``: those
-    that fit the model so far, with their templates. ``own``: template of an object -> names in it that only
-    this dump declares, with a dot where they are objects.
+    ``objects``: path of every object -> its entry, if there is one; a parent precedes its children. ``kept``: path of
+    every object that fits the preceding model -> its template. ``own``: template of an object -> names in it that only
+    this dump declares, ending in a dot for objects.
     """
 
     def __init__(self, entries: Mapping[str, Entry], name: str, builder: ModelBuilder) -> None:
@@ -36,7 +36,7 @@ class DumpShape:
         self._tables = self._find_tables()
 
     def is_table(self, path: str) -> bool:
-        """Whether the object ``path``, one that is kept, is a table."""
+        """Whether the kept object ``path`` is a table."""
         return self.kept[path] + ROW in self._tables
 
     def declares(self, path: str) -> bool:
@@ -44,29 +44,29 @@ class DumpShape:
         return last(path) + "." in self.own.get(above(path), ())
 
     def declare(self) -> None:
-        """Declare the objects and rows; whatever does not fit is reported and left out with all below it."""
-        found: dict[str, list[str]] = {}
+        """Declare the objects and rows; an object that does not fit is reported and left out with all below it."""
+        paths_of: dict[str, list[str]] = {}
         for path in self.objects:
             if above(path) and above(path) not in self.kept:
                 continue
             template = template_of(path)
-            refusal = self._misplaced(path, template)
+            refusal = self._refusal(path, template)
             if refusal:
                 self._builder.report(self._where(path), f"{path} is left out, with all below it: {refusal}")
                 continue
             self.kept[path] = template
-            found.setdefault(template + ROW if self.is_table(path) else template, []).append(path)
+            paths_of.setdefault(template + ROW if self.is_table(path) else template, []).append(path)
             if _is_row(path):
                 self._builder.add_row(self._where(path), above(path), int(last(path)))
                 self._sizes[above(path)] += 1
-        for template, paths in found.items():
+        for template, paths in paths_of.items():
             if self._builder.declared(template) is None:
                 self._builder.add_object(self._where(paths[0]), self._definition(template, paths))
                 name = last(template.removesuffix(ROW))
                 self.own.setdefault(above(template.removesuffix(ROW)), []).append(name + ".")
 
     def leave_out(self) -> None:
-        """Tell which rows lack what other rows of their table have, once the parameters are declared."""
+        """Exclude from each row the names that only other rows of its table have; call after all declarations."""
         for path, template in self.kept.items():
             if ROW in template and not self.is_table(path):
                 for name in self.own.get(template, ()):
@@ -88,7 +88,7 @@ class DumpShape:
             self.objects[path] = self._entries.get(path[:-1])
 
     def _find_tables(self) -> set[str]:
-        """Templates of rows, those of the model so far among them."""
+        """Templates of the rows of all tables, including tables of the preceding model."""
         declared = self._builder.declared
         holding_names = {template_of(above(path)) for path in self._paths() if not last(path).isdecimal()}
         tables: set[str] = set()
@@ -110,14 +110,14 @@ class DumpShape:
     def _paths(self) -> set[str]:
         return {*self._entries, *(path[:-1] for path in self.objects)}
 
-    def _misplaced(self, path: str, template: str) -> str | None:
+    def _refusal(self, path: str, template: str) -> str | None:
         in_table = bool(above(path)) and self.is_table(above(path))
         if _is_row(path):
-            return None if in_table else "the model before it has no table there"
+            return None if in_table else "the preceding model has no such table"
         if in_table:
-            return "it lies in a table, but is none of its rows"
+            return "it is inside a table, but is not a row"
         if isinstance(self._builder.declared(template[:-1]), ParameterDefinition):
-            return "it is a parameter in the model before it"
+            return "it is a parameter in the preceding model"
         return None
 
     def _definition(self, template: str, paths: list[str]) -> ObjectDefinition:
@@ -135,7 +135,7 @@ class DumpShape:
         )
 
     def _counter(self, template: str, tables: list[str]) -> str:
-        """The parameter that counts the rows of ``tables``, if there is one and it counts them right."""
+        """Name of the parameter that counts the rows of ``tables``; empty if there is none or its count is wrong."""
         name = last(template.removesuffix(ROW)) + COUNTER
         if self._builder.declared(above(template.removesuffix(ROW)) + name):
             return ""
@@ -143,8 +143,8 @@ class DumpShape:
         for path, entry in counters.items():
             if entry.text != str(self._sizes[path]):
                 rows = self._sizes[path]
-                said = f"{path[:-1]}{COUNTER} says {entry.text[:10]!r}, but {rows} rows are in the dump"
-                self._builder.report(entry.where, f"{said}: it is kept as it is and counts nothing")
+                mismatch = f"{path[:-1]}{COUNTER} is {entry.text[:10]!r}, but the dump contains {rows} rows"
+                self._builder.report(entry.where, f"{mismatch}: it is kept as a plain parameter")
                 return ""
         return name if counters else ""
 
@@ -154,7 +154,7 @@ class DumpShape:
 
 
 def _holding(entries: Mapping[str, Entry]) -> set[str]:
-    """The paths below which there is something."""
+    """Paths that have something below them."""
     holding: set[str] = set()
     for path in entries:
         while (path := path.rpartition(".")[0]) and path not in holding:

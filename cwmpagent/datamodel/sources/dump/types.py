@@ -1,4 +1,4 @@
-"""What a parameter of a dump is, as far as its rows tell: its type, whether it may be set, whether it is a secret."""
+"""Definitions of the parameters of a dump, inferred from its entries: type, writable, hidden."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _NO_SECRET = frozenset({ValueType.BOOLEAN, ValueType.DATE_TIME})
 def definition_of(
     name: str, group: Mapping[str, Entry], essential: ParameterDefinition | None, report: Report
 ) -> ParameterDefinition:
-    """The parameter ``name`` that stands at the paths of ``group``, one in each row of a table.
+    """Definition of the parameter ``name`` at the paths of ``group``, one in each row of a table.
 
-    ``essential`` is what the agent relies on, where it knows the parameter: all but whether it may be written.
+    ``essential``: the definition if the agent itself uses the parameter; only ``writable`` is then from the dump.
+    ``report`` is called with position and text about an irregularity.
     """
     writable = any(entry.writable for entry in group.values())
     if essential is not None:
@@ -33,7 +34,7 @@ def definition_of(
 
 
 def is_unknown(entry: Entry, definition: ParameterDefinition) -> bool:
-    """Whether ``entry`` is empty where no value of the type is: the device gave none."""
+    """Whether ``entry`` is empty although that is not a value of its type: the device reported no value."""
     return not entry.text and NULL[definition.kind] != ""
 
 
@@ -42,24 +43,24 @@ def _kind(name: str, group: Mapping[str, Entry], report: Report) -> ValueType:
     types = sorted({entry.type for entry in group.values() if entry.type})
     if not types:
         return _inferred(name, [entry.text for entry in group.values() if entry.text])
-    kinds = {_KINDS.get(each.rpartition(":")[2]) for each in types}
+    kinds = {_KINDS.get(name.rpartition(":")[2]) for name in types}
     kind = kinds.pop()
     if kind is None or kinds:
-        what = " and ".join(repr(each[:40]) for each in types)
-        report(first.where, f"{path} has the type {what}, which is not one of CWMP's: taken as a string")
+        what = " and ".join(repr(name[:40]) for name in types)
+        report(first.where, f"{path} has the type {what}, which is not a CWMP type: read as a string")
         return ValueType.STRING
     for path, entry in group.items():
         try:
             if entry.text:
                 canonical(kind, entry.text)
         except LexicalError as error:
-            report(entry.where, f"{path} is no {kind}, so it is taken as a string: {error}")
+            report(entry.where, f"{path} is not a value of {kind}, so it is read as a string: {error}")
             return ValueType.STRING
     return kind
 
 
 def _inferred(name: str, texts: Iterable[str]) -> ValueType:
-    """The type where a dump has none: a string in doubt, as digits may be a number or a name."""
+    """Type of a parameter without one in the dump; a string if in doubt, because digits can be a number or a name."""
     if name.endswith(COUNTER) and all(map(str.isdecimal, texts)):
         return ValueType.UNSIGNED_INT
     for kind in (ValueType.BOOLEAN, ValueType.DATE_TIME):

@@ -1,4 +1,4 @@
-"""Models from the Broadband Forum's XML: what a file says becomes the model, and what is wrong with it is one line."""
+"""Models from the XML files of the Broadband Forum: content of the model, and one-line errors."""
 
 from __future__ import annotations
 
@@ -166,9 +166,9 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(len(self.model.reports), 4, reports)
         for line in (
             r"box\.xml: Device\.Box\.Pairs \(line \d+\): it is a list of lists",
-            r"box\.xml: Device\.Box\.Odd \(line \d+\): no pattern is checked, as one of them has two quantifiers",
+            r"box\.xml: Device\.Box\.Odd \(line \d+\): no pattern is checked, because one of them has two",
             r"box\.xml: Device\.Box\.Undated \(line \d+\): its default '' is not used: a dateTime",
-            r"box\.xml: Device\.Box\.Port\.\{i\}\.Peer \(line \d+\): it names rows of Device\.Else\.Where\., which",
+            r"box\.xml: Device\.Box\.Port\.\{i\}\.Peer \(line \d+\): it refers to rows of Device\.Else\.Where\., which",
         ):
             self.assertTrue(re.search(line, reports), f"{line} in\n{reports}")
 
@@ -213,8 +213,8 @@ class ReadTests(SynchronousTestCase):
         self.assertIsNone(sentence(tree, Lost="D"))
         self.assertIsNone(sentence(tree, Elsewhere="D"))
         told = "\n".join(model.reports)
-        self.assertIn("its values are those which Device.Pick.Nothing lists, which is no parameter of the model", told)
-        self.assertIn("its values are those which Device.Pick.Row.{i}.Words lists, in whichever row: that is not", told)
+        self.assertIn("its values are listed by Device.Pick.Nothing, which is not a parameter of the model", told)
+        self.assertIn("its values are listed by Device.Pick.Row.{i}.Words of any row: they are not checked", told)
 
     def test_what_is_listed_where_the_device_has_no_such_parameter(self) -> None:
         profile = '<profile name="Strict:1"><object ref="Device.Pick."><parameter ref="Strict"/></object></profile>'
@@ -309,21 +309,22 @@ class ProfileTests(SynchronousTestCase):
     def test_what_is_kept_besides_is_said(self) -> None:
         (report,) = read(document(), "Extra:1").reports
         said, _, names = report.rpartition(": ")
-        self.assertEqual(said, "box.xml: the agent needs these besides what the profiles select")
+        self.assertEqual(said, "box.xml: added because the agent needs them, although no profile selects them")
         self.assertEqual(set(names.split(", ")), {path for path in self.needed if not path.endswith(".")})
-        self.assertIn("box.xml: profile Other:1: is deleted from the standard", read(document(), "Other:1").reports[0])
+        (report, *_) = read(document(), "Other:1").reports
+        self.assertIn("box.xml: profile Other:1: is selected although it is deleted from the standard", report)
 
     def test_an_unknown_one_is_named_with_those_near_it(self) -> None:
         error = self.assertRaises(ModelError, read, document(), "Base:1", "Bsae:2")
         self.assertEqual(error.key, "device.profiles")
-        self.assertEqual(error.reason, "'Bsae:2' is no profile of box.xml; did you mean Base:2 or Base:1?")
+        self.assertEqual(error.reason, "'Bsae:2' is not a profile of box.xml; did you mean Base:2 or Base:1?")
         error = self.assertRaises(ModelError, read, document(), "WiFiRadio:1")
-        self.assertEqual(error.reason, "'WiFiRadio:1' is no profile of box.xml; it has 4 profiles")
+        self.assertEqual(error.reason, "'WiFiRadio:1' is not a profile of box.xml; it has 4 profiles")
 
     def test_broken_ones(self) -> None:
         for profile, reason in (
-            ('<profile name="A:1" base="B:1"/>', "builds on B:1, which is not in this file"),
-            ('<profile name="A:1"/><profile name="A:1"/>', "is declared already in line"),
+            ('<profile name="A:1" base="B:1"/>', "is based on B:1, which is not in this file"),
+            ('<profile name="A:1"/><profile name="A:1"/>', "is already declared in line"),
             ("<profile/>", "without a name"),
         ):
             error = self.assertRaises(ModelError, read, document(profiles=profile), "A:1")
@@ -342,20 +343,20 @@ WRONG: tuple[tuple[bytes, str], ...] = (
     (document()[:-30], "box.xml: is not well-formed XML"),
     (document().replace(b"</model>", b"</modle>"), "box.xml: is not well-formed XML: mismatched tag: line "),
     (document().replace(b"UTF-8", b"EBCDIC-X"), "box.xml: "),
-    (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "box.xml: has a document type declaration or entities"),
-    (b"<html><body/></html>", "box.xml: html (line 1): is no model of the Broadband Forum"),
-    (b"<document/>", "box.xml: has no model in it"),
-    (document(objects="", profiles=""), "box.xml: model Device:2.5 (line 11): has no object in it"),
-    (document(types='<import file="x.xml" spec="y"/>'), "imports x.xml: take the published file whose name ends in"),
-    (document(model='base="Device:2.4"'), "changes the model Device:2.4: take"),
+    (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "box.xml: contains a document type declaration or entities"),
+    (b"<html><body/></html>", "box.xml: html (line 1): is not a model of the Broadband Forum"),
+    (b"<document/>", "box.xml: contains no model"),
+    (document(objects="", profiles=""), "box.xml: model Device:2.5 (line 11): contains no object"),
+    (document(types='<import file="x.xml" spec="y"/>'), "imports x.xml: use the published file whose name ends in"),
+    (document(model='base="Device:2.4"'), "changes the model Device:2.4: use"),
     (document(model='isService="true"'), "is the model of a service"),
     (document().replace(b"</model>", b'</model><model name="B:1"></model>'), "model B:1 (line"),
     (document('<component ref="C"/>'), "a component directly in a model"),
     (document('<parameter name="P"/>'), "a parameter directly in a model"),
     (document('<object base="Device."/>'), "an object without a name"),
-    (document('<object name="D."/><object name="D."/>'), "D. (line 11): is declared already: box.xml: D. (line 11)"),
+    (document('<object name="D."/><object name="D."/>'), "D. (line 11): is already declared: box.xml: D. (line 11)"),
     (document('<object name="D.E."/>', profiles=""), "its parent D. is not declared"),
-    (document('<object name="D./."/>', profiles=""), "an object's path is names"),
+    (document('<object name="D./."/>', profiles=""), "an object's path must be names"),
     (document('<object name="D."/><object name="E."/>', profiles=""), "there must be one root object"),
     (document('<object name="D." maxEntries="x"/>', profiles=""), "maxEntries must be a whole number or unbounded"),
     (document('<object name="D."/><object name="D.E.{i}." access="maybe"/>'), "access must be one of readOnly,"),
@@ -363,18 +364,18 @@ WRONG: tuple[tuple[bytes, str], ...] = (
     (document('<object name="D."><command name="C()"/></object>'), "a command in an object"),
     (
         parameter("<syntax><int/></syntax>").replace(b"</object>", b'<parameter name="P"/></object>'),
-        "D.P (line 12): is d",
+        "D.P (line 12): is already d",
     ),
     (parameter(""), "box.xml: D.P (line 12): has no syntax"),
-    (parameter("<syntax/>"), "says no type that is known here"),
-    (parameter("<syntax><float/></syntax>"), "says no type that is known here"),
+    (parameter("<syntax/>"), "must contain a known type"),
+    (parameter("<syntax><float/></syntax>"), "must contain a known type"),
     (parameter('<syntax><dataType ref="Wrod"/></syntax>'), "D.P (line 12): the data type Wrod is not declared"),
     (parameter('<syntax><int><range minInclusive="a"/></int></syntax>'), "minInclusive of its range must be a whole"),
     (parameter('<syntax><string><size maxLength="1.5"/></string></syntax>'), "maxLength of its size must be a whole"),
     (parameter("<syntax><int/></syntax>", 'access="write"'), "access must be one of readOnly, readWrite"),
     (parameter("<syntax><int/></syntax>", 'activeNotify="no"'), "activeNotify must be one of normal, canDeny"),
-    (parameter("<syntax><int/></syntax>").replace(b'"P"', b'"9"'), "a parameter's name is a letter"),
-    (document(types='<dataType name="A" base="A"/>', objects=""), "has no object"),
+    (parameter("<syntax><int/></syntax>").replace(b'"P"', b'"9"'), "a parameter's name must be a letter"),
+    (document(types='<dataType name="A" base="A"/>', objects=""), "contains no object"),
     (
         document(
             '<object name="D."><parameter name="P"><syntax><dataType ref="A"/></syntax></parameter></object>',
@@ -382,7 +383,7 @@ WRONG: tuple[tuple[bytes, str], ...] = (
         ),
         "the data type A is based on itself",
     ),
-    (document(types='<dataType name="A"/><dataType name="A"/>'), "the data type A is declared already in line 2"),
+    (document(types='<dataType name="A"/><dataType name="A"/>'), "the data type A is already declared in line 2"),
     (document(types="<dataType/>"), "a data type without a name"),
     (document("<object name='D.'>" + "<x>" * 40 + "</x>" * 40 + "</object>"), "is nested too deeply"),
 )
@@ -400,7 +401,7 @@ class BrokenTests(SynchronousTestCase):
         builder = ModelBuilder()
         read_toml(b'[objects."Device."]', "a.toml", builder)
         error = self.assertRaises(ModelError, read_bbf, document(), NAME, builder)
-        self.assertIn("comes after another model", str(error))
+        self.assertIn("follows another model", str(error))
 
     @settings(deadline=None, max_examples=150)
     @given(st.data())

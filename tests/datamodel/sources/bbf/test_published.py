@@ -1,4 +1,4 @@
-"""The Broadband Forum's TR-181 and TR-098, whole: the model beside what ElementTree finds in the same file."""
+"""The complete TR-181 and TR-098 models, compared with the same files read by ElementTree."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ NOTIFY = {
     "forceEnabled": Notify.FORCED,
     "forceDefaultEnabled": Notify.DEFAULT_ACTIVE,
 }
-# What the standard says there contradicts itself, so that nothing but the type is checked: sizes of 15 for a pattern of
-# 31 characters, and a pattern that is none.
+# The definitions of these parameters are inconsistent, so only their types are checked: a size of 15 with a pattern of
+# 31 characters, and an invalid pattern.
 CONTRADICTIONS = (
     "Device.Bridging.Bridge.{i}.Port.{i}.PriorityCodePoint.PCPDecoding",
     "Device.ETSIM2M.SCL.{i}.SAFPolicySet.{i}.M2MSPPolicy.RequestCategory.{i}.Mem",
@@ -42,7 +42,7 @@ CONTRADICTIONS = (
 
 @dataclass(frozen=True)
 class Declared:
-    """What the file says about a parameter; bounds as sets of pairs."""
+    """Definition of a parameter in the file; bounds are sets of pairs."""
 
     kind: str
     items: str
@@ -53,7 +53,7 @@ class Declared:
 
 
 class Source:
-    """One file, as ElementTree gives it."""
+    """One file, read by ElementTree."""
 
     def __init__(self, path: Path) -> None:
         document = ElementTree.parse(path).getroot()
@@ -90,7 +90,7 @@ class Source:
         )
 
     def chain(self, element: XML) -> Iterator[XML]:
-        """The elements that say something about a type, the nearest first."""
+        """Elements that define a type, from the most derived one to the base."""
         yield element
         for child in element:
             if child.tag in BUILT_IN:
@@ -125,7 +125,7 @@ def source(path: Path) -> Source:
 
 @cache
 def model(path: Path, *profiles: str, rows: bool = False) -> Model:
-    """The model of the file; with ``rows`` there is one in each table."""
+    """Model of the file; with ``rows``, each table has one row."""
     builder = ModelBuilder()
     read_bbf(path.read_bytes(), path.name, builder, profiles)
     if rows:
@@ -136,7 +136,7 @@ def model(path: Path, *profiles: str, rows: bool = False) -> Model:
 
 
 class Published:
-    """What holds of either model; ``name`` is its file."""
+    """Common tests of both models; ``name``: the name of the file."""
 
     name: str
     counts: tuple[int, int]
@@ -341,7 +341,7 @@ class Published:
 
 
 def beyond(definition: ParameterDefinition, restriction: Restriction) -> Iterator[tuple[str, str]]:
-    """Texts just outside of what is allowed, and what the refusal must say."""
+    """Texts just outside the permitted values, and a text that the refusal must contain."""
     if restriction.enumeration:
         yield "no such word", "" if restriction.lengths else restriction.enumeration[-1]
     kind = restriction.item or definition.kind

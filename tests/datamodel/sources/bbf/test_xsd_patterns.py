@@ -1,4 +1,4 @@
-"""Patterns of XML Schema in Python: what they match, what they refuse, and what cannot be translated."""
+"""Translation of XML Schema patterns: matching and non-matching texts, and untranslatable patterns."""
 
 from __future__ import annotations
 
@@ -77,31 +77,31 @@ MATCHES: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     (r"[\p{IsGreek}\p{IsCyrillic}]", ("Ω", "ж"), ("a",)),
 )
 WRONG: tuple[tuple[str, str], ...] = (
-    ("a)", "a ) that closes nothing (character 1)"),
+    ("a)", "a ) without an opening ( (character 1)"),
     ("(a", "a ( that is not closed"),
-    ("*a", "a * that must be written \\*"),
-    ("a**", "two quantifiers"),
-    ("a{1}?", "two quantifiers"),
-    ("a{", "a { that is no quantifier"),
-    ("a{,3}", "a { that is no quantifier"),
-    ("a{3,2}", "which ends below its beginning"),
-    ("a{70000}", "more than 65535"),
-    ("a}", "a } that must be written \\}"),
-    ("a]", "a ] that must be written \\]"),
-    ("[", "an end where more must follow"),
+    ("*a", "a * that must be written as \\*"),
+    ("a**", "two consecutive quantifiers"),
+    ("a{1}?", "two consecutive quantifiers"),
+    ("a{", "a { that does not begin a quantifier"),
+    ("a{,3}", "a { that does not begin a quantifier"),
+    ("a{3,2}", "whose upper bound is below its lower bound"),
+    ("a{70000}", "exceeds the maximum of 65535"),
+    ("a}", "a } that must be written as \\}"),
+    ("a]", "a ] that must be written as \\]"),
+    ("[", "an unexpected end"),
     ("[]", "an empty class"),
-    ("[a[b]", "a [ in a class that must be written \\["),
-    ("[a-b-c]", "a - in a class that must be written \\-"),
-    ("[z-a]", "a range that does not run"),
-    (r"[a-\d]", "a range that does not run"),
-    ("[a-[b]c]", "a subtracted class that is not the last"),
-    ("a\\", "an end where more must follow"),
-    (r"\b", r"\b, which is not known here"),
-    (r"(\1)", r"\1, which is not known here"),
-    (r"\p{Xx}", r"\p{Xx}, which is not known here"),
-    (r"\p{IsKlingon}", r"\p{IsKlingon}, which is not known here"),
-    (r"\pL", r"\p, which is not known here"),
-    ("(" * 5000 + ")" * 5000, "too much for Python"),
+    ("[a[b]", "a [ in a class that must be written as \\["),
+    ("[a-b-c]", "a - in a class that must be written as \\-"),
+    ("[z-a]", "a range whose end is not a character after its start"),
+    (r"[a-\d]", "a range whose end is not a character after its start"),
+    ("[a-[b]c]", "a subtracted class that is not at the end"),
+    ("a\\", "an unexpected end"),
+    (r"\b", r"the unknown escape \b"),
+    (r"(\1)", r"the unknown escape \1"),
+    (r"\p{Xx}", r"the unknown escape \p{Xx}"),
+    (r"\p{IsKlingon}", r"the unknown escape \p{IsKlingon}"),
+    (r"\pL", r"the unknown escape \p"),
+    ("(" * 5000 + ")" * 5000, "exceeds the limits of Python"),
 )
 
 
@@ -115,7 +115,7 @@ class TranslationTests(SynchronousTestCase):
                 self.assertFalse(re.fullmatch(python, text), f"{pattern} {text!r} by {python[:80]}")
 
     def test_another_implementation_agrees(self) -> None:
-        """libxml2 judges the same patterns, but for two of which it knows less."""
+        """libxml2 agrees on the same patterns, except for two that it does not support."""
         for pattern, good, bad in MATCHES:
             if pattern in (r"\p{L}", "[a-z-[b-y-[m]]]"):
                 continue
@@ -179,7 +179,7 @@ class ExampleTests(SynchronousTestCase):
 
 
 class PublishedTests(SynchronousTestCase):
-    """Every pattern of the published models."""
+    """All patterns of the published models."""
 
     def test_all_but_one_are_translated_and_have_an_example(self) -> None:
         directory = bbf_directory()
@@ -205,7 +205,7 @@ class PublishedTests(SynchronousTestCase):
 
 
 def schema(pattern: str) -> Callable[[str], bool]:
-    """Whether libxml2 takes a text for one that ``pattern`` matches."""
+    """Function that returns whether ``pattern`` matches a text according to libxml2."""
     escaped = pattern.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     document = (
         '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="a"><xs:simpleType>'

@@ -1,4 +1,4 @@
-"""Dumps of devices as models: what their names and values tell, what is refused, and three real ones row by row."""
+"""Models from dumps of devices: inferred definitions, errors, and three real dumps row by row."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ LONG = (
     "Notification,Notification timestamp,Access list,Access list timestamp"
 )
 ADDED = 13
-"""Parameters that the agent needs and these small dumps lack."""
+"""Number of parameters that the agent needs and that these small dumps do not contain."""
 
 
 def model_of(*rows: str, header: str = SHORT, before: str = "") -> Model:
-    """The model of a dump in CSV, with a TOML model before it."""
+    """Model of a CSV dump, after a TOML model if ``before`` is given."""
     builder = ModelBuilder()
     if before:
         read_toml(before.encode(), "standard.toml", builder)
@@ -52,12 +52,12 @@ def model_of(*rows: str, header: str = SHORT, before: str = "") -> Model:
 
 
 def tree_of(*rows: str, header: str = SHORT, before: str = "") -> Tree:
-    """A device of that model."""
+    """Tree of that model."""
     return Tree(model_of(*rows, header=header, before=before))
 
 
 def json_model(document: Any) -> Model:
-    """The model of a dump in JSON."""
+    """Model of a JSON dump."""
     builder = ModelBuilder()
     text = document if isinstance(document, str) else notation.dumps(document)
     read_json(text.encode(), "box.json", builder)
@@ -146,8 +146,8 @@ class NamesTests(SynchronousTestCase):
             model.reports[:2],
             (
                 "box.csv: Box.A.Deep.: Box.A.Deep. is left out, with all below it: "
-                "it lies in a table, but is none of its rows",
-                "box.csv: line 3: Box.A.Sum is left out: it lies in a table, but in none of its rows",
+                "it is inside a table, but is not a row",
+                "box.csv: line 3: Box.A.Sum is left out: it is inside a table, but not inside a row",
             ),
         )
 
@@ -155,8 +155,8 @@ class NamesTests(SynchronousTestCase):
         model = model_of("Box.ANumberOfEntries,false,false,5,xsd:unsignedInt", "Box.A.1.B,false,false,x,")
         self.assertEqual(Tree(model).value("Box.ANumberOfEntries").text, "5")
         self.assertIn(
-            "box.csv: line 2: Box.ANumberOfEntries says '5', but 1 rows are in the dump: "
-            "it is kept as it is and counts nothing",
+            "box.csv: line 2: Box.ANumberOfEntries is '5', but the dump contains 1 rows: "
+            "it is kept as a plain parameter",
             model.reports,
         )
 
@@ -314,7 +314,7 @@ class AgentTests(SynchronousTestCase):
         self.assertEqual(Tree(model).value(igd + "DeviceInfo.UpTime").text, "55")
         interval = tree.value(igd + "ManagementServer.PeriodicInformInterval")
         self.assertEqual((interval.kind, interval.text), (ValueType.UNSIGNED_INT, "3600"))
-        added = [report for report in model.reports if report.endswith("but the agent needs it: added")]
+        added = [report for report in model.reports if "because the agent needs it" in report]
         self.assertEqual(len(added), ADDED - 1)
         self.assertTrue(tree.definition(igd + "ManagementServer.Password").hidden)
 
@@ -333,8 +333,8 @@ class AgentTests(SynchronousTestCase):
             info, {"SerialNumber": "S1", "ManufacturerOUI": "00D09E", "Manufacturer": "Example", "ProductClass": ""}
         )
         self.assertIn(
-            "box.csv: line 4: Device.DeviceInfo.SerialNumber is not what the device says in its Informs: "
-            "DeviceID.SerialNumber counts",
+            "box.csv: line 4: Device.DeviceInfo.SerialNumber differs from DeviceID.SerialNumber, "
+            "the value in the Informs, which is used",
             model.reports,
         )
 
@@ -439,21 +439,21 @@ class CombinationTests(SynchronousTestCase):
         self.assertEqual(
             told,
             [
-                "Box.Plain.1.: Box.Plain.1. is left out, with all below it: the model before it has no table there",
-                "Box.Name.: Box.Name. is left out, with all below it: it is a parameter in the model before it",
+                "Box.Plain.1.: Box.Plain.1. is left out, with all below it: the preceding model has no such table",
+                "Box.Name.: Box.Name. is left out, with all below it: it is a parameter in the preceding model",
                 "line 2: the value of Box.Mode is left out: the value must be one of Auto, Fixed",
                 "line 3: the value of Box.Level is left out: the number must be at most 10",
                 "line 4: the value of Box.Main is left out: must be empty or name an existing row of Box.Port.",
-                "line 7: Box.PortNumberOfEntries says '7', but there are 2 rows",
+                "line 7: Box.PortNumberOfEntries is '7', but there are 2 rows",
                 "line 10: the value of Box.Port.1.Speed is left out: "
                 "an unsignedInt is a whole number from 0 to 4294967295",
-                "line 5: Alias must be unique in Box.Port.: 2 values are kept though they are not",
+                "line 5: Alias must be unique in Box.Port.: 2 values are kept although they are not",
             ],
         )
 
     def test_another_root(self) -> None:
         error = self.assertRaises(ModelError, self.combined, "Device.A,false,false,1,xsd:int")
-        self.assertEqual(str(error), "box.csv: is a dump of Device., but the model before it is Box.")
+        self.assertEqual(str(error), "box.csv: is a dump of Device., but the preceding model has the root Box.")
 
 
 class BadCsvTests(SynchronousTestCase):
@@ -472,13 +472,13 @@ class BadCsvTests(SynchronousTestCase):
             (head + b"Box.A,false,false,\xff,xsd:string", "box.csv: line 2: ", "is not UTF-8"),
             (head, "box.csv: ", "has no root object"),
             (head + b"DeviceID.OUI,false,false,00D09E,xsd:string", "box.csv: ", "has no root object"),
-            (b"Parameter,Value\nBox.A,1", "box.csv: line 1: ", "but not so Object, Writable, Value type"),
-            (b"Parameter;Object;Writable;Value;Value type", "box.csv: line 1: ", "must name the columns"),
-            (SHORT.encode() + b",Value\n", "box.csv: line 1: ", "but not so Value"),
+            (b"Parameter,Value\nBox.A,1", "box.csv: line 1: ", "missing or repeated: Object, Writable, Value type"),
+            (b"Parameter;Object;Writable;Value;Value type", "box.csv: line 1: ", "must name each of the columns"),
+            (SHORT.encode() + b",Value\n", "box.csv: line 1: ", "missing or repeated: Value"),
             (head + b'Box.A,false,false,"x,xsd:string\n', "box.csv: line 2: ", "is not CSV"),
             (head + b'Box.A,false,false,"x"y,xsd:string\n', "box.csv: line 2: ", "is not CSV"),
             (head + b"Box.A,false,false," + b"x" * 140_000 + b",", "box.csv: line 2: ", "is not CSV: field larger"),
-            (b" " * (dump_model.LARGEST + 1), "box.csv: ", "16777217 octets; a dump may have 16777216"),
+            (b" " * (dump_model.LARGEST + 1), "box.csv: ", "16777217 octets; a dump may have at most 16777216"),
         )
         for data, start, reason in cases:
             self.assert_refused(data, start, reason)
@@ -490,20 +490,26 @@ class BadCsvTests(SynchronousTestCase):
             ("Box.B,false,false,1,xsd:int,,", "it has 7 columns, the first row has 5"),
             ("Box.B,yes,false,1,xsd:int", "Object: must be true, false or empty"),
             ("Box.B,false,2,1,xsd:int", "Writable: must be true, false or empty"),
-            ("Box.A,false,false,1,xsd:int", "Box.A stands in box.csv: line 2 already"),
-            ("Box.A.,true,false,,", "Box.A stands in box.csv: line 2 already"),
-            ("Box.%41,false,false,1,xsd:int", "Box.A stands in box.csv: line 2 already"),
+            ("Box.A,false,false,1,xsd:int", "Box.A is already in box.csv: line 2"),
+            ("Box.A.,true,false,,", "Box.A is already in box.csv: line 2"),
+            ("Box.%41,false,false,1,xsd:int", "Box.A is already in box.csv: line 2"),
             (",false,false,1,xsd:int", "the name, or a part of it between dots, is empty"),
-            ('"Box.A\n",false,false,1,xsd:int', "the name holds what cannot be printed"),
+            ('"Box.A\n",false,false,1,xsd:int', "the name contains characters that cannot be printed"),
             ("Other.B,false,false,1,xsd:int", "Other. is a second root beside Box."),
-            ("Box.B.0,true,false,,", "0 in Box.B.0 is no instance number"),
-            ("Box.B.01.C,false,false,1,", "01 in Box.B.01.C is no instance number"),
-            ("Box.B.99999999999.C,false,false,1,", "is no instance number"),
-            ("Box.B.1x.C,false,false,1,", "1x in Box.B.1x.C is no instance number"),
-            ("Box.B.1.2.C,false,false,1,", "2 in Box.B.1.2.C is an instance number, but follows no table's name"),
-            ("Box.1.C,false,false,1,", "1 in Box.1.C is an instance number, but follows no table's name"),
+            ("Box.B.0,true,false,,", "0 in Box.B.0 is not an instance number"),
+            ("Box.B.01.C,false,false,1,", "01 in Box.B.01.C is not an instance number"),
+            ("Box.B.99999999999.C,false,false,1,", "is not an instance number"),
+            ("Box.B.1x.C,false,false,1,", "1x in Box.B.1x.C is not an instance number"),
+            (
+                "Box.B.1.2.C,false,false,1,",
+                "2 in Box.B.1.2.C is an instance number, but does not follow the name of a table",
+            ),
+            ("Box.1.C,false,false,1,", "1 in Box.1.C is an instance number, but does not follow the name of a table"),
             ("Box.B.1,false,false,1,xsd:int", "Box.B.1 ends in an instance number, so it must be an object"),
-            ("Box.B C,false,false,1,xsd:int", "a parameter's name is a letter, then letters, digits, - and _"),
+            (
+                "Box.B C,false,false,1,xsd:int",
+                "a parameter's name must be a letter or _, then letters, digits, - and _",
+            ),
             ("Box..C,false,false,1,xsd:int", "the name, or a part of it between dots, is empty"),
             (".Box,false,false,1,xsd:int", "the name, or a part of it between dots, is empty"),
             ("Box." + "B" * 296 + ",false,false,1,", "the name has 300 characters; a path has at most 256"),
@@ -519,7 +525,7 @@ class BadCsvTests(SynchronousTestCase):
         )
         self.assert_refused(
             f"{SHORT}\nBox.A.1.B,false,false,1,xsd:int\nBox.A.2.B.C,false,false,1,xsd:int".encode(),
-            "box.csv: line 2: Box.A.{i}.B is a parameter here, but an object in another row",
+            "box.csv: line 2: Box.A.{i}.B is a parameter in this row, but an object in another row",
         )
 
     def test_too_many_rows(self) -> None:
@@ -599,14 +605,14 @@ class JsonTests(SynchronousTestCase):
         cases: Sequence[tuple[Any, str]] = (
             ("", "box.json: is empty"),
             ("{", "box.json: is not JSON"),
-            ('{"Box.A": [true, NaN, "xsd:int"]}', "box.json: is not JSON: NaN is no JSON number"),
+            ('{"Box.A": [true, NaN, "xsd:int"]}', "box.json: is not JSON: NaN is not a JSON number"),
             ("[" * 100_000, "box.json: is nested too deeply"),
             ("[]", "box.json: must be an object"),
             ("3", "box.json: must be an object"),
-            ([NESTED, NESTED], "box.json: must be an object that holds paths, or a list with one device"),
+            ([NESTED, NESTED], "box.json: must be an object that contains paths, or a list with one device"),
             ({}, "box.json: has no root object"),
-            ('{"Box.A": [true], "Box.A": [true]}', "box.json: holds 'Box.A' twice in one object"),
-            ({"Box.A": [True, "x", "xsd:string"], "Box.A.": [True]}, "box.json: Box.A.: Box.A stands in"),
+            ('{"Box.A": [true], "Box.A": [true]}', "box.json: contains 'Box.A' twice in one object"),
+            ({"Box.A": [True, "x", "xsd:string"], "Box.A.": [True]}, "box.json: Box.A.: Box.A is already in"),
             ({"Box.A": "x"}, "box.json: Box.A: must be [writable]"),
             ({"Box.A": []}, "box.json: Box.A: must be [writable]"),
             ({"Box.A": ["true", "x", "xsd:string"]}, "box.json: Box.A: must be [writable]"),
@@ -630,7 +636,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"], in
 
 @st.composite
 def devices(draw: Callable[..., Any]) -> dict[str, str]:
-    """Parameters of a device by full path; below a name that begins with T there are rows, and in them parameters."""
+    """Parameters of a device by full path; a name that begins with T is a table."""
     found: dict[str, str] = {}
     for _ in range(draw(st.integers(1, 8))):
         table = draw(st.sampled_from(["", "TOne", "TTwo"]))
@@ -676,7 +682,7 @@ def _shown(tree: Tree, wanted: set[str]) -> list[tuple[str, str]]:
 
 
 class RealTests(SynchronousTestCase):
-    """Every row of a real device's dump, in what the model made of it answers."""
+    """Every row of the dump of a real device, compared with the answers of its model."""
 
     def check(self, at: int) -> None:
         judge = Judge(KNOWN[at])
@@ -714,7 +720,7 @@ class RealTests(SynchronousTestCase):
         self.check(2)
 
     def combine(self, at: int, standard: str) -> tuple[int, int, int]:
-        """How many values of the dump a device of the published model shows, hides, and does not take."""
+        """Numbers of values of the dump that a device of the published model shows, hides and refuses."""
         judge = Judge(KNOWN[at])
         builder = ModelBuilder()
         schemas = bbf_directory()
@@ -737,7 +743,7 @@ class RealTests(SynchronousTestCase):
                 shown += 1
             else:
                 refused += 1
-                told = (f"the value of {name} is left out", f"{name} says", f"{name} is empty")
+                told = (f"the value of {name} is left out", f"{name} is '", f"{name} is empty")
                 self.assertTrue(any(each in reports for each in told), name)
         self.assertEqual(shown + hidden + refused, judge.known.parameters)
         return shown, hidden, refused
