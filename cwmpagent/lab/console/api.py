@@ -19,6 +19,7 @@ from cwmpagent.lab.network.nat import Nat
 from cwmpagent.lab.network.stun_server import StunServer
 
 LISTED = 1000
+LAB_FAILED = "the lab failed; its log has the traceback"
 WAYS = ("http", "udp", "xmpp")
 """By what the lab can ask a device to call."""
 
@@ -73,7 +74,7 @@ class Api:
             return failed(400, str(error))
         except Exception:
             self._log.failure("The console failed")
-            return failed(500, "the lab failed; its log says how")
+            return failed(500, LAB_FAILED)
 
     async def _route(self, method: str, path: Sequence[str], raw: Sequence[str], body: bytes) -> ApiReply:
         match method, *path:

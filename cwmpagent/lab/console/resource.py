@@ -12,13 +12,15 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
 from cwmpagent.lab.acs import LabAcs
 from cwmpagent.lab.acs.authentication import Guard
-from cwmpagent.lab.console.api import Api, ApiReply, failed
+from cwmpagent.lab.console.api import LAB_FAILED, Api, ApiReply, failed
 from cwmpagent.lab.console.page import CSP, page
 from cwmpagent.lab.network.bounded_site import BoundedRequest, BoundedSite
 from cwmpagent.protocol.auth import Credentials, DigestVerdict
@@ -35,6 +37,7 @@ class Console(Resource):
     """
 
     isLeaf = True
+    _log = Logger()
 
     def __init__(
         self,
@@ -73,7 +76,7 @@ class Console(Resource):
         path = [_text(part) for part in request.postpath or () if part]
         raw = [part for part in request.path.decode("latin-1").split("/") if part]
         if not path and method in ("GET", "HEAD"):
-            return _write(request, ApiReply(200, page(self._acs).encode(), "text/html; charset=utf-8"))
+            return self._later(request, Deferred.fromCoroutine(self._page()))
         return self._later(request, self._api.answer(method, path, raw, request.whole()))
 
     def _refused(self, request: BoundedRequest) -> ApiReply | None:
@@ -102,7 +105,14 @@ class Console(Resource):
             return failed(415, "Content-Type must be application/json")
         return None
 
-    def _later(self, request: BoundedRequest, answer: Any) -> int:
+    async def _page(self) -> ApiReply:
+        try:
+            return ApiReply(200, await page(self._acs), "text/html; charset=utf-8")
+        except Exception:
+            self._log.failure("The console failed")
+            return failed(500, LAB_FAILED)
+
+    def _later(self, request: BoundedRequest, answer: Deferred[ApiReply]) -> int:
         gone: list[object] = []
         request.notifyFinish().addErrback(gone.append)
 
