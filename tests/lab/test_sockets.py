@@ -18,12 +18,13 @@ from twisted.web.client import (
     ResponseFailed,
     ResponseNeverReceived,
 )
+from twisted.web.http_headers import Headers
 from twisted.web.iweb import IPolicyForHTTPS
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 from zope.interface import implementer
 
-from cwmpagent.lab.acs import LabAcs
+from cwmpagent.lab.acs import LabAcs, connection_request_http
 from cwmpagent.lab.acs.connection_request_http import UnreachableError
 from cwmpagent.lab.acs.misbehaviour import Chunked, Delay, Drip, Drop, Gzip, Huge, Truncate
 from cwmpagent.lab.certificates import certificates
@@ -221,6 +222,7 @@ class _Device(Resource):
         super().__init__()
         self.asked: list[DigestVerdict] = []
         self.uris: list[bytes] = []
+        self.headers: list[Headers] = []
         self.misdeed = misdeed
         self.server = DigestServer("cpe", nonce=lambda: "0123456789abcdef")
 
@@ -236,6 +238,19 @@ class _Device(Resource):
         if self.misdeed == "reset":
             request.transport.abortConnection()
             return NOT_DONE_YET
+        if self.misdeed == "silent":
+            return NOT_DONE_YET
+        if self.misdeed == "unfinished":
+            request.write(b"x")
+            return NOT_DONE_YET
+        if self.misdeed == "gzip":
+            request.setHeader("Content-Encoding", "gzip")
+            return b"not gzip"
+        if self.misdeed == "redirect":
+            request.redirect(b"/other")
+            return b""
+        request.addCookie("a", "b")
+        self.headers.append(request.requestHeaders)
         verdict = self.server.check(
             request.getHeader("Authorization"),
             method="GET",
@@ -287,6 +302,38 @@ class ConnectionRequests(SocketCase):
     async def test_a_body_without_end(self) -> None:
         lab, _ = self.device("endless")
         self.assertEqual(await lab.connection_request(DEVICE), 200)
+
+    async def test_no_answer_in_time(self) -> None:
+        self.patch(connection_request_http, "SECONDS", 0.1)
+        for misdeed in ("silent", "unfinished"):
+            lab, _ = self.device(misdeed)
+            with self.assertRaises(UnreachableError) as caught:
+                await lab.connection_request(DEVICE)
+            self.assertEqual(str(caught.exception), "no answer within 0.1 s", misdeed)
+
+    async def test_an_encoded_body_is_not_decoded(self) -> None:
+        lab, _ = self.device("gzip")
+        self.assertEqual(await lab.connection_request(DEVICE), 200)
+
+    async def test_no_redirect_is_followed(self) -> None:
+        lab, device = self.device("redirect")
+        self.assertEqual(await lab.connection_request(DEVICE), 302)
+        self.assertEqual(device.uris, [b"/a?b=c"])
+
+    async def test_headers(self) -> None:
+        lab, device = self.device()
+        await lab.connection_request(DEVICE)
+        for headers in device.headers:
+            names = {name.lower() for name, _ in headers.getAllRawHeaders()} - {b"authorization"}
+            self.assertEqual(names, {b"host", b"connection"})
+
+    async def test_the_url_is_sent_as_it_is(self) -> None:
+        for path in ("/a|b%7c/../{c}?d=%20'^", "//x/?", "/a;b=c?&&"):
+            device = _Device()
+            url = f"http://127.0.0.1:{self.listen(Site(device))}{path}"
+            lab, _ = self.device(url=url)
+            self.assertEqual(await lab.connection_request(DEVICE), 200, path)
+            self.assertEqual(device.uris, [path.rstrip("?").encode()] * 2)
 
     async def test_reset(self) -> None:
         lab, _ = self.device("reset")
