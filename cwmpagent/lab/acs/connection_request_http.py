@@ -31,11 +31,11 @@ _PRINTS = re.compile(r"[!-~]+")
 
 
 class UnreachableError(CwmpAgentError):
-    """A device cannot be asked to call; the text says why."""
+    """A connection request cannot be sent or is not answered; the text is the reason."""
 
 
 def no_credentials(device: LabDevice) -> str:
-    """The sentence for a device whose credentials nobody knows."""
+    """The error text for a device whose ConnectionRequest credentials are not known."""
     return (
         f"no credentials for {device.id}: set its ConnectionRequestUsername and ConnectionRequestPassword by a "
         "task, or start the lab with --connection-request-username and --connection-request-password-file"
@@ -74,13 +74,14 @@ class _UrlAgent:
 
 
 async def ask(reactor: IReactorTime, device: LabDevice, default: Credentials | None, cnonce: Callable[[], str]) -> int:
-    """Send a connection request to ``device`` and give the HTTP status of its answer.
+    """Send a connection request to ``device``; return the HTTP status of its answer.
 
-    ``default``: credentials for what the ACS has not set itself. Raises :class:`UnreachableError`.
+    ``default``: the credentials where the ACS has set none. ``cnonce``: returns unpredictable text. Raises
+    :class:`UnreachableError`.
     """
     url = device.find("ManagementServer.ConnectionRequestURL") or ""
     if not url:
-        raise UnreachableError(f"{device.id} has told no ConnectionRequestURL")
+        raise UnreachableError(f"{device.id} has reported no ConnectionRequestURL")
     credentials = device.connection_request_credentials(default)
     if credentials is None:
         raise UnreachableError(no_credentials(device))
@@ -99,7 +100,7 @@ async def ask(reactor: IReactorTime, device: LabDevice, default: Credentials | N
 
 
 def _target(url: str) -> str:
-    """The request target of an http URL."""
+    """The request target of an http URL. Raises :class:`UnreachableError`."""
     try:
         parts = urlsplit(url)
         port = parts.port
