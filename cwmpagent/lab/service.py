@@ -107,7 +107,10 @@ class LabService(Service):
         self.xmpp: XmppAcs | None = None
         if settings.xmpp is not None:
             self.xmpp = XmppAcs(
-                reactor, settings.xmpp, monotonic=time.monotonic, told=lambda line: self._log.info("{line}", line=line)
+                reactor,
+                settings.xmpp,
+                monotonic=time.monotonic,
+                on_status=lambda line: self._log.info("{line}", line=line),
             )
         self.acs = LabAcs(
             reactor,

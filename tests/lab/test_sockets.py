@@ -1,4 +1,4 @@
-"""The lab over real sockets on loopback: treq as the CPE, TLS with a private CA, connection requests."""
+"""Tests of the lab over real sockets on loopback: treq as the CPE, TLS with a private CA, connection requests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ URL = "Device.ManagementServer.ConnectionRequestURL"
 
 class SocketCase(TestCase):
     def listen(self, factory: Any, options: CertificateOptions | None = None) -> int:
-        """Serve; the port."""
+        """Listen; return the port number."""
         if options is None:
             port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         else:
@@ -54,7 +54,7 @@ class SocketCase(TestCase):
 
 
 class TreqCpe:
-    """A CPE of treq, with one connection, cookies and Digest."""
+    """A CPE made of treq, with one connection, cookies and Digest."""
 
     def __init__(self, test: TestCase, url: str, credentials: Credentials | None = None, policy: Any = None) -> None:
         self.url = url
@@ -110,7 +110,7 @@ class Treq(SocketCase):
 
 @implementer(IPolicyForHTTPS)
 class ClientPolicy:
-    """Trusts one CA and shows a certificate."""
+    """A TLS policy that trusts one CA and may present a client certificate."""
 
     def __init__(self, ca: Path, pem: bytes | None) -> None:
         self._ca = Certificate.loadPEM(ca.read_bytes())
@@ -151,7 +151,7 @@ class Tls(SocketCase):
 
 
 class Wires(SocketCase):
-    """The misbehaviours that only a socket shows."""
+    """Misbehaviours that need a real socket."""
 
     async def test_bad_endings(self) -> None:
         lab = self.lab()
@@ -197,11 +197,11 @@ class Wires(SocketCase):
             unbuffered=True,
         )
         response.original.deliverBody(_Leave())
-        self.assertIn("nothing more came", (await broken).reason)
+        self.assertIn("no POST within", (await broken).reason)
 
 
 class _Leave(StringTransport):
-    """Reads a little of a body, and goes."""
+    """Close the connection at the first bytes of a body."""
 
     def makeConnection(self, transport: Any) -> None:
         self.body = transport
@@ -210,11 +210,11 @@ class _Leave(StringTransport):
         self.body.abortConnection()
 
     def connectionLost(self, reason: Failure) -> None:
-        """Gone."""
+        """Do nothing."""
 
 
 class _Device(Resource):
-    """A device's ConnectionRequest listener: Digest, or whatever ``misdeed`` says."""
+    """A device's ConnectionRequest server with Digest; ``misdeed`` selects a wrong behaviour."""
 
     isLeaf = True
 

@@ -67,7 +67,7 @@ class XmppAccount:
 class XmppAcs:
     """The XMPP login of the ACS, kept from :meth:`start` to :meth:`close`. Raises ConfigError for a wrong account.
 
-    ``told``: called with one line of text at every change of the status.
+    ``on_status``: called with one line of text at every change of the status.
     """
 
     def __init__(
@@ -76,11 +76,11 @@ class XmppAcs:
         account: XmppAccount,
         *,
         monotonic: Callable[[], float],
-        told: Callable[[str], object] = lambda line: None,
+        on_status: Callable[[str], object] = lambda line: None,
     ) -> None:
         self._reactor = reactor
         self._account = account.account()
-        self._told = told
+        self._on_status = on_status
         try:
             trust = TlsTrust(account.ca_file or "")
         except ConfigError as error:
@@ -138,7 +138,7 @@ class XmppAcs:
     def _status_changed(self, standing: Standing) -> None:
         self.standing = standing
         line = f"XMPP: {standing.status}"
-        self._told(f"{line} as {standing.jid}" if standing.jid else f"{line}: {standing.reason}".rstrip(": "))
+        self._on_status(f"{line} as {standing.jid}" if standing.jid else f"{line}: {standing.reason}".rstrip(": "))
 
 
 def _refuse(request: ConnectionRequest) -> XmppVerdict:

@@ -177,8 +177,8 @@ class Devices(Mapping[str, LabDevice]):
     """The devices by id, in the order of their last Inform.
 
     There are at most ``limit`` devices with about ``weight`` bytes of reported data. Above that, the device with the
-    oldest Inform that is not in a session is removed, and ``forgotten`` is called with its id. ``heard`` is called with
-    the device of every Inform, before its session takes a task.
+    oldest Inform that is not in a session is removed, and ``forgotten`` is called with its id. ``on_inform`` is called
+    with the device of every Inform, before its session takes a task.
     """
 
     def __init__(
@@ -189,7 +189,7 @@ class Devices(Mapping[str, LabDevice]):
         self._bound = weight
         self._weight = 0
         self._forgotten = forgotten
-        self.heard: Callable[[LabDevice], object] = lambda device: None
+        self.on_inform: Callable[[LabDevice], object] = lambda device: None
 
     def informed(self, inform: Inform, now: float) -> LabDevice:
         """Record an Inform; return its device."""
@@ -202,7 +202,7 @@ class Devices(Mapping[str, LabDevice]):
         before = device.weight
         device.informed(inform, now)
         self._grown(device, before)
-        self.heard(device)
+        self.on_inform(device)
         return device
 
     def answered(self, device: LabDevice, request: Request, answer: Message, now: float) -> None:

@@ -104,7 +104,7 @@ class NatBench:
         self._tell = tell
         # With a NAT the agent reaches only the NAT's inside; without one it must reach the server.
         self._stun = StunServer(reactor, wall=time.time, host=host if kind is None else "127.0.0.1")
-        self._stun.heard = self._request_received
+        self._stun.on_request = self._request_received
         self.username, self.password = "cpe", secrets.token_urlsafe(12)
         self._request = Credentials("nat-report", secrets.token_urlsafe(12))
         self.acs = LabAcs(
@@ -132,7 +132,7 @@ class NatBench:
             self._nat.try_outside()
             self._server = self._nat.stand_in(self._stun.address, self._host)
         self._port = self._reactor.listenTCP(port, self.acs.site(), interface=self._host)
-        self.acs.devices.heard = self._set_up
+        self.acs.devices.on_inform = self._set_up
 
     async def close(self) -> None:
         """Close everything."""

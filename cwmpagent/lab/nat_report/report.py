@@ -60,9 +60,8 @@ class NatReport:
             return list(await gatherResults(running, consumeErrors=True))
         except FirstError as error:
             failure: Failure = error.subFailure
-            if not isinstance(
-                failure.value, CancelledError
-            ):  # else all are closing already; a second cancel would interrupt that
+            # After a cancellation all are closing already; a second one would interrupt that.
+            if not isinstance(failure.value, CancelledError):
                 for measurement in running:
                     measurement.cancel()
             await DeferredList(running, consumeErrors=True)

@@ -56,9 +56,9 @@ class SeenBinding:
 class StunServer:
     """A server that listens at ``host`` and ``port`` (0: any free one) from :meth:`bind` to :meth:`close`.
 
-    ``challenge`` needs ``credentials``. ``changed`` is called with every binding of a BINDING-CHANGE, ``heard`` with
-    every request and its source. ``key``: the option that configures the server, for errors. ``wall``: the time of day
-    in seconds.
+    ``challenge`` needs ``credentials``. ``changed`` is called with every binding of a BINDING-CHANGE, ``on_request``
+    with every request and its source. ``key``: the option that configures the server, for errors. ``wall``: the time of
+    day in seconds.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class StunServer:
         self.credentials = credentials
         self.response_address = response_address
         self.changed = changed
-        self.heard: Callable[[StunMessage, Address], object] = lambda message, source: None
+        self.on_request: Callable[[StunMessage, Address], object] = lambda message, source: None
         self._wall = wall
         self._seen: OrderedDict[Address, SeenBinding] = OrderedDict()
         self._spoil = ""
@@ -146,7 +146,7 @@ class StunServer:
         signed = False
         if self.credentials is not None and message.signed:
             signed = signature_holds(data, self.credentials.password) and message.username == self.credentials.username
-        self.heard(message, source)
+        self.on_request(message, source)
         problem = self._problem(message, signed)
         if problem is not None:
             self.refused += 1

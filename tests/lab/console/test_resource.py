@@ -1,4 +1,4 @@
-"""The console: who may use it, its JSON, and its page."""
+"""Tests of the console: access, its JSON interface and its page."""
 
 from __future__ import annotations
 
@@ -423,7 +423,7 @@ class Json(ConsoleCase):
 
 
 class Requests(SynchronousTestCase):
-    """What a task's JSON becomes."""
+    """Requests built from the JSON of a task."""
 
     def test_requests(self) -> None:
         for data, expected in (
