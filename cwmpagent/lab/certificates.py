@@ -1,4 +1,4 @@
-"""A private CA with a server and a client certificate, made once and kept as PEM files that only the owner reads."""
+"""A private CA with a server and a client certificate, kept as PEM files with mode 0600."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Where the files are; each is PEM. The keys are unencrypted and have mode 0600, as everything here."""
+    """The PEM files in ``directory``. Keys are not encrypted; every file has mode 0600."""
 
     directory: Path
 
     @property
     def ca(self) -> Path:
-        """The CA's certificate: what a CPE trusts (``ca_file``)."""
+        """The CA's certificate, which a CPE must trust (``ca_file``)."""
         return self.directory / "ca.pem"
 
     @property
     def client_certificate(self) -> Path:
-        """A certificate of this CA for a CPE."""
+        """A client certificate of this CA, for a CPE."""
         return self.directory / "client.pem"
 
     @property
@@ -44,7 +44,7 @@ class Certificates:
         return self.directory / "client-key.pem"
 
     def server_options(self, *, require_client: bool = False) -> CertificateOptions:
-        """The server's TLS context (1.2 and later); ``require_client``: for clients that this CA knows."""
+        """The server's TLS context (TLS 1.2 and later); ``require_client``: require a client certificate of this CA."""
         pem = (self.directory / "server.pem").read_bytes() + (self.directory / "server-key.pem").read_bytes()
         server = PrivateCertificate.loadPEM(pem)  # type: ignore[no-untyped-call]  # Twisted has no types there
         return CertificateOptions(
@@ -58,9 +58,9 @@ class Certificates:
 def certificates(
     directory: Path, *, names: Sequence[str] = LOOPBACK_NAMES, now: datetime | None = None
 ) -> Certificates:
-    """The certificates in ``directory``, made where there are none, or where these have run out or lack a name.
+    """Load the certificates in ``directory``; create those that are missing, expire within a month or lack a name.
 
-    ``names`` are the host names and addresses of the server. Raises ConfigError where the directory cannot be used.
+    ``names``: the host names and addresses of the server. Raises ConfigError if the directory cannot be used.
     """
     now = now or datetime.now(UTC)
     made = Certificates(directory)
@@ -156,7 +156,7 @@ def _general_name(name: str) -> x509.GeneralName:
 
 
 def _kept(directory: Path, role: str, now: datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None:
-    """The pair on disk, if both are there, belong together and are good for another month."""
+    """Load a certificate and its key if both exist, match and are valid for another 30 days, else None."""
     try:
         certificate = x509.load_pem_x509_certificate((directory / f"{role}.pem").read_bytes())
         key = serialization.load_pem_private_key((directory / f"{role}-key.pem").read_bytes(), None)
@@ -191,7 +191,7 @@ def _write(directory: Path, role: str, certificate: x509.Certificate, key: ec.El
 
 
 def _write_private(path: Path, data: bytes) -> None:
-    """Write by a new file and a rename, so that neither a reader nor a crash meets half a file."""
+    """Write a new file and rename it, so that a reader or a crash never leaves an incomplete file."""
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

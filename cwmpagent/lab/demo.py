@@ -1,7 +1,7 @@
-"""``make demo``: the lab and one agent on loopback, over TLS with Digest, and an ACS that has the agent do something.
+"""``make demo``: the lab and one agent on loopback, over TLS with Digest, and a script of RPCs.
 
-The agent is a process of its own, started by ``twistd`` as anybody would. ``--once`` ends with exit status 0 if the lab
-saw all that the script asks for; without it both run until Ctrl-C.
+The agent is a process of its own, started by ``twistd``. With ``--once`` the exit status is 0 if the lab recorded
+everything that the script requires; without it both run until Ctrl-C.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from cwmpagent.lab.acs.connection_request_http import UnreachableError
 from cwmpagent.lab.acs.session_trace import SessionTrace
 from cwmpagent.lab.certificates import Certificates, certificates
 from cwmpagent.lab.console.resource import Console
-from cwmpagent.lab.demo_script import Script, Shortcoming
+from cwmpagent.lab.demo_script import ExpectationError, Script
 from cwmpagent.protocol.auth import Credentials
 
 DEVICE = "00D09E-Demo-SN0001"
@@ -65,30 +65,30 @@ directory = "state"
 
 
 class AgentProcess(ProcessProtocol):
-    """The agent: the last that it said, and whether it still runs."""
+    """The agent's process: the last 8000 bytes of its output, and the problem with which it ended."""
 
     def __init__(self) -> None:
-        self.said = b""
+        self.output = b""
         self.problem: str | None = None
         self._waiting: list[Deferred[str]] = []
 
     def outReceived(self, data: bytes) -> None:
-        """Keep the last of it."""
-        self.said = (self.said + data)[-8000:]
+        """Keep the last 8000 bytes of the output."""
+        self.output = (self.output + data)[-8000:]
 
-    errReceived = outReceived  # the name that Twisted calls
+    errReceived = outReceived  # Twisted calls both names
 
     def ended(self) -> Deferred[str]:
-        """Fires when it is gone: with an empty text, or with what went wrong."""
-        waiting: Deferred[str] = Deferred()
+        """Wait for the end of the process: fires with an empty text, or with the problem."""
+        waiter: Deferred[str] = Deferred()
         if self.problem is None:
-            self._waiting.append(waiting)
+            self._waiting.append(waiter)
         else:
-            waiting.callback(self.problem)
-        return waiting
+            waiter.callback(self.problem)
+        return waiter
 
     def processEnded(self, reason: Failure) -> None:
-        """It is gone."""
+        """Record the end of the process."""
         self.problem = "" if isinstance(reason.value, ProcessDone) else f"the agent ended: {reason.value}"
         for waiting in self._waiting:
             if not waiting.called:
@@ -96,14 +96,14 @@ class AgentProcess(ProcessProtocol):
 
 
 async def demo(reactor: Any, *, once: bool, agent: Sequence[str], patience: float) -> int:
-    """Play the script; 0 if the lab saw it all, else 1. Without ``once`` it goes on until it is interrupted.
+    """Run the script; return 0 if it succeeds, else 1. Without ``once``, continue until interrupted.
 
-    ``agent`` is the command that runs the agent, ``patience`` the seconds that the whole script may take.
+    ``agent``: the command that starts the agent. ``patience``: the time limit of the whole script, in seconds.
     """
     with tempfile.TemporaryDirectory(prefix="cwmpagent-demo-") as name:
-        place = Path(name)
+        directory = Path(name)
         password, request_password = secrets.token_urlsafe(12), secrets.token_urlsafe(12)
-        made = certificates(place / "certificates")
+        issued = certificates(directory / "certificates")
         lab = LabAcs(
             reactor,
             auth="digest",
@@ -112,20 +112,20 @@ async def demo(reactor: Any, *, once: bool, agent: Sequence[str], patience: floa
             connection_request=Credentials("acs", request_password),
         )
         lab.observers.append(_show)
-        acs_port = await _listen(reactor, lab, made)
+        acs_port = await _listen(reactor, lab, issued)
         console = await serverFromString(reactor, "tcp:0:interface=127.0.0.1").listen(Console(lab, reactor).site())  # type: ignore[no-untyped-call]  # Twisted has no types there
         print(f"the lab's ACS is at https://localhost:{acs_port.getHost().port}/, with TLS and Digest")
         print(f"the lab's page is at http://127.0.0.1:{console.getHost().port}/")
         _configure(
-            place, port=acs_port.getHost().port, ca=made.ca, password=password, request_password=request_password
+            directory, port=acs_port.getHost().port, ca=issued.ca, password=password, request_password=request_password
         )
         process = AgentProcess()
-        command = [*agent, str(place / "agent.toml")]
+        command = [*agent, str(directory / "agent.toml")]
         transport = reactor.spawnProcess(process, command[0], command, env=os.environ, path=None)
         try:
             status = await _play(reactor, lab, process, patience)
             if status == 0 and not once:
-                print("the agent calls every 30 seconds; Ctrl-C ends both", flush=True)
+                print("the agent sends an Inform every 30 seconds; Ctrl-C ends both", flush=True)
                 print(await process.ended(), file=sys.stderr)
                 status = 1
         finally:
@@ -140,7 +140,7 @@ async def demo(reactor: Any, *, once: bool, agent: Sequence[str], patience: floa
 
 async def _play(reactor: Any, lab: LabAcs, process: AgentProcess, patience: float) -> int:
     script = Deferred.fromCoroutine(Script(lab, DEVICE, f"demo {secrets.token_hex(4)}", "demo-reboot").play())
-    late = Failure(Shortcoming(f"not done within {patience:g} s"))  # type: ignore[no-untyped-call]  # as above
+    late = Failure(ExpectationError(f"not done within {patience:g} s"))  # type: ignore[no-untyped-call]  # as above
     script.addTimeout(patience, reactor, lambda result, after: late)
     process.ended().addCallback(lambda problem: script.cancel())
     try:
@@ -148,31 +148,31 @@ async def _play(reactor: Any, lab: LabAcs, process: AgentProcess, patience: floa
     except CancelledError:
         if process.problem is None:
             raise
-        return _failed(process.problem or "the agent ended of itself", process)
-    except (Shortcoming, UnreachableError) as error:
+        return _failed(process.problem or "the agent ended by itself", process)
+    except (ExpectationError, UnreachableError) as error:
         return _failed(str(error), process)
-    print("seen by the lab: bootstrap, the whole device read, a value changed and read back in a later session,")
+    print("recorded by the lab: bootstrap, the whole device read, a value changed and read back in a later session,")
     print("an object added and used by its number, a reboot reported with its CommandKey", flush=True)
     return 0
 
 
 def _failed(reason: str, process: AgentProcess) -> int:
-    print(f"FAILED: {reason}\nThe last that the agent said:", file=sys.stderr)
-    print(process.said.decode("utf-8", "replace"), file=sys.stderr)
+    print(f"FAILED: {reason}\nThe last output of the agent:", file=sys.stderr)
+    print(process.output.decode("utf-8", "replace"), file=sys.stderr)
     return 1
 
 
-async def _listen(reactor: Any, lab: LabAcs, made: Certificates) -> Any:
-    return reactor.listenSSL(0, lab.site(), made.server_options(), interface="127.0.0.1")
+async def _listen(reactor: Any, lab: LabAcs, issued: Certificates) -> Any:
+    return reactor.listenSSL(0, lab.site(), issued.server_options(), interface="127.0.0.1")
 
 
-def _configure(place: Path, *, port: int, ca: Path, password: str, request_password: str) -> None:
+def _configure(directory: Path, *, port: int, ca: Path, password: str, request_password: str) -> None:
     for name, text in (
         ("acs-password", password),
         ("request-password", request_password),
         ("agent.toml", _CONFIG.format(port=port, ca=ca)),
     ):
-        file = place / name
+        file = directory / name
         file.touch(mode=0o600)
         file.write_text(text)
 
@@ -183,17 +183,19 @@ def _show(trace: SessionTrace) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line of ``make demo``."""
+    """Run the command line of ``make demo``."""
     parser = argparse.ArgumentParser(prog="python -m cwmpagent.lab.demo", description=__doc__)
-    parser.add_argument("--once", action="store_true", help="end when the script is played, with status 0 or 1")
+    parser.add_argument("--once", action="store_true", help="end after the script, with status 0 or 1")
     parser.add_argument(
         "--agent",
         type=shlex.split,
         default=OUR_AGENT,
         metavar="COMMAND",
-        help="another agent: a command that takes the path of a configuration as its last argument",
+        help="another agent: a command whose last argument is the path of a configuration file",
     )
-    parser.add_argument("--patience", type=float, default=60, metavar="SECONDS", help="for the whole script (60)")
+    parser.add_argument(
+        "--patience", type=float, default=60, metavar="SECONDS", help="time limit of the whole script (60)"
+    )
     options = parser.parse_args(arguments)
 
     async def run(reactor: Any) -> None:

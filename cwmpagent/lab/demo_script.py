@@ -1,4 +1,4 @@
-"""What the demonstration has the ACS do, and how the lab's own record of it is judged."""
+"""The script of the demonstration: the RPCs of the ACS, and the checks of their results."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ CHANGED = "Device.DeviceInfo.ProvisioningCode"
 TABLE = "Device.NAT.PortMapping."
 
 
-class Shortcoming(Exception):
-    """The agent did not do what it should; the message says what was expected and what came."""
+class ExpectationError(Exception):
+    """The agent did not do what is expected; the message has the expected and the actual result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Bootstrap; read; change, add; look again and use the new object; reboot; look again.
+    """The sequence: bootstrap; read; change and add; check and use the new object; reboot; check again.
 
-    ``word`` is what is written and must come back, ``key`` the CommandKey of the reboot.
+    ``word``: the value to write and to read back. ``key``: the CommandKey of the reboot.
     """
 
     lab: LabAcs
@@ -43,7 +43,7 @@ class Script:
     key: str
 
     async def play(self) -> None:
-        """Raises :class:`Shortcoming` at the first thing that is not as it should be."""
+        """Run the script. Raises :class:`ExpectationError` at the first result that differs."""
         first = await self.lab.wait_for_session(self.device, event=BOOTSTRAP, since=0)
         _expect(first.ended == "complete", f"the first session should be complete, but it is {first.reason}")
 
@@ -53,9 +53,9 @@ class Script:
             f"GetParameterValues of the whole device should list it, but it answered {everything}",
         )
         row = await self._change_and_add()
-        await self._look_again(row)
+        await self._check_values(row)
         await self._reboot()
-        await self._look_again(row)
+        await self._check_values(row)
 
     async def _change_and_add(self) -> str:
         changed = self.lab.queue(self.device, _setting(CHANGED, self.word))
@@ -64,36 +64,38 @@ class Script:
             await changed == SetParameterValuesResponse(0), f"{CHANGED} should be set, the answer is {await changed}"
         )
         if not isinstance(added, AddObjectResponse):
-            raise Shortcoming(f"AddObject of {TABLE} should give an instance number, but it answered {added}")
+            raise ExpectationError(f"AddObject of {TABLE} should give an instance number, but it answered {added}")
         row = f"{TABLE}{added.instance_number}."
         used = await self._ask(_setting(row + "Description", self.word))
         _expect(used == SetParameterValuesResponse(0), f"the new {row} should be usable, but it answered {used}")
         return row
 
-    async def _look_again(self, row: str) -> None:
-        """In a session of its own, both values must be there."""
+    async def _check_values(self, row: str) -> None:
+        """Check both values in a session of its own."""
         names = (CHANGED, row + "Description")
         answer = await self._ask(GetParameterValues(names))
-        wanted = tuple(ParameterValueStruct(name, Value(ValueType.STRING, self.word)) for name in names)
-        _expect(answer == GetParameterValuesResponse(wanted), f"{names} should both be {self.word!r}, but are {answer}")
+        expected = tuple(ParameterValueStruct(name, Value(ValueType.STRING, self.word)) for name in names)
+        _expect(
+            answer == GetParameterValuesResponse(expected), f"{names} should both be {self.word!r}, but are {answer}"
+        )
 
     async def _reboot(self) -> None:
         number = self.lab.sessions.seen
-        asked = self.lab.queue(self.device, Reboot(self.key))
-        await self._call()
-        answer = await asked
+        rebooted = self.lab.queue(self.device, Reboot(self.key))
+        await self._open_session()
+        answer = await rebooted
         _expect(answer == RebootResponse(), f"Reboot should be answered with an empty response, but it was {answer}")
         boot = await self.lab.wait_for_session(self.device, event=BOOT, since=number)
-        told = {(event.event_code, event.command_key) for event in boot.events}
-        _expect((M_REBOOT, self.key) in told, f"{M_REBOOT} ({self.key}) should come with {BOOT}, not {told}")
+        events = {(event.event_code, event.command_key) for event in boot.events}
+        _expect((M_REBOOT, self.key) in events, f"{M_REBOOT} ({self.key}) should come with {BOOT}, not {events}")
 
     async def _ask(self, request: AcsRequest) -> Answer:
-        """The answer to ``request``, for which the device is called."""
+        """Send ``request`` in a session opened by a connection request; return the answer."""
         answer = self.lab.queue(self.device, request)
-        await self._call()
+        await self._open_session()
         return await answer
 
-    async def _call(self) -> SessionTrace:
+    async def _open_session(self) -> SessionTrace:
         number = self.lab.sessions.seen
         status = await self.lab.connection_request(self.device)
         _expect(status in (200, 204), f"a connection request should be answered with 200, but it was {status}")
@@ -106,4 +108,4 @@ def _setting(name: str, text: str) -> SetParameterValues:
 
 def _expect(met: bool, otherwise: str) -> None:
     if not met:
-        raise Shortcoming(otherwise)
+        raise ExpectationError(otherwise)

@@ -1,4 +1,4 @@
-"""The lab as a service: the ACS over HTTP and HTTPS, and its console, each on ports of its own."""
+"""The lab as a Twisted service: the ACS over HTTP and HTTPS, a STUN server, a NAT and the console."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _UDP = re.compile(r"udp:(?P<port>\d{1,5})(:interface=(?P<host>[0-9a-fA-F.:\\]+))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabSettings:
-    """What ``twistd cwmplab`` is told. Ports are Twisted endpoint strings; ``acs_tls`` serves TLS on plain ones.
+    """The options of ``twistd cwmplab``. Ports are Twisted endpoint strings; ``acs_tls`` serves TLS on TCP endpoints.
 
-    ``stun``: ``udp:PORT``, with ``:interface=ADDRESS``, or empty. ``tls_names``: host names and addresses in the
+    ``stun``: ``udp:PORT`` or ``udp:PORT:interface=ADDRESS``, or empty. ``tls_names``: host names and addresses in the
     server's certificate besides the loopback ones.
     """
 
@@ -79,7 +79,7 @@ class _Listening:
 
 
 class LabService(Service):
-    """Listens as ``settings`` say once :meth:`bind` is called, until it is stopped."""
+    """The service that listens as ``settings`` say, from :meth:`bind` until it is stopped."""
 
     name = "cwmplab"
     _log = Logger()
@@ -107,7 +107,10 @@ class LabService(Service):
         self.xmpp: XmppAcs | None = None
         if settings.xmpp is not None:
             self.xmpp = XmppAcs(
-                reactor, settings.xmpp, monotonic=time.monotonic, told=lambda line: self._log.info("{line}", line=line)
+                reactor,
+                settings.xmpp,
+                monotonic=time.monotonic,
+                on_status=lambda line: self._log.info("{line}", line=line),
             )
         self.acs = LabAcs(
             reactor,
@@ -131,8 +134,8 @@ class LabService(Service):
 
     @property
     def urls(self) -> tuple[tuple[str, str], ...]:
-        """What is served: ``--acs``, ``--acs-tls``, ``--console`` or ``--stun``, and the URL."""
-        served = [(one.key, one.url) for one in self._listening]
+        """Pairs of an option (``--acs``, ``--acs-tls``, ``--console``, ``--stun``, ``--nat``) and a served URL."""
+        served = [(listening.key, listening.url) for listening in self._listening]
         if self.stun is not None and self._stun_listens:
             served.append(("--stun", f"stun:{self.stun.address}"))
         if self._behind_nat:
@@ -140,11 +143,11 @@ class LabService(Service):
         return tuple(served)
 
     def url(self, key: str) -> str:
-        """The first URL of ``--acs``, ``--acs-tls``, ``--console`` or ``--stun``; LookupError if there is none."""
-        return next((url for one, url in self.urls if one == key), "") or _none(key)
+        """The first URL of the option ``key``. Raises LookupError if there is none."""
+        return next((url for served, url in self.urls if served == key), "") or _none(key)
 
     async def bind(self) -> None:
-        """Listen on every port. Raises ConfigError, with nothing left open."""
+        """Listen on every port. Raises ConfigError; then no port stays open."""
         settings = self._settings
         site: Any = self.acs.site()
         try:
@@ -164,16 +167,16 @@ class LabService(Service):
                 await self._listen("--console", "http", settings.console, console, guarded=guarded)
             self._listen_for_stun()
         except ConfigError:
-            # Not awaited: whoever has no reactor running yet is to hear of it, too.
+            # Not awaited: the caller must get the error even if no reactor runs yet.
             self._closing = self._close()
             raise
         for key, url in self.urls:
             self._log.info("{key} {url}", key=key.removeprefix("--"), url=url)
         if self.certificates is not None:
-            self._log.info("the CA that the ACS's certificate is of: {path}", path=str(self.certificates.ca))
+            self._log.info("the CA of the ACS's certificate: {path}", path=str(self.certificates.ca))
 
     def stopService(self) -> Deferred[None]:
-        """Close the ports and break what is open."""
+        """Close the ports and break open sessions."""
         super().stopService()  # type: ignore[no-untyped-call]  # Twisted has no types there
         self.acs.close()
         return Deferred.fromCoroutine(self._closed())
@@ -202,10 +205,10 @@ class LabService(Service):
             self._listen_inside(self.nat, self.stun.address)
 
     def _listen_inside(self, nat: Nat, server: Address) -> None:
-        """Put ``nat`` before the STUN server at ``server``."""
+        """Put ``nat`` in front of the STUN server at ``server``."""
         settings = self._settings
         if ip_address(server.host).is_unspecified or ":" in server.host:
-            # Else what comes back would not come from where it was sent to.
+            # Otherwise an answer would not come from the address that the request was sent to.
             raise ConfigError("--nat", "needs a STUN server at one IPv4 address: --stun udp:PORT:interface=ADDRESS")
         try:
             nat.try_outside()
@@ -222,7 +225,7 @@ class LabService(Service):
 
     def _close(self) -> list[Deferred[Any]]:
         listening, self._listening = self._listening, []
-        closing = [maybeDeferred(one.port.stopListening) for one in listening]
+        closing = [maybeDeferred(listener.port.stopListening) for listener in listening]
         if self.stun is not None and self._stun_listens:
             self._stun_listens = False
             closing.append(Deferred.fromCoroutine(self.stun.close()))
@@ -232,7 +235,7 @@ class LabService(Service):
         return closing
 
     def startService(self) -> None:
-        """Log in at the XMPP server, where there is one."""
+        """Start the XMPP client, if there is an account."""
         super().startService()  # type: ignore[no-untyped-call]  # Twisted has no types there
         if self.xmpp is not None:
             self.xmpp.start()
@@ -244,10 +247,10 @@ class LabService(Service):
 
 
 def _stun_server(reactor: Any, settings: LabSettings) -> StunServer | None:
-    """The STUN server of ``settings``, not listening yet. Raises ConfigError."""
+    """The STUN server of ``settings``, which does not listen yet; None if there is none. Raises ConfigError."""
     if not settings.stun:
         if settings.nat is not None:
-            raise ConfigError("--nat", "stands before the STUN server: --stun must not be none")
+            raise ConfigError("--nat", "needs the STUN server: --stun must not be none")
         return None
     host, port = _udp("--stun", settings.stun)
     return StunServer(
@@ -262,15 +265,15 @@ def _stun_server(reactor: Any, settings: LabSettings) -> StunServer | None:
 
 
 def _udp(key: str, text: str) -> tuple[str, int]:
-    """Address and number in ``udp:PORT:interface=ADDRESS``. Raises ConfigError."""
-    found = _UDP.fullmatch(text)
-    if found is None or int(found["port"]) > 65535:
+    """The address and port in ``udp:PORT:interface=ADDRESS``. Raises ConfigError."""
+    match = _UDP.fullmatch(text)
+    if match is None or int(match["port"]) > 65535:
         raise ConfigError(key, f"{text!r} is not udp:PORT or udp:PORT:interface=ADDRESS")
-    host = (found["host"] or "").replace("\\:", ":")
+    host = (match["host"] or "").replace("\\:", ":")
     try:
-        return str(ip_address(host)) if host else "", int(found["port"])
+        return str(ip_address(host)) if host else "", int(match["port"])
     except ValueError:
-        raise ConfigError(key, f"{text!r}: {host!r} is no IP address") from None
+        raise ConfigError(key, f"{text!r}: {host!r} is not an IP address") from None
 
 
 def _none(key: str) -> str:
@@ -278,15 +281,15 @@ def _none(key: str) -> str:
 
 
 def _cause(error: Exception) -> str:
-    """Why something cannot be listened on."""
+    """The reason for which a port cannot be opened."""
     cause = getattr(error, "socketError", error)
     return str(getattr(cause, "strerror", None) or cause)
 
 
 def _refuse_open(key: str, text: str, address: object, needs: str) -> None:
-    """Raise ConfigError where other machines can reach ``address``."""
+    """Raise ConfigError if other machines can reach ``address``."""
     if not _local(address):
-        raise ConfigError(key, f"{text} can be reached from other machines: it needs {needs}, or interface=127.0.0.1")
+        raise ConfigError(key, f"{text} can be reached from other machines: add {needs}, or interface=127.0.0.1")
 
 
 def _local(address: object) -> bool:
@@ -307,5 +310,5 @@ def _url(scheme: str, address: Any) -> str:
 
 
 def endpoints(given: Sequence[str]) -> tuple[str, ...]:
-    """Endpoint strings as given on a command line, where ``none`` stands for not to listen."""
-    return tuple(one for one in given if one != "none")
+    """Endpoint strings of a command line without ``none``, which means no endpoint."""
+    return tuple(endpoint for endpoint in given if endpoint != "none")

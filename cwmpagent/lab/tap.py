@@ -1,4 +1,4 @@
-"""``twistd cwmplab``: its options, and the service that they make."""
+"""``twistd cwmplab``: its options and its service."""
 
 from __future__ import annotations
 
@@ -39,68 +39,73 @@ class Options(UsageOptions):
             "stun",
             None,
             LabSettings.__dataclass_fields__["stun"].default,
-            "Where the STUN server listens, udp:PORT:interface=ADDRESS, or none.",
+            "The STUN server's address, udp:PORT:interface=ADDRESS, or none.",
         ],
         ["stun-username", None, "cpe", "The STUN server's user name for devices."],
-        ["stun-password-file", None, None, "A file whose first line is the password that belongs to it."],
+        ["stun-password-file", None, None, "A file whose first line is the password of --stun-username."],
         [
             "stun-challenge",
             None,
             None,
-            "What must be signed: never, changes or always. Default: changes with --stun-password-file, else never.",
+            "Signatures required: never, changes or always. Default: changes with --stun-password-file, else never.",
         ],
-        ["stun-response-address", None, "honour", "What becomes of a RESPONSE-ADDRESS: honour, ignore or refuse."],
+        ["stun-response-address", None, "honour", "Treatment of RESPONSE-ADDRESS: honour, ignore or refuse."],
         [
             "nat",
             None,
             None,
-            "A NAT before the STUN server: full-cone, address-restricted, port-restricted or symmetric.",
+            "A NAT in front of the STUN server: full-cone, address-restricted, port-restricted or symmetric.",
         ],
         [
             "nat-inside",
             None,
             LabSettings.__dataclass_fields__["nat_inside"].default,
-            "Where devices behind it find the STUN server.",
+            "The STUN server's address for devices behind the NAT.",
         ],
-        ["nat-address", None, OUTSIDE, "Its outside address, one of this machine's."],
-        ["nat-lifetime", None, "30", "Seconds for which it keeps a silent binding."],
-        ["nat-loss", None, "0", "The part of packets that it loses, from 0 to 1."],
-        ["nat-duplicate", None, "0", "The part of packets that it sends twice."],
-        ["nat-reorder", None, "0", "The part of packets that it holds back for a moment."],
-        ["nat-seed", None, "0", "A whole number that decides over every packet."],
-        ["xmpp-jid", None, None, "The lab's own XMPP account, as in acs@example.org/lab, for requests by XMPP."],
-        ["xmpp-password-file", None, None, "A file whose first line is its password."],
-        ["xmpp-server", None, "", "HOST:PORT of its server. Default: what DNS says of the domain."],
-        ["xmpp-ca-file", None, None, "PEM certificates that the server's may be of. Default: the system's."],
-        ["console", None, LabSettings.__dataclass_fields__["console"].default, "Where the console listens, or none."],
+        ["nat-address", None, OUTSIDE, "The NAT's outside address, an address of this machine."],
+        ["nat-lifetime", None, "30", "The lifetime of a silent binding of the NAT, in seconds."],
+        ["nat-loss", None, "0", "The fraction of packets that the NAT loses, from 0 to 1."],
+        ["nat-duplicate", None, "0", "The fraction of packets that the NAT sends twice."],
+        ["nat-reorder", None, "0", "The fraction of packets that the NAT delays briefly."],
+        ["nat-seed", None, "0", "The seed of the random numbers for lost, duplicated and delayed packets."],
+        [
+            "xmpp-jid",
+            None,
+            None,
+            "The lab's own XMPP account, such as acs@example.org/lab, for connection requests by XMPP.",
+        ],
+        ["xmpp-password-file", None, None, "A file whose first line is the password of --xmpp-jid."],
+        ["xmpp-server", None, "", "HOST:PORT of the XMPP server. Default: from DNS."],
+        ["xmpp-ca-file", None, None, "PEM file with the CAs of the XMPP server. Default: the system's CAs."],
+        ["console", None, LabSettings.__dataclass_fields__["console"].default, "The endpoint of the console, or none."],
         [
             "directory",
             None,
             "cwmplab",
-            "Where the private CA, the certificates and their keys are kept (made if absent).",
+            "The directory of the private CA, the certificates and their keys (created if missing).",
         ],
         [
             "auth",
             None,
             None,
-            "What a CPE must do: digest, basic or none. Default: digest with --password-file, else none.",
+            "Authentication of a CPE: digest, basic or none. Default: digest with --password-file, else none.",
         ],
         ["username", None, "cpe", "The user name of the CPEs."],
-        ["password-file", None, None, "A file whose first line is their password."],
+        ["password-file", None, None, "A file whose first line is the password of the CPEs."],
         ["console-username", None, "lab", "The user name for the console."],
         [
             "console-password-file",
             None,
             None,
-            "A file whose first line is the console's password. Default: none is asked.",
+            "A file whose first line is the password for the console. Default: no authentication.",
         ],
         [
             "connection-request-username",
             None,
             None,
-            "For connection requests where the ACS has set no credentials itself.",
+            "The user name of connection requests where the ACS has set no credentials.",
         ],
-        ["connection-request-password-file", None, None, "The password that belongs to it."],
+        ["connection-request-password-file", None, None, "A file whose first line is the password of these."],
     ]
     optFlags = [  # noqa: RUF012  # Twisted's own form
         ["require-client-certificate", None, "Serve --acs-tls only to clients with a certificate of the private CA."],
@@ -111,12 +116,12 @@ class Options(UsageOptions):
         self.lists: dict[str, list[str]] = {}
 
     def opt_acs(self, endpoint: str) -> None:
-        """Where the ACS listens for HTTP, a Twisted endpoint string, or none; may be repeated.
+        """The endpoint of the ACS for HTTP, a Twisted endpoint string, or none; may be repeated.
         [default: tcp:8069:interface=127.0.0.1]"""
         self.lists.setdefault("acs", []).append(endpoint)
 
     def opt_acs_tls(self, endpoint: str) -> None:
-        """Where it listens for HTTPS, likewise. [default: tcp:8070:interface=127.0.0.1]"""
+        """The endpoint of the ACS for HTTPS, likewise. [default: tcp:8070:interface=127.0.0.1]"""
         self.lists.setdefault("acs_tls", []).append(endpoint)
 
     def opt_tls_name(self, name: str) -> None:
@@ -124,15 +129,15 @@ class Options(UsageOptions):
         self.lists.setdefault("tls_names", []).append(name)
 
     def opt_console_host(self, name: str) -> None:
-        """A host name under which a console with a password takes POSTs, too; may be repeated."""
+        """A host name that POSTs to a console with a password may have, too; may be repeated."""
         self.lists.setdefault("console_hosts", []).append(name)
 
     def opt_algorithm(self, name: str) -> None:
-        """A Digest algorithm to offer, MD5 or SHA-256; repeated, they are offered in this order. [default: MD5]"""
+        """A Digest algorithm to offer, MD5 or SHA-256; may be repeated, in the order of the offers. [default: MD5]"""
         self.lists.setdefault("algorithms", []).append(name)
 
     def settings(self) -> LabSettings:
-        """What was said, as settings. Raises ConfigError."""
+        """The settings that the options give. Raises ConfigError."""
         password = _password("--password-file", self["password-file"])
         auth = self["auth"] or ("digest" if password else "none")
         if auth not in AUTHS:
@@ -193,7 +198,7 @@ class Options(UsageOptions):
     def _seed(self) -> int:
         text = self["nat-seed"]
         if not (text.isascii() and text.isdecimal() and len(text) < 20):
-            raise ConfigError("--nat-seed", "must be a whole number from 0")
+            raise ConfigError("--nat-seed", "must be a whole number, at least 0")
         return int(text)
 
     def _number(self, name: str, least: float, most: float) -> float:
@@ -225,41 +230,41 @@ class Options(UsageOptions):
 
 
 class LabDaemon(LabService):
-    """The lab as a process of its own: what is wrong at start is one line and exit status 1.
+    """The lab as a process of its own; an error at start is one line and exit status 1.
 
-    ``in_front``: twistd does not make a daemon of it.
+    ``foreground``: whether twistd runs it with ``--nodaemon``.
     """
 
-    def __init__(self, reactor: Any, settings: LabSettings, *, in_front: bool) -> None:
+    def __init__(self, reactor: Any, settings: LabSettings, *, foreground: bool) -> None:
         super().__init__(reactor, settings)
-        self._in_front = in_front
+        self._foreground = foreground
 
     def privilegedStartService(self) -> None:
-        """Listen. Raises SystemExit after one line; where twistd waits to hear how its daemon does, ConfigError."""
+        """Listen. On an error, print one line and raise SystemExit; a daemon raises ConfigError for twistd instead."""
         failed: list[Failure] = []
         Deferred.fromCoroutine(self.bind()).addErrback(failed.append)
         if not failed:
             return
-        if not isinstance(failed[0].value, ConfigError) or not self._in_front or sys.__stderr__ is None:
+        if not isinstance(failed[0].value, ConfigError) or not self._foreground or sys.__stderr__ is None:
             failed[0].raiseException()
-        # Standard error is the log by now.
+        # sys.stderr is the log at this point.
         print(f"cwmplab: {failed[0].getErrorMessage()}", file=sys.__stderr__)
         raise SystemExit(1)
 
 
 def makeService(options: Options) -> IService:
-    """The service that ``options`` describe. Raises SystemExit with one line."""
+    """Make the service that ``options`` describe. Raises SystemExit with one line."""
     from twisted.internet import reactor
 
     try:
-        in_front = options.parent is not None and bool(options.parent.get("nodaemon"))
-        return LabDaemon(reactor, options.settings(), in_front=in_front)
+        foreground = options.parent is not None and bool(options.parent.get("nodaemon"))
+        return LabDaemon(reactor, options.settings(), foreground=foreground)
     except ConfigError as error:
         raise SystemExit(f"cwmplab: {error}") from None
 
 
 def _password(key: str, name: str | None) -> str:
-    """The first line of the file ``name``, which nobody else may read."""
+    """Read the first line of the file ``name``, which only its owner may read. Raises ConfigError."""
     if not name:
         return ""
     path = Path(name)

@@ -1,4 +1,4 @@
-"""A scripted CPE for the lab's tests: over a connection in memory, or over a socket."""
+"""A scripted CPE for the lab's tests, over a connection in memory or over a socket."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def inform(
 
 @dataclass
 class Answer:
-    """One HTTP answer, and its envelope if it has one."""
+    """One HTTP answer, with its envelope if it has one."""
 
     status: int = 0
     headers: dict[str, list[str]] = field(default_factory=dict)
@@ -70,7 +70,7 @@ def request(
     method: str = "POST",
     headers: Mapping[str, str] | None = None,
 ) -> bytes:
-    """An HTTP request as a good CPE would send it; a header given as "" is left out."""
+    """Encode a correct HTTP request of a CPE; a header with the value "-" is omitted."""
     lines = {"Host": "localhost", "Content-Length": str(len(body))}
     if body:
         lines |= {"Content-Type": 'text/xml; charset="utf-8"', "SOAPAction": ""}
@@ -86,7 +86,7 @@ def request(
 
 
 def parsed(data: bytes) -> Answer:
-    """The answer in ``data``, of which chunked bodies are put together."""
+    """Parse the answer in ``data``; a chunked body is joined."""
     head, _, body = data.partition(b"\r\n\r\n")
     first, *rest = head.decode("latin-1").split("\r\n")
     http, status = first.split(" ")[:2]
@@ -109,21 +109,21 @@ def _dechunked(data: bytes) -> bytes:
 
 
 class Wire:
-    """A connection to a site, in memory: what is sent is answered at once, or not at all."""
+    """A connection to a site, in memory; an answer is available at once, or there is none."""
 
     def __init__(self, site: Any) -> None:
         self._site = site
         self.connect()
 
     def connect(self) -> None:
-        """A new connection."""
+        """Open a new connection."""
         self.protocol = self._site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 4711))
         self.transport = StringTransportWithDisconnection(peerAddress=IPv4Address("TCP", "127.0.0.1", 4711))
         self.transport.protocol = self.protocol
         self.protocol.makeConnection(self.transport)
 
     def send(self, data: bytes) -> bytes:
-        """What comes back at once."""
+        """Send bytes; return the bytes that the site answers at once."""
         self.transport.clear()
         self.protocol.dataReceived(data)
         return self.transport.value()
@@ -134,7 +134,7 @@ class Wire:
 
 
 class Cpe:
-    """Holds sessions over a :class:`Wire`: keeps the cookie, answers Digest, counts IDs."""
+    """A CPE over a :class:`Wire`: it keeps the cookie, answers Digest and counts IDs."""
 
     def __init__(self, site: Any, credentials: Credentials | None = None) -> None:
         self.wire = Wire(site)
@@ -144,7 +144,7 @@ class Cpe:
         self.authenticator = Authenticator(credentials, cnonce=lambda: "c", basic_allowed=True) if credentials else None
 
     def post(self, body: bytes = b"", *, headers: Mapping[str, str] | None = None, path: str = "/") -> Answer:
-        """POST these bytes; a status of 0 says that nothing came back."""
+        """POST these bytes; the status is 0 if there is no answer."""
         for _ in range(3):
             given = dict(headers or {})
             if self.authenticator and (authorization := self.authenticator.authorization("POST", path, body)):
@@ -162,7 +162,7 @@ class Cpe:
         return answer
 
     def say(self, message: Message, *, id: str | None = None, **more: Any) -> Answer:
-        """POST a message: a request with a new ID, or an answer with that of what it answers."""
+        """POST a message: a request with a new ID, or an answer with the ID of its request."""
         if id is None:
             self.ids += 1
             id = f"cpe-{self.ids}"
@@ -178,7 +178,7 @@ class Cpe:
         return self.say(message, id=asked.envelope.id)
 
     def session(self, *events: str, **more: Any) -> Answer:
-        """A whole session in which the ACS is expected to ask nothing; its last answer."""
+        """Run a session in which the ACS sends no request; return its last answer."""
         self.inform(*events, **more)
         return self.post()
 
@@ -201,7 +201,7 @@ class _Raw(Protocol):
 
 
 def raw(reactor: Any, port: int, data: bytes) -> Deferred[bytes]:
-    """Everything that comes over a socket until the other side closes it."""
+    """Send ``data`` over a socket; return all bytes until the other side closes it."""
     done: Deferred[bytes] = Deferred()
     factory = Factory.forProtocol(lambda: _Raw(data, done))
     factory.noisy = False

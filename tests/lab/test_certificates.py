@@ -1,4 +1,4 @@
-"""The private CA and its certificates on disk."""
+"""Tests of the private CA and its certificates on disk."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Kept(SynchronousTestCase):
             certificates(self.directory)
             for role in ("server", "client"):
                 certificate, key = self.load(role), self.directory / f"{role}-key.pem"
-                certificate.verify_directly_issued_by(self.load("ca"))  # raises where it is not
+                certificate.verify_directly_issued_by(self.load("ca"))  # raises if it is not
                 private = load_pem_private_key(key.read_bytes(), None)
                 self.assertEqual(certificate.public_key(), private.public_key(), f"{name}, then {role}")
 

@@ -1,4 +1,4 @@
-"""The demonstration ends well with our agent, and says so of no agent that only pretends."""
+"""Tests of the demonstration: it succeeds with this project's agent and fails with agents that only pretend."""
 
 from __future__ import annotations
 

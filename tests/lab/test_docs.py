@@ -1,4 +1,4 @@
-"""docs/lab.md against what there is: its examples are taken, and nothing is left out."""
+"""Tests of docs/lab.md: its examples are valid, and it lists everything."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Documentation(SynchronousTestCase):
         for example in found:
             asked = request_from(example, {})
             self.assertEqual(decode(encode(Envelope(body=asked, id="1"))).body, asked)
-            if not isinstance(asked, GenericRequest):  # whose arguments are shown in their order
+            if not isinstance(asked, GenericRequest):  # the arguments of a GenericRequest are listed in their order
                 self.assertEqual(request_from(message(asked), {}), asked)
 
     def test_every_request_is_there(self) -> None:

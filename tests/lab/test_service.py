@@ -1,4 +1,4 @@
-"""``twistd cwmplab``: what it is told, what it serves, and how it refuses."""
+"""Tests of ``twistd cwmplab``: its options, its servers and its errors."""
 
 from __future__ import annotations
 
@@ -128,18 +128,22 @@ class Settings(SettingsCase):
         self.assertIn("--stun: 'tcp:3478' is not udp:PORT", str(self.wrong("--stun", "tcp:3478")))
         self.assertIn("--stun: 'udp:99999' is not udp:PORT", str(self.wrong("--stun", "udp:99999")))
         wrong = str(self.wrong("--stun", "udp:0:interface=999.1.1.1"))
-        self.assertIn("--stun: 'udp:0:interface=999.1.1.1': '999.1.1.1' is no IP address", wrong)
+        self.assertIn("--stun: 'udp:0:interface=999.1.1.1': '999.1.1.1' is not an IP address", wrong)
         self.assertIn("must be one of never, changes, always", self.refused("--stun-challenge", "now"))
         self.assertIn("always needs --stun-password-file", self.refused("--stun-challenge", "always"))
         self.assertIn("--nat: must be one of full-cone, ", self.refused("--nat", "cone"))
-        for option, words in (("lifetime", "from 0.1 to 86400"), ("loss", "from 0 to 1"), ("seed", "number from 0")):
+        for option, words in (
+            ("lifetime", "from 0.1 to 86400"),
+            ("loss", "from 0 to 1"),
+            ("seed", "must be a whole number"),
+        ):
             for wrong in ("-1", "x", "nan", "1.5e9"):
                 self.assertIn(words, self.refused(f"--nat-{option}", wrong))
         self.assertIn("--stun must not be none", str(self.wrong("--nat", "symmetric", "--stun", "none")))
         jid = ("--xmpp-jid", "acs@x.example", "--xmpp-password-file", self.password())
         self.assertIn("goes with --xmpp-password-file", self.refused("--xmpp-jid", "acs@x.example"))
-        self.assertIn("--xmpp-jid: 'x' is no Jabber ID", self.refused("--xmpp-jid", "x", *jid[2:]))
-        self.assertIn("--xmpp-server: 'x' is no HOST:PORT", self.refused(*jid, "--xmpp-server", "x"))
+        self.assertIn("--xmpp-jid: 'x' is not a Jabber ID", self.refused("--xmpp-jid", "x", *jid[2:]))
+        self.assertIn("--xmpp-server: 'x' is not HOST:PORT", self.refused(*jid, "--xmpp-server", "x"))
         self.assertIn("--xmpp-ca-file: ", str(self.wrong(*jid, "--xmpp-ca-file", "/nowhere")))
         self.assertIn("must be one of honour, ignore, refuse", self.refused("--stun-response-address", "yes"))
         binary = self.password()
@@ -147,7 +151,7 @@ class Settings(SettingsCase):
         self.assertIn("not UTF-8", self.refused("--password-file", binary))
 
     def wrong(self, *arguments: str) -> object:
-        """The one line of what only the service itself finds wrong."""
+        """The error line of settings that only the service refuses."""
         return self.assertRaises(SystemExit, makeService, self.options(*arguments)).code
 
     def test_unknown_option(self) -> None:
@@ -342,7 +346,7 @@ class _Running(ProcessProtocol):
 
 
 class Twistd(TestCase):
-    """As a process."""
+    """``twistd cwmplab`` as a process of its own."""
 
     timeout = 120
 
@@ -392,7 +396,7 @@ class Twistd(TestCase):
         while b"ca.pem" not in running.said and not running.ended.called:
             await deferLater(reactor, 0.05)
         process.signalProcess("TERM")
-        # twistd itself ends by the signal that it was sent.
+        # twistd ends with the signal that it received.
         self.assertIn(await running.ended, (None, 0, signal.SIGTERM), running.said)
         for word in (
             b"acs http://127.0.0.1:",

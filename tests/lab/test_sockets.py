@@ -1,4 +1,4 @@
-"""The lab over real sockets on loopback: treq as the CPE, TLS with a private CA, connection requests."""
+"""Tests of the lab over real sockets on loopback: treq as the CPE, TLS with a private CA, connection requests."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from twisted.web.client import (
     ResponseFailed,
     ResponseNeverReceived,
 )
+from twisted.web.http_headers import Headers
 from twisted.web.iweb import IPolicyForHTTPS
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 from zope.interface import implementer
 
-from cwmpagent.lab.acs import LabAcs
+from cwmpagent.lab.acs import LabAcs, connection_request_http
 from cwmpagent.lab.acs.connection_request_http import UnreachableError
 from cwmpagent.lab.acs.misbehaviour import Chunked, Delay, Drip, Drop, Gzip, Huge, Truncate
 from cwmpagent.lab.certificates import certificates
@@ -38,7 +39,7 @@ URL = "Device.ManagementServer.ConnectionRequestURL"
 
 class SocketCase(TestCase):
     def listen(self, factory: Any, options: CertificateOptions | None = None) -> int:
-        """Serve; the port."""
+        """Listen; return the port number."""
         if options is None:
             port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         else:
@@ -53,7 +54,7 @@ class SocketCase(TestCase):
 
 
 class TreqCpe:
-    """A CPE of treq, with one connection, cookies and Digest."""
+    """A CPE made of treq, with one connection, cookies and Digest."""
 
     def __init__(self, test: TestCase, url: str, credentials: Credentials | None = None, policy: Any = None) -> None:
         self.url = url
@@ -109,7 +110,7 @@ class Treq(SocketCase):
 
 @implementer(IPolicyForHTTPS)
 class ClientPolicy:
-    """Trusts one CA and shows a certificate."""
+    """A TLS policy that trusts one CA and may present a client certificate."""
 
     def __init__(self, ca: Path, pem: bytes | None) -> None:
         self._ca = Certificate.loadPEM(ca.read_bytes())
@@ -150,7 +151,7 @@ class Tls(SocketCase):
 
 
 class Wires(SocketCase):
-    """The misbehaviours that only a socket shows."""
+    """Misbehaviours that need a real socket."""
 
     async def test_bad_endings(self) -> None:
         lab = self.lab()
@@ -196,11 +197,11 @@ class Wires(SocketCase):
             unbuffered=True,
         )
         response.original.deliverBody(_Leave())
-        self.assertIn("nothing more came", (await broken).reason)
+        self.assertIn("no POST within", (await broken).reason)
 
 
 class _Leave(StringTransport):
-    """Reads a little of a body, and goes."""
+    """Close the connection at the first bytes of a body."""
 
     def makeConnection(self, transport: Any) -> None:
         self.body = transport
@@ -209,11 +210,11 @@ class _Leave(StringTransport):
         self.body.abortConnection()
 
     def connectionLost(self, reason: Failure) -> None:
-        """Gone."""
+        """Do nothing."""
 
 
 class _Device(Resource):
-    """A device's ConnectionRequest listener: Digest, or whatever ``misdeed`` says."""
+    """A device's ConnectionRequest server with Digest; ``misdeed`` selects a wrong behaviour."""
 
     isLeaf = True
 
@@ -221,6 +222,7 @@ class _Device(Resource):
         super().__init__()
         self.asked: list[DigestVerdict] = []
         self.uris: list[bytes] = []
+        self.headers: list[Headers] = []
         self.misdeed = misdeed
         self.server = DigestServer("cpe", nonce=lambda: "0123456789abcdef")
 
@@ -236,6 +238,19 @@ class _Device(Resource):
         if self.misdeed == "reset":
             request.transport.abortConnection()
             return NOT_DONE_YET
+        if self.misdeed == "silent":
+            return NOT_DONE_YET
+        if self.misdeed == "unfinished":
+            request.write(b"x")
+            return NOT_DONE_YET
+        if self.misdeed == "gzip":
+            request.setHeader("Content-Encoding", "gzip")
+            return b"not gzip"
+        if self.misdeed == "redirect":
+            request.redirect(b"/other")
+            return b""
+        request.addCookie("a", "b")
+        self.headers.append(request.requestHeaders)
         verdict = self.server.check(
             request.getHeader("Authorization"),
             method="GET",
@@ -287,6 +302,38 @@ class ConnectionRequests(SocketCase):
     async def test_a_body_without_end(self) -> None:
         lab, _ = self.device("endless")
         self.assertEqual(await lab.connection_request(DEVICE), 200)
+
+    async def test_no_answer_in_time(self) -> None:
+        self.patch(connection_request_http, "SECONDS", 0.1)
+        for misdeed in ("silent", "unfinished"):
+            lab, _ = self.device(misdeed)
+            with self.assertRaises(UnreachableError) as caught:
+                await lab.connection_request(DEVICE)
+            self.assertEqual(str(caught.exception), "no answer within 0.1 s", misdeed)
+
+    async def test_an_encoded_body_is_not_decoded(self) -> None:
+        lab, _ = self.device("gzip")
+        self.assertEqual(await lab.connection_request(DEVICE), 200)
+
+    async def test_no_redirect_is_followed(self) -> None:
+        lab, device = self.device("redirect")
+        self.assertEqual(await lab.connection_request(DEVICE), 302)
+        self.assertEqual(device.uris, [b"/a?b=c"])
+
+    async def test_headers(self) -> None:
+        lab, device = self.device()
+        await lab.connection_request(DEVICE)
+        for headers in device.headers:
+            names = {name.lower() for name, _ in headers.getAllRawHeaders()} - {b"authorization"}
+            self.assertEqual(names, {b"host", b"connection"})
+
+    async def test_the_url_is_sent_as_it_is(self) -> None:
+        for path in ("/a|b%7c/../{c}?d=%20'^", "//x/?", "/a;b=c?&&"):
+            device = _Device()
+            url = f"http://127.0.0.1:{self.listen(Site(device))}{path}"
+            lab, _ = self.device(url=url)
+            self.assertEqual(await lab.connection_request(DEVICE), 200, path)
+            self.assertEqual(device.uris, [path.rstrip("?").encode()] * 2)
 
     async def test_reset(self) -> None:
         lab, _ = self.device("reset")

@@ -1,4 +1,4 @@
-"""The lab's ACS: sessions with devices, tasks for them, ConnectionRequests to them, misbehaviour on purpose."""
+"""The lab's ACS: sessions, tasks for devices, connection requests, and misbehaviour on request."""
 
 from cwmpagent.lab.acs.acs import LabAcs, LabLimits
 

@@ -1,4 +1,4 @@
-"""The lab's ACS: give its :meth:`LabAcs.site` a port, queue tasks, look at what the devices said.
+"""The lab's ACS, for use in a program: listen with :meth:`LabAcs.site`, queue tasks, read the state of devices.
 
 ::
 
@@ -44,7 +44,11 @@ from cwmpagent.protocol.soap import Envelope, encode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabLimits:
-    """What bounds the lab's memory: bytes of a body, sessions kept and open, devices, bytes learnt and traced."""
+    """Bounds of the lab's memory.
+
+    ``body``: bytes of one request body. ``sessions``: sessions kept. ``open_sessions``: sessions open. ``devices``:
+    devices kept. ``learnt``: bytes that the devices reported. ``traced``: bytes of the sessions kept.
+    """
 
     body: int = 16 * 1024 * 1024
     sessions: int = 1000
@@ -57,13 +61,14 @@ class LabLimits:
 class LabAcs:
     """A scriptable ACS. ``devices``, ``sessions`` and ``observers`` (called with each session that ended) are public.
 
-    ``reactor`` gives the timers (a Clock will do) and, for :meth:`connection_request`, connections. ``auth`` is for
-    the CPE's POSTs: Digest with ``algorithms`` and ``qop`` in the order offered, Basic, or none. ``version``: what
-    UseCWMPVersion asks for; empty: no such header. ``session_timeout``: seconds of silence that break a session, unless
-    the CPE asks for more. ``connection_request``: credentials to try where the ACS has set none itself. ``stun``: the
-    server from whose port requests by UDP leave, and which tells of changed bindings. ``xmpp``: the account from
-    which requests by XMPP leave. ``nat``: what stands before the STUN server, for the console to show. ``token`` makes
-    unpredictable text, ``wall`` is the time of day, ``monotonic`` the time for durations (the reactor's).
+    ``reactor``: for timers (a Clock is enough) and the connections of :meth:`connection_request`. ``auth``: the
+    authentication of CPEs: Digest with ``algorithms`` and ``qop`` in the order offered, Basic, or none. ``version``:
+    the CWMP version in UseCWMPVersion; empty: no such header. ``session_timeout``: seconds of silence that break a
+    session, unless the CPE's SessionTimeout is longer. ``connection_request``: credentials for devices where the ACS
+    has set none. ``stun``: the server whose port sends UDP connection requests and which reports changed bindings.
+    ``xmpp``: the account that sends XMPP connection requests. ``nat``: the NAT in front of the STUN server, shown by
+    the console. ``token``: returns unpredictable text. ``wall``: the time of day in seconds. ``monotonic``: the time
+    for durations in seconds, by default the reactor's.
     """
 
     _log = Logger()
@@ -125,24 +130,24 @@ class LabAcs:
         )
 
     def queue(self, device: str, request: AcsRequest) -> Deferred[Answer]:
-        """Ask ``device`` (an id, known yet or not) in its next session, after what is queued already.
+        """Queue a request for the next session of ``device`` (an id, which need not be known yet).
 
-        Fires with the response, a fault, or ``Unanswered``; it never fails, except when it is
-        cancelled, which withdraws what was not sent yet. Raises MisuseError for a request that no message can carry.
+        The Deferred fires with the response, a fault, or ``Unanswered``. It fails only when cancelled, which withdraws
+        a request that was not sent yet. Raises MisuseError for a request that cannot be encoded.
         """
         return self.task(device, request).done
 
     def task(self, device: str, request: AcsRequest) -> Task:
-        """As :meth:`queue`, and gives the task itself."""
+        """Queue a request as :meth:`queue` does; return the task."""
         try:
             encode(Envelope(body=request))
         except (ValueError, MisuseError) as error:
             raise MisuseError(f"{rpc_name(request)}: {error}") from error
         return self.tasks.queue(device, request, self.wall())
 
-    def misbehave(self, *wanted: Misbehaviour) -> None:
-        """Do these wrong, each at the message that it names; they apply in this order."""
-        self.misbehaviours.add(wanted)
+    def misbehave(self, *misbehaviours: Misbehaviour) -> None:
+        """Queue misbehaviours, each for the message that it names; they apply in this order."""
+        self.misbehaviours.add(misbehaviours)
 
     def wait_for_session(
         self,
@@ -152,84 +157,88 @@ class LabAcs:
         ended: Literal["complete", "broken"] | None = None,
         since: int | None = None,
     ) -> Deferred[SessionTrace]:
-        """The next session that ends, of this device, with this event code, ended this way; may be cancelled.
+        """Wait for the end of a session of ``device`` with the EventCode ``event``; the Deferred can be cancelled.
 
-        ``since``: also one that has ended already, if its number is above this one.
+        ``ended``: the required end. ``since``: also accept an ended session whose number is above this one.
         """
         waiting = _Waiting(device, event, ended, Deferred(lambda _: self._waiting.remove(waiting)))
         known = () if since is None else (trace for trace in self.sessions if trace.number > since)
-        met = next((trace for trace in known if waiting.fits(trace)), None)
-        if met is None:
+        match = next((trace for trace in known if waiting.fits(trace)), None)
+        if match is None:
             self._waiting.append(waiting)
         else:
-            waiting.done.callback(met)
+            waiting.done.callback(match)
         return waiting.done
 
     async def connection_request(self, device: str) -> int:
-        """Ask ``device`` to call, by HTTP with Digest, and give the HTTP status.
+        """Send an HTTP connection request with Digest to ``device``; return the HTTP status.
 
-        Raises KeyError for an unknown device, and ``UnreachableError`` if there is no answer.
+        Raises KeyError for an unknown device and UnreachableError if there is no answer.
         """
         return await ask(self._reactor, self.devices[device], self._connection_request, self._token)
 
     async def connection_request_by_udp(self, device: str) -> SentByUdp:
-        """Ask ``device`` to call, by UDP from the STUN server's own port (Annex G.2.2.3); nothing is ever answered.
+        """Send a UDP connection request from the STUN server's port (TR-069 Annex G.2.2.3); there is no answer.
 
-        Raises KeyError for an unknown device, and UnreachableError where nothing can be sent.
+        Raises KeyError for an unknown device and UnreachableError if the request cannot be sent.
         """
-        known = self.devices[device]
+        target = self.devices[device]
         if self._udp is None:
-            raise UnreachableError("the lab has no STUN server, from whose port a request by UDP must leave: --stun")
-        credentials = known.connection_request_credentials(self._connection_request)
+            raise UnreachableError("a UDP connection request needs the lab's STUN server: start the lab with --stun")
+        credentials = target.connection_request_credentials(self._connection_request)
         if credentials is None:
-            raise UnreachableError(no_credentials(known))
-        return self._udp.ask(known, credentials)
+            raise UnreachableError(no_credentials(target))
+        return self._udp.ask(target, credentials)
 
     async def connection_request_by_xmpp(self, device: str) -> str:
-        """Ask ``device`` to call, by XMPP (Annex K): ``accepted``, or the error's name.
+        """Send an XMPP connection request (TR-069 Annex K); return ``accepted``, or the name of the stanza error.
 
-        Raises KeyError for an unknown device, and UnreachableError where there is no answer.
+        Raises KeyError for an unknown device and UnreachableError if there is no answer.
         """
-        known = self.devices[device]
+        target = self.devices[device]
         if self.xmpp is None:
-            raise UnreachableError("the lab has no XMPP account: --xmpp-jid")
-        credentials = known.connection_request_credentials(self._connection_request)
+            raise UnreachableError("the lab has no XMPP account: start it with --xmpp-jid")
+        credentials = target.connection_request_credentials(self._connection_request)
         if credentials is None:
-            raise UnreachableError(no_credentials(known))
-        return await self.xmpp.ask(known, credentials)
+            raise UnreachableError(no_credentials(target))
+        return await self.xmpp.ask(target, credentials)
 
     def resource(self) -> IResource:
-        """The ACS as a twisted.web resource, for every path at and below where it is put."""
+        """A twisted.web resource that serves the ACS at its path and every path below."""
         return AcsResource(self._open)
 
     def site(self) -> Site:
-        """The ACS as a factory for a port."""
+        """The protocol factory for a listening port."""
         return BoundedSite(self.resource(), max_body=self._open.max_body, reactor=self._reactor)
 
     def close(self) -> None:
-        """Break every open session, finish every task unanswered, stop every timer."""
+        """Break every open session, finish every task as unanswered, stop every timer."""
         self._open.close("the lab was closed")
         self.tasks.close("the lab was closed")
 
     def _binding_changed(self, binding: SeenBinding) -> None:
-        """A device has told the STUN server of another binding: whose it is its STUNUsername says, if it has one."""
-        named = [one for one in self.devices.values() if one.find("ManagementServer.STUNUsername") == binding.username]
-        if binding.username and len(named) == 1:
-            named[0].binding = binding
+        """Store a changed binding with the one device whose STUNUsername it has."""
+        owners = [
+            device
+            for device in self.devices.values()
+            if device.find("ManagementServer.STUNUsername") == binding.username
+        ]
+        if binding.username and len(owners) == 1:
+            owners[0].binding = binding
 
     def _ended(self, trace: SessionTrace) -> None:
         for line in trace.summary():
             self._log.info("{line}", line=line)
         for observer in list(self.observers):
             observer(trace)
-        for waiting in [one for one in self._waiting if one.fits(trace)]:
-            self._waiting.remove(waiting)
-            waiting.done.callback(trace)
+        for entry in [entry for entry in self._waiting if entry.fits(trace)]:
+            self._waiting.remove(entry)
+            entry.done.callback(trace)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
-    """Somebody who waits for a session to end."""
+    """One caller of :meth:`LabAcs.wait_for_session` and the session that it waits for."""
 
     device: str | None
     event: str | None
@@ -237,7 +246,7 @@ class _Waiting:
     done: Deferred[SessionTrace]
 
     def fits(self, trace: SessionTrace) -> bool:
-        """Whether it is the session waited for."""
+        """Whether ``trace`` meets the conditions."""
         return (
             (self.device is None or trace.device_id == self.device)
             and (self.event is None or self.event in trace.event_codes)

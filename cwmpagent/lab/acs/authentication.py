@@ -1,4 +1,4 @@
-"""Who may talk to the lab: Digest (RFC 7616), Basic (RFC 7617) or everybody."""
+"""Authentication of the lab's clients: Digest (RFC 7616), Basic (RFC 7617) or none."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Auth = Literal["digest", "basic", "none"]
 
 
 class Guard:
-    """Checks one user's credentials.
+    """The check of one user's credentials.
 
-    ``algorithms`` (``MD5``, ``SHA-256``) are offered in this order, ``qop`` is what Digest offers, ``nonce`` makes
-    unpredictable text. ``now`` of the methods is monotonic, in seconds.
+    ``algorithms`` (``MD5``, ``SHA-256``) and ``qop``: the offers of Digest, in this order. ``nonce``: returns
+    unpredictable text. ``lifetime``: of a nonce, in seconds. ``now`` of the methods is monotonic, in seconds.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Guard:
         )
 
     def check(self, header: bytes | None, *, method: str, uri: str, body: bytes, now: float) -> DigestVerdict:
-        """Whether the Authorization ``header`` is good for this request; raises nothing."""
+        """Check the Authorization ``header`` of a request; raises nothing."""
         if self.auth == "none":
             return DigestVerdict.ACCEPTED
         if self.auth == "digest":
@@ -47,7 +47,7 @@ class Guard:
         return DigestVerdict.ACCEPTED if self._credentials.match(given) else DigestVerdict.REFUSED
 
     def challenges(self, now: float, *, stale: bool = False) -> list[str]:
-        """The WWW-Authenticate headers of a 401; a guard that lets everybody in challenges by Digest when asked to."""
+        """The WWW-Authenticate headers of a 401; with authentication ``none`` they offer Digest."""
         if self.auth == "basic":
             return [f'Basic realm="{self._realm}"']
         return self._digest.challenges(now, stale)

@@ -1,4 +1,4 @@
-"""The ACS's side of a UDP connection request (TR-069 Annex G.2.2.3): signed, in copies, from the STUN server's port."""
+"""UDP connection requests of the ACS (TR-069 Annex G.2.2.3): signed, in copies, from the STUN server's port."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from cwmpagent.protocol.stun.message import Address
 
 COPIES = 3
 HTTP_PORT = 80
-"""What an address without a port stands for."""
+"""The port of an address without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentByUdp:
-    """Where a request was sent, and how often. Whether it arrived only the session will tell."""
+    """The destination and the number of copies of a request; only a later session shows that it arrived."""
 
     to: Address
     copies: int
 
 
 class UdpRequester:
-    """Sends requests from the port of ``server``. ``wall`` is the time of day, ``token`` makes unpredictable text.
+    """The sender of requests from the port of ``server``.
 
-    ``milliseconds``: time stamps are of those, as some ACSs have them.
+    ``wall``: the time of day in seconds. ``token``: returns unpredictable text. ``milliseconds``: timestamps are in
+    milliseconds, as some ACSs send them.
     """
 
     def __init__(
@@ -48,9 +49,9 @@ class UdpRequester:
         self._last = 0
 
     def ask(self, device: LabDevice, credentials: Credentials, copies: int = COPIES) -> SentByUdp:
-        """Send ``copies`` of one request to ``device``. Raises UnreachableError where it has told no address."""
+        """Send ``copies`` of one request to ``device``. Raises UnreachableError if its address is not known."""
         to = self._address(device)
-        # Devices take only a later one than the last, and there may be two requests in a second.
+        # A device accepts only rising timestamps, and two requests may fall into one second.
         self._last = max(int(self._wall() * self._unit), self._last + 1)
         datagram = build(
             str(to),
@@ -66,20 +67,20 @@ class UdpRequester:
         return SentByUdp(to, copies)
 
     def _address(self, device: LabDevice) -> Address:
-        """What the device told last, unless the STUN server has heard of another binding since."""
-        told = device.find("ManagementServer.UDPConnectionRequestAddress") or ""
-        heard = device.binding
-        if heard is not None and heard.seen_at > device.last_inform:
-            return heard.mapped
-        if not told:
+        """The last UDPConnectionRequestAddress, or the binding that the STUN server received after the last Inform."""
+        text = device.find("ManagementServer.UDPConnectionRequestAddress") or ""
+        binding = device.binding
+        if binding is not None and binding.seen_at > device.last_inform:
+            return binding.mapped
+        if not text:
             raise UnreachableError(
-                f"{device.id} has told no UDPConnectionRequestAddress: let a task read Device.ManagementServer."
+                f"{device.id} has reported no UDPConnectionRequestAddress: read Device.ManagementServer. by a task"
             )
-        host, colon, port = told.rpartition(":") if not told.endswith("]") and ":" in told else (told, "", "")
+        host, colon, port = text.rpartition(":") if not text.endswith("]") and ":" in text else (text, "", "")
         try:
             address = Address(str(ip_address(host.strip("[]"))), int(port) if colon else HTTP_PORT)
         except ValueError:
-            raise UnreachableError(f"its UDPConnectionRequestAddress is no address: {quoted(told)}") from None
+            raise UnreachableError(f"its UDPConnectionRequestAddress is not an address: {quoted(text)}") from None
         if not 0 < address.port < 65536:
-            raise UnreachableError(f"its UDPConnectionRequestAddress is no address: {quoted(told)}")
+            raise UnreachableError(f"its UDPConnectionRequestAddress is not an address: {quoted(text)}")
         return address

@@ -1,4 +1,4 @@
-"""The ACS's side of an XMPP connection request (TR-069 Annex K): an account of its own, and a question to a device."""
+"""XMPP connection requests of the ACS (TR-069 Annex K), from an account of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from random import SystemRandom
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.defer import TimeoutError as Late
+from twisted.internet.defer import TimeoutError as DeferredTimeout
 
 from cwmpagent.errors import ConfigError, XmppError
 from cwmpagent.lab.acs.connection_request_http import UnreachableError
@@ -23,7 +23,7 @@ from cwmpagent.transport.xmpp.client import XmppClient, XmppConnector
 from cwmpagent.transport.xmpp.markup import add, attribute, children, make
 
 SECONDS = 10.0
-"""How long a device may take for its answer."""
+"""The time limit of an answer, in seconds."""
 ACCEPTED = "accepted"
 
 
@@ -40,17 +40,17 @@ class XmppAccount:
     ca_file: Path | None = None
 
     def account(self) -> Account:
-        """As the connection wants it. Raises ConfigError with the option at fault."""
+        """The account for the XMPP client. Raises ConfigError with the faulty option."""
         bare, _, resource = self.jid.partition("/")
         username, at, domain = bare.partition("@")
         try:
             if not (at and domain and stringprep_profiles.node(username) and stringprep_profiles.domain(domain)):
                 raise ValueError
         except ValueError:
-            raise ConfigError("--xmpp-jid", f"{self.jid!r} is no Jabber ID, as in acs@example.org/lab") from None
+            raise ConfigError("--xmpp-jid", f"{self.jid!r} is not a Jabber ID such as acs@example.org/lab") from None
         host, colon, port = self.server.rpartition(":")
         if self.server and not (colon and host and port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
-            raise ConfigError("--xmpp-server", f"{self.server!r} is no HOST:PORT")
+            raise ConfigError("--xmpp-server", f"{self.server!r} is not HOST:PORT")
         servers = (Server(host.strip("[]"), int(port)),) if self.server else ()
         return Account(
             username=username,
@@ -65,9 +65,9 @@ class XmppAccount:
 
 
 class XmppAcs:
-    """Keeps the ACS's account logged in from :meth:`start` to :meth:`close`. Raises ConfigError for a wrong account.
+    """The XMPP login of the ACS, kept from :meth:`start` to :meth:`close`. Raises ConfigError for a wrong account.
 
-    ``told`` gets a line for people whenever it stands another way.
+    ``on_status``: called with one line of text at every change of the status.
     """
 
     def __init__(
@@ -76,11 +76,11 @@ class XmppAcs:
         account: XmppAccount,
         *,
         monotonic: Callable[[], float],
-        told: Callable[[str], object] = lambda line: None,
+        on_status: Callable[[str], object] = lambda line: None,
     ) -> None:
         self._reactor = reactor
         self._account = account.account()
-        self._told = told
+        self._on_status = on_status
         try:
             trust = TlsTrust(account.ca_file or "")
         except ConfigError as error:
@@ -96,8 +96,8 @@ class XmppAcs:
         self.standing = Standing("Disabled")
 
     def start(self) -> None:
-        """Log in, again and again where that is necessary."""
-        self._client = self._connector.open(self._account, Stats(), self._stands, _nobody)
+        """Log in, and again after every disconnection."""
+        self._client = self._connector.open(self._account, Stats(), self._status_changed, _refuse)
 
     async def close(self) -> None:
         """Log out."""
@@ -106,13 +106,15 @@ class XmppAcs:
             await client.close()
 
     async def ask(self, device: LabDevice, credentials: Credentials) -> str:
-        """Ask ``device`` to call: :data:`ACCEPTED`, or the name of the error that it answers.
+        """Send a connection request to ``device``; return :data:`ACCEPTED` or the name of its stanza error.
 
-        Raises UnreachableError where there is no answer.
+        Raises UnreachableError if there is no answer.
         """
         jid = device.find("ManagementServer.ConnReqJabberID") or ""
         if not jid:
-            raise UnreachableError(f"{device.id} has told no ConnReqJabberID: let a task read Device.ManagementServer.")
+            raise UnreachableError(
+                f"{device.id} has reported no ConnReqJabberID: read Device.ManagementServer. by a task"
+            )
         if self._client is None or self.standing.status != "Enabled":
             reason = self.standing.reason or "it is not logged in"
             raise UnreachableError(f"the lab's own XMPP account: {reason}")
@@ -123,22 +125,22 @@ class XmppAcs:
             waiting: Deferred[Any] = self._client.ask(jid, request)
             waiting.addTimeout(SECONDS, self._reactor)
             answer = await waiting
-        except (Late, CancelledError):
+        except (DeferredTimeout, CancelledError):
             raise UnreachableError(f"no answer over XMPP within {SECONDS:g} s") from None
         except XmppError as error:
             raise UnreachableError(f"no answer over XMPP: {error}") from error
         if attribute(answer, "type") == "result":
             return ACCEPTED
-        refusal = next((each for each in children(answer) if each.name == "error"), None)
-        names = [str(each.name) for each in children(refusal)] if refusal is not None else []
+        refusal = next((child for child in children(answer) if child.name == "error"), None)
+        names = [str(child.name) for child in children(refusal)] if refusal is not None else []
         return names[0] if names else "error"
 
-    def _stands(self, standing: Standing) -> None:
+    def _status_changed(self, standing: Standing) -> None:
         self.standing = standing
         line = f"XMPP: {standing.status}"
-        self._told(f"{line} as {standing.jid}" if standing.jid else f"{line}: {standing.reason}".rstrip(": "))
+        self._on_status(f"{line} as {standing.jid}" if standing.jid else f"{line}: {standing.reason}".rstrip(": "))
 
 
-def _nobody(request: ConnectionRequest) -> XmppVerdict:
-    """Nobody can ask an ACS for a session."""
+def _refuse(request: ConnectionRequest) -> XmppVerdict:
+    """Refuse a connection request: an ACS opens no session."""
     return XmppVerdict.UNAVAILABLE

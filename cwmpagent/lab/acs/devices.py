@@ -1,4 +1,4 @@
-"""What the lab knows of each device, all of it learnt from what the device itself sent."""
+"""The state of each device, as far as the device itself has reported it."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _OVERHEAD = 200  # bytes that one stored parameter costs besides its text
 
 
 def device_id(identity: DeviceIdStruct) -> str:
-    """``OUI-ProductClass-Serial``, or without an empty middle; all but letters, digits and ``_`` percent-escaped."""
+    """``OUI-ProductClass-SerialNumber``, without an empty ProductClass; all but letters, digits, ``_`` is escaped."""
     parts = (identity.oui, identity.product_class, identity.serial_number)
     return "-".join(_escaped(part) for index, part in enumerate(parts) if part or index != 1)
 
 
 @dataclass(frozen=True, slots=True)
 class FaultRecord:
-    """A fault with which a device answered; ``at`` is wall time."""
+    """A fault response of a device; ``at`` is wall time."""
 
     at: float
     rpc: str
@@ -54,10 +54,11 @@ class FaultRecord:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class LabDevice:
-    """One device. ``parameters``: full name -> value as last told; ``names``: path -> whether it is writable.
+    """One device. ``parameters``: full name -> last reported value. ``names``: path -> whether it is writable.
 
-    ``binding``: the last change of its NAT binding that it told the STUN server, where that knows whose it is.
-    Times are wall time. ``last_inform`` counts every Inform, ``unreachable`` is set by a failed connection request.
+    ``binding``: the last changed NAT binding that the STUN server received from the device. ``last_inform``: the time
+    of the last Inform. ``unreachable``: whether the last connection request failed. Times are wall time. ``weight``:
+    the approximate size in bytes.
     """
 
     id: str
@@ -79,14 +80,17 @@ class LabDevice:
     _password: str | None = field(default=None, repr=False)
 
     def find(self, ending: str) -> str | None:
-        """The text of the parameter with this name below the root object, whatever that is called."""
+        """The text of the parameter with this name below the root object ``Device.`` or ``InternetGatewayDevice.``."""
         for root in ("Device.", "InternetGatewayDevice."):
             if (value := self.parameters.get(root + ending)) is not None:
                 return value.text
         return None
 
     def online(self, now: float) -> bool:
-        """In a session, or reachable and heard within two of its periodic intervals (an hour each if not known)."""
+        """Whether the device is in a session, or reachable with an Inform in its last two PeriodicInformIntervals.
+
+        An unknown interval counts as :data:`UNKNOWN_INTERVAL` seconds.
+        """
         if self.in_session:
             return True
         text = self.find("ManagementServer.PeriodicInformInterval") or ""
@@ -94,7 +98,7 @@ class LabDevice:
         return not self.unreachable and now - self.last_inform <= 2 * interval + 30
 
     def connection_request_credentials(self, default: Credentials | None) -> Credentials | None:
-        """What the device takes: what the ACS has set, else its user name as read and ``default``'s password."""
+        """The credentials that the ACS has set, else the user name that it has read and the password of ``default``."""
         username = self._username or self.find("ManagementServer.ConnectionRequestUsername")
         if username and self._password is not None:
             return Credentials(username, self._password)
@@ -103,14 +107,14 @@ class LabDevice:
         return Credentials(username or default.username, self._password or default.password)
 
     def informed(self, inform: Inform, now: float) -> None:
-        """Take an Inform. After ``0 BOOTSTRAP`` nothing known before counts."""
+        """Record an Inform; ``0 BOOTSTRAP`` discards the earlier state."""
         self.identity = inform.device_id
         self.last_inform = now
         self.unreachable = False
         self.events = inform.event
         if any(event.event_code.startswith("0 ") for event in inform.event):
-            for known in (self.parameters, self.names, self.attributes):
-                known.clear()
+            for records in (self.parameters, self.names, self.attributes):
+                records.clear()
             self._weigh()
             self.methods, self._username, self._password = (), None, None
         if len(self.informs) == self.informs.maxlen:
@@ -120,7 +124,7 @@ class LabDevice:
         self._values(inform.parameter_list)
 
     def answered(self, request: Request, answer: Message, now: float) -> None:
-        """Take the device's answer to ``request``."""
+        """Record the device's answer to ``request``."""
         match answer:
             case GetParameterValuesResponse(parameter_list=parameters):
                 self._values(parameters)
@@ -129,9 +133,9 @@ class LabDevice:
                     self.weight += 0 if info.name in self.names else len(info.name) + _OVERHEAD
                     self.names[info.name] = info.writable
             case GetParameterAttributesResponse(parameter_list=attributes):
-                for one in attributes:
-                    self.weight += 0 if one.name in self.attributes else len(one.name) + _OVERHEAD
-                    self.attributes[one.name] = one
+                for attribute in attributes:
+                    self.weight += 0 if attribute.name in self.attributes else len(attribute.name) + _OVERHEAD
+                    self.attributes[attribute.name] = attribute
             case GetRPCMethodsResponse(method_list=methods):
                 self.methods = methods
             case SetParameterValuesResponse() if isinstance(request, SetParameterValues):
@@ -142,39 +146,39 @@ class LabDevice:
                 self.faults.append(FaultRecord(now, rpc_name(request), answer))
 
     def _values(self, parameters: tuple[ParameterValueStruct, ...]) -> None:
-        for one in parameters:
-            if (known := self.parameters.get(one.name)) is not None:
-                self.weight += len(one.value.text) - len(known.text)
+        for parameter in parameters:
+            if (value := self.parameters.get(parameter.name)) is not None:
+                self.weight += len(parameter.value.text) - len(value.text)
             else:
-                self.weight += len(one.name) + len(one.value.text) + _OVERHEAD
-            self.parameters[one.name] = one.value
+                self.weight += len(parameter.name) + len(parameter.value.text) + _OVERHEAD
+            self.parameters[parameter.name] = parameter.value
 
     def _set(self, parameters: tuple[ParameterValueStruct, ...]) -> None:
-        # A password reads back empty, so this is the only time it is seen. Other values count as the device tells them.
-        for one in parameters:
-            if one.name.endswith(".ManagementServer.ConnectionRequestUsername"):
-                self._username = one.value.text
-            elif one.name.endswith(".ManagementServer.ConnectionRequestPassword"):
-                self._password = one.value.text
+        # A password reads back empty, so it is only known from here. Other values are taken from the device's answers.
+        for parameter in parameters:
+            if parameter.name.endswith(".ManagementServer.ConnectionRequestUsername"):
+                self._username = parameter.value.text
+            elif parameter.name.endswith(".ManagementServer.ConnectionRequestPassword"):
+                self._password = parameter.value.text
 
     def _forget_below(self, path: str) -> None:
-        for known in (self.parameters, self.names, self.attributes):
-            for name in [name for name in known if name.startswith(path)]:
-                del known[name]
+        for records in (self.parameters, self.names, self.attributes):
+            for name in [name for name in records if name.startswith(path)]:
+                del records[name]
         self._weigh()
 
     def _weigh(self) -> None:
         values = sum(len(name) + len(value.text) + _OVERHEAD for name, value in self.parameters.items())
-        names = sum(len(name) + _OVERHEAD for known in (self.names, self.attributes) for name in known)
+        names = sum(len(name) + _OVERHEAD for records in (self.names, self.attributes) for name in records)
         self.weight = values + names + sum(_weight(inform.parameter_list) for inform in self.informs)
 
 
 class Devices(Mapping[str, LabDevice]):
-    """The devices by id, those heard last at the end.
+    """The devices by id, in the order of their last Inform.
 
-    At most ``limit``, and at most ``weight`` bytes of what they told, roughly; above that the one heard of longest ago
-    that is not in a session is forgotten, and ``forgotten`` called with its id. ``heard`` is called with the device of
-    every Inform, early enough to queue what its session is to do.
+    There are at most ``limit`` devices with about ``weight`` bytes of reported data. Above that, the device with the
+    oldest Inform that is not in a session is removed, and ``forgotten`` is called with its id. ``on_inform`` is called
+    with the device of every Inform, before its session takes a task.
     """
 
     def __init__(
@@ -185,10 +189,10 @@ class Devices(Mapping[str, LabDevice]):
         self._bound = weight
         self._weight = 0
         self._forgotten = forgotten
-        self.heard: Callable[[LabDevice], object] = lambda device: None
+        self.on_inform: Callable[[LabDevice], object] = lambda device: None
 
     def informed(self, inform: Inform, now: float) -> LabDevice:
-        """The device that sent ``inform``, which is now known of it."""
+        """Record an Inform; return its device."""
         key = device_id(inform.device_id)
         device = self._devices.get(key)
         if device is None:
@@ -198,11 +202,11 @@ class Devices(Mapping[str, LabDevice]):
         before = device.weight
         device.informed(inform, now)
         self._grown(device, before)
-        self.heard(device)
+        self.on_inform(device)
         return device
 
     def answered(self, device: LabDevice, request: Request, answer: Message, now: float) -> None:
-        """Take the answer of ``device`` to ``request``."""
+        """Record the answer of ``device`` to ``request``."""
         before = device.weight
         device.answered(request, answer, now)
         self._grown(device, before)
@@ -221,14 +225,16 @@ class Devices(Mapping[str, LabDevice]):
             return
         self._weight += device.weight - before
         if device.weight > self._bound:
-            # One device alone is too much: what it told is dropped, itself is not.
+            # One device alone exceeds the bound: its data is dropped, the device is kept.
             self._weight -= device.weight
-            for known in (device.parameters, device.names, device.attributes, device.informs):
-                known.clear()
+            for records in (device.parameters, device.names, device.attributes, device.informs):
+                records.clear()
             device.weight = 0
         if len(self._devices) <= self._limit and self._weight <= self._bound:
             return
-        for other in [one for one in self._devices.values() if one is not device and not one.in_session]:
+        for other in [
+            candidate for candidate in self._devices.values() if candidate is not device and not candidate.in_session
+        ]:
             if len(self._devices) <= self._limit and self._weight <= self._bound:
                 return
             self._weight -= other.weight
@@ -237,10 +243,10 @@ class Devices(Mapping[str, LabDevice]):
 
 
 def _weight(parameters: tuple[ParameterValueStruct, ...]) -> int:
-    return sum(len(one.name) + len(one.value.text) + _OVERHEAD for one in parameters)
+    return sum(len(parameter.name) + len(parameter.value.text) + _OVERHEAD for parameter in parameters)
 
 
 def _escaped(part: str) -> str:
     return _KEPT_LITERALLY.sub(
-        lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "replace")), part
+        lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "replace")), part
     )

@@ -1,6 +1,6 @@
-"""One HTTP answer of the lab ACS as a frozen value: what it says, and how it is to be delivered.
+"""One HTTP answer of the lab's ACS as a frozen value: its content and its delivery.
 
-The session makes it, misbehaviours alter it, :mod:`cwmpagent.lab.acs.http_delivery` writes it to a connection.
+The session creates it, misbehaviours alter it, :mod:`cwmpagent.lab.acs.http_delivery` writes it to a connection.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _BODY_START = re.compile(rb"<([A-Za-z_][\w.-]*:)?Body[\s>]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpAnswer:
-    """What goes back for one POST.
+    """The answer to one POST.
 
-    ``body`` stands for the encoded ``envelope`` where it is given; with neither the answer is empty. ``challenge``
-    adds the lab's ``WWW-Authenticate`` headers. ``delay`` is in seconds, before the first byte. ``lost``: no byte is
-    sent, the connection is closed or reset instead. ``keep``: only so many bytes of the body, then the connection is
-    closed (``honest``: the declared length is the cut one and the connection stays). ``padding``: so many spaces after
-    the body. ``drip``: (bytes, seconds between them). ``violation`` is what the CPE did wrong, where that is the cause.
+    ``body`` replaces the encoded ``envelope``; with neither, the answer is empty. ``challenge``: adds the lab's
+    ``WWW-Authenticate`` headers. ``delay``: seconds before the first byte. ``lost``: close or reset the connection and
+    send nothing. ``keep``: send only this number of bytes of the body, then close the connection (``honest``: declare
+    the shorter length and keep the connection). ``padding``: the number of spaces after the body. ``drip``: (bytes of a
+    piece, seconds between pieces). ``violation``: the CPE's violation that caused the answer, if any.
     """
 
     status: int = 204
@@ -58,17 +58,17 @@ class HttpAnswer:
 
 
 def with_envelope(envelope: Envelope) -> HttpAnswer:
-    """The ordinary answer that carries ``envelope`` (HTTP 200, for faults too: reference 1.5)."""
+    """The ordinary answer with ``envelope``: HTTP 200, also for a fault (TR-069 3.4.1)."""
     return HttpAnswer(status=200, envelope=envelope)
 
 
 def refusal(status: int, reason: str, violation: str = "") -> HttpAnswer:
-    """An HTTP error with one line of plain text for the developer who reads it."""
+    """An HTTP error with ``reason`` as one line of plain text."""
     return HttpAnswer(status=status, body=f"{reason}\n".encode(), violation=violation)
 
 
 def blocks(answer: HttpAnswer) -> Iterator[bytes]:
-    """The body as it goes out, padded and compressed, in pieces: a huge one is never in memory as a whole."""
+    """The body as sent, padded and compressed, in pieces; a huge body is never in memory as a whole."""
     if not answer.gzip:
         yield from _padded(answer)
         return
@@ -80,7 +80,7 @@ def blocks(answer: HttpAnswer) -> Iterator[bytes]:
 
 
 def cut(answer: HttpAnswer) -> HttpAnswer:
-    """``answer`` with an honest truncation carried out on its payload."""
+    """``answer`` with an honest truncation applied to its payload."""
     if answer.keep is None or not answer.honest:
         return answer
     return replace(answer, body=answer.payload()[: answer.keep], keep=None)

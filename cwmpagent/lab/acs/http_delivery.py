@@ -1,4 +1,4 @@
-"""Writes an ``HttpAnswer`` to one twisted.web request, honestly or as badly as it says."""
+"""The delivery of an ``HttpAnswer`` to one twisted.web request, with its deliberate defects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cwmpagent.lab.acs.http_answer import BLOCK, HttpAnswer, blocks, cut
 
 
 def deliver(request: Any, answer: HttpAnswer, clock: IReactorTime) -> Deferred[bool]:
-    """Write ``answer``; fires with whether all of it was handed to the connection before that ended."""
+    """Write ``answer``; the Deferred fires with whether all of it was passed to the connection before that closed."""
     return _Delivery(request, cut(answer), clock).start()
 
 
@@ -29,14 +29,14 @@ class _Delivery:
 
     def start(self) -> Deferred[bool]:
         done: Deferred[Any] = self._request.notifyFinish()
-        done.addCallbacks(lambda _: True, self._gone)
+        done.addCallbacks(lambda _: True, self._lost)
         if self._answer.delay > 0:
             self._later = self._clock.callLater(self._answer.delay, self._write)
         else:
             self._write()
         return done
 
-    def _gone(self, _: object) -> bool:
+    def _lost(self, _: object) -> bool:
         if self._later is not None and self._later.active():
             self._later.cancel()
         self._pieces = iter(())
@@ -87,7 +87,7 @@ class _Delivery:
                 request.setHeader("Content-Length", str(length))
 
     def _length(self) -> int | None:
-        """The body's length; None where only sending it would tell."""
+        """The body's length in bytes; None if it is not known before sending."""
         if not self._answer.gzip:
             return len(self._answer.payload()) + self._answer.padding
         if self._answer.padding:

@@ -1,9 +1,10 @@
-"""What a bad ACS does, as frozen values: each is asked for in advance and happens at a chosen message of a session.
+"""Misbehaviours of an ACS as frozen values; each is queued in advance and applies to a chosen message of a session.
 
-``at`` chooses the message: ``"every"``, ``"inform"``, ``"empty"`` (an empty POST), the name of what the CPE sent
+``at`` selects the message: ``"every"``, ``"inform"``, ``"empty"`` (an empty POST), the name of the CPE's message
 (``"GetParameterValuesResponse"``), the number of the POST in its session (1 is the Inform; a POST that was refused or
-redirected does not count), or ``"challenge"`` for the lab's own 401 before a session is open. ``times`` is how often
-(0: always), ``device`` limits it to one device id. Several apply to one message in the order in which they were given.
+redirected does not count), or ``"challenge"`` for the lab's own 401 before a session is open. ``times``: the number of
+times (0: always). ``device``: only for this device id. Several apply to one message in the order in which they were
+given.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ CHALLENGE = "challenge"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """One POST that has arrived: from whom, what it carries, and its number in its session (0: no session yet)."""
+    """One POST that has arrived: its device, its message and its number in the session (0: no session yet)."""
 
     device_id: str = ""
     name: str = ""
@@ -35,7 +36,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misbehaviour:
-    """One thing to do wrong. :meth:`instead` answers before the session sees the POST, :meth:`spoil` after it did."""
+    """One misbehaviour. :meth:`instead` answers in place of the session, :meth:`spoil` alters the session's answer."""
 
     KIND: ClassVar[str] = ""
 
@@ -44,7 +45,7 @@ class Misbehaviour:
     device: str = ""
 
     def applies(self, moment: Moment) -> bool:
-        """Whether this is the message it waits for."""
+        """Whether ``moment`` is the selected message."""
         if self.device and self.device != moment.device_id:
             return False
         if isinstance(self.at, int):
@@ -54,17 +55,17 @@ class Misbehaviour:
         return self.at == EVERY or self.at.lower() == (moment.name or EMPTY).lower()
 
     def instead(self, moment: Moment) -> HttpAnswer | None:
-        """The answer that goes back without the session having seen the POST; None: not this kind."""
+        """The answer in place of the session's, which then does not receive the POST; None: leave it to the session."""
         return None
 
     def spoil(self, answer: HttpAnswer) -> HttpAnswer:
-        """The session's answer, altered; the same object where there is nothing to alter."""
+        """The altered answer of the session; the same object if there is nothing to alter."""
         return answer
 
 
 @dataclass(frozen=True, slots=True)
 class Delay(Misbehaviour):
-    """The answer comes ``seconds`` late; a very large number is silence."""
+    """Send the answer ``seconds`` late; a very large number is silence."""
 
     KIND: ClassVar[str] = "delay"
     seconds: float
@@ -75,7 +76,7 @@ class Delay(Misbehaviour):
 
 @dataclass(frozen=True, slots=True)
 class Drop(Misbehaviour):
-    """The connection ends without a byte of the answer: before the POST was processed, or (``processed``) after."""
+    """Close (``reset``: reset) the connection without an answer; ``processed``: after the POST was processed."""
 
     KIND: ClassVar[str] = "drop"
     processed: bool = False
@@ -90,7 +91,7 @@ class Drop(Misbehaviour):
 
 @dataclass(frozen=True, slots=True)
 class Truncate(Misbehaviour):
-    """Only ``keep`` bytes of the body come, then the connection closes; ``honest``: they are declared as the whole."""
+    """Send only ``keep`` bytes of the body, then close the connection; ``honest``: declare them as the whole body."""
 
     KIND: ClassVar[str] = "truncate"
     keep: int = 100
@@ -102,7 +103,7 @@ class Truncate(Misbehaviour):
 
 @dataclass(frozen=True, slots=True)
 class WrongId(Misbehaviour):
-    """The envelope's ID is another one; None: there is none."""
+    """Send another ``cwmp:ID``; None: send none."""
 
     KIND: ClassVar[str] = "wrong-id"
     id: str | None = "not-your-id"
@@ -115,7 +116,7 @@ class WrongId(Misbehaviour):
 
 @dataclass(frozen=True, slots=True)
 class FaultAnswer(Misbehaviour):
-    """A CWMP fault for what the CPE sent, which the session does not see: 8005 asks it to send that again."""
+    """Answer with a CWMP fault; the session does not receive the POST, so after 8005 the CPE may send it again."""
 
     KIND: ClassVar[str] = "fault"
     code: int = 8005
@@ -123,13 +124,13 @@ class FaultAnswer(Misbehaviour):
 
     def instead(self, moment: Moment) -> HttpAnswer | None:
         fault = Fault(code=self.code, text=self.text, parameters=())
-        asked = moment.envelope
-        return with_envelope(Envelope(body=fault) if asked is None else answering(asked, fault))
+        request = moment.envelope
+        return with_envelope(Envelope(body=fault) if request is None else answering(request, fault))
 
 
 @dataclass(frozen=True, slots=True)
 class Hold(Misbehaviour):
-    """HoldRequests in the next ``times`` envelopes."""
+    """Set HoldRequests in the next ``times`` envelopes."""
 
     KIND: ClassVar[str] = "hold"
 
@@ -141,7 +142,7 @@ class Hold(Misbehaviour):
 
 @dataclass(frozen=True, slots=True)
 class ForeignHeader(Misbehaviour):
-    """A header element of no known meaning; ``mandatory`` asks the CPE to refuse what it does not understand."""
+    """Add an unknown SOAP header element; ``mandatory``: with ``mustUnderstand="1"``."""
 
     KIND: ClassVar[str] = "foreign-header"
     name: str = "Unheard"
@@ -159,7 +160,7 @@ class ForeignHeader(Misbehaviour):
 
 @dataclass(frozen=True, slots=True)
 class Redirect(Misbehaviour):
-    """``status`` (301, 302, 303, 307, 308) to ``to``; an empty one is the same URL, so ``times=0`` is a loop."""
+    """Redirect with ``status`` (301, 302, 303, 307, 308) to ``to``; empty: to the same URL, a loop with ``times=0``."""
 
     KIND: ClassVar[str] = "redirect"
     to: str = ""
@@ -171,7 +172,7 @@ class Redirect(Misbehaviour):
 
 @dataclass(frozen=True, slots=True)
 class Unauthorized(Misbehaviour):
-    """401 with a new challenge in the middle of a session; ``stale`` says that only the nonce was too old."""
+    """Answer 401 with a new challenge in the middle of a session; ``stale``: with ``stale=true`` (RFC 7616)."""
 
     KIND: ClassVar[str] = "unauthorized"
     stale: bool = False
@@ -182,7 +183,7 @@ class Unauthorized(Misbehaviour):
 
 @dataclass(frozen=True, slots=True)
 class Close(Misbehaviour):
-    """``Connection: close``, in any spelling, and the connection is closed after the answer."""
+    """Send ``Connection: close``, in any spelling; the connection is closed after the answer."""
 
     KIND: ClassVar[str] = "close"
     spelling: str = "close"
@@ -193,7 +194,7 @@ class Close(Misbehaviour):
 
 @dataclass(frozen=True, slots=True)
 class Http10(Misbehaviour):
-    """The answer is HTTP/1.0 without keep-alive, and the connection is closed after it."""
+    """Answer as HTTP/1.0 without keep-alive; the connection is closed after the answer."""
 
     KIND: ClassVar[str] = "http10"
 
@@ -203,7 +204,7 @@ class Http10(Misbehaviour):
 
 @dataclass(frozen=True, slots=True)
 class Garbage(Misbehaviour):
-    """The body is ``text``, whatever that is, with status 200."""
+    """Send any ``text`` as the body, with status 200."""
 
     KIND: ClassVar[str] = "garbage"
     text: str = "<soap:Envelope><unclosed & not xml"
@@ -214,7 +215,7 @@ class Garbage(Misbehaviour):
 
 @dataclass(frozen=True, slots=True)
 class Status(Misbehaviour):
-    """An HTTP status in place of an answer, such as 503."""
+    """Answer with an HTTP status such as 503 in place of the session's answer."""
 
     KIND: ClassVar[str] = "status"
     status: int = 503
@@ -226,7 +227,7 @@ class Status(Misbehaviour):
 
 @dataclass(frozen=True, slots=True)
 class Huge(Misbehaviour):
-    """``size`` spaces follow the envelope; with ``gzip`` they are small on the wire."""
+    """Append ``size`` spaces to the envelope; ``gzip``: compress them."""
 
     KIND: ClassVar[str] = "huge"
     size: int = 300_000_000
@@ -240,7 +241,7 @@ class Huge(Misbehaviour):
 
 @dataclass(frozen=True, slots=True)
 class Chunked(Misbehaviour):
-    """``Transfer-Encoding: chunked``; no misbehaviour, but some CPEs think so."""
+    """Send ``Transfer-Encoding: chunked``, which the standard allows but some CPEs do not support."""
 
     KIND: ClassVar[str] = "chunked"
 
@@ -250,7 +251,7 @@ class Chunked(Misbehaviour):
 
 @dataclass(frozen=True, slots=True)
 class Gzip(Misbehaviour):
-    """``Content-Encoding: gzip``, asked for or not."""
+    """Send ``Content-Encoding: gzip``, whether or not the CPE accepts it."""
 
     KIND: ClassVar[str] = "gzip"
 
@@ -260,7 +261,7 @@ class Gzip(Misbehaviour):
 
 @dataclass(frozen=True, slots=True)
 class Drip(Misbehaviour):
-    """The body comes ``size`` bytes at a time with ``seconds`` between them."""
+    """Send the body in pieces of ``size`` bytes, ``seconds`` apart."""
 
     KIND: ClassVar[str] = "drip"
     size: int = 1
@@ -280,60 +281,60 @@ KINDS: dict[str, type[Misbehaviour]] = {
 
 
 class Misbehaviours:
-    """Those still to happen, in order, each with how often."""
+    """The queue of misbehaviours, each with its remaining number of times."""
 
     LIMIT = 1000
 
     def __init__(self) -> None:
         self._left: list[tuple[Misbehaviour, int]] = []
 
-    def add(self, wanted: Iterable[Misbehaviour]) -> None:
-        """Add some at the end. Raises MisuseError above :attr:`LIMIT`."""
-        for one in wanted:
+    def add(self, misbehaviours: Iterable[Misbehaviour]) -> None:
+        """Append misbehaviours. Raises MisuseError above :attr:`LIMIT`."""
+        for misbehaviour in misbehaviours:
             if len(self._left) >= self.LIMIT:
                 raise MisuseError(f"{self.LIMIT} misbehaviours are waiting already")
-            self._left.append((one, one.times))
+            self._left.append((misbehaviour, misbehaviour.times))
 
     def waiting(self) -> tuple[tuple[Misbehaviour, int], ...]:
-        """Each with how often it is still to happen (0: always)."""
+        """Each misbehaviour with its remaining number of times (0: always)."""
         return tuple(self._left)
 
     def clear(self) -> None:
-        """Behave from now on."""
+        """Remove all of them."""
         self._left.clear()
 
     def instead(self, moment: Moment) -> tuple[HttpAnswer | None, tuple[str, ...]]:
-        """The answer that goes back without the session having seen the POST, and the kinds that made it."""
-        for index, (one, _) in enumerate(self._left):
-            if one.applies(moment) and (answer := one.instead(moment)) is not None:
+        """The first answer in place of the session's and the kind of its misbehaviour; (None, ()) if there is none."""
+        for index, (misbehaviour, _) in enumerate(self._left):
+            if misbehaviour.applies(moment) and (answer := misbehaviour.instead(moment)) is not None:
                 self._used(index)
-                return answer, (one.KIND,)
+                return answer, (misbehaviour.KIND,)
         return None, ()
 
     def spoil(self, moment: Moment, answer: HttpAnswer) -> tuple[HttpAnswer, tuple[str, ...]]:
-        """The answer as altered by every one that applies, and the kinds that altered it."""
+        """The answer as altered by every misbehaviour that applies, with their kinds."""
         kinds: list[str] = []
         used: list[int] = []
-        for index, (one, _) in enumerate(self._left):
-            if one.applies(moment) and (altered := one.spoil(answer)) is not answer:
+        for index, (misbehaviour, _) in enumerate(self._left):
+            if misbehaviour.applies(moment) and (altered := misbehaviour.spoil(answer)) is not answer:
                 answer = altered
-                kinds.append(one.KIND)
+                kinds.append(misbehaviour.KIND)
                 used.append(index)
         for index in reversed(used):
             self._used(index)
         return answer, tuple(kinds)
 
     def _used(self, index: int) -> None:
-        one, left = self._left[index]
+        misbehaviour, left = self._left[index]
         if left == 1:
             del self._left[index]
         elif left > 1:
-            self._left[index] = (one, left - 1)
+            self._left[index] = (misbehaviour, left - 1)
 
 
-def answering(asked: Envelope, body: object) -> Envelope:
-    """An envelope with ``body`` that answers ``asked``: same ID, same namespace."""
-    return Envelope(body=body, id=asked.id, namespace=asked.namespace)  # type: ignore[arg-type]
+def answering(request: Envelope, body: object) -> Envelope:
+    """An envelope with ``body`` that answers ``request``: the same ID and namespace."""
+    return Envelope(body=body, id=request.id, namespace=request.namespace)  # type: ignore[arg-type]
 
 
 def _has_body(answer: HttpAnswer) -> bool:

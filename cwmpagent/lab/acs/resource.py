@@ -1,4 +1,4 @@
-"""The ACS's door: from a twisted.web request to :meth:`OpenSessions.post`, and its answer back."""
+"""The web resource of the ACS: it passes a request to :meth:`OpenSessions.post` and writes the answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s\";]{1,40})", re.IGNORECASE)
 
 
 class AcsResource(Resource):
-    """Takes POSTs at every path."""
+    """A resource that accepts POSTs at every path."""
 
     isLeaf = True
     _log = Logger()
@@ -32,11 +32,11 @@ class AcsResource(Resource):
         self._sessions = sessions
 
     def render(self, request: BoundedRequest) -> int:
-        """Answer, now or later."""
+        """Answer one request."""
         if request.method != b"POST":
             answer = HttpAnswer(status=405, headers=(("Allow", "POST"),))
         elif request.too_large:
-            answer = refusal(413, f"the body is above {self._sessions.max_body} bytes")
+            answer = refusal(413, f"the body is larger than {self._sessions.max_body} bytes")
         else:
             return self._post(request, request.whole())
         return self._plain(request, answer)
@@ -54,9 +54,9 @@ class AcsResource(Resource):
         try:
             body = inflated(raw, request.text("Content-Encoding"), self._sessions.max_body)
         except LookupError:
-            return self._plain(request, refusal(415, "Content-Encoding is none of gzip, deflate"))
+            return self._plain(request, refusal(415, "Content-Encoding must be gzip or deflate"))
         except TooLarge:
-            return self._plain(request, refusal(413, f"the body is above {self._sessions.max_body} bytes"))
+            return self._plain(request, refusal(413, f"the body is larger than {self._sessions.max_body} bytes"))
         except ValueError as error:
             return self._plain(request, refusal(400, f"the compressed body: {error}"))
         charset = _CHARSET.search(request.text("Content-Type"))
@@ -82,7 +82,7 @@ class AcsResource(Resource):
         return NOT_DONE_YET
 
     def _failed(self, failure: Failure) -> None:
-        self._log.failure("An answer could not be written", failure)
+        self._log.failure("An answer cannot be written", failure)
 
 
 def _peer(request: BoundedRequest) -> str:
@@ -92,7 +92,7 @@ def _peer(request: BoundedRequest) -> str:
 
 
 def _certificate(request: BoundedRequest) -> str:
-    """The subject of the client's certificate, empty where there is none."""
+    """The subject of the client's certificate; empty if there is none."""
     channel: Any = request.channel
     if not ISSLTransport.providedBy(channel.transport):
         return ""

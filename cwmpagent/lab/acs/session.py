@@ -1,16 +1,16 @@
-"""The ACS's side of one CWMP session: a POST in, an answer out. No socket, no timer; the time is an argument.
+"""One CWMP session of the ACS (TR-069 3.7.2), without sockets and timers; the time is an argument.
 
 ::
 
-    state     what the CPE may post   what it gets                                            next state
-    INFORM    Inform                  InformResponse                                          CPE_TURN
-    CPE_TURN  a request               its response, or a fault 8xxx                           CPE_TURN
-    CPE_TURN  nothing                 the next task's request                                 ACS_TURN
-                                      nothing, where no task is left: the session is over     OVER
-                                      ... but while requests are held, that lifts the hold    CPE_TURN
-    ACS_TURN  the response or fault   as for nothing                                          as for nothing
+    state     POST of the CPE     answer                                             next state
+    INFORM    Inform              InformResponse                                     CPE_TURN
+    CPE_TURN  a request           its response, or a fault 8xxx                      CPE_TURN
+    CPE_TURN  empty               the next task's request                            ACS_TURN
+                                  empty, if no task is left: the session is over     OVER
+                                  empty, while requests are held: ends the hold      CPE_TURN
+    ACS_TURN  response or fault   as for an empty POST                               as for an empty POST
 
-Anything else is a violation: it is answered with HTTP 400 and one sentence, and breaks the session.
+Any other POST is a violation: the answer is HTTP 400 with one line of text, and the session is broken.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ _ANSWERS: dict[type[Request], Response] = {
 
 
 class AcsState(Enum):
-    """Whose message is awaited."""
+    """The message that the session waits for."""
 
     INFORM = "waiting for the Inform"
     CPE_TURN = "waiting for a request or an empty POST"
@@ -86,9 +86,10 @@ class AcsState(Enum):
 
 
 class AcsSession:
-    """One session. ``take`` hands over the device's next task, ``learn`` is told of Informs and answers.
+    """One session. ``take``: returns the device's next task.
 
-    ``version``: the CWMP version to ask for by UseCWMPVersion where the CPE lists its own; empty: never.
+    ``informed``: called with the Inform, returns its device. ``answered``: called with the device, a request and its
+    answer. ``version``: the CWMP version for UseCWMPVersion if the CPE sends SupportedCWMPVersions; empty: never.
     """
 
     def __init__(
@@ -109,13 +110,13 @@ class AcsSession:
         self._version = version
         self._namespace = ""
         self._held = False
-        self._closed = False  # the CPE has said that it asks nothing more
+        self._closed = False  # the CPE has sent an empty POST: it has no more requests
         self._task: Task | None = None
         self._asked = 0.0
         self._ids = 0
 
     def receive(self, envelope: Envelope | None, now: float) -> HttpAnswer:
-        """Take one POST (None: an empty one); ``now`` is monotonic."""
+        """Process one POST (None: an empty one); ``now`` is monotonic, in seconds."""
         body = envelope.body if envelope is not None else None
         if self.state is AcsState.OVER:
             return self._refuse("the session is over: a new one starts with an Inform and without this cookie")
@@ -130,11 +131,11 @@ class AcsSession:
         return self._refuse(f"{quoted(rpc_name(body))} is a request of an ACS")
 
     def leaving(self, answer: HttpAnswer) -> None:
-        """Take note of what really goes out, which may not be what :meth:`receive` said."""
+        """Record the answer that is really sent; it may differ from that of :meth:`receive`."""
         self._held = answer.envelope is not None and answer.body is None and answer.envelope.hold_requests
 
     def broken(self, reason: str, now: float) -> None:
-        """The session will not go on: tell who waits for the answer to an outstanding request."""
+        """End the session; an outstanding request becomes unanswered."""
         self.state = AcsState.OVER
         if self._task is not None:
             self._done(Unanswered(self._task.request, reason), now)
@@ -172,7 +173,7 @@ class AcsSession:
         if self.state is AcsState.INFORM:
             return self._refuse(f"{name} before the Inform: a session starts with an Inform")
         if self.state is AcsState.ACS_TURN:
-            return self._refuse(f"{name} while the answer to a request of the ACS is due")
+            return self._refuse(f"{name} in place of the answer to a request of the ACS")
         if self._held:
             return self._refuse(f"{name} while HoldRequests is true")
         if envelope.not_understood:
@@ -188,7 +189,7 @@ class AcsSession:
 
     def _answer(self, envelope: Envelope, answer: Response | Fault | SoapFault, now: float) -> HttpAnswer:
         if self.state is not AcsState.ACS_TURN or self._task is None:
-            return self._refuse(f"{_named(answer)} though the ACS asked nothing")
+            return self._refuse(f"{_named(answer)} without a request of the ACS")
         request = self._task.request
         if envelope.id != str(self._ids):
             return self._refuse(
@@ -207,7 +208,7 @@ class AcsSession:
         self._closed = closing
         self._task = self._take(self.trace.device_id)
         if self._task is None:
-            # With nothing more to ask, an empty answer ends the session, or lifts the hold.
+            # Without a task, an empty answer ends the session, or the hold of requests.
             self.state = AcsState.OVER if closing else AcsState.CPE_TURN
             return HttpAnswer(status=204)
         self.state = AcsState.ACS_TURN
@@ -222,18 +223,18 @@ class AcsSession:
             task.finish(answer)
 
 
-def greeted(trace: SessionTrace, inform: Inform) -> None:
-    """Note an Inform that has come, whatever becomes of it."""
+def record_inform(trace: SessionTrace, inform: Inform) -> None:
+    """Add a received Inform to the trace, also one that is then refused."""
     trace.device_id = device_id(inform.device_id)
     trace.events = inform.event
     trace.informs.append(inform)
 
 
-def _chosen(wanted: str, offered: Sequence[str]) -> str | None:
-    """The highest version of the CPE's list that is not above ``wanted``."""
+def _chosen(limit: str, offered: Sequence[str]) -> str | None:
+    """The highest version in ``offered`` that is not above ``limit``."""
     numbers = {_number(version): version for version in offered}
     numbers.pop((), None)
-    best = max((number for number in numbers if number <= _number(wanted)), default=None)
+    best = max((number for number in numbers if number <= _number(limit)), default=None)
     return None if best is None else numbers[best]
 
 

@@ -1,4 +1,4 @@
-"""What happened in a session, message by message, and the ring that keeps the last ones."""
+"""The record of a session, message by message, and the ring buffer of the last sessions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BODY_KEPT = 65536
 
 
 class TracedCall(NamedTuple):
-    """A request of the ACS, what came of it, and the seconds between its sending and that."""
+    """A request of the ACS, its answer, and the seconds between them."""
 
     request: Request
     answer: Answer
@@ -25,10 +25,11 @@ class TracedCall(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class TracedExchange:
-    """One POST of the CPE and what it got for it.
+    """One POST of the CPE and its answer.
 
-    ``at`` is wall time, ``seconds`` from there to the answer's leaving. ``body``: the POST's first bytes as they
-    came. ``sent``: the envelope of the answer, if it had one. ``spoilt``: the kinds of misbehaviour in it.
+    ``at``: wall time. ``seconds``: the time until the answer was sent. ``body``: the first :data:`BODY_KEPT` bytes of
+    the POST as received. ``sent``: the envelope of the answer, if it had one. ``spoilt``: the kinds of misbehaviour
+    that altered it.
     """
 
     number: int
@@ -43,12 +44,12 @@ class TracedExchange:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class SessionTrace:
-    """One session as the ACS saw it.
+    """The ACS's record of one session.
 
-    ``started`` is wall time, ``duration`` in seconds. ``calls``: what the ACS asked, with the answers. ``requests``:
-    what the CPE asked besides Inform. ``violations``: what the CPE did against the standard, one sentence each.
-    ``ended``: empty as long as the session is open; ``reason`` says why it is broken. ``certificate``: the subject of
-    the client certificate, if there was one.
+    ``started``: wall time. ``duration``: in seconds. ``calls``: the requests of the ACS with their answers.
+    ``requests``: the requests of the CPE besides Inform. ``violations``: the CPE's violations of the standard, one line
+    each. ``ended``: empty while the session is open. ``reason``: of a broken session. ``certificate``: the subject of
+    the client certificate, if there was one. ``weight``: the approximate size in bytes.
     """
 
     number: int
@@ -74,7 +75,7 @@ class SessionTrace:
         return tuple(event.event_code for event in self.events)
 
     def summary(self) -> list[str]:
-        """The session in a few lines for people; strings of the device are escaped and cut."""
+        """A few lines of text about the session; strings of the device are escaped and cut."""
         events = ", ".join(_event(event) for event in self.events) or "no event"
         retries = (
             f", RetryCount {self.informs[-1].retry_count}" if self.informs and self.informs[-1].retry_count else ""
@@ -83,14 +84,14 @@ class SessionTrace:
         lines = [
             f"session {self.number} of {quoted(self.device_id)}: {events}{retries}; {end} in {self.duration:.2f} s"
         ]
-        lines += [f"  device asked {quoted(rpc_name(request))}" for request in self.requests]
+        lines += [f"  device requested {quoted(rpc_name(request))}" for request in self.requests]
         lines += [f"  {_called(call)}" for call in self.calls]
         lines += [f"  violation: {violation}" for violation in self.violations]
         return lines
 
 
 class Ring(Sequence[SessionTrace]):
-    """The last ``limit`` sessions, fewer where their messages together are above ``weight`` bytes."""
+    """The last ``limit`` sessions; fewer if their messages exceed ``weight`` bytes together."""
 
     def __init__(self, limit: int = 1000, weight: int = 128 * 1024 * 1024) -> None:
         self._traces: deque[SessionTrace] = deque()
@@ -98,16 +99,16 @@ class Ring(Sequence[SessionTrace]):
         self._bound = weight
         self._weight = 0
         self.seen = 0
-        """Sessions ever seen."""
+        """The number of all sessions so far, also of those no longer kept."""
 
     def add(self, trace: SessionTrace) -> None:
-        """Keep a new session."""
+        """Add a new session."""
         self.seen += 1
         self._traces.append(trace)
         self._shrink()
 
     def grown(self, trace: SessionTrace, size: int) -> bool:
-        """Count ``size`` more bytes of ``trace``; False where it is larger than the whole ring may be."""
+        """Count ``size`` more bytes of ``trace``; False if this session alone exceeds the bound of the ring."""
         trace.weight += size
         if self._traces and trace.number >= self._traces[0].number:
             self._weight += size
@@ -115,7 +116,7 @@ class Ring(Sequence[SessionTrace]):
         return trace.weight <= self._bound
 
     def numbered(self, number: int) -> SessionTrace | None:
-        """The session of this number, if it is still kept."""
+        """The session with this number, or None if it is not kept."""
         if not self._traces:
             return None
         index = number - self._traces[0].number
@@ -151,8 +152,8 @@ def _called(call: TracedCall) -> str:
     name = quoted(rpc_name(call.request))
     match call.answer:
         case Fault(code=code, text=text, parameters=parameters):
-            each = "".join(f"; {quoted(one.name)}: {one.code} {quoted(one.text)}" for one in parameters[:5])
-            outcome = f"fault {code} {quoted(text)}{each}"
+            details = "".join(f"; {quoted(fault.name)}: {fault.code} {quoted(fault.text)}" for fault in parameters[:5])
+            outcome = f"fault {code} {quoted(text)}{details}"
         case SoapFault(faultcode=faultcode, faultstring=faultstring):
             outcome = f"SOAP fault {quoted(faultcode)} {quoted(faultstring)}"
         case Unanswered(reason=reason):

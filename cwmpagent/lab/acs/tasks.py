@@ -1,4 +1,4 @@
-"""What the ACS is to ask of each device: requests waiting for its next session, one by one, in order."""
+"""The queues of the ACS's requests, which wait for the next session of each device and are sent in order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cwmpagent.protocol.rpc import Fault, Request, Response, SoapFault
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """In place of an answer: none came, and the ACS cannot know whether the device did what ``request`` says."""
+    """In place of an answer: none arrived, and whether the device carried out ``request`` is not known."""
 
     request: Request
     reason: str
@@ -25,7 +25,7 @@ Answer = Response | Fault | SoapFault | Unanswered
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Task:
-    """One request for one device. ``queued`` is wall time; ``done`` fires with the :data:`Answer`, and never fails."""
+    """One request for one device. ``queued``: wall time. ``done``: fires with the :data:`Answer` and never fails."""
 
     number: int
     device_id: str
@@ -36,7 +36,7 @@ class Task:
     done: Deferred[Answer] = field(repr=False)
 
     def finish(self, answer: Answer) -> None:
-        """Tell who waits. Only the first answer counts."""
+        """Set the answer and fire ``done``. Only the first call counts."""
         if self.answer is not None:
             return
         self.answer = answer
@@ -46,7 +46,7 @@ class Task:
 
 
 class Tasks:
-    """The queues of all devices, known yet or not, and the last tasks of each that are done."""
+    """The queues of all devices, known or not, and the last sent tasks of each."""
 
     WAITING = 1000
     KEPT = 20
@@ -57,9 +57,9 @@ class Tasks:
         self._count = 0
 
     def queue(self, device_id: str, request: Request, now: float) -> Task:
-        """Queue ``request`` (``now`` is wall time). Cancelling the task's ``done`` withdraws it if it was not sent.
+        """Queue ``request`` (``now`` is wall time). Cancelling the task's ``done`` withdraws a task that was not sent.
 
-        Raises MisuseError where :attr:`WAITING` tasks wait for this device already.
+        Raises MisuseError if :attr:`WAITING` tasks of this device are waiting.
         """
         waiting = self._waiting[device_id]
         if len(waiting) >= self.WAITING:
@@ -76,7 +76,7 @@ class Tasks:
         return task
 
     def next(self, device_id: str) -> Task | None:
-        """The next task of this device, now its caller's; None if there is none."""
+        """Take the next task of this device out of its queue; None if there is none."""
         waiting = self._waiting.get(device_id)
         if not waiting:
             return None
@@ -88,15 +88,15 @@ class Tasks:
         return task
 
     def of(self, device_id: str) -> list[Task]:
-        """The last tasks of this device that were sent, then those that wait."""
+        """The last sent tasks of this device, then those that wait."""
         return [*self._recent.get(device_id, ()), *self._waiting.get(device_id, ())]
 
     def forget(self, device_id: str) -> None:
-        """Drop what was done for a device that is no longer known; what waits stays."""
+        """Drop the sent tasks of a device that is no longer known; waiting tasks are kept."""
         self._recent.pop(device_id, None)
 
     def close(self, reason: str) -> None:
-        """Finish every waiting task unanswered."""
+        """Finish every waiting task as unanswered."""
         for waiting in list(self._waiting.values()):
             while waiting:
                 task = waiting.popleft()

@@ -1,3 +1,3 @@
-"""The console of the lab: its page, and its JSON interface."""
+"""The console of the lab: an HTML page and a JSON interface."""
 
 __all__ = ["resource"]

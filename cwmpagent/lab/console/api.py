@@ -1,4 +1,4 @@
-"""The lab over HTTP: JSON in, JSON out. ``docs/lab.md`` shows every path with an example."""
+"""The JSON interface of the console. ``docs/lab.md`` lists every path with an example."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from cwmpagent.lab.network.nat import Nat
 from cwmpagent.lab.network.stun_server import StunServer
 
 LISTED = 1000
+LAB_FAILED = "the lab failed; its log has the traceback"
 WAYS = ("http", "udp", "xmpp")
-"""By what the lab can ask a device to call."""
+"""Transports of a connection request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,13 @@ class ApiReply:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def told(value: object, status: int = 200) -> ApiReply:
-    """``value`` as JSON, laid out for people as well."""
+def as_json(value: object, status: int = 200) -> ApiReply:
+    """``value`` as indented JSON."""
     return ApiReply(status, json.dumps(value, indent=1).encode() + b"\n")
 
 
 def failed(status: int, sentence: str, headers: tuple[tuple[str, str], ...] = ()) -> ApiReply:
-    """What is wrong, as ``{"error": ...}``."""
+    """An error reply with the body ``{"error": ...}``."""
     return ApiReply(status, json.dumps({"error": sentence}).encode() + b"\n", headers=headers)
 
 
@@ -50,7 +51,7 @@ class _Refused(Exception):
 
 
 class Api:
-    """Answers the console's requests."""
+    """The request handler of the console's JSON interface."""
 
     _log = Logger()
 
@@ -58,9 +59,9 @@ class Api:
         self._acs = acs
 
     def answer(self, method: str, path: Sequence[str], raw: Sequence[str], body: bytes) -> Deferred[ApiReply]:
-        """The answer to one request, which always comes.
+        """Handle one request; the Deferred never fails.
 
-        ``path``: the segments of the URL without escapes, ``raw`` with them; a device id may be given either way.
+        ``path``: the segments of the URL, percent-decoded. ``raw``: the same, not decoded. A device id matches either.
         """
         return Deferred.fromCoroutine(self._answer("GET" if method == "HEAD" else method, path, raw, body))
 
@@ -73,15 +74,16 @@ class Api:
             return failed(400, str(error))
         except Exception:
             self._log.failure("The console failed")
-            return failed(500, "the lab failed; its log says how")
+            return failed(500, LAB_FAILED)
 
     async def _route(self, method: str, path: Sequence[str], raw: Sequence[str], body: bytes) -> ApiReply:
         match method, *path:
             case "GET", "devices":
-                return told([to_json.device_line(one, self._acs.wall()) for one in self._acs.devices.values()])
+                now = self._acs.wall()
+                return as_json([to_json.device_line(device, now) for device in self._acs.devices.values()])
             case "GET", "devices", name:
-                one = self._device(name, raw)
-                return told(to_json.device(one, self._acs.wall(), self._acs.tasks.of(one.id)))
+                device = self._device(name, raw)
+                return as_json(to_json.device(device, self._acs.wall(), self._acs.tasks.of(device.id)))
             case "POST", "devices", name, "tasks":
                 return self._queue(self._device(name, raw), body)
             case "GET", "devices", name, "tasks", number:
@@ -90,86 +92,87 @@ class Api:
                 return await self._connection_request(self._device(name, raw), _by(body))
             case "GET", "sessions":
                 latest = [trace for trace, _ in zip(reversed(self._acs.sessions), range(LISTED), strict=False)]
-                return told([to_json.session_line(trace) for trace in latest])
+                return as_json([to_json.session_line(trace) for trace in latest])
             case "GET", "sessions", number:
                 trace = self._acs.sessions.numbered(_number(number))
                 if trace is None:
                     raise _Refused(404, f"no session {number} is kept")
-                return told(to_json.session(trace))
+                return as_json(to_json.session(trace))
             case "GET", "stun":
-                return told(to_json.stun(self._stun()))
+                return as_json(to_json.stun(self._stun()))
             case "POST", "stun":
                 return self._spoil_stun(_json(body))
             case "GET", "nat":
-                return told(to_json.nat(self._nat()))
+                return as_json(to_json.nat(self._nat()))
             case "POST", "nat", "rebind":
                 self._nat().rebind()
-                return told(to_json.nat(self._nat()), 202)
+                return as_json(to_json.nat(self._nat()), 202)
             case "GET", "misbehaviours":
-                return told([_misbehaviour(one, left) for one, left in self._acs.misbehaviours.waiting()])
+                return as_json(self._misbehaviours())
             case "POST", "misbehaviours":
-                wanted = [to_json.misbehaviour_from(one) for one in _listed(_json(body))]
-                self._acs.misbehave(*wanted)
-                return told([_misbehaviour(one, left) for one, left in self._acs.misbehaviours.waiting()], 202)
+                self._acs.misbehave(*(to_json.misbehaviour_from(data) for data in _listed(_json(body))))
+                return as_json(self._misbehaviours(), 202)
             case "DELETE", "misbehaviours":
                 self._acs.misbehaviours.clear()
-                return told([])
-        raise _Refused(404, f"no such path, or not with {method}; docs/lab.md lists them all")
+                return as_json([])
+        raise _Refused(404, f"no such path for {method}; docs/lab.md lists the paths")
+
+    def _misbehaviours(self) -> list[dict[str, object]]:
+        return [
+            {**to_json.plain(misbehaviour), "kind": misbehaviour.KIND, "left": left}
+            for misbehaviour, left in self._acs.misbehaviours.waiting()
+        ]
 
     def _device(self, name: str, raw: Sequence[str]) -> LabDevice:
-        found = self._acs.devices.get(name) or self._acs.devices.get(raw[1] if len(raw) > 1 else "")
-        if found is None:
+        device = self._acs.devices.get(name) or self._acs.devices.get(raw[1] if len(raw) > 1 else "")
+        if device is None:
             raise _Refused(404, "no such device; GET /devices lists those that have sent an Inform")
-        return found
+        return device
 
     def _stun(self) -> StunServer:
         if self._acs.stun is None:
-            raise _Refused(404, "the lab has no STUN server: --stun")
+            raise _Refused(404, "the lab has no STUN server: start it with --stun")
         return self._acs.stun
 
     def _nat(self) -> Nat:
         if self._acs.nat is None:
-            raise _Refused(404, "the lab has no NAT: --nat")
+            raise _Refused(404, "the lab has no NAT: start it with --nat")
         return self._acs.nat
 
     def _spoil_stun(self, data: object) -> ApiReply:
         given = data if isinstance(data, dict) else {}
-        how, times = given.get("spoil", ""), given.get("times", 0)
-        if set(given) - {"spoil", "times"} or not isinstance(how, str) or type(times) is not int or times < 0:
-            raise _Refused(400, 'say {"spoil": a way, or "" for none, "times": how often, 0 for always}')
-        self._stun().spoil(how, times)
-        return told(to_json.stun(self._stun()), 202)
+        way, times = given.get("spoil", ""), given.get("times", 0)
+        if set(given) - {"spoil", "times"} or not isinstance(way, str) or type(times) is not int or times < 0:
+            raise _Refused(400, 'the body must be {"spoil": a way or "" for none, "times": a count or 0 for always}')
+        self._stun().spoil(way, times)
+        return as_json(to_json.stun(self._stun()), 202)
 
     def _queue(self, device: LabDevice, body: bytes) -> ApiReply:
         types = {name: value.kind for name, value in device.parameters.items()}
-        requests = [to_json.request_from(one, types) for one in _listed(_json(body))]
+        requests = [to_json.request_from(data, types) for data in _listed(_json(body))]
         if not requests:
             raise _Refused(400, "the list of tasks is empty")
         tasks = [self._acs.task(device.id, request) for request in requests]
-        return told([to_json.task(one) for one in tasks], 202)
+        return as_json([to_json.task(task) for task in tasks], 202)
 
     def _task(self, device: LabDevice, number: str) -> ApiReply:
-        wanted = _number(number)
-        found = next((task for task in self._acs.tasks.of(device.id) if task.number == wanted), None)
-        if found is None:
+        value = _number(number)
+        task = next((task for task in self._acs.tasks.of(device.id) if task.number == value), None)
+        if task is None:
             raise _Refused(404, f"no task {number} of this device is kept")
-        return told(to_json.task(found))
+        return as_json(to_json.task(task))
 
     async def _connection_request(self, device: LabDevice, by: str) -> ApiReply:
         try:
             if by == "udp":
                 sent = await self._acs.connection_request_by_udp(device.id)
-                return told({"sent_to": str(sent.to), "copies": sent.copies}, 202)
+                return as_json({"sent_to": str(sent.to), "copies": sent.copies}, 202)
             if by == "xmpp":
-                return told({"answer": await self._acs.connection_request_by_xmpp(device.id)})
+                return as_json({"answer": await self._acs.connection_request_by_xmpp(device.id)})
             status = await self._acs.connection_request(device.id)
         except UnreachableError as error:
             raise _Refused(502, str(error)) from error
-        return told({"status": status, "accepted": status in (200, 204)})
-
-
-def _misbehaviour(one: object, left: int) -> dict[str, object]:
-    return {**to_json.plain(one), "kind": getattr(one, "KIND", ""), "left": left}
+        return as_json({"status": status, "accepted": status in (200, 204)})
 
 
 def _json(body: bytes) -> object:
@@ -181,7 +184,7 @@ def _json(body: bytes) -> object:
 
 
 def _by(body: bytes) -> str:
-    """By what a connection request is to be sent."""
+    """The transport that the body of a connection request names, ``http`` by default."""
     data = _json(body) if body.strip() else {}
     by = data.get("by", "http") if isinstance(data, dict) else None
     if by not in WAYS:

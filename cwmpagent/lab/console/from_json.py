@@ -1,6 +1,6 @@
-"""Frozen dataclasses from plain JSON values, with a sentence for everything that is wrong.
+"""Frozen dataclasses built from plain JSON values, with one line for each error.
 
-Knows text, whole numbers, numbers, booleans, None, tuples and dataclasses; a parameter's value may be written plainly.
+Fields may be texts, whole numbers, numbers, booleans, None, tuples and dataclasses. A parameter's value may be plain.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from cwmpagent.protocol.rpc import ParameterValueStruct
 from cwmpagent.values import Value, ValueType
 
 Types = Mapping[str, ValueType]
-"""The types of parameters that are known, by full name."""
+"""Known types of parameters, by full name."""
 
-_SAYS: dict[type, str] = {str: "a text", int: "a whole number", bool: "true or false", float: "a number"}
+_DESCRIPTIONS: dict[type, str] = {str: "a text", int: "a whole number", bool: "true or false", float: "a number"}
 
 
 class PlainError(ValueError):
-    """JSON that says nothing we know; ``str()`` is where and why."""
+    """JSON that does not fit; ``str()`` is the place and the reason."""
 
 
 def build(cls: type[Any], data: object, where: str, types: Types) -> Any:
-    """An instance of the dataclass ``cls`` from a JSON object. Raises :class:`PlainError`.
+    """Build an instance of the dataclass ``cls`` from a JSON object. Raises :class:`PlainError`.
 
-    Texts named ``command_key`` and ``parameter_key`` are empty where they are left out. ``types`` gives the type of a
-    parameter's value that does not tell its own.
+    ``command_key`` and ``parameter_key`` default to an empty text. ``types``: the types of parameter values that name
+    no type.
     """
     if not isinstance(data, dict):
         raise PlainError(f"{where} must be an object")
@@ -58,7 +58,7 @@ def _value(hint: Any, data: object, where: str, types: Types) -> Any:
         if not isinstance(data, list):
             raise PlainError(f"{where} must be a list")
         member = get_args(hint)[0]
-        return tuple(_value(member, one, f"{where}[{index}]", types) for index, one in enumerate(data))
+        return tuple(_value(member, item, f"{where}[{index}]", types) for index, item in enumerate(data))
     if get_origin(hint) in (Union, UnionType):
         return _alternative(get_args(hint), data, where, types)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
@@ -66,12 +66,12 @@ def _value(hint: Any, data: object, where: str, types: Types) -> Any:
     if hint is float and isinstance(data, int) and not isinstance(data, bool):
         data = float(data)
     if type(data) is not hint or (isinstance(data, float) and not math.isfinite(data)):
-        raise PlainError(f"{where} must be {_SAYS.get(hint, 'something else')}")
+        raise PlainError(f"{where} must be {_DESCRIPTIONS.get(hint, 'something else')}")
     return data
 
 
 def _alternative(hints: tuple[Any, ...], data: object, where: str, types: Types) -> Any:
-    """One of several types; of several dataclasses, the one that ``"type"`` names without its ``OpStruct``."""
+    """A value of one of ``hints``; of several dataclasses, ``"type"`` names one without its suffix ``OpStruct``."""
     structs = {hint.__name__: hint for hint in hints if dataclasses.is_dataclass(hint) and isinstance(hint, type)}
     if structs:
         kinds = {name.removesuffix("OpStruct").lower(): hint for name, hint in structs.items()}
@@ -83,12 +83,15 @@ def _alternative(hints: tuple[Any, ...], data: object, where: str, types: Types)
         return None
     if type(data) in hints:
         return data
-    allowed = [_SAYS[hint] for hint in hints if hint in _SAYS]
+    allowed = [_DESCRIPTIONS[hint] for hint in hints if hint in _DESCRIPTIONS]
     raise PlainError(f"{where} must be {' or '.join(allowed)}")
 
 
 def _parameter(data: dict[str, Any], where: str, types: Types) -> ParameterValueStruct:
-    """``{"name": .., "value": .., "type": ..}``; without a type the device's own, else what JSON has the value be."""
+    """A parameter from ``{"name": .., "value": .., "type": ..}``.
+
+    Without ``type``, the type is the one in ``types``, else the one of the JSON value.
+    """
     for name in data:
         if name not in ("name", "value", "type", "typed"):
             raise PlainError(f"{where} has no {name!r}; it has: name, value, type, typed")
@@ -102,11 +105,11 @@ def _parameter(data: dict[str, Any], where: str, types: Types) -> ParameterValue
     if kind is not None and kind not in list(ValueType):
         raise PlainError(f"{where}.type must be one of {', '.join(ValueType)}")
     text = value if isinstance(value, str) else str(value).lower()
-    chosen = ValueType(kind) if kind is not None else types.get(parameter) or _guessed(value)
-    return ParameterValueStruct(parameter, Value(chosen, text), typed)
+    value_type = ValueType(kind) if kind is not None else types.get(parameter) or _type_of(value)
+    return ParameterValueStruct(parameter, Value(value_type, text), typed)
 
 
-def _guessed(value: str | bool | int) -> ValueType:
+def _type_of(value: str | bool | int) -> ValueType:
     if isinstance(value, bool):
         return ValueType.BOOLEAN
     if isinstance(value, int):

@@ -1,11 +1,19 @@
-"""The console's page: one look at devices and sessions, without scripts. All that a device said is escaped and cut."""
+"""The console's HTML page: devices, STUN bindings and sessions, without scripts.
+
+The template engine escapes every text. Texts of a device are also cut, and their unprintable characters escaped.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from html import escape
+from collections.abc import Iterator
+from importlib import resources
 from urllib.parse import quote
+
+from twisted.internet.defer import Deferred
+from twisted.web.iweb import IRequest
+from twisted.web.template import Element, Flattenable, Tag, XMLString, flattenString, renderer, tags
 
 from cwmpagent.lab.acs import LabAcs
 from cwmpagent.lab.acs.devices import LabDevice
@@ -21,135 +29,143 @@ SESSIONS = 50
 BINDINGS = 20
 CALLS = 12
 CUT = 80
+REASON_CUT = 200
 
-_STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #888; --good: #2a8f4f; --bad: #c8442f; --card: #8881; }
-* { box-sizing: border-box; }
-body { font: 15px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 88rem; padding: 1.5rem; }
-header { display: flex; flex-wrap: wrap; align-items: baseline; gap: 1rem; margin-bottom: 1rem; }
-h1 { font-size: 1.35rem; margin: 0; }
-h2 { font-size: 1.05rem; margin: 1.8rem 0 .5rem; }
-header span, .soft { color: var(--soft); }
-.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .5rem .75rem; border-bottom: 1px solid var(--line); }
-tr:last-child td { border-bottom: 0; }
-th { font-size: .8rem; font-weight: 600; color: var(--soft); background: var(--card); white-space: nowrap; }
-td.now { white-space: nowrap; }
-td.name, td.end { overflow-wrap: anywhere; min-width: 15rem; }
-.num { text-align: right; font-variant-numeric: tabular-nums; }
-code { font: .86em ui-monospace, monospace; }
-.tag { display: inline-block; margin: 0 .2rem .2rem 0; padding: 0 .45rem; border-radius: .3rem;
- background: var(--card); white-space: nowrap; }
-.good { color: var(--good); } .bad { color: var(--bad); } .wrong { color: var(--bad); }
-.good::before, .bad::before { content: "\\25CF\\00A0"; }
-a { color: inherit; }
-p.none { padding: 1rem; margin: 0; color: var(--soft); }
-"""
+_FILES = resources.files("cwmpagent.lab.console")
+_TEMPLATE = XMLString((_FILES / "page.html").read_text(encoding="utf-8"))
+_STYLE = (_FILES / "page.css").read_text(encoding="utf-8")
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 CSP = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-"""The Content-Security-Policy of everything the console sends: nothing runs, only this style applies."""
+"""The Content-Security-Policy of every answer of the console: only this style sheet applies, no script runs."""
 
 
-def page(acs: LabAcs) -> str:
-    """The page as it is now."""
-    now = acs.wall()
-    devices = sorted(acs.devices.values(), key=lambda one: -one.last_inform)
-    online = sum(one.online(now) for one in devices)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="{REFRESH_SECONDS}">
-<title>cwmplab: {online} of {len(devices)} online</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<header><h1>cwmplab</h1>
-<span>{_count(len(devices), "device")}, {online} online; {_count(acs.sessions.seen, "session")} so far</span>
-<span>as JSON: <a href="/devices">/devices</a> <a href="/sessions">/sessions</a></span></header>
-<h2>Devices</h2>
-<div class="scroll">{_devices(devices[:DEVICES], acs, now)}</div>
-{_more(len(devices) - DEVICES, "device", "/devices")}
-{_bindings(acs, now)}<h2>Last sessions</h2>
-<div class="scroll">{_sessions(acs, now)}</div>
-</body>
-</html>
-"""
+def page(acs: LabAcs) -> Deferred[bytes]:
+    """Render the page from the present state of ``acs``."""
+    html = flattenString(None, _Page(acs))
+    return html.addCallback(lambda text: b"<!DOCTYPE html>\n" + text + b"\n")
 
 
-def _devices(devices: list[LabDevice], acs: LabAcs, now: float) -> str:
-    if not devices:
-        return '<p class="none">No device has sent an Inform yet.</p>'
-    rows = "".join(_device(one, acs, now) for one in devices)
-    return (
-        "<table><thead><tr><th>Device</th><th>State</th><th>Last Inform</th><th>Events</th><th>Software</th>"
-        f'<th class="num">Parameters</th><th class="num">Waiting tasks</th></tr></thead><tbody>{rows}</tbody></table>'
-    )
+class _Page(Element):
+    """The page of ``page.html``; each renderer has the name that the template gives in ``t:render``."""
+
+    loader = _TEMPLATE
+
+    def __init__(self, acs: LabAcs) -> None:
+        super().__init__()
+        self._acs = acs
+        self._now = acs.wall()
+        self._devices = sorted(acs.devices.values(), key=lambda device: -device.last_inform)
+        self._bindings = list(reversed(acs.stun.bindings))[:BINDINGS] if acs.stun is not None else []
+        self._sessions = [trace for trace, _ in zip(reversed(acs.sessions), range(SESSIONS), strict=False)]
+
+    @renderer
+    def page(self, request: IRequest | None, tag: Tag) -> Tag:
+        return tag.fillSlots(
+            refresh=str(REFRESH_SECONDS),
+            style=_STYLE,
+            known=str(len(self._devices)),
+            online=str(sum(device.online(self._now) for device in self._devices)),
+            devices=_count(len(self._devices), "device"),
+            sessions=_count(self._acs.sessions.seen, "session"),
+        )
+
+    @renderer
+    def no_device(self, request: IRequest | None, tag: Tag) -> Flattenable:
+        return "" if self._devices else tag
+
+    @renderer
+    def any_device(self, request: IRequest | None, tag: Tag) -> Flattenable:
+        return tag if self._devices else ""
+
+    @renderer
+    def device_rows(self, request: IRequest | None, tag: Tag) -> Iterator[Tag]:
+        for device in self._devices[:DEVICES]:
+            yield tag.clone().fillSlots(**self._device(device))
+
+    @renderer
+    def more_devices(self, request: IRequest | None, tag: Tag) -> Flattenable:
+        more = len(self._devices) - DEVICES
+        return tag.fillSlots(more=_count(more, "more device")) if more > 0 else ""
+
+    @renderer
+    def any_binding(self, request: IRequest | None, tag: Tag) -> Flattenable:
+        return tag if self._bindings else ""
+
+    @renderer
+    def binding_rows(self, request: IRequest | None, tag: Tag) -> Iterator[Tag]:
+        for binding in self._bindings:
+            yield tag.clone().fillSlots(
+                mapped=_text(str(binding.mapped)),
+                username=_text(binding.username),
+                seen=self._ago(binding.seen_at),
+                changed=self._ago(binding.changed_at) if binding.changed_at is not None else "",
+            )
+
+    @renderer
+    def no_session(self, request: IRequest | None, tag: Tag) -> Flattenable:
+        return "" if self._sessions else tag
+
+    @renderer
+    def any_session(self, request: IRequest | None, tag: Tag) -> Flattenable:
+        return tag if self._sessions else ""
+
+    @renderer
+    def session_rows(self, request: IRequest | None, tag: Tag) -> Iterator[Tag]:
+        for trace in self._sessions:
+            yield tag.clone().fillSlots(**self._session(trace))
+
+    def _device(self, device: LabDevice) -> dict[str, Flattenable]:
+        online = device.online(self._now)
+        offline = "unreachable" if device.unreachable else "offline"
+        waiting = sum(task.state == "queued" for task in self._acs.tasks.of(device.id))
+        return {
+            "link": _link(device.id, device.identity.serial_number),
+            "manufacturer": _text(device.identity.manufacturer),
+            "product_class": _text(device.identity.product_class),
+            "oui": _text(device.identity.oui),
+            "mark": "good" if online else "bad",
+            "state": "in session" if device.in_session else "online" if online else offline,
+            "last_inform": self._ago(device.last_inform),
+            "events": _events(device.events),
+            "software": _text(device.find("DeviceInfo.SoftwareVersion") or ""),
+            "parameters": str(len(device.parameters)),
+            "waiting": str(waiting),
+        }
+
+    def _session(self, trace: SessionTrace) -> dict[str, Flattenable]:
+        return {
+            "number": str(trace.number),
+            "started": self._ago(trace.started),
+            "link": _link(trace.device_id),
+            "events": _events(trace.events),
+            "calls": _calls(trace),
+            "mark": {"complete": "good", "broken": "bad"}.get(trace.ended, "soft"),
+            "state": trace.ended or "open",
+            "notes": _notes(trace),
+            "duration": f"{trace.duration:.2f} s" if trace.ended else "",
+        }
+
+    def _ago(self, then: float) -> Tag:
+        seconds = max(0, int(self._now - then))
+        units = ((86400, "d"), (3600, "h"), (60, "min"))
+        size, unit = next((known for known in units if seconds >= known[0]), (1, "s"))
+        return tags.time(f"{seconds // size} {unit} ago", title=stamp(then))
 
 
-def _bindings(acs: LabAcs, now: float) -> str:
-    """The last bindings that the STUN server saw; nothing where it saw none."""
-    seen = list(reversed(acs.stun.bindings))[:BINDINGS] if acs.stun is not None else []
-    if not seen:
-        return ""
-    rows = "".join(
-        f'<tr><td><code>{_text(str(one.mapped))}</code></td><td class="name">{_text(one.username)}</td>'
-        f'<td class="now">{_ago(one.seen_at, now)}</td>'
-        f'<td class="now">{_ago(one.changed_at, now) if one.changed_at is not None else ""}</td></tr>'
-        for one in seen
-    )
-    return (
-        '<h2>Bindings seen by the STUN server</h2>\n<div class="scroll"><table><thead><tr><th>Mapped address</th>'
-        f"<th>STUNUsername</th><th>Last seen</th><th>Last change</th></tr></thead><tbody>{rows}</tbody></table></div>\n"
-    )
+def _calls(trace: SessionTrace) -> list[Flattenable]:
+    """The first requests of the device and of the ACS, with the fault of each that failed."""
+    shown: list[Flattenable] = [_tag(rpc_name(request)) for request in trace.requests[:CALLS]]
+    for call in trace.calls[:CALLS]:
+        trouble = _trouble(call.answer)
+        shown.append(_tag(rpc_name(call.request), tags.b(_text(trouble), class_="bad") if trouble else ""))
+    more = len(trace.requests) + len(trace.calls) - len(shown)
+    if more > 0:
+        shown.append(f" and {more} more")
+    return shown
 
 
-def _device(one: LabDevice, acs: LabAcs, now: float) -> str:
-    online = one.online(now)
-    state = "in session" if one.in_session else "online" if online else "unreachable" if one.unreachable else "offline"
-    waiting = sum(task.state == "queued" for task in acs.tasks.of(one.id))
-    who = f"{_text(one.identity.manufacturer)} {_text(one.identity.product_class)}"
-    return (
-        f'<tr><td class="name">{_link(one.id, one.identity.serial_number)}'
-        f'<br><span class="soft">{who} <code>{_text(one.identity.oui)}</code></span></td>'
-        f'<td class="now"><span class="{"good" if online else "bad"}">{state}</span></td>'
-        f'<td class="now">{_ago(one.last_inform, now)}</td><td>{_events(one.events)}</td>'
-        f"<td>{_text(one.find('DeviceInfo.SoftwareVersion') or '')}</td>"
-        f'<td class="num">{len(one.parameters)}</td><td class="num">{waiting}</td></tr>'
-    )
-
-
-def _sessions(acs: LabAcs, now: float) -> str:
-    latest = [trace for trace, _ in zip(reversed(acs.sessions), range(SESSIONS), strict=False)]
-    if not latest:
-        return '<p class="none">No session yet.</p>'
-    rows = "".join(_session(one, now) for one in latest)
-    return (
-        '<table><thead><tr><th class="num">No.</th><th>When</th><th>Device</th><th>Events</th><th>What was asked</th>'
-        f'<th>End</th><th class="num">Duration</th></tr></thead><tbody>{rows}</tbody></table>'
-    )
-
-
-def _session(one: SessionTrace, now: float) -> str:
-    asked = [_tag(rpc_name(request), "") for request in one.requests[:CALLS]]
-    asked += [_tag(rpc_name(call.request), _outcome(call.answer)) for call in one.calls[:CALLS]]
-    more = len(one.requests) + len(one.calls) - len(asked)
-    state = {"complete": "good", "broken": "bad"}.get(one.ended, "soft")
-    notes = f'<br><span class="soft">{_text(one.reason, 200)}</span>' if one.reason else ""
-    for each in [each for each in one.violations if each != one.reason][:3]:
-        notes += f'<br><span class="wrong">violation:</span> <span class="soft">{_text(each, 200)}</span>'
-    return (
-        f'<tr><td class="num"><a href="/sessions/{one.number}">{one.number}</a></td>'
-        f'<td class="now">{_ago(one.started, now)}</td><td class="name">{_link(one.device_id)}</td>'
-        f"<td>{_events(one.events)}</td><td>{''.join(asked)}{f' and {more} more' if more > 0 else ''}</td>"
-        f'<td class="end"><span class="{state}">{one.ended or "open"}</span>{notes}</td>'
-        f'<td class="num">{f"{one.duration:.2f} s" if one.ended else ""}</td></tr>'
-    )
-
-
-def _outcome(answer: object) -> str:
+def _trouble(answer: object) -> str:
+    """The fault code of ``answer``; empty if it is none."""
     match answer:
         case Fault(code=code):
             return str(code)
@@ -160,39 +176,37 @@ def _outcome(answer: object) -> str:
     return ""
 
 
-def _tag(name: str, trouble: str) -> str:
-    return f'<span class="tag">{_text(name)}{f" <b class=bad>{_text(trouble)}</b>" if trouble else ""}</span>'
+def _notes(trace: SessionTrace) -> list[Flattenable]:
+    """The reason of a broken session and its first violations, a line each."""
+    notes: list[Flattenable] = []
+    if trace.reason:
+        notes += [tags.br(), tags.span(_text(trace.reason, REASON_CUT), class_="soft")]
+    for violation in [text for text in trace.violations if text != trace.reason][:3]:
+        label = tags.span("violation:", class_="wrong")
+        notes += [tags.br(), label, " ", tags.span(_text(violation, REASON_CUT), class_="soft")]
+    return notes
 
 
-def _events(events: tuple[EventStruct, ...]) -> str:
-    shown = "".join(
-        f'<span class="tag">{_text(one.event_code)}'
-        f"{f' <code>{_text(one.command_key)}</code>' if one.command_key else ''}</span>"
-        for one in events[:CALLS]
-    )
-    return shown or '<span class="soft">none</span>'
+def _events(events: tuple[EventStruct, ...]) -> Flattenable:
+    if not events:
+        return tags.span("none", class_="soft")
+    return [
+        _tag(event.event_code, tags.code(_text(event.command_key)) if event.command_key else "")
+        for event in events[:CALLS]
+    ]
 
 
-def _link(device_id: str, shown: str = "") -> str:
-    return f'<a href="/devices/{quote(device_id, safe="")}">{_text(shown or device_id)}</a>'
+def _tag(name: str, detail: Flattenable = "") -> Tag:
+    return tags.span(_text(name), *((" ", detail) if detail else ()), class_="tag")
+
+
+def _link(device_id: str, shown: str = "") -> Tag:
+    return tags.a(_text(shown or device_id), href=f"/devices/{quote(device_id, safe='')}")
 
 
 def _text(text: str, limit: int = CUT) -> str:
-    return escape(quoted(text, limit))
+    return quoted(text, limit)
 
 
-def _ago(then: float, now: float) -> str:
-    seconds = max(0, int(now - then))
-    units = ((86400, "d"), (3600, "h"), (60, "min"))
-    size, unit = next((each for each in units if seconds >= each[0]), (1, "s"))
-    return f'<time title="{stamp(then)}">{seconds // size} {unit} ago</time>'
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _more(number: int, what: str, path: str) -> str:
-    if number <= 0:
-        return ""
-    return f'<p class="soft">{_count(number, f"more {what}")} at <a href="{path}">{path}</a></p>'
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,7 +1,7 @@
-"""The lab's console: its door, with the checks that every request passes, and the JSON and page behind it.
+"""The console as a web resource: the checks of every request, the page and the JSON interface.
 
-A web page anywhere can make a browser send requests to loopback, under any host name (DNS rebinding): so the Host
-header must be a loopback name, and a POST must be ``application/json``, which no foreign page may send unasked.
+A foreign web page can make a browser send requests to loopback, under any host name (DNS rebinding). Therefore the Host
+header must be a loopback name, and a POST must be ``application/json``, which needs a CORS preflight.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
 from cwmpagent.lab.acs import LabAcs
 from cwmpagent.lab.acs.authentication import Guard
-from cwmpagent.lab.console.api import Api, ApiReply, failed
+from cwmpagent.lab.console.api import LAB_FAILED, Api, ApiReply, failed
 from cwmpagent.lab.console.page import CSP, page
 from cwmpagent.lab.network.bounded_site import BoundedRequest, BoundedSite
 from cwmpagent.protocol.auth import Credentials, DigestVerdict
@@ -28,13 +30,14 @@ PATH = 2000
 
 
 class Console(Resource):
-    """The page at ``/`` and the JSON below it.
+    """The page at ``/`` and the JSON interface below it.
 
-    ``password``: asked for by Digest under ``username`` where it is given; then a GET may come under any host name.
-    ``hosts``: names besides the loopback ones under which a POST may come, too, if there is a password.
+    ``password``: if given, Digest with ``username`` is required, and a GET may have any Host header. ``hosts``: host
+    names besides the loopback ones that a POST may have if there is a password.
     """
 
     isLeaf = True
+    _log = Logger()
 
     def __init__(
         self,
@@ -58,31 +61,31 @@ class Console(Resource):
         self._guard = Guard(auth, Credentials(username, password), realm="cwmplab console", nonce=token, qop=("auth",))
 
     def site(self) -> Site:
-        """The console as a factory for a port."""
+        """The protocol factory for a listening port."""
         resource: IResource = self
         return BoundedSite(resource, max_body=BODY, reactor=self._reactor)
 
     def render(self, request: BoundedRequest) -> bytes | int:
-        """Answer, now or later."""
+        """Answer one request."""
         refused = self._refused(request)
         if refused is not None:
             return _write(request, refused)
         method = request.method.decode("latin-1")
         if method not in ("GET", "HEAD", "POST", "DELETE"):
-            return _write(request, failed(405, "only GET, HEAD, POST and DELETE are understood"))
+            return _write(request, failed(405, "the method must be GET, HEAD, POST or DELETE"))
         path = [_text(part) for part in request.postpath or () if part]
         raw = [part for part in request.path.decode("latin-1").split("/") if part]
         if not path and method in ("GET", "HEAD"):
-            return _write(request, ApiReply(200, page(self._acs).encode(), "text/html; charset=utf-8"))
+            return self._later(request, Deferred.fromCoroutine(self._page()))
         return self._later(request, self._api.answer(method, path, raw, request.whole()))
 
     def _refused(self, request: BoundedRequest) -> ApiReply | None:
-        """Why this request is not looked at, None where it is."""
+        """The error reply to a request that fails a check, else None."""
         uri = request.uri.decode("latin-1")
         if len(uri) > PATH:
-            return failed(414, "the path is too long")
+            return failed(414, f"the path is longer than {PATH} characters")
         if request.too_large:
-            return failed(413, f"the body is above {BODY} bytes")
+            return failed(413, f"the body is larger than {BODY} bytes")
         authorization = request.requestHeaders.getRawHeaders(b"Authorization")
         now = self._monotonic()
         method = request.method.decode("latin-1")
@@ -91,8 +94,8 @@ class Console(Resource):
         )
         if verdict is not DigestVerdict.ACCEPTED:
             stale = verdict is DigestVerdict.STALE
-            offered = tuple(("WWW-Authenticate", each) for each in self._guard.challenges(now, stale=stale))
-            return failed(401, "the console asks for a password", offered)
+            offered = tuple(("WWW-Authenticate", challenge) for challenge in self._guard.challenges(now, stale=stale))
+            return failed(401, "the console requires a password", offered)
         changes = method not in ("GET", "HEAD")
         host = _host(request.text("Host"))
         if not (_loopback(host) or host in self._hosts or (self._protected and not changes)):
@@ -102,12 +105,19 @@ class Console(Resource):
             return failed(415, "Content-Type must be application/json")
         return None
 
-    def _later(self, request: BoundedRequest, answer: Any) -> int:
-        gone: list[object] = []
-        request.notifyFinish().addErrback(gone.append)
+    async def _page(self) -> ApiReply:
+        try:
+            return ApiReply(200, await page(self._acs), "text/html; charset=utf-8")
+        except Exception:
+            self._log.failure("The console failed")
+            return failed(500, LAB_FAILED)
+
+    def _later(self, request: BoundedRequest, answer: Deferred[ApiReply]) -> int:
+        lost: list[object] = []
+        request.notifyFinish().addErrback(lost.append)
 
         def ready(reply: ApiReply) -> None:
-            if not gone:
+            if not lost:
                 body = _write(request, reply)
                 untyped: Any = request
                 untyped.write(body)
@@ -140,7 +150,7 @@ def _text(part: bytes) -> str:
 
 
 def _host(header: str) -> str:
-    """The name in a Host header, without its port."""
+    """The host name of a Host header, without the port."""
     header = header.strip().lower()
     if header.startswith("["):
         return header[1:].partition("]")[0]

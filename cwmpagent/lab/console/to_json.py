@@ -1,6 +1,6 @@
-"""What the lab knows, as plain JSON values, and requests and misbehaviours from them.
+"""The state of the lab as plain JSON values; requests and misbehaviours from such values.
 
-Passwords go in but never come out: they are shown as ``***``.
+Passwords are accepted as input; in the output they are ``***``.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _SECRET_WORDS = ("password", "passphrase", "presharedkey", "wepkey", "secret")
 
 
 def is_secret(name: str) -> bool:
-    """Whether a parameter's value is not to be shown, as far as its name tells."""
+    """Whether the name of a parameter suggests a secret value."""
     last = name.rpartition(".")[2].lower()
     return any(word in last for word in _SECRET_WORDS)
 
 
 def request_from(data: object, types: Types) -> AcsRequest:
-    """A request from ``{"rpc": "GetParameterValues", "parameter_names": [...]}``. Raises :class:`PlainError`."""
+    """Build a request from ``{"rpc": "GetParameterValues", "parameter_names": [...]}``. Raises :class:`PlainError`."""
     if not isinstance(data, dict) or not isinstance(data.get("rpc"), str):
         raise PlainError('a task is an object such as {"rpc": "Reboot", "command_key": "k1"}')
     name = data["rpc"]
@@ -56,7 +56,7 @@ def request_from(data: object, types: Types) -> AcsRequest:
         return request
     if cls is None and name.startswith("X_"):
         return _vendor_request(name, arguments)
-    known = ", ".join(sorted(key for key, one in REQUESTS.items() if issubclass(one, AcsRequest)))
+    known = ", ".join(sorted(key for key, request_class in REQUESTS.items() if issubclass(request_class, AcsRequest)))
     raise PlainError(f"rpc {quoted(name)} is not one of {known}, or X_<VENDOR>_<Name>")
 
 
@@ -70,17 +70,17 @@ def _vendor_request(name: str, data: dict[str, Any]) -> GenericRequest:
 
 
 def misbehaviour_from(data: object) -> Misbehaviour:
-    """A misbehaviour from ``{"kind": "delay", "seconds": 3, "at": "inform"}``. Raises :class:`PlainError`."""
+    """Build a misbehaviour from ``{"kind": "delay", "seconds": 3, "at": "inform"}``. Raises :class:`PlainError`."""
     kind = data.get("kind") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(kind, str) or kind not in KINDS:
         raise PlainError(f"kind must be one of {', '.join(KINDS)}")
-    wanted = build(KINDS[kind], {key: value for key, value in data.items() if key != "kind"}, kind, {})
-    assert isinstance(wanted, Misbehaviour)
-    return wanted
+    misbehaviour = build(KINDS[kind], {key: value for key, value in data.items() if key != "kind"}, kind, {})
+    assert isinstance(misbehaviour, Misbehaviour)
+    return misbehaviour
 
 
 def plain(value: Any) -> Any:
-    """A dataclass of ours as JSON knows it."""
+    """``value``, a message or another dataclass of this project, as plain JSON values."""
     if isinstance(value, ParameterValueStruct):
         return {"name": value.name, "value": value.value.text, "type": value.value.kind.value}
     if isinstance(value, Value):
@@ -90,9 +90,9 @@ def plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _fields(value)
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {key: plain(one) for key, one in value._asdict().items()}
+        return {key: plain(item) for key, item in value._asdict().items()}
     if isinstance(value, tuple | list):
-        return [plain(one) for one in value]
+        return [plain(item) for item in value]
     return value
 
 
@@ -101,24 +101,24 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 def message(body: Message | Unanswered | None) -> dict[str, Any] | None:
-    """A message with its name as ``rpc``, secrets masked."""
+    """A message with its name as ``rpc``; secrets are masked."""
     if body is None:
         return None
     if isinstance(body, Unanswered):
         return {"rpc": "", "unanswered": body.reason}
     hidden = masked(body, is_secret)
     if isinstance(hidden, GenericRequest | GenericResponse):
-        return {"rpc": hidden.name, "arguments": [list(one) for one in hidden.arguments]}
+        return {"rpc": hidden.name, "arguments": [list(argument) for argument in hidden.arguments]}
     return {"rpc": rpc_name(hidden), **plain(hidden)}
 
 
 def stamp(wall: float) -> str:
-    """A time of day as dateTime in UTC, to the millisecond."""
+    """``wall`` (seconds since the epoch) as a dateTime in UTC, to the millisecond."""
     return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def stun(server: StunServer) -> dict[str, Any]:
-    """The STUN server, and the bindings that it saw, the latest first."""
+    """The state of the STUN server and its bindings, the latest first."""
     return {
         "address": str(server.address),
         "challenge": server.challenge,
@@ -128,80 +128,80 @@ def stun(server: StunServer) -> dict[str, Any]:
         "spoil": server.spoilt,
         "bindings": [
             {
-                "mapped": str(one.mapped),
-                "username": one.username,
-                "seen": stamp(one.seen_at),
-                "changed": None if one.changed_at is None else stamp(one.changed_at),
-                "signed": one.signed,
+                "mapped": str(binding.mapped),
+                "username": binding.username,
+                "seen": stamp(binding.seen_at),
+                "changed": None if binding.changed_at is None else stamp(binding.changed_at),
+                "signed": binding.signed,
             }
-            for one in reversed(server.bindings)
+            for binding in reversed(server.bindings)
         ],
     }
 
 
-def nat(one: Nat) -> dict[str, Any]:
-    """The NAT, and the mappings that it keeps."""
+def nat(network: Nat) -> dict[str, Any]:
+    """The state of the NAT and its mappings."""
     return {
-        "kind": one.kind.value,
-        "lifetime": one.lifetime,
-        "seed": one.seed,
-        "stand_ins": {str(server): str(inside) for server, inside in one.stand_ins().items()},
-        "packets": dict(one.counters),
+        "kind": network.kind.value,
+        "lifetime": network.lifetime,
+        "seed": network.seed,
+        "stand_ins": {str(server): str(inside) for server, inside in network.stand_ins().items()},
+        "packets": dict(network.counters),
         "mappings": [
-            {"inside": str(each.inside), "outside": str(each.outside), "age": round(each.age, 3)}
-            for each in one.mappings()
+            {"inside": str(mapping.inside), "outside": str(mapping.outside), "age": round(mapping.age, 3)}
+            for mapping in network.mappings()
         ],
     }
 
 
-def device(one: LabDevice, now: float, tasks: list[Task]) -> dict[str, Any]:
-    """All of a device."""
+def device(record: LabDevice, now: float, tasks: list[Task]) -> dict[str, Any]:
+    """A device with its parameters, faults and tasks."""
     return {
-        **device_line(one, now),
-        "parameters": {each.name: plain(each.value) for each in _shown(one.parameters)},
-        "names": dict(sorted(one.names.items())),
+        **device_line(record, now),
+        "parameters": {item.name: plain(item.value) for item in _shown(record.parameters)},
+        "names": dict(sorted(record.names.items())),
         "attributes": {
-            name: {"notification": each.notification, "access_list": list(each.access_list)}
-            for name, each in sorted(one.attributes.items())
+            name: {"notification": item.notification, "access_list": list(item.access_list)}
+            for name, item in sorted(record.attributes.items())
         },
-        "methods": list(one.methods),
-        "faults": [{"at": stamp(each.at), "to": each.rpc, **plain(each.fault)} for each in one.faults],
-        "tasks": [task(each) for each in tasks],
+        "methods": list(record.methods),
+        "faults": [{"at": stamp(item.at), "to": item.rpc, **plain(item.fault)} for item in record.faults],
+        "tasks": [task(item) for item in tasks],
     }
 
 
 def _shown(parameters: Mapping[str, Value]) -> tuple[ParameterValueStruct, ...]:
-    told = tuple(ParameterValueStruct(name, value) for name, value in sorted(parameters.items()))
-    hidden = masked(GetParameterValuesResponse(told), is_secret)
+    values = tuple(ParameterValueStruct(name, value) for name, value in sorted(parameters.items()))
+    hidden = masked(GetParameterValuesResponse(values), is_secret)
     assert isinstance(hidden, GetParameterValuesResponse)
     return hidden.parameter_list
 
 
-def device_line(one: LabDevice, now: float) -> dict[str, Any]:
-    """A device in short."""
+def device_line(record: LabDevice, now: float) -> dict[str, Any]:
+    """The summary of a device."""
     return {
-        "id": one.id,
-        **plain(one.identity),
-        "online": one.online(now),
-        "first_inform": stamp(one.first_inform),
-        "last_inform": stamp(one.last_inform),
-        "events": plain(one.events),
+        "id": record.id,
+        **plain(record.identity),
+        "online": record.online(now),
+        "first_inform": stamp(record.first_inform),
+        "last_inform": stamp(record.last_inform),
+        "events": plain(record.events),
     }
 
 
-def task(one: Task) -> dict[str, Any]:
-    """A task and what came of it."""
+def task(record: Task) -> dict[str, Any]:
+    """A task with its answer."""
     return {
-        "number": one.number,
-        "queued": stamp(one.queued),
-        "state": one.state,
-        "request": message(one.request),
-        "answer": message(one.answer),
+        "number": record.number,
+        "queued": stamp(record.queued),
+        "state": record.state,
+        "request": message(record.request),
+        "answer": message(record.answer),
     }
 
 
 def session_line(trace: SessionTrace) -> dict[str, Any]:
-    """A session in short."""
+    """The summary of a session."""
     return {
         "number": trace.number,
         "device_id": trace.device_id,
@@ -227,33 +227,33 @@ def session_line(trace: SessionTrace) -> dict[str, Any]:
 
 
 def session(trace: SessionTrace) -> dict[str, Any]:
-    """A session with every message."""
+    """A session with all of its messages."""
     calls = [
         {"request": message(call.request), "answer": message(call.answer), "seconds": round(call.seconds, 6)}
         for call in trace.calls
     ]
-    return {**session_line(trace), "calls": calls, "exchanges": [_exchange(one) for one in trace.exchanges]}
+    return {**session_line(trace), "calls": calls, "exchanges": [_exchange(exchange) for exchange in trace.exchanges]}
 
 
-def _exchange(one: TracedExchange) -> dict[str, Any]:
+def _exchange(exchange: TracedExchange) -> dict[str, Any]:
     return {
-        "number": one.number,
-        "at": stamp(one.at),
-        "seconds": round(one.seconds, 6),
-        "received": _received(one),
-        "status": one.status,
-        "sent": _xml(one.sent),
-        "spoilt": list(one.spoilt),
+        "number": exchange.number,
+        "at": stamp(exchange.at),
+        "seconds": round(exchange.seconds, 6),
+        "received": _received(exchange),
+        "status": exchange.status,
+        "sent": _xml(exchange.sent),
+        "spoilt": list(exchange.spoilt),
     }
 
 
-def _received(one: TracedExchange) -> str:
-    """What the CPE sent, as it came where that tells no secret, else written anew without it."""
-    if one.received is not None and one.received.body is not None:
-        if masked(one.received.body, is_secret) != one.received.body:
-            return _xml(one.received)
-        return one.body.decode("utf-8", "replace")
-    return scrub(one.body.decode("utf-8", "replace"))
+def _received(exchange: TracedExchange) -> str:
+    """The POST of the CPE: as received if it holds no secret, else encoded again with the secret masked."""
+    if exchange.received is not None and exchange.received.body is not None:
+        if masked(exchange.received.body, is_secret) != exchange.received.body:
+            return _xml(exchange.received)
+        return exchange.body.decode("utf-8", "replace")
+    return scrub(exchange.body.decode("utf-8", "replace"))
 
 
 def _xml(envelope: Envelope | None) -> str:
@@ -262,5 +262,5 @@ def _xml(envelope: Envelope | None) -> str:
     try:
         return encode(dataclasses.replace(envelope, body=masked(envelope.body, is_secret))).decode()
     except ValueError:
-        # What a CPE may have sent is not always what may be written.
+        # A decoded envelope may hold characters that cannot be encoded.
         return f"<!-- {quoted(rpc_name(envelope.body))} -->"

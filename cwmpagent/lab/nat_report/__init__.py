@@ -1,3 +1,3 @@
-"""`cwmpagent lab nat-report`: agents behind each kind of NAT, and how they were reached."""
+"""``cwmpagent lab nat-report``: UDP connection requests to agents behind each kind of NAT."""
 
 __all__ = ["bench", "report"]

@@ -1,11 +1,12 @@
-"""A bench for one agent behind one kind of NAT, which measures how it is reached by UDP.
+"""A bench that measures UDP connection requests to one agent behind one kind of NAT.
 
-It plays the ACS: it switches STUN on, waits until the agent has found its address and how often to keep that alive,
-then asks it to call, again and again; and lets the NAT forget everything once.
+It is the ACS: it enables STUN, waits until the agent has reported its address and sends keep-alives at a steady period,
+then sends connection requests, and finally makes the NAT forget its mappings.
 """
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import statistics
 import time
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.defer import TimeoutError as Late
+from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.task import deferLater
 
 from cwmpagent.lab.acs import LabAcs
@@ -38,20 +39,21 @@ from cwmpagent.values import Value, ValueType
 
 LIFETIME = 6.0
 REQUESTS = 8
-"""How often the agent is asked to call."""
+"""The default number of connection requests."""
 ANSWERED_WITHIN = 5.0
-"""Seconds after which a request that no session followed is lost."""
-_FOUND_WITHIN = 30.0
+"""Seconds within which a session must follow a request; otherwise the request is lost."""
+_ADDRESS_WITHIN = 30.0
 _INTERVALS = 3
-_LOOK = 0.05
+_POLL_INTERVAL = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NatResult:
-    """What was seen with one kind of NAT; times are in seconds, None where it was not seen.
+    """The result for one kind of NAT; times are in seconds, None if not measured.
 
-    ``period``: between two keep-alives; ``delays``: from a request to its Inform; ``found_again`` after everything was
-    forgotten. ``problems``: what must work and did not, a sentence each.
+    ``found``: whether the agent reported its right address. ``period``: between two keep-alives. ``delays``: from a
+    request to its Inform. ``found_again``: from the loss of all mappings to the right address. ``problems``: failures,
+    one line each.
     """
 
     kind: str
@@ -66,7 +68,7 @@ class NatResult:
 
     @property
     def lost(self) -> int:
-        """Requests that no session followed."""
+        """The number of requests that no session followed."""
         return self.sent - len(self.delays)
 
     @property
@@ -76,10 +78,10 @@ class NatResult:
 
 
 class NatBench:
-    """An ACS, a STUN server and one NAT before it (``kind`` None: none), for one agent.
+    """An ACS and a STUN server with one NAT in front of it (``kind`` None: no NAT), for one agent.
 
-    ``tell`` gets lines for people. ``host``: where the ACS and the NAT's inside listen. ``requests``: how often the
-    agent is asked to call.
+    ``lifetime``: of a silent mapping, in seconds. ``tell``: called with lines of text about the progress. ``host``: the
+    address of the ACS and of the NAT's inside. ``requests``: the number of connection requests.
     """
 
     def __init__(
@@ -100,9 +102,9 @@ class NatBench:
         self._host = host
         self._requests = requests
         self._tell = tell
-        # Behind a NAT the agent meets the NAT alone; without one it must get to the server itself.
+        # With a NAT the agent reaches only the NAT's inside; without one it must reach the server.
         self._stun = StunServer(reactor, wall=time.time, host=host if kind is None else "127.0.0.1")
-        self._stun.heard = self._heard
+        self._stun.on_request = self._request_received
         self.username, self.password = "cpe", secrets.token_urlsafe(12)
         self._request = Credentials("nat-report", secrets.token_urlsafe(12))
         self.acs = LabAcs(
@@ -114,7 +116,7 @@ class NatBench:
         self._port: Any = None
         self._server = Address("", 0)
         self._device: LabDevice | None = None
-        self._kept: list[float] = []
+        self._keep_alives: list[float] = []
         self._problems: list[str] = []
 
     @property
@@ -123,14 +125,14 @@ class NatBench:
         return f"http://{self._host}:{self._port.getHost().port}/"
 
     def open(self, port: int = 0) -> None:
-        """Listen; the ACS at ``port``. Raises CannotListenError or ConfigError; :meth:`close` comes next then, too."""
+        """Listen, the ACS at ``port``. Raises CannotListenError or ConfigError; :meth:`close` is due then, too."""
         self._stun.bind()
         self._server = self._stun.address
         if self._nat is not None:
             self._nat.try_outside()
             self._server = self._nat.stand_in(self._stun.address, self._host)
         self._port = self._reactor.listenTCP(port, self.acs.site(), interface=self._host)
-        self.acs.devices.heard = self._informed
+        self.acs.devices.on_inform = self._set_up
 
     async def close(self) -> None:
         """Close everything."""
@@ -142,57 +144,58 @@ class NatBench:
         await self._stun.close()
 
     async def measure(self, *, informed_within: float) -> NatResult:
-        """Everything, with the first device that informs within so many seconds."""
+        """Measure with the first device that sends an Inform within ``informed_within`` seconds."""
         name = self._kind.value if self._kind is not None else "none"
         lifetime = self._lifetime if self._nat is not None else None
         result: dict[str, Any] = {"kind": name, "lifetime": lifetime}
         if await self._until(lambda: self._device is not None, informed_within):
-            found = await self._until(self._is_found, _FOUND_WITHIN)
-            result |= {"found": found, "address": self._told("UDPConnectionRequestAddress")}
+            found = await self._until(self._address_is_right, _ADDRESS_WITHIN)
+            result |= {"found": found, "address": self._value_of("UDPConnectionRequestAddress")}
             if found:
-                result["period"] = await self._settled()
-                result |= await self._asked()
-                result["found_again"] = await self._lost_and_found()
+                result["period"] = await self._keep_alive_period()
+                result |= await self._requests_sent()
+                result["found_again"] = await self._recovery()
             else:
-                self._problems.append(f"no address that leads to the device was told within {_FOUND_WITHIN:g} s")
+                self._problems.append(f"the device did not report its right address within {_ADDRESS_WITHIN:g} s")
         else:
             self._problems.append(f"no Inform within {informed_within:g} s")
-        return NatResult(**result, problems=tuple(f"{name}: {each}" for each in self._problems))
+        return NatResult(**result, problems=tuple(f"{name}: {problem}" for problem in self._problems))
 
-    def _informed(self, device: LabDevice) -> None:
-        """The first Inform: in its session the ACS sets up what is to be measured."""
+    def _set_up(self, device: LabDevice) -> None:
+        """Queue the tasks that configure the device, at its first Inform."""
         if self._device is not None:
             return
         self._device = device
-        self._tell(f"{device.id} has informed")
+        self._tell(f"{device.id} has sent an Inform")
         root = "InternetGatewayDevice." if any(name.startswith("I") for name in device.parameters) else "Device."
         for task in _tasks(root + "ManagementServer.", self._server, self._lifetime, self._request):
             self.acs.queue(device.id, task)
 
-    def _told(self, name: str) -> str:
+    def _value_of(self, name: str) -> str:
         return (self._device.find("ManagementServer." + name) if self._device is not None else None) or ""
 
-    def _heard(self, message: StunMessage, source: Address) -> None:
-        """A device keeps its binding; what is sent to search for a period, or tells of a change, is no keep-alive."""
+    def _request_received(self, message: StunMessage, source: Address) -> None:
+        """Record a keep-alive; a request of the timeout discovery or with BINDING-CHANGE restarts the record."""
         if message.response_address is not None or message.binding_change:
-            self._kept.clear()
+            self._keep_alives.clear()
         elif message.connection_request_binding:
-            self._kept.append(_clock())
+            self._keep_alives.append(_clock())
 
-    def _is_found(self) -> bool:
-        """Whether the address that the ACS was told leads to the device now."""
+    def _address_is_right(self) -> bool:
+        """Whether the device has reported its present outside address and a right NATDetected."""
+        address, detected = self._value_of("UDPConnectionRequestAddress"), self._value_of("NATDetected")
         if self._nat is None:
-            return bool(self._told("UDPConnectionRequestAddress")) and self._told("NATDetected") in ("false", "0")
-        outside = {str(each.outside) for each in self._nat.mappings()}
-        return self._told("UDPConnectionRequestAddress") in outside and self._told("NATDetected") in ("true", "1")
+            return bool(address) and detected in ("false", "0")
+        return address in {str(mapping.outside) for mapping in self._nat.mappings()} and detected in ("true", "1")
 
-    async def _settled(self) -> float | None:
-        """The seconds between keep-alives, once they are the same several times."""
+    async def _keep_alive_period(self) -> float | None:
+        """Wait for a steady period of keep-alives; return it in seconds, None if there is no NAT."""
         period: float | None = None
 
         def steady() -> bool:
             nonlocal period
-            gaps = [later - earlier for earlier, later in zip(self._kept, self._kept[1:], strict=False)][-_INTERVALS:]
+            times = self._keep_alives[-_INTERVALS - 1 :]
+            gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
             if len(gaps) < _INTERVALS or max(gaps) - min(gaps) > 0.25 + 0.1 * min(gaps):
                 return False
             period = statistics.median(gaps)
@@ -200,18 +203,20 @@ class NatBench:
 
         limit = 60 + 25 * self._lifetime
         if self._nat is None:
-            return None  # there is nothing to be kept
+            return None  # no binding needs a keep-alive
         if not await self._until(steady, limit):
             self._problems.append(f"no steady keep-alive within {limit:.0f} s")
         elif period is not None and period >= self._lifetime:
-            self._problems.append(f"kept alive every {period:.1f} s, but the NAT forgets after {self._lifetime:g} s")
+            self._problems.append(
+                f"keep-alive every {period:.1f} s, but the NAT's bindings expire after {self._lifetime:g} s"
+            )
         return period
 
-    async def _asked(self) -> dict[str, Any]:
-        """Ask again and again, at other moments of the keep-alive's period each time."""
+    async def _requests_sent(self) -> dict[str, Any]:
+        """Send the requests at different moments of the keep-alive period."""
         delays: list[float] = []
         for number in range(self._requests):
-            delay = await self._ask()
+            delay = await self._send_request()
             if delay is not None:
                 delays.append(delay)
             await self._pause(0.2 + self._lifetime * (number % 4) / 5)
@@ -219,8 +224,8 @@ class NatBench:
             self._problems.append(f"{self._requests - len(delays)} of {self._requests} requests were lost")
         return {"sent": self._requests, "delays": tuple(delays)}
 
-    async def _ask(self) -> float | None:
-        """Seconds from one request to its Inform; None where none came."""
+    async def _send_request(self) -> float | None:
+        """Send one request; return the seconds until its Inform, None if there is none."""
         assert self._device is not None
         before, began = self.acs.sessions.seen, time.time()
         try:
@@ -230,24 +235,24 @@ class NatBench:
             return None
         session = self.acs.wait_for_session(self._device.id, event="6 CONNECTION REQUEST", since=before)
         session.addTimeout(ANSWERED_WITHIN, self._reactor)
-        with suppress(Late):
+        with suppress(DeferredTimeout):
             trace = await session
             return max(0.0, trace.exchanges[0].at - began)
         return None
 
-    async def _lost_and_found(self) -> float | None:
-        """Seconds until the ACS knows the way again, once the NAT has forgotten everything."""
+    async def _recovery(self) -> float | None:
+        """Make the NAT forget its mappings; return the seconds until the device reports its new address."""
         if self._nat is None:
             return None
         self._nat.rebind()
         began = _clock()
-        limit = 4 * self._lifetime + _FOUND_WITHIN
-        if not await self._until(self._is_found, limit):
-            self._problems.append(f"not found again within {limit:.0f} s after the NAT forgot everything")
+        limit = 4 * self._lifetime + _ADDRESS_WITHIN
+        if not await self._until(self._address_is_right, limit):
+            self._problems.append(f"no right address within {limit:.0f} s after the NAT forgot its bindings")
             return None
         took = _clock() - began
-        if await self._ask() is None:
-            self._problems.append("the first request after the NAT forgot everything was lost")
+        if await self._send_request() is None:
+            self._problems.append("the first request after the NAT forgot its bindings was lost")
         return took
 
     async def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
@@ -255,7 +260,7 @@ class NatBench:
         while not condition():
             if _clock() > end:
                 return False
-            await self._pause(_LOOK)
+            await self._pause(_POLL_INTERVAL)
         return True
 
     def _pause(self, seconds: float) -> Deferred[None]:
@@ -267,7 +272,7 @@ def _clock() -> float:
 
 
 def _tasks(server: str, stun: Address, lifetime: float, request: Credentials) -> list[AcsRequest]:
-    """What an ACS sets at a device that it wants to wake by UDP."""
+    """The requests with which an ACS sets up UDP connection requests at a device."""
     shortest = max(1, int(lifetime // 3))
     values = {
         "ConnectionRequestUsername": Value(ValueType.STRING, request.username),
@@ -285,6 +290,6 @@ def _tasks(server: str, stun: Address, lifetime: float, request: Credentials) ->
     ]
     return [
         SetParameterAttributes(tuple(active)),
-        SetParameterValues(tuple(ParameterValueStruct(server + name, each) for name, each in values.items()), ""),
+        SetParameterValues(tuple(ParameterValueStruct(server + name, value) for name, value in values.items()), ""),
         GetParameterValues((server,)),
     ]

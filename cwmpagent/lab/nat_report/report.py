@@ -1,4 +1,4 @@
-"""``cwmpagent lab nat-report``: agents of ours through every kind of NAT, and what came of it."""
+"""``cwmpagent lab nat-report``: agents of this project behind every kind of NAT, and the results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cwmpagent.lab.network.nat_kind import NatKind
 
 
 def our_agent(bench: NatBench, reactor: Any, directory: Path, number: int) -> Agent:
-    """An agent of this project, pointed at ``bench``."""
+    """An agent of this project, configured for ``bench``."""
     config = from_settings(
         {
             "device": {
@@ -38,7 +38,10 @@ def our_agent(bench: NatBench, reactor: Any, directory: Path, number: int) -> Ag
 
 @dataclass(slots=True)
 class NatReport:
-    """One run: an agent of ours for each of ``kinds``, all at the same time."""
+    """One run with one agent for each of ``kinds``, all at the same time.
+
+    ``make``: returns the agent as a service. The other fields are as for :class:`NatBench`.
+    """
 
     reactor: Any
     directory: Path
@@ -51,19 +54,20 @@ class NatReport:
     informed_within: float = 30.0
 
     async def run(self) -> list[NatResult]:
-        """The results, in the order of ``kinds``. Where one cannot be had, or it is cancelled, all others end, too."""
-        running = [Deferred.fromCoroutine(self._one(number, kind)) for number, kind in enumerate(self.kinds)]
+        """Measure; return the results in the order of ``kinds``. A failure or a cancellation ends all measurements."""
+        running = [Deferred.fromCoroutine(self._measure(number, kind)) for number, kind in enumerate(self.kinds)]
         try:
             return list(await gatherResults(running, consumeErrors=True))
         except FirstError as error:
             failure: Failure = error.subFailure
-            if not isinstance(failure.value, CancelledError):  # else all were; once more would strike their closing
-                for each in running:
-                    each.cancel()
+            # After a cancellation all are closing already; a second one would interrupt that.
+            if not isinstance(failure.value, CancelledError):
+                for measurement in running:
+                    measurement.cancel()
             await DeferredList(running, consumeErrors=True)
             failure.raiseException()
 
-    async def _one(self, number: int, kind: NatKind | None) -> NatResult:
+    async def _measure(self, number: int, kind: NatKind | None) -> NatResult:
         bench = NatBench(
             self.reactor,
             kind,

@@ -1,4 +1,4 @@
-"""A twisted.web site for hostile clients: bodies are bounded while they arrive, nothing says what serves them."""
+"""A twisted.web site for hostile clients: it bounds bodies while they arrive and sends no Server header."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ IDLE_SECONDS = 300
 
 
 class BoundedRequest(Request):
-    """A request whose body may be ``site.max_body`` bytes long; what is above is dropped as it comes."""
+    """A request with a body of at most ``site.max_body`` bytes; the rest is dropped as it arrives."""
 
     received = 0
 
     @property
     def too_large(self) -> bool:
-        """Whether the body was larger than the bound, and is cut."""
+        """Whether the body is larger than the bound and therefore incomplete."""
         return self.received > self._bound
 
     @property
@@ -32,25 +32,25 @@ class BoundedRequest(Request):
         if self.received <= self._bound:
             super().handleContentChunk(data)  # type: ignore[no-untyped-call]  # Twisted has no types there
         elif self.received > 4 * self._bound + 65536:
-            # Whoever sends this much does not wait for an answer.
+            # A client that sends this much does not wait for an answer.
             channel: Any = self.channel
             channel.transport.abortConnection()
 
     def whole(self) -> bytes:
-        """The body, as often as it is asked for."""
+        """The body; may be called repeatedly."""
         if self.content is None:
             return b""
         self.content.seek(0)
         return bytes(self.content.read())
 
     def text(self, name: str) -> str:
-        """A header as text, empty if there is none."""
+        """The first header of this name as text; empty if there is none."""
         value = self.requestHeaders.getRawHeaders(name.encode())
         return value[0].decode("latin-1") if value else ""
 
 
 class BoundedSite(Site):
-    """Serves ``resource`` with bodies of at most ``max_body`` bytes."""
+    """A site that serves ``resource`` and accepts bodies of at most ``max_body`` bytes."""
 
     requestFactory = BoundedRequest
     noisy = False
@@ -62,20 +62,20 @@ class BoundedSite(Site):
         self.max_body = max_body
 
     def log(self, request: Any) -> None:
-        """No access log: sessions are logged."""
+        """Write no access log; sessions are logged instead."""
 
     def getResourceFor(self, request: Request) -> Any:
-        """As twisted.web's, without its Server header."""
+        """Find the resource as twisted.web does, and remove its Server header."""
         request.responseHeaders.removeHeader(b"Server")
         return super().getResourceFor(request)  # type: ignore[no-untyped-call]  # Twisted has no types there
 
 
 class TooLarge(Exception):
-    """A compressed body is larger than allowed once it is inflated."""
+    """An inflated body is larger than its bound."""
 
 
 def inflated(data: bytes, coding: str, bound: int) -> bytes:
-    """``data`` without its Content-Encoding ``coding``.
+    """Decode ``data``, whose Content-Encoding is ``coding``.
 
     Raises LookupError for an unknown coding, ValueError for bad data, :class:`TooLarge` above ``bound`` bytes.
     """
@@ -92,5 +92,5 @@ def inflated(data: bytes, coding: str, bound: int) -> bytes:
     if len(plain) > bound:
         raise TooLarge
     if not inflate.eof:
-        raise ValueError("the compressed body is cut short")
+        raise ValueError("the compressed body is incomplete")
     return plain

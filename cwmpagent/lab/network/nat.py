@@ -1,8 +1,8 @@
-"""A NAT for UDP in user space, on addresses of the loopback range: between an agent and the servers it talks to.
+"""A NAT for UDP in user space, on loopback addresses, between an agent and its servers.
 
-The agent sends to a *stand-in*, an address inside that stands for a server outside; what it sends leaves by a mapping,
-a port of the NAT's outside address. Bindings are forgotten after a time, packets are lost, doubled and overtaken, all
-by one seed.
+The agent sends to a *stand-in*: an inside address that represents one server outside. The datagram leaves from a
+mapping: a port of the NAT's outside address. Mappings expire; packets are lost, duplicated and reordered. A seed makes
+a run repeatable.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from cwmpagent.lab.network.nat_kind import NatKind, lets_in, mapping_of
 from cwmpagent.protocol.stun.message import Address
 
 OUTSIDE = "127.1.0.1"
-"""The NAT's outside address: none that an agent on this machine takes for its own."""
+"""The default outside address of the NAT; an agent on this machine does not use it as its own."""
 MAPPINGS = 256
-"""Each is a socket, and a process often has no more than 1024 files. Above that the one silent longest goes."""
+"""The largest number of mappings. Each needs a socket; above it, the mapping that sent last longest ago is closed."""
 STAND_INS = 64
-"""Strangers above that are not let in."""
+"""The largest number of stand-ins; datagrams of more outside addresses are filtered."""
 _NEVER = float("-inf")
-_HELD_BACK = 0.03
-"""Seconds for which a packet that is overtaken is held back, at most."""
+_LONGEST_DELAY = 0.03
+"""The longest delay of a reordered packet, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NatWeather:
-    """What happens to packets, each with a probability from 0 to 1: lost, sent twice, held back for a moment."""
+    """Impairments of packets, each a probability from 0 to 1: lost, sent twice, delayed so that others arrive first."""
 
     loss: float = 0.0
     duplicate: float = 0.0
@@ -42,8 +42,8 @@ class NatWeather:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapped:
-    """One mapping as it is now; ``age`` is how many seconds ago something left by it."""
+class NatMapping:
+    """The state of one mapping; ``age``: seconds since the last outbound datagram."""
 
     inside: Address
     outside: Address
@@ -52,7 +52,7 @@ class Mapped:
 
 @dataclass(slots=True)
 class _Mapping:
-    """``sent_to``: when something last left for each address."""
+    """An open mapping; ``sent_to``: the time of the last datagram to each destination."""
 
     inside: Address
     socket: Any
@@ -61,16 +61,17 @@ class _Mapping:
 
     @property
     def outside(self) -> Address:
-        at = self.socket.getHost()
-        return Address(at.host, at.port)
+        bound = self.socket.getHost()
+        return Address(bound.host, bound.port)
 
 
 class Nat:
-    """One NAT. ``lifetime``: seconds that a silent binding is kept (None: for ever).
+    """One NAT. ``lifetime``: seconds after which a silent mapping expires (None: never).
 
-    ``inbound_refreshes``: what comes in keeps a binding alive, too. ``seed`` decides over every packet; ``monotonic``:
-    seconds that are never set. ``counters`` count packets: ``forwarded``, ``returned``, ``filtered``, ``expired``,
-    ``lost``, ``duplicated``, ``reordered``, and ``unmapped`` for those to which the system gave no port.
+    ``inbound_refreshes``: whether inbound datagrams keep a mapping alive, too. ``seed``: of the random numbers for
+    ``weather``. ``monotonic``: the time in seconds. ``counters``: numbers of packets that were ``forwarded``,
+    ``returned``, ``filtered``, ``expired``, ``lost``, ``duplicated``, ``reordered``, and ``unmapped`` where no port was
+    free.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class Nat:
         self.lifetime = lifetime
         self.seed = seed
         self._outside = outside
-        self._inside = ""  # where the stand-ins of strangers are: beside the others
+        self._inside = ""  # the address of new stand-ins: that of the others
         self._inbound_refreshes = inbound_refreshes
         self._weather = weather or NatWeather()
         self._random = Random(seed)
@@ -102,59 +103,59 @@ class Nat:
         self.counters: Counter[str] = Counter()
 
     def stand_in(self, server: Address, host: str = "127.0.0.1", port: int = 0) -> Address:
-        """Open an address inside that stands for ``server``. Raises CannotListenError."""
+        """Open an inside address that represents ``server``. Raises CannotListenError."""
         self._inside = host
         socket = self._reactor.listenUDP(port, _Side(lambda data, inside: self._out(data, inside, server)), host)
         self._stand_ins[server] = socket
         return Address(socket.getHost().host, socket.getHost().port)
 
     def stand_ins(self) -> dict[Address, Address]:
-        """Servers and strangers outside, and where each stands inside."""
+        """The inside address of each outside address that has one."""
         hosts = {server: socket.getHost() for server, socket in self._stand_ins.items()}
-        return {server: Address(at.host, at.port) for server, at in hosts.items()}
+        return {server: Address(bound.host, bound.port) for server, bound in hosts.items()}
 
     def try_outside(self) -> None:
-        """Raises CannotListenError where the outside address is none of this machine's."""
+        """Bind the outside address once. Raises CannotListenError if it is no address of this machine."""
         try:
             socket = self._reactor.listenUDP(0, DatagramProtocol(), self._outside)
         except InvalidAddressError as error:
-            cause = ValueError("it is no IP address")
+            cause = ValueError("it is not an IP address")
             raise CannotListenError(self._outside, 0, cause) from error  # type: ignore[no-untyped-call]  # no types
         self._closing.append(maybeDeferred(socket.stopListening))
 
-    def mappings(self) -> list[Mapped]:
-        """The mappings that are kept now."""
+    def mappings(self) -> list[NatMapping]:
+        """The mappings that have not expired."""
         now = self._monotonic()
-        return [Mapped(each.inside, each.outside, now - each.used) for each in self._alive(now)]
+        return [NatMapping(mapping.inside, mapping.outside, now - mapping.used) for mapping in self._alive(now)]
 
     def rebind(self) -> None:
-        """Forget every mapping, as after a power cut; what leaves next gets another port."""
+        """Forget every mapping, as after a power cut; the next outbound datagram gets another port."""
         for mapping in self._mappings.values():
             mapping.used = _NEVER
             mapping.sent_to.clear()
 
     async def close(self) -> None:
-        """Close every socket; what was held back does not come."""
+        """Close every socket and drop delayed packets."""
         for call in self._held:
             if call.active():
                 call.cancel()
-        sockets = [*self._stand_ins.values(), *(each.socket for each in self._mappings.values())]
+        sockets = [*self._stand_ins.values(), *(mapping.socket for mapping in self._mappings.values())]
         self._mappings.clear()
         self._stand_ins.clear()
-        await gatherResults([*self._closing, *(maybeDeferred(each.stopListening) for each in sockets)])
+        await gatherResults([*self._closing, *(maybeDeferred(socket.stopListening) for socket in sockets)])
 
     def _out(self, data: bytes, inside: Address, server: Address) -> None:
         now = self._monotonic()
         key = mapping_of(self.kind, inside, server)
         mapping = self._mappings.pop(key, None)
         if mapping is None or self._is_over(mapping.used, now):
-            former, mapping = mapping, self._map(inside)
-            if former is not None:  # only now, so that the new port is another
-                self._drop(former)
+            expired, mapping = mapping, self._map(inside)
+            if expired is not None:  # closed after the new one is open, so that the new port differs
+                self._drop(expired)
             if mapping is None:
                 self.counters["unmapped"] += 1
                 return
-        self._mappings[key] = mapping  # the last one by now
+        self._mappings[key] = mapping  # moved to the end: the most recent one
         mapping.used = mapping.sent_to[server] = now
         socket = mapping.socket
         self.counters["forwarded"] += 1
@@ -198,51 +199,51 @@ class Nat:
         self._carry(lambda: _write(socket, data, inside))
 
     def _alive(self, now: float) -> list[_Mapping]:
-        return [each for each in self._mappings.values() if not self._is_over(each.used, now)]
+        return [mapping for mapping in self._mappings.values() if not self._is_over(mapping.used, now)]
 
     def _is_over(self, used: float, now: float) -> bool:
         return used == _NEVER or (self.lifetime is not None and now - used > self.lifetime)
 
     def _drop(self, mapping: _Mapping) -> None:
-        self._closing = [each for each in self._closing if not each.called]
+        self._closing = [closing for closing in self._closing if not closing.called]
         self._closing.append(maybeDeferred(mapping.socket.stopListening))
 
     def _carry(self, send: Callable[[], None]) -> None:
-        """Send, in whatever weather there is; each packet draws as often, so that a seed decides the same again."""
-        weather, chance = self._weather, self._random
-        lost, doubled, overtaken, pause = (chance.random() for _ in range(4))
+        """Send with the impairments; every packet draws equally many random numbers, so that a seed repeats a run."""
+        weather, random = self._weather, self._random
+        lost, duplicated, reordered, fraction = (random.random() for _ in range(4))
         if lost < weather.loss:
             self.counters["lost"] += 1
             return
         times = 1
-        if doubled < weather.duplicate:
+        if duplicated < weather.duplicate:
             self.counters["duplicated"] += 1
             times = 2
-        held_back = overtaken < weather.reorder
-        if held_back:
+        delayed = reordered < weather.reorder
+        if delayed:
             self.counters["reordered"] += 1
         for _ in range(times):
-            if held_back:
+            if delayed:
                 self._held = [call for call in self._held if call.active()]
-                self._held.append(self._reactor.callLater(pause * _HELD_BACK, send))
+                self._held.append(self._reactor.callLater(fraction * _LONGEST_DELAY, send))
             else:
                 send()
 
 
 class _Side(DatagramProtocol):
-    """One socket of the NAT."""
+    """The protocol of one socket of the NAT."""
 
     noisy = False
 
-    def __init__(self, came: Callable[[bytes, Address], None]) -> None:
-        self._came = came
+    def __init__(self, received: Callable[[bytes, Address], None]) -> None:
+        self._received = received
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
-        self._came(datagram, Address(str(addr[0]), int(addr[1])))
+        self._received(datagram, Address(str(addr[0]), int(addr[1])))
 
 
 def _write(socket: Any, data: bytes, to: Address) -> None:
-    """What cannot be sent is lost, as on any network."""
+    """Send a datagram; one that cannot be sent is lost, as on any network."""
     try:
         socket.write(data, tuple(to))
     except (OSError, MessageLengthError, ValueError, ArithmeticError, AttributeError):

@@ -1,4 +1,4 @@
-"""What the kinds of NAT do (RFC 3489 section 5): who shares a mapping, and whose datagrams a mapping lets in."""
+"""The kinds of NAT (RFC 3489 section 5): the key of a mapping, and the filter for inbound datagrams."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cwmpagent.protocol.stun.message import Address
 
 
 class NatKind(StrEnum):
-    """From the most to the least permissive."""
+    """The four kinds, from the most to the least permissive."""
 
     FULL_CONE = "full-cone"
     ADDRESS_RESTRICTED = "address-restricted"
@@ -18,15 +18,15 @@ class NatKind(StrEnum):
 
 
 def mapping_of(kind: NatKind, inside: Address, to: Address) -> tuple[Address, Address | None]:
-    """Datagrams from ``inside`` to ``to`` leave by the mapping of this key: one a destination where it is symmetric."""
+    """The key of the mapping for datagrams from ``inside`` to ``to``; a symmetric NAT has one for each destination."""
     return (inside, to if kind is NatKind.SYMMETRIC else None)
 
 
 def lets_in(kind: NatKind, sent_to: Collection[Address], source: Address) -> bool:
-    """Whether a datagram from ``source`` comes in by a mapping by which something was ``sent_to`` these addresses."""
+    """Whether a mapping that has sent datagrams to the addresses in ``sent_to`` accepts one from ``source``."""
     match kind:
         case NatKind.FULL_CONE:
             return True
         case NatKind.ADDRESS_RESTRICTED:
-            return any(source.host == each.host for each in sent_to)
+            return any(source.host == address.host for address in sent_to)
     return source in sent_to

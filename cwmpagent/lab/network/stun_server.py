@@ -1,6 +1,6 @@
-"""The lab's STUN server (RFC 3489, TR-069 Annex G): tells devices their outside address, and remembers who asked.
+"""The lab's STUN server (RFC 3489, TR-069 Annex G): it sends devices their mapped address and records their bindings.
 
-It can ask for credentials, knows or does not know RESPONSE-ADDRESS, and spoils answers on request.
+It can require credentials, honour or refuse RESPONSE-ADDRESS, and spoil answers on request.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from cwmpagent.protocol.stun.message import (
 from cwmpagent.transport.udp.port import DatagramPort
 
 Challenge = Literal["never", "changes", "always"]
-"""What must be signed: nothing, what tells of a changed binding, everything."""
+"""Requests that need MESSAGE-INTEGRITY: none, those with BINDING-CHANGE, all."""
 ResponseAddress = Literal["honour", "ignore", "refuse"]
-"""What becomes of a RESPONSE-ADDRESS: the answer goes there, goes to the sender, is error 420."""
+"""Treatment of RESPONSE-ADDRESS: answer to that address, answer to the sender, answer with error 420."""
 SPOILT = ("silent", "late", "wrong-transaction", "wrong-signature", "garbage", "other-port")
-"""How an answer can be spoilt."""
+"""Ways to spoil an answer."""
 BINDINGS = 1000
 LATE = 1.0
-"""Seconds that a late answer takes."""
+"""The delay of a late answer, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeenBinding:
-    """One mapped address that asked for its connection requests; times are wall times.
+    """A NAT binding that a device reported with CONNECTION-REQUEST-BINDING; times are wall times.
 
-    ``username``: the USERNAME that came with it, empty where none did. ``changed_at``: the last BINDING-CHANGE.
-    ``signed``: whether that was signed with the right password.
+    ``username``: the last USERNAME, empty if there was none. ``changed_at``: the time of the last BINDING-CHANGE.
+    ``signed``: whether that one was signed with the right password.
     """
 
     mapped: Address
@@ -54,11 +54,11 @@ class SeenBinding:
 
 
 class StunServer:
-    """Listens at ``host`` and ``port`` (0: any that is free) from :meth:`bind` to :meth:`close`.
+    """A server that listens at ``host`` and ``port`` (0: any free one) from :meth:`bind` to :meth:`close`.
 
-    ``challenge`` needs ``credentials``. ``changed`` is called with every binding that a device says has changed, and
-    ``heard`` with every request and where it came from.
-    ``key``: what a person has configured it by. ``wall`` is the time of day.
+    ``challenge`` needs ``credentials``. ``changed`` is called with every binding of a BINDING-CHANGE, ``on_request``
+    with every request and its source. ``key``: the option that configures the server, for errors. ``wall``: the time of
+    day in seconds.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class StunServer:
         key: str = "--stun",
     ) -> None:
         if challenge != "never" and credentials is None:
-            raise MisuseError("a STUN server that asks for credentials must have some")
+            raise MisuseError("a STUN server with a challenge needs credentials")
         self._reactor = reactor
         self._port = DatagramPort(reactor, port, host, key=key)
         self._other = DatagramPort(reactor, 0, host, key=key)
@@ -83,7 +83,7 @@ class StunServer:
         self.credentials = credentials
         self.response_address = response_address
         self.changed = changed
-        self.heard: Callable[[StunMessage, Address], object] = lambda message, source: None
+        self.on_request: Callable[[StunMessage, Address], object] = lambda message, source: None
         self._wall = wall
         self._seen: OrderedDict[Address, SeenBinding] = OrderedDict()
         self._spoil = ""
@@ -99,54 +99,54 @@ class StunServer:
 
     @property
     def address(self) -> Address:
-        """Where it listens."""
-        at = self._port.host
-        if at is None:
+        """The address at which the server listens."""
+        host = self._port.host
+        if host is None:
             raise MisuseError("the STUN server does not listen")
-        return at
+        return host
 
     @property
     def bindings(self) -> Sequence[SeenBinding]:
-        """The bindings that were seen, those heard last at the end; at most :data:`BINDINGS`."""
+        """The last :data:`BINDINGS` bindings, the most recent at the end."""
         return tuple(self._seen.values())
 
     @property
     def spoilt(self) -> str:
-        """How the next answer will be spoilt; empty: not at all."""
+        """The way in which the next answer is spoilt; empty if it is not."""
         return self._spoil
 
-    def spoil(self, how: str, times: int = 0) -> None:
-        """Spoil the next ``times`` answers (0: all from now on) in one of the ways :data:`SPOILT`; empty: behave.
+    def spoil(self, way: str, times: int = 0) -> None:
+        """Spoil the next ``times`` answers (0: all) in one of the ways in :data:`SPOILT`; an empty ``way`` stops it.
 
-        Raises MisuseError for another way.
+        Raises MisuseError for an unknown way.
         """
-        if how and how not in SPOILT:
+        if way and way not in SPOILT:
             raise MisuseError(f"a STUN answer can be spoilt in these ways: {', '.join(SPOILT)}")
-        self._spoil, self._left = how, times
+        self._spoil, self._left = way, times
 
     def send(self, data: bytes, to: Address) -> bool:
-        """Send a datagram from the very port that devices ask: their NATs let it in. False where it cannot leave."""
+        """Send a datagram from the server's port, which the NATs of devices accept. False if it cannot be sent."""
         return self._port.send(data, to)
 
     async def close(self) -> None:
-        """Listen no more; answers that are late do not come."""
+        """Stop listening and drop late answers."""
         for call in self._late:
             if call.active():
                 call.cancel()
         await gatherResults([self._port.close(), self._other.close()])
 
     def text(self, data: bytes, source: Address) -> None:
-        """Nobody has business here with anything but STUN."""
+        """Ignore a datagram that is not STUN."""
 
     def stun(self, data: bytes, source: Address) -> None:
-        """A datagram came that may be a STUN message; never raises."""
+        """Handle a datagram that may be a STUN message; raises nothing."""
         message = decode(data)
         if message is None or message.kind is not MessageType.REQUEST:
             return
         signed = False
         if self.credentials is not None and message.signed:
             signed = signature_holds(data, self.credentials.password) and message.username == self.credentials.username
-        self.heard(message, source)
+        self.on_request(message, source)
         problem = self._problem(message, signed)
         if problem is not None:
             self.refused += 1
@@ -155,7 +155,7 @@ class StunServer:
         if message.connection_request_binding:
             self._remember(message, source, signed)
         to = source
-        # Only to the sender's own host: else anybody could have it send to anybody.
+        # Only to the sender's own host, so that the server cannot be used against others.
         if message.response_address is not None and self.response_address == "honour":
             to = message.response_address if message.response_address.host == source.host else source
         self.answered += 1
@@ -167,11 +167,11 @@ class StunServer:
             changed=None,
         )
         password = self.credentials.password if signed and self.credentials is not None else None
-        # In the way of the request: whoever signs in one may not be able to check the other.
+        # Padded (or not) as the request, because a client may be able to check only its own variant.
         self._answer(answer, to, password, filled=password is None or signature_holds(data, password, (True,)))
 
     def _problem(self, message: StunMessage, signed: bool) -> StunMessage | None:
-        """The error that a request gets; None where it is answered."""
+        """The error response to a request, None if the request is valid."""
 
         def error(code: int, reason: str, unknown: tuple[int, ...] = ()) -> StunMessage:
             transaction = message.transaction
@@ -186,8 +186,8 @@ class StunServer:
             return error(420, "Unknown Attribute", unknown)
         if message.signed and self.credentials is not None and not signed:
             return error(432, "Missing Username") if message.username is None else error(431, "Integrity Check Failure")
-        asked = self.challenge == "always" or (self.challenge == "changes" and message.binding_change)
-        if asked and not signed:
+        must_sign = self.challenge == "always" or (self.challenge == "changes" and message.binding_change)
+        if must_sign and not signed:
             return error(401, "Unauthorized")
         return None
 
@@ -204,17 +204,17 @@ class StunServer:
             self.changed(binding)
 
     def _shown(self) -> Address | None:
-        at = self._port.host
-        return at if at is not None and at.host not in ("0.0.0.0", "::") else None
+        host = self._port.host
+        return host if host is not None and host.host not in ("0.0.0.0", "::") else None
 
     def _answer(self, message: StunMessage, to: Address, password: str | None, *, filled: bool = True) -> None:
-        how = self._next_spoilt()
-        if how == "wrong-transaction":
+        way = self._next_spoilt()
+        if way == "wrong-transaction":
             message = replace(message, transaction=bytes(16))
-        if how == "wrong-signature":
-            password = "somebody else's"
+        if way == "wrong-signature":
+            password = "not the password"
         data = encode(message, password=password, filled=filled)
-        match how:
+        match way:
             case "silent":
                 return
             case "garbage":
@@ -225,17 +225,17 @@ class StunServer:
                 return
             case "other-port":
                 if self._other.host is None:
-                    with suppress(ConfigError):  # no port to be had: the answer is lost
+                    with suppress(ConfigError):  # no port is free: the answer is lost
                         self._other.bind()
                 self._other.send(data, to)
                 return
         self._port.send(data, to)
 
     def _next_spoilt(self) -> str:
-        """How the answer of now is spoilt."""
-        how = self._spoil
+        """Take the way in which the present answer is spoilt; empty if it is not."""
+        way = self._spoil
         if self._left:
             self._left -= 1
             if not self._left:
                 self._spoil = ""
-        return how
+        return way

@@ -1,4 +1,4 @@
-"""The lab asks devices by XMPP: what they answer, and what keeps it from asking."""
+"""Tests of XMPP connection requests: the answers, and the conditions that prevent a request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class AskingTests(XmppCase):
 
     async def logged_in(self) -> XmppAcs:
         self.lines: list[str] = []
-        self.lab.xmpp = acs = XmppAcs(reactor, self.account(), monotonic=reactor.seconds, told=self.lines.append)
+        self.lab.xmpp = acs = XmppAcs(reactor, self.account(), monotonic=reactor.seconds, on_status=self.lines.append)
         acs.start()
         self.addCleanup(acs.close)
         await self.until(lambda: acs.standing.status == "Enabled")
@@ -57,7 +57,7 @@ class AskingTests(XmppCase):
         name = SERVER + "ConnReqJabberID"
         known = self.lab.devices[DEVICE].parameters
         known[name] = replace(known[name], text="")
-        self.assertIn("has told no ConnReqJabberID", await self.refused())
+        self.assertIn("has reported no ConnReqJabberID", await self.refused())
         known[name] = replace(known[name], text=f"nobody@{DOMAIN}/x")
         self.assertNotEqual(await self.lab.connection_request_by_xmpp(DEVICE), "accepted")
         known[name] = replace(known[name], text=JID)

@@ -1,4 +1,4 @@
-"""What the lab learns of devices, and how much of it at most."""
+"""Tests of the state of devices and of its bounds."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ class Bounds(SynchronousTestCase):
         statuses = [cpe.say(GetRPCMethods()).status for _ in range(100)]
         self.assertEqual(set(statuses[:10]), {200})
         self.assertEqual(statuses[-1], 400)
-        self.assertIn("longer than the lab allows", lab.sessions[0].reason)
+        self.assertIn("exceeds the lab's limits", lab.sessions[0].reason)
 
     def test_open_sessions(self) -> None:
         lab = LabAcs(Clock(), limits=LabLimits(open_sessions=2))

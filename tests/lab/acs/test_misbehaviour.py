@@ -1,4 +1,4 @@
-"""Each way to be a bad ACS, as it looks on the wire. The connection is in memory and the time is a Clock."""
+"""Tests of each misbehaviour on the wire, over a connection in memory and with a Clock."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class MisbehaveCase(SynchronousTestCase):
 
 
 class Moments(MisbehaveCase):
-    """When each happens."""
+    """The messages to which a misbehaviour applies."""
 
     def statuses(self) -> list[int]:
         self.lab.queue(DEVICE, Reboot(""))
@@ -173,7 +173,7 @@ class Envelopes(MisbehaveCase):
         asked = self.cpe.post()
         self.assertFalse(asked.envelope.hold_requests)
         self.assertEqual(self.cpe.answer(asked, RebootResponse()).status, 204)
-        # The hold is lifted: the CPE's turn, then an empty POST that ends it all.
+        # The hold has ended: it is the CPE's turn, and its empty POST ends the session.
         self.assertEqual(self.lab.sessions[0].ended, "")
         self.assertEqual(self.cpe.say(GetRPCMethods()).status, 200)
         self.assertEqual(self.cpe.post().status, 204)
@@ -327,7 +327,7 @@ class Http(MisbehaveCase):
         other = Wire(self.lab.site())
         answer = parsed(other.send(request(b"", cookie=self.cpe.cookie)))
         self.assertEqual(answer.status, 400)
-        self.assertIn("one at a time", self.lab.sessions[0].reason)
+        self.assertIn("before the answer to the previous one", self.lab.sessions[0].reason)
 
     def test_drop_before_it_is_processed(self) -> None:
         self.lab.misbehave(Drop(at="empty", reset=True))
@@ -404,7 +404,7 @@ class Http(MisbehaveCase):
         self.assertEqual(sizes, [10, 20, 30, 40])
         self.clock.pump([2.0] * 500)
         self.assertEqual(parsed(self.wire.transport.value()).message, InformResponse())
-        self.assertEqual(self.cpe.post().status, 400)  # No cookie was taken: a POST outside of the session.
+        self.assertEqual(self.cpe.post().status, 400)  # without a cookie this POST is outside of the session
 
     def test_drip_that_the_cpe_breaks_off(self) -> None:
         self.lab.misbehave(Drip())

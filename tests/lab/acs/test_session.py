@@ -1,4 +1,4 @@
-"""The ACS's side of a session, over a connection in memory and under a Clock."""
+"""Tests of a session of the ACS, over a connection in memory and with a Clock."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ class Flow(SessionCase):
 
 
 class Violations(SessionCase):
-    """Each is answered with 400 and a sentence, noted, and breaks the session."""
+    """Violations: the answer is 400 with one line of text, and the session is broken."""
 
     def broken(self, answer, *words: str) -> None:
         self.assertEqual(answer.status, 400)
@@ -222,15 +222,15 @@ class Violations(SessionCase):
 
     def test_request_in_place_of_an_answer(self) -> None:
         self.asked()
-        self.broken(self.cpe.say(GetRPCMethods()), "GetRPCMethods while the answer")
+        self.broken(self.cpe.say(GetRPCMethods()), "GetRPCMethods in place of the answer")
 
     def test_answer_to_nothing(self) -> None:
         self.cpe.inform()
-        self.broken(self.cpe.say(RebootResponse()), "RebootResponse though the ACS asked nothing")
+        self.broken(self.cpe.say(RebootResponse()), "RebootResponse without a request of the ACS")
 
     def test_fault_to_nothing(self) -> None:
         self.cpe.inform()
-        self.broken(self.cpe.say(Fault(9002)), "a fault though the ACS asked nothing")
+        self.broken(self.cpe.say(Fault(9002)), "a fault without a request of the ACS")
 
     def test_second_inform(self) -> None:
         self.cpe.inform()
@@ -289,8 +289,8 @@ class Endings(SessionCase):
         self.clock.advance(29)
         self.assertEqual(self.trace.ended, "")
         self.clock.advance(2)
-        self.assertEqual((self.trace.ended, self.trace.reason), ("broken", "nothing more came for 30 s"))
-        self.assertIn("nothing more came", self.successResultOf(done).reason)
+        self.assertEqual((self.trace.ended, self.trace.reason), ("broken", "no POST within 30 s"))
+        self.assertIn("no POST within", self.successResultOf(done).reason)
         self.assertFalse(self.lab.devices[DEVICE].in_session)
         self.cpe.wire.transport.loseConnection()
         self.assertEqual(self.clock.getDelayedCalls(), [])

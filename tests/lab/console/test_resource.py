@@ -1,4 +1,4 @@
-"""The console: who may use it, its JSON, and its page."""
+"""Tests of the console: access, its JSON interface and its page."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote
 
@@ -422,7 +423,7 @@ class Json(ConsoleCase):
 
 
 class Requests(SynchronousTestCase):
-    """What a task's JSON becomes."""
+    """Requests built from the JSON of a task."""
 
     def test_requests(self) -> None:
         for data, expected in (
@@ -529,6 +530,18 @@ class Requests(SynchronousTestCase):
                 self.assertTrue(str(error))
 
 
+class Elements(HTMLParser):
+    """The elements of an HTML page, each with the names of its attributes, as a browser reads them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, list[str]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, [name for name, _ in attrs]))
+
+
 class Page(ConsoleCase):
     def page(self) -> str:
         answer = self.ask("GET", "/")
@@ -574,7 +587,10 @@ class Page(ConsoleCase):
         page = self.page()
         self.assertNotIn("<script", page)
         self.assertIn("&lt;script&gt;alert(1)&lt;/script&gt;", page)
-        self.assertNotIn('"onmouseover', page)
+        elements = Elements(page).found
+        self.assertEqual({tag for tag, _ in elements} & {"script", "img"}, set())
+        attributes = {name for _, names in elements for name in names}
+        self.assertEqual(attributes, {"lang", "charset", "name", "content", "http-equiv", "class", "href", "title"})
         self.assertNotIn("<img", page)
         self.assertNotIn("<b>&", page)
         self.assertNotIn("\u202e", page)
@@ -595,6 +611,19 @@ class Page(ConsoleCase):
         self.assertIn(f"style-src 'sha256-{digest}'", policy)
         self.assertNotIn("unsafe", policy)
         self.assertNotIn("style=", answer.body.decode())
+
+    def test_a_failure_of_the_page_is_logged_and_answered(self) -> None:
+        self.cpe.session()
+        self.lab.devices[DEVICE].identity = None
+        answer = self.ask("GET", "/")
+        self.assertEqual(answer.status, 500)
+        self.assertIn("the lab failed", json.loads(answer.body)["error"])
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
+
+    def test_head(self) -> None:
+        self.cpe.session()
+        answer = self.ask("HEAD", "/")
+        self.assertEqual((answer.status, answer.body), (200, b""))
 
     def test_many_devices(self) -> None:
         site = self.lab.site()

@@ -1,4 +1,4 @@
-"""The report on NATs: with our agent, with one that is deaf, and with another process pointed at the bench."""
+"""Tests of the NAT report: with this project's agent, an agent without Informs, and an agent in another process."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from cwmpagent.cli.arguments import KINDS
 from cwmpagent.cli.lab import lines
 from cwmpagent.errors import StoreError
+from cwmpagent.lab.nat_report import bench as nat_bench
 from cwmpagent.lab.nat_report.bench import NatBench, NatResult
 from cwmpagent.lab.nat_report.report import NatReport, our_agent
 from cwmpagent.lab.network.nat_kind import NatKind
@@ -60,7 +61,7 @@ class ReportTests(TestCase):
             await child.ended
 
     async def test_our_agent_and_another_one(self) -> None:
-        """Both at the same time: each takes most of a minute, of waiting."""
+        """Two kinds at the same time; each waits for most of a minute."""
         kinds = ("--kind", "none", "--kind", "port-restricted")
         ours = self.start("nat-report", *kinds, "--lifetime", "4", "--requests", "4", "--json")
         await self.another_agent()
@@ -75,7 +76,7 @@ class ReportTests(TestCase):
         self.assertIsNotNone(restricted["found_again"])
 
     async def another_agent(self) -> None:
-        """Whichever is pointed at it: here ours, as a process of its own."""
+        """An external agent: here this project's, as a process of its own."""
         child = self.start(
             *("nat-report", "--agent", "external", "--kind", "full-cone", "--lifetime", "4", "--requests", "4")
         )
@@ -88,11 +89,11 @@ class ReportTests(TestCase):
         agent = Child.agent(reactor, config)
         self.addCleanup(self.killed, agent)
         self.assertEqual(await child.ended, 0, child.err + agent.out)
-        self.assertIn("00D09E-OTHER1 has informed", child.err)
+        self.assertIn("00D09E-OTHER1 has sent an Inform", child.err)
         self.assertRegex(child.out, r"full-cone +yes +127\.1\.0\.1:\d+ +\d\.\d s of 4 s +4 +0 +\d+ ms +\d+\.\d s")
 
     async def test_a_deaf_agent(self) -> None:
-        """One that never informs."""
+        """An agent that never sends an Inform."""
         report = NatReport(
             reactor,
             self.place(),
@@ -136,7 +137,7 @@ class ReportTests(TestCase):
             self.assertEqual(bench._server.host, "127.0.0.5")
 
     async def test_interrupted(self) -> None:
-        """Everything is closed and nothing left, and no empty table passes for a good one."""
+        """An interrupt closes everything, leaves no file and prints no table."""
         place = self.place()
         command = [*COMMAND, "nat-report", "--kind", "none", "--kind", "symmetric"]
         child = Child.start(reactor, command, environ={"TMPDIR": str(place)})
@@ -162,15 +163,15 @@ class ReportTests(TestCase):
         self.assertEqual([each.stopped for each in agents], [True, True])
 
     async def test_requests_that_do_not_arrive(self) -> None:
-        """It is told of as lost, one sentence a failure."""
+        """Lost requests are counted, and reported in one line."""
         bench = NatBench(reactor, None, requests=2)
         self.addCleanup(bench.close)
         bench.open()
         agent = our_agent(bench, reactor, self.place() / "state", 0)
         agent.startService()
         self.addCleanup(agent.stopService)
-        self.patch(bench, "ANSWERED_WITHIN", 0.3)
-        self.patch(bench._stun, "send", lambda data, to: True)  # it leaves, and gets nowhere
+        self.patch(nat_bench, "ANSWERED_WITHIN", 0.3)
+        self.patch(bench._stun, "send", lambda data, to: True)  # sent, but never received
         result = await bench.measure(informed_within=30)
         self.assertEqual((result.sent, result.lost), (2, 2))
         self.assertEqual(result.problems, ("none: 2 of 2 requests were lost",))
@@ -180,10 +181,10 @@ class _Deaf:
     stopped = False
 
     def startService(self) -> None:
-        """It does nothing at all."""
+        """Do nothing."""
 
     async def stopService(self) -> None:
-        """Nor now."""
+        """Record the stop."""
         self.stopped = True
 
 

@@ -1,4 +1,4 @@
-"""What the ACS's door lets in: methods, sizes, compression, credentials, and bytes of every kind."""
+"""Tests of the ACS's HTTP input: methods, sizes, compression, credentials and arbitrary bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The NAT in user space: who gets through which kind, for how long, in what weather; in made-up time and for real."""
+"""Tests of the NAT in user space: filters, lifetimes and impairments, with a Clock and with real sockets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class NatCase(SynchronousTestCase):
         return next(each for each in self.net.sockets if each.port == address.port)
 
     def send(self, data: bytes = b"out", *, agent: Address = AGENT, to: Address | None = None) -> Address:
-        """The agent sends; where it came from as the server sees it."""
+        """Send from the agent; return the source address that the server receives."""
         before = len(self.net.sent)
         self.at(to or self.inside).receive(data, agent)
         port, sent, _ = self.net.sent[before]
@@ -88,7 +88,7 @@ class KindTests(NatCase):
             self.assertTrue(self.gets_in(outside, STRANGER), kind)
 
     def test_it_comes_from_the_stand_in(self) -> None:
-        """The agent sees an answer come from where it sent to; a stranger gets a stand-in of its own."""
+        """An answer comes from the stand-in that the agent sent to; another outside address gets its own stand-in."""
         self.build(NatKind.FULL_CONE)
         outside = self.send()
         self.gets_in(outside, SERVER)
@@ -171,7 +171,7 @@ class LifetimeTests(NatCase):
 
 class WeatherTests(NatCase):
     def history(self, seed: int, **weather: float) -> tuple[list[bytes], dict[str, int]]:
-        """What arrived at the server of a hundred packets, in order."""
+        """The packets of a hundred that arrive at the server, in order."""
         self.build(NatKind.FULL_CONE, seed=seed, weather=NatWeather(**weather))
         for number in range(100):
             self.at(self.inside).receive(b"%d" % number, AGENT)
@@ -263,7 +263,7 @@ class BoundTests(NatCase):
 
 
 class LoopbackTests(TestCase):
-    """With real sockets."""
+    """The NAT with real sockets."""
 
     timeout = 30
 

@@ -1,4 +1,4 @@
-"""The lab's STUN server: what it answers to whom, what it remembers, how it fails on request; and requests by UDP."""
+"""Tests of the lab's STUN server: answers, recorded bindings and spoilt answers; and of UDP connection requests."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ServerCase(SynchronousTestCase):
     def ask(
         self, source: Address = DEVICE_AT, *, password: str | None = None, **fields: Any
     ) -> list[tuple[Address, StunMessage]]:
-        """Send a Binding Request; where each answer went, and what it was."""
+        """Send a Binding Request; return the destination and the message of each answer."""
         before = len(self.net.sent)
         message = StunMessage(kind=MessageType.REQUEST, transaction=next(self.ids).to_bytes(16, "big"), **fields)
         self.asked = message
@@ -228,7 +228,7 @@ class SpoiltTests(ServerCase):
 
 
 class AskingTests(ServerCase):
-    """Requests by UDP, from the STUN server's own port."""
+    """UDP connection requests from the STUN server's port."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -304,10 +304,10 @@ class AskingTests(ServerCase):
 
     def test_no_address(self) -> None:
         self.inform("")
-        self.assertIn("has told no UDPConnectionRequestAddress", self.refused())
+        self.assertIn("has reported no UDPConnectionRequestAddress", self.refused())
         for text in ("box.example:1", "192.0.2.7:0", "192.0.2.7:99999", "192.0.2.7:x", "<script>"):
             self.inform(text)
-            self.assertIn("is no address", self.refused())
+            self.assertIn("is not an address", self.refused())
 
     def test_no_credentials(self) -> None:
         self.inform()
