@@ -1,4 +1,4 @@
-"""Answers of the agent as text for people."""
+"""Answers of the agent as text for the terminal."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 from cwmpagent.cli.columns import pairs, shown, table
 
 Item = Mapping[str, Any]
-NO_URL = "no URL: switched off, or no way to the ACS is known"
+NO_URL = "no URL: switched off, or there is no route to the ACS"
 
 
 def status(result: Item) -> Iterator[str]:
-    """Who, since when, towards whom, how."""
+    """Lines of the device, the agent process, the ACS, the sessions and the connection requests."""
     device, acs, request = result["device"], result["acs"], result["connection_request"]
     name = "-".join(filter(None, (device["oui"], device["product_class"], device["serial_number"])))
     enabled = "" if acs["enabled"] else " (EnableCWMP is false: no session opens)"
-    missing = "" if request["credentials"] else " (refuses everybody: its user name or password is not set)"
+    missing = "" if request["credentials"] else " (refuses every request: its user name or password is not set)"
     yield from pairs(
         [
             ("Device", f"{name} ({device['manufacturer']})"),
@@ -32,7 +32,7 @@ def status(result: Item) -> Iterator[str]:
         yield "The device is rebooting."
     if result["overruled"]:
         yield ""
-        yield "Values of the file that are not in force, as others were written since (cwmpagent reset NAME goes back):"
+        yield "Values of the file that are not in force, as others were written later (cwmpagent reset NAME restores them):"
         rows = [(each["key"], each["name"], each["file"], each["present"]) for each in result["overruled"]]
         yield from table(("KEY", "NAME", "FILE", "IN FORCE"), rows)
 
@@ -43,32 +43,32 @@ def _by_udp(udp: Item | None) -> Iterator[tuple[str, str]]:
     parts = [udp["address"] + (", behind a NAT" if udp["nat"] else "")]
     stun = udp["stun"]
     if stun is not None:
-        how = f"kept alive every {_span(stun['period'])}"
-        parts.append("the STUN server does not answer" if not stun["answered"] else how)
+        keep_alive = f"kept alive every {_span(stun['period'])}"
+        parts.append("the STUN server does not answer" if not stun["answered"] else keep_alive)
         if stun["searching"]:
-            parts.append("how long it lives is still being tried")
+            parts.append("the search for the lifetime of the NAT binding goes on")
     yield "by UDP", "; ".join(parts)
 
 
 def parameters(items: Sequence[Item]) -> Iterator[str]:
-    """Names, types, whether they can be written, values."""
+    """A table of names, types, access and values."""
     rows = [(each["name"], each["type"], "rw" if each["writable"] else "r", _value(each)) for each in items]
     yield from table(("NAME", "TYPE", "ACCESS", "VALUE"), rows)
 
 
 def names(items: Sequence[Item]) -> Iterator[str]:
-    """Names, and whether they can be written, added to or deleted."""
+    """A table of names, and whether each is writable."""
     yield from table(("NAME", "WRITABLE"), [(each["name"], each["writable"]) for each in items])
 
 
 def events(result: Item) -> Iterator[str]:
-    """What is pending, and when it will be told."""
+    """Lines of the pending events, changed parameters and scheduled Informs, and the time of the next session."""
     if result["pending"]:
         rows = [(each["event"], each["command_key"]) for each in result["pending"]]
         yield from table(("EVENT", "COMMANDKEY"), rows)
         yield ""
     if result["changed"]:
-        yield "Changed since the ACS last heard:"
+        yield "Changed since the last report to the ACS:"
         yield from (f"  {shown(name)}" for name in result["changed"])
         yield ""
     if result["scheduled"]:
@@ -82,9 +82,9 @@ def events(result: Item) -> Iterator[str]:
 
 
 def fact(item: Item) -> str:
-    """One thing that happened."""
+    """The text of one fact, with the envelope below it where it has one."""
     if "lost" in item:
-        return f"({item['lost']} more happened, but this terminal was too slow for them)"
+        return f"({item['lost']} entries were lost: this terminal is too slow)"
     text = f"{item['time']} {item['level']:<5} {shown(item['message'])}"
     if item["fact"] == "EnvelopeReceived":
         text += f" {item['status']}"
@@ -99,16 +99,16 @@ def _value(item: Item) -> str:
 
 def _sessions(session: Item) -> list[tuple[str, object]]:
     last = session["last"]
-    told = "none since the agent's start"
+    ending = "none since the agent's start"
     if last is not None:
-        how = "done" if last["success"] else "failed"
-        told = f"{how} {last['ended']} in {last['seconds']} s: {', '.join(last['events']) or 'no event'}"
+        outcome = "done" if last["success"] else "failed"
+        ending = f"{outcome} {last['ended']} in {last['seconds']} s: {', '.join(last['events']) or 'no event'}"
         if last["faults"]:
-            told += f"; faults {', '.join(map(str, last['faults']))}"
+            ending += f"; faults {', '.join(map(str, last['faults']))}"
         if last["reason"]:
-            told += f"; {last['reason']}"
+            ending += f"; {last['reason']}"
     following = "under way now" if session["open"] else _when(session["next"])
-    return [("Last session", told), ("Next session", following)]
+    return [("Last session", ending), ("Next session", following)]
 
 
 def _when(planned: Item | None) -> str:
@@ -120,7 +120,7 @@ def _when(planned: Item | None) -> str:
 
 
 def _span(seconds: float) -> str:
-    """Seconds as a person says them."""
+    """A duration in a rounded unit, from ``seconds``: days, hours, minutes or seconds."""
     for size, name in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {name}"

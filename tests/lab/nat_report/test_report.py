@@ -79,7 +79,7 @@ class ReportTests(TestCase):
         child = self.start(
             *("nat-report", "--agent", "external", "--kind", "full-cone", "--lifetime", "4", "--requests", "4")
         )
-        while not (told := re.search(r"Point the agent at (\S+), user name (\S+), password (\S+) ", child.err)):
+        while not (told := re.search(r"Give the agent the ACS URL (\S+), user name (\S+), password (\S+) ", child.err)):
             await deferLater(reactor, 0.05, lambda: None)
         place = self.place()
         config = place / "agent.toml"
