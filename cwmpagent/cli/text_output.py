@@ -32,7 +32,7 @@ def status(result: Item) -> Iterator[str]:
         yield "The device is rebooting."
     if result["overruled"]:
         yield ""
-        yield "Values of the file that are not in force, as others were written later (cwmpagent reset NAME restores them):"
+        yield "Values of the file that are not in force, as others were written later (undo: cwmpagent reset NAME):"
         rows = [(each["key"], each["name"], each["file"], each["present"]) for each in result["overruled"]]
         yield from table(("KEY", "NAME", "FILE", "IN FORCE"), rows)
 

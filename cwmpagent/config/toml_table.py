@@ -1,4 +1,4 @@
-"""Typed reading of one table of a TOML file: every refusal is a ConfigError that names the key."""
+"""Typed values of one table of a TOML file; every error is a ConfigError that names the key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cwmpagent.errors import ConfigError
 
 
 def suggestion(word: str, known: Collection[str]) -> str:
-    """What ``word`` was probably meant to be, as the end of a sentence."""
+    """The end of a sentence: the known word most like ``word``, or the list of all ``known`` words."""
     close = difflib.get_close_matches(word, known, n=1)
     if close:
         return f"did you mean {close[0]}?"
@@ -18,13 +18,17 @@ def suggestion(word: str, known: Collection[str]) -> str:
 
 
 def shown(key: str) -> str:
-    """``key`` as TOML writes it: bare where that is possible, else quoted, and never more than one line."""
+    """``key`` as in TOML: bare where possible, else quoted; always one line of at most 200 characters."""
     bare = key.isascii() and key.replace("_", "").replace("-", "").isalnum()
     return key if bare else '"' + key.encode("unicode_escape").decode().replace('"', '\\"')[:200] + '"'
 
 
 class TomlTable:
-    """One table and its name; relative paths in it start at ``base``."""
+    """One table of the file.
+
+    ``name``: its name. ``known``: its possible keys; another key is a ConfigError. ``base``: the directory at which
+    relative paths in it start.
+    """
 
     def __init__(self, name: str, content: Mapping[str, object], known: Collection[str], base: Path) -> None:
         self.name = name
@@ -38,7 +42,7 @@ class TomlTable:
         return key in self._content
 
     def error(self, key: str, reason: str) -> ConfigError:
-        """The refusal of ``key``, to be raised."""
+        """An error of ``key``, to be raised."""
         return ConfigError(f"{self.name}.{key}", reason)
 
     def text(self, key: str, default: str | None = None, *, most: int = 256, empty: bool = True) -> str:
@@ -55,25 +59,25 @@ class TomlTable:
         if len(value) > most:
             raise self.error(key, f"has {len(value)} characters, at most {most} are allowed")
         if not value.isprintable():
-            raise self.error(key, "has a control character, or another one that cannot be printed")
+            raise self.error(key, "has a control character or another unprintable character")
         return value
 
     def choice(self, key: str, default: str, allowed: Collection[str]) -> str:
-        """One of the ``allowed`` words."""
+        """A string that is one of ``allowed``."""
         value = self.text(key, default)
         if value not in allowed:
             raise self.error(key, f"must be one of {', '.join(allowed)}")
         return value
 
     def flag(self, key: str, default: bool) -> bool:
-        """true or false."""
+        """A boolean."""
         value = self._content.get(key, default)
         if not isinstance(value, bool):
             raise self.error(key, "must be true or false, without quotes")
         return value
 
     def whole(self, key: str, default: int, *, least: int, most: int) -> int:
-        """A whole number."""
+        """A whole number from ``least`` to ``most``."""
         value = self._content.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.error(key, "must be a whole number, without quotes")
@@ -82,7 +86,7 @@ class TomlTable:
         return value
 
     def seconds(self, key: str, default: float, *, most: float) -> float:
-        """A duration above 0."""
+        """A duration in seconds, more than 0 and at most ``most``."""
         value = self._content.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.error(key, "must be a number of seconds, without quotes")
@@ -91,7 +95,7 @@ class TomlTable:
         return float(value)
 
     def path(self, key: str) -> Path | None:
-        """A file or directory; None where the key is absent or empty."""
+        """The path of a file or directory; None where the key is absent or empty."""
         value = self.text(key, "", most=4096)
         return self.base / value if value else None
 
