@@ -46,7 +46,7 @@ def _by_udp(udp: Item | None) -> Iterator[tuple[str, str]]:
         keep_alive = f"kept alive every {_span(stun['period'])}"
         parts.append("the STUN server does not answer" if not stun["answered"] else keep_alive)
         if stun["searching"]:
-            parts.append("the search for the lifetime of the NAT binding goes on")
+            parts.append("still searching for the lifetime of the binding")
     yield "by UDP", "; ".join(parts)
 
 

@@ -257,9 +257,7 @@ def _url(table: TomlTable, key: str, text: str) -> str:
     if not parts.hostname or port == 0:
         raise table.error(key, f"must have a host, and a port above 0 where it has one, {example}")
     if not text.isascii() or " " in text or "#" in text:
-        raise table.error(
-            key, "must be ASCII without spaces and #: percent-encode others, write hosts as xn--..."
-        )
+        raise table.error(key, "must be ASCII without spaces and #: percent-encode others, write hosts as xn--...")
     return text
 
 

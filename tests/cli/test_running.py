@@ -158,7 +158,7 @@ class ReadingTests(CommandCase):
         kept = {"period": 30.0, "searching": True, "answered": True}
         self.assertEqual(found, {"address": "203.0.113.5:40001", "nat": True, "stun": kept})
         self.assertIn(
-            "203.0.113.5:40001, behind a NAT; kept alive every 30 s; the search for the lifetime of the NAT binding goes on",
+            "203.0.113.5:40001, behind a NAT; kept alive every 30 s; still searching for the lifetime of the binding",
             await self.said("status"),
         )
 
