@@ -1,8 +1,8 @@
-"""What it costs to poll watched parameters every 5 seconds: 10,000 of a simulated provider, and what this machine has.
+"""Cost of polling watched parameters every 5 seconds: 10,000 of a simulated provider, and those of the provider linux.
 
-Each line: parameters watched, how many of them change from poll to poll, the CPU milliseconds of one poll (median and
-worst), and the share of one core that is with a poll every 5 seconds. Changes are told by lightweight notification, the
-dearest way: each is compared, sent, and its baseline saved (in memory).
+Each line: watched parameters, parameters that change between polls, CPU milliseconds of one poll (median and worst),
+the share of one core with a poll every 5 seconds. Changes are sent by lightweight notification, the most expensive way:
+each is compared, sent, and saved as the new baseline (in memory).
 
 Usage: ``python benchmarks/polling.py [rounds]``.
 """
@@ -63,7 +63,7 @@ TEXTS = ("Enabled", "User", "false", "80", "80", "TCP", "192.0.2.1", "", "", "90
 
 
 class Simulated(Provider):
-    """A provider whose values are in memory."""
+    """A provider with values in memory."""
 
     name = "simulated"
     paths = (TABLE,)
@@ -72,16 +72,16 @@ class Simulated(Provider):
         self.values: dict[str, str] = {}
 
     def read(self, names: Sequence[Name]) -> dict[str, str]:
-        """Those of the values that are asked for."""
+        """Return the values of ``names``."""
         values = self.values
         return {name: values[name] for name in names if name in values}
 
     def check(self, changes: Any) -> None:
-        """All may be changed."""
+        """Accept every change."""
 
 
-class Steady:
-    """Both clocks, as the reactor's timers go."""
+class TimerClock:
+    """Monotonic and wall clock that follow the timers of the reactor."""
 
     def __init__(self, timers: Clock) -> None:
         self.monotonic = timers.seconds
@@ -96,8 +96,8 @@ class Steady:
         return 0
 
 
-class Nowhere:
-    """No ACS, no listener."""
+class NoNetwork:
+    """An ACS that cannot be reached, and a listener that never listens."""
 
     port = 0
     listening = False
@@ -106,7 +106,7 @@ class Nowhere:
         raise OSError(url)
 
     async def switched(self, path: str) -> None:
-        """There is nothing to open or close."""
+        """Do nothing."""
 
 
 async def _no_address(host: str) -> str | None:
@@ -122,34 +122,34 @@ def _done(work: Any) -> Any:
 
 
 def begin(*providers: Provider) -> tuple[AgentRuntime, Clock]:
-    """An agent that has begun its life, without a session: its ACS cannot be reached."""
+    """Start an agent without a session, as its ACS cannot be reached; its runtime and its timers."""
     timers = Clock()
-    world = Environment(
+    environment = Environment(
         timers=timers,
-        clock=Steady(timers),
+        clock=TimerClock(timers),
         random=Random(1),
-        acs=Nowhere(),
+        acs=NoNetwork(),
         store=MemoryStore(),
-        listener=Nowhere(),
+        listener=NoNetwork(),
         local_address=_no_address,
         observer=lambda fact: None,
         providers=lambda root: providers,
     )
     values = given(parse(CONFIG + '"Device.ManagementServer.EnableCWMP" = true\n', Path()), "Device.")
-    saved = world.store.load()  # type: ignore[attr-defined]  # it is a MemoryStore
-    life = AgentRuntime(
-        find_model("device2"), values, saved, world, booted=True, boot_id="b", finish=lambda after: None
+    saved = environment.store.load()  # type: ignore[attr-defined]  # it is a MemoryStore
+    runtime = AgentRuntime(
+        find_model("device2"), values, saved, environment, booted=True, boot_id="b", finish=lambda after: None
     )
-    _done(life.start())
-    return life, timers
+    _done(runtime.start())
+    return runtime, timers
 
 
 def measure(
-    title: str, life: AgentRuntime, timers: Clock, names: Sequence[str], rounds: int, change: Any, count: int
+    title: str, runtime: AgentRuntime, timers: Clock, names: Sequence[str], rounds: int, change: Any, count: int
 ) -> None:
-    """Watch ``names``, and print what a poll costs while ``change`` is called before each."""
-    _done(life.live.freshen(names))
-    _done(life.changes.set_attributes([AttributeChange(name, 5 if count else 3) for name in names], Origin.ACS))
+    """Watch ``names``, and print the cost of a poll; ``change`` is called before each poll."""
+    _done(runtime.live.freshen(names))
+    _done(runtime.changes.set_attributes([AttributeChange(name, 5 if count else 3) for name in names], Origin.ACS))
     timers.advance(INTERVAL)
     times = []
     for number in range(rounds):
@@ -164,13 +164,13 @@ def measure(
 
 
 def main(rounds: int) -> None:
-    """Print the table."""
+    """Measure and print the table."""
     print(f"{'provider':12}{'watched':>9}{'changing':>9}{'median ms':>11}{'worst ms':>10}{'of a core':>10}")
     for changing in (0, 100, 1000):
         box = Simulated()
-        life, timers = begin(box)
+        runtime, timers = begin(box)
         for _ in range(ROWS):
-            _done(life.changes.add_object(TABLE, Origin.ACS))
+            _done(runtime.changes.add_object(TABLE, Origin.ACS))
         names = [f"{TABLE}{row}.{column}" for row in range(1, ROWS + 1) for column in COLUMNS]
         box.values = {name: TEXTS[COLUMNS.index(name.rpartition(".")[2])] for name in names}
         descriptions = [name for name in names if name.endswith(".Description")][:changing]
@@ -178,16 +178,16 @@ def main(rounds: int) -> None:
         def change(number: int, box: Simulated = box, descriptions: list[str] = descriptions) -> None:
             box.values.update(dict.fromkeys(descriptions, f"round {number}"))
 
-        measure("simulated", life, timers, names, rounds, change, changing)
-    life, timers = begin(*linux_providers("Device."))
-    _done(life.live.read([""]))
+        measure("simulated", runtime, timers, names, rounds, change, changing)
+    runtime, timers = begin(*linux_providers("Device."))
+    _done(runtime.live.read([""]))
     live = [
         name
         for path in ("Device.DeviceInfo.", "Device.IP.", "Device.Ethernet.", "Device.Hosts.", "Device.Time.")
-        for name in life.tree.parameters(path)
-        if life.tree.definition(name).notify is not Notify.FORCED
+        for name in runtime.tree.parameters(path)
+        if runtime.tree.definition(name).notify is not Notify.FORCED
     ]
-    measure("linux", life, timers, live, rounds, lambda number: time.sleep(0.01), 0)
+    measure("linux", runtime, timers, live, rounds, lambda number: time.sleep(0.01), 0)
 
 
 if __name__ == "__main__":

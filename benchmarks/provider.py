@@ -1,7 +1,7 @@
-"""What it costs to ask this machine: one leaf, each subtree and the whole tree, as GetParameterValues does.
+"""Cost of GetParameterValues with the provider ``linux``: one parameter, each subtree and the whole tree.
 
-Every figure is of a first reading, nothing is younger than a second; the answer is built, not sent. ``again`` is the
-same within that second. Usage: ``python benchmarks/provider.py [rounds]``.
+Each time is of a read without cached values (values are cached for one second); the response is built, not sent.
+``again`` is a read within that second. Usage: ``python benchmarks/provider.py [rounds]``.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ PATHS = (
 )
 
 
-class Ticking:
-    """A clock that jumps: each look is later than the last reading is fresh."""
+class SteppedClock:
+    """A clock that the benchmark advances, so that cached values expire."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -70,8 +70,8 @@ class Ticking:
         return 0
 
 
-class Nowhere:
-    """No ACS, no listener."""
+class NoNetwork:
+    """An ACS that cannot be reached, and a listener that never listens."""
 
     port = 0
 
@@ -79,7 +79,7 @@ class Nowhere:
         raise OSError(url)
 
     async def switched(self, path: str) -> None:
-        """There is nothing to open or close."""
+        """Do nothing."""
 
 
 async def _no_address(host: str) -> str | None:
@@ -87,15 +87,15 @@ async def _no_address(host: str) -> str | None:
 
 
 def main(rounds: int) -> None:
-    """Print the table."""
-    clock = Ticking()
-    world = Environment(
+    """Measure and print the table."""
+    clock = SteppedClock()
+    environment = Environment(
         timers=Clock(),
         clock=clock,
         random=Random(1),
-        acs=Nowhere(),
+        acs=NoNetwork(),
         store=MemoryStore(),
-        listener=Nowhere(),
+        listener=NoNetwork(),
         local_address=_no_address,
         observer=lambda fact: None,
         providers=lambda root: (
@@ -103,16 +103,16 @@ def main(rounds: int) -> None:
             passing_time(root, uptime=time.monotonic, local_time=lambda: "2026-01-01T00:00:00Z"),
         ),
     )
-    store = world.store.load()  # type: ignore[attr-defined]  # it is a MemoryStore
+    store = environment.store.load()  # type: ignore[attr-defined]  # it is a MemoryStore
     values = given(parse(CONFIG, Path()), "Device.")
-    life = AgentRuntime(
-        find_model("device2"), values, store, world, booted=True, boot_id="b", finish=lambda after: None
+    runtime = AgentRuntime(
+        find_model("device2"), values, store, environment, booted=True, boot_id="b", finish=lambda after: None
     )
 
     def ask(path: str) -> tuple[float, int]:
         began = time.perf_counter()
         answers: list[Any] = []
-        Deferred.fromCoroutine(life.dispatcher.dispatch(GetParameterValues((path,)))).addBoth(answers.append)
+        Deferred.fromCoroutine(runtime.dispatcher.dispatch(GetParameterValues((path,)))).addBoth(answers.append)
         took = time.perf_counter() - began
         response = answers[0].response
         if isinstance(response, Fault):
@@ -130,7 +130,7 @@ def main(rounds: int) -> None:
             times.append(took * 1e3)
             again.append(ask(path)[0] * 1e3)
         print(
-            f"{path or 'everything':52}{count:>11}{statistics.median(times):>11.2f}{max(times):>10.2f}"
+            f"{path or 'the whole tree':52}{count:>11}{statistics.median(times):>11.2f}{max(times):>10.2f}"
             f"{statistics.median(again):>10.2f}"
         )
 
