@@ -112,8 +112,11 @@ class ReportTests(TestCase):
             (["nat-report", "--port", "70000"], "from 0 to 65535"),
             (["nat-report", "--requests", "0"], "from 1 to 1000"),
             (["nat-report", "--host", "0.0.0.0"], "an IPv4 address of this machine"),
-            (["nat-report", "--agent", "external"], "needs exactly one --kind"),
-            (["nat-report", "--agent", "external", "--kind", "none", "--kind", "symmetric"], "needs exactly one --kind"),
+            (["nat-report", "--agent", "external"], "exactly one --kind"),
+            (
+                ["nat-report", "--agent", "external", "--kind", "none", "--kind", "symmetric"],
+                "exactly one --kind",
+            ),
             ([], "COMMAND"),
         ):
             child = self.start(*arguments)
