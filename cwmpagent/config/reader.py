@@ -29,9 +29,10 @@ from cwmpagent.config.settings import (
     StateConfig,
     XmppConfig,
 )
-from cwmpagent.config.toml_table import TomlTable, shown, suggestion
+from cwmpagent.config.toml_table import TomlTable, suggestion
 from cwmpagent.errors import ConfigError
 from cwmpagent.logs.output import LEVELS
+from cwmpagent.typed_members import shown
 
 __all__ = [
     "AcsConfig",
@@ -138,7 +139,7 @@ def _config(content: Mapping[str, object], base: Path, environ: Mapping[str, str
         log=_log(section("log")),
         control=ControlConfig(socket=section("control").path("socket")),
         hooks=_hooks(section("hooks")),
-        parameters=MappingProxyType(_parameters(tables.get("parameters", {}))),
+        parameters=MappingProxyType(_parameters(tables.get("parameters", {}), base)),
     )
 
 
@@ -146,7 +147,7 @@ def _device(table: TomlTable) -> DeviceConfig:
     oui = table.text("oui", "")
     if "oui" in table and not re.fullmatch("[0-9A-F]{6}", oui):
         raise table.error("oui", 'must be six hexadecimal digits in capitals, as in "00D09E"')
-    model = table.word_or_words("model", ("device2",))
+    model = table.text_or_texts("model", ("device2",))
     if not model:
         raise table.error("model", "must not be empty: give one model, or a list of models")
     provider = table.choice("provider", "linux", PROVIDERS)
@@ -156,7 +157,7 @@ def _device(table: TomlTable) -> DeviceConfig:
         product_class=table.text("product_class", "", most=64),
         serial_number=table.text("serial_number", "", most=64, empty=False),
         model=tuple(str(table.base / name) if "/" in name or "." in name else name for name in model),
-        profiles=table.words("profiles", ()),
+        profiles=table.texts("profiles", ()),
         provider=provider,
         boot=table.choice("boot", "process" if provider == "simulated" else "system", BOOTS),
         set_hostname=table.flag("set_hostname", False),
@@ -186,13 +187,13 @@ def _acs(table: TomlTable, environ: Mapping[str, str]) -> AcsConfig:
 
 def _connection_request(table: TomlTable, environ: Mapping[str, str]) -> ConnectionRequestConfig:
     url = table.text("url", "")
-    algorithms = table.words("algorithms", ("MD5",))
+    algorithms = table.texts("algorithms", ("MD5",))
     for name in algorithms:
         if name not in ALGORITHMS:
             raise table.error("algorithms", f"has {shown(name)}; allowed are {', '.join(ALGORITHMS)}")
     if not algorithms or len(set(algorithms)) < len(algorithms):
         raise table.error("algorithms", "must name at least one algorithm, and each only once")
-    endpoint = tuple(_endpoint(table, text) for text in table.word_or_words("endpoint", ("tcp:7547",)))
+    endpoint = tuple(_endpoint(table, text) for text in table.text_or_texts("endpoint", ("tcp:7547",)))
     return ConnectionRequestConfig(
         endpoint=endpoint,
         url=_url(table, "url", url) if url else "",
@@ -298,22 +299,15 @@ def _log(table: TomlTable) -> LogConfig:
 
 
 def _hooks(table: TomlTable) -> HooksConfig:
-    return HooksConfig(reboot=table.words("reboot", ()), factory_reset=table.words("factory_reset", ()))
+    return HooksConfig(reboot=table.texts("reboot", ()), factory_reset=table.texts("factory_reset", ()))
 
 
-def _parameters(table: Mapping[str, object]) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for path, value in table.items():
-        key = f"parameters.{shown(path)}"
-        if isinstance(value, dict):
-            raise ConfigError(key, 'the whole path must be in quotes, as in "Device.Time.Enable" = true')
-        if isinstance(value, bool):
-            values[path] = "true" if value else "false"
-        elif isinstance(value, int | str):
-            values[path] = str(value)
-        else:
-            raise ConfigError(key, "must be a string, a whole number, true or false; write other types as a string")
-    return values
+def _parameters(content: Mapping[str, object], base: Path) -> dict[str, str]:
+    table = TomlTable("parameters", content, content, base)
+    for path in table:
+        if isinstance(table.value(path), dict):
+            raise table.error(path, 'the whole path must be in quotes, as in "Device.Time.Enable" = true')
+    return {path: table.plain(path) for path in table}
 
 
 _SECTIONS = MappingProxyType(
