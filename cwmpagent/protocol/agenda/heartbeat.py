@@ -53,6 +53,6 @@ class Heartbeat:
     @classmethod
     def restored(cls, record: SavedJson, *, now: Now, chance: Chance) -> Heartbeat:
         """What :meth:`record` gave, within the same boot. Raises ValueError."""
-        heartbeat = cls(PeriodicTicks.restored(record.fields("ticks"), now=now, chance=chance))
+        heartbeat = cls(PeriodicTicks.restored(record.members("ticks"), now=now, chance=chance))
         heartbeat.came = record.flag("came")
         return heartbeat
