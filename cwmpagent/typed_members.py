@@ -135,6 +135,10 @@ class TypedMembers:
             raise self.error(name, f"must be one of {', '.join(allowed)}")
         return value
 
+    def choice_or_none(self, name: str, allowed: Collection[str]) -> str | None:
+        """A string that is one of ``allowed``, or None where the member is null or absent."""
+        return None if self._is_none(name) else self.choice(name, None, allowed)
+
     def flag(self, name: str, default: bool | None = None) -> bool:
         """A boolean."""
         value = self.value(name, default)

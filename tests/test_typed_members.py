@@ -72,6 +72,7 @@ class ReadingTests(SynchronousTestCase):
         self.assertEqual((members.texts("a", ()), members.text_or_texts("a", ("x",))), ((), ("x",)))
         self.assertEqual([members.whole_or_none(name) for name in ("a", "null")], [None, None])
         self.assertEqual([members.members_or_none(name) for name in ("a", "null")], [None, None])
+        self.assertEqual([members.choice_or_none(name, ("x",)) for name in ("a", "null")], [None, None])
         self.assertRaises(WrongError, members.text, "null", "")
 
     def test_names_that_were_read(self) -> None:
