@@ -1,10 +1,10 @@
 """Connection requests over HTTP: python benchmarks/connection_request.py
 
-How long after an accepted one the Inform's first byte reaches the ACS; how many a second one core refuses and accepts,
-beside twisted.web.guard doing the same; how long a good one takes while another process holds 10,000 connections open.
+Time from an accepted request to the first byte of the Inform at the ACS; requests that one core refuses and accepts in
+a second, beside twisted.web.guard; time of a valid request while another process holds 10,000 connections open.
 
-The clients are a process of their own, and what counts is the server's CPU time. A request that is accepted is two:
-one that is challenged, one that answers, on one connection. The guard checks Digest as well, but knows no replays.
+The clients run in another process; the CPU time is that of the server. An accepted request is two HTTP requests on one
+connection: one is challenged, one has the credentials. The guard checks Digest too, but does not detect replays.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ directory = "{state}"
 """
 
 
-class Open:
-    """A target that takes everything."""
+class AcceptingTarget:
+    """A target that accepts every request."""
 
     def credentials(self) -> tuple[str, str]:
         return USER.username, USER.password
@@ -80,7 +80,7 @@ class Open:
 
 
 class Empty(Resource):
-    """The guarded resource: 200 and nothing."""
+    """The resource behind the guard: an empty 200."""
 
     isLeaf = True
 
@@ -91,14 +91,14 @@ class Empty(Resource):
 
 @implementer(IRealm)
 class Realm:
-    """Everybody with the password gets the same resource."""
+    """A realm with one resource for every authenticated client."""
 
     def requestAvatar(self, name: bytes, mind: Any, *interfaces: Any) -> Any:
         return IResource, Empty(), lambda: None
 
 
 def ask(connection: socket.socket, path: str, header: str = "") -> bytes:
-    """The head of the answer."""
+    """Send a GET; the status line and headers of the response."""
     connection.sendall(f"GET {path} HTTP/1.1\r\nHost: box\r\n{header}\r\n".encode())
     data = b""
     while b"\r\n\r\n" not in data:
@@ -109,7 +109,7 @@ def ask(connection: socket.socket, path: str, header: str = "") -> bytes:
 
 
 def challenged(connection: socket.socket, path: str) -> str:
-    """The header that answers a challenge."""
+    """Send a request without credentials; the Authorization header for its challenge."""
     ours = Authenticator(USER, cnonce=lambda: secrets.token_hex(8), basic_allowed=False)
     lines = ask(connection, path).split(b"\r\n")
     assert lines[0].split()[1] == b"401", lines[0]
@@ -117,8 +117,8 @@ def challenged(connection: socket.socket, path: str) -> str:
     return f"Authorization: {ours.authorization('GET', path)}\r\n"
 
 
-def knock(port: int, path: str, accepted: bool, source: str = "127.0.0.1") -> None:
-    """One request, without credentials or with good ones."""
+def send_request(port: int, path: str, accepted: bool, source: str = "127.0.0.1") -> None:
+    """Send one request, without credentials or with valid ones."""
     with socket.create_connection(("127.0.0.1", port), source_address=(source, 0)) as connection:
         header = challenged(connection, path)
         if accepted:
@@ -127,7 +127,7 @@ def knock(port: int, path: str, accepted: bool, source: str = "127.0.0.1") -> No
 
 
 async def rate(port: int, what: str) -> float:
-    """Requests that a second of this process's CPU serves to a client elsewhere."""
+    """Requests of another process that one second of CPU time of this process serves."""
     best = 0.0
     for _ in range(ROUNDS):
         before = time.process_time()
@@ -140,7 +140,7 @@ async def rate(port: int, what: str) -> float:
 
 
 async def rates() -> None:
-    """Refused and accepted, beside the guard."""
+    """Print the rates of refused and accepted requests, beside twisted.web.guard."""
     listener = made()
     await listener.bind()
     checker = InMemoryUsernamePasswordDatabaseDontUse(**{USER.username: USER.password.encode()})
@@ -148,7 +148,7 @@ async def rates() -> None:
     site = Site(guard)
     site.log = lambda request: None
     theirs = reactor.listenTCP(0, site, interface="127.0.0.1")
-    print(f"requests a second of one core, best of {ROUNDS} times {REQUESTS}")
+    print(f"requests a second on one core, best of {ROUNDS} times {REQUESTS}")
     print(f"{'':26}{'this listener':>15}{'twisted.web.guard':>20}{'ratio':>8}")
     for what in ("refused", "accepted"):
         ours_best = await rate(listener.port_for("127.0.0.1"), what)
@@ -160,7 +160,7 @@ async def rates() -> None:
 
 
 async def crowded() -> None:
-    """A good request's time while connections are opened by the thousand, and while they are there."""
+    """Print the time of a valid request while thousands of connections are opened, and while they are open."""
     listener = made()
     await listener.bind()
     port = listener.port_for("127.0.0.1")
@@ -169,12 +169,12 @@ async def crowded() -> None:
     assert child.stdin is not None and child.stdout is not None
     opened = deferToThread(child.stdout.readline)
     took: list[float] = []
-    print(f"good requests while {CROWD} idle connections are opened by another process, and then held")
+    print(f"valid requests while another process opens {CROWD} idle connections, and then holds them")
     for name in ("opened", "held"):
         took.clear()
         while len(took) < 100 if name == "held" else not opened.called:
             began = time.perf_counter()
-            await deferToThread(knock, port, "/cr", True, "127.0.0.2")
+            await deferToThread(send_request, port, "/cr", True, "127.0.0.2")
             took.append(time.perf_counter() - began)
             await deferLater(reactor, 0.01, lambda: None)
         show(name, took)
@@ -184,7 +184,7 @@ async def crowded() -> None:
 
 
 async def informs() -> None:
-    """From an accepted request to the first byte of the Inform."""
+    """Print the time from an accepted request to the first byte of the Inform at the ACS."""
     with tempfile.TemporaryDirectory() as place:
         lab = LabAcs(reactor)
         site = lab.site()
@@ -217,24 +217,26 @@ async def informs() -> None:
         agent = Agent(parse(CONFIG.format(url=url, state=Path(place) / "state"), Path(place)), observer=observer)
         agent.startService()
         await ended[-1]
-        agent.runtime.connection_requests.http._limit = RateLimit(requests=10**9)  # 50 in 5 s would be met at once
-        told = agent.runtime.server.text("ConnectionRequestURL")
-        number, path = int(told.split(":")[2].split("/")[0]), "/" + told.rpartition("/")[2]
+        agent.runtime.connection_requests.http._limit = RateLimit(
+            requests=10**9
+        )  # the default limit of 50 in 5 s is too low here
+        request_url = agent.runtime.server.text("ConnectionRequestURL")
+        number, path = int(request_url.split(":")[2].split("/")[0]), "/" + request_url.rpartition("/")[2]
         took = []
         for _ in range(SESSIONS):
             arrived[0] = 0.0
             ended.append(Deferred())
-            await deferToThread(knock, number, path, True)
+            await deferToThread(send_request, number, path, True)
             await ended[-1]
             took.append(arrived[0] - accepted[0])
-        show("agent and lab, no TLS", took)
+        show("agent and ACS, no TLS", took)
         await agent.stopService()
         lab.close()
         await port.stopListening()
 
 
 def made() -> ConnectionRequestListener:
-    """A listener with one agent that takes everything."""
+    """A listener with one target, which accepts every request."""
     listener = ConnectionRequestListener(
         reactor,
         ["tcp:0:interface=127.0.0.1"],
@@ -242,19 +244,19 @@ def made() -> ConnectionRequestListener:
         nonce=lambda: secrets.token_hex(16),
         clock=time.monotonic,
     )
-    listener.add("/cr", Open())
+    listener.add("/cr", AcceptingTarget())
     return listener
 
 
 def show(name: str, took: list[float]) -> None:
-    """One line."""
+    """Print one line of figures."""
     took.sort()
     median, late, last = took[len(took) // 2], took[int(len(took) * 0.99)], took[-1]
     print(f"{name:26}median {median * 1e3:8.2f} ms   99th {late * 1e3:8.2f} ms   longest {last * 1e3:8.2f} ms")
 
 
 async def main() -> None:
-    print(f"from an accepted request to the Inform's first byte at the ACS, {SESSIONS} times")
+    print(f"from an accepted request to the first byte of the Inform at the ACS, {SESSIONS} times")
     await informs()
     await rates()
     await crowded()
@@ -263,7 +265,7 @@ async def main() -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["client"]:
         for _ in range(int(sys.argv[4])):
-            knock(int(sys.argv[2]), "/cr", sys.argv[3] == "accepted")
+            send_request(int(sys.argv[2]), "/cr", sys.argv[3] == "accepted")
     else:
         logging.disable()
         react(lambda _: Deferred.fromCoroutine(main()))

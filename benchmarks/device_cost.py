@@ -1,8 +1,8 @@
-"""What one more device costs in memory: its tree, unchanged and with 20 changed values.
+"""Memory of one more device: its tree, unchanged and with 20 changed values.
 
     python benchmarks/device_cost.py
 
-The model is shared. ``others`` is what a design without sharing would keep: one dictionary of every path and text.
+The model is shared. ``others`` is the baseline without sharing: a dictionary of all paths and texts for each device.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WRITABLE = [name for name, writable in Tree(MODEL).names("", False) if writable 
 
 
 def changed(number: int) -> Saved:
-    """What a store gives for a device that changed 20 values: fresh strings, as read from a database."""
+    """Saved state of a device with 20 changed values, in new strings as from a database."""
     texts = {}
     for path in WRITABLE[:20]:
         kind = Tree(MODEL).definition(path).kind.value
@@ -36,7 +36,7 @@ def changed(number: int) -> Saved:
 
 
 def identity(number: int) -> dict[str, str]:
-    """What tells one device from another, as a fleet's configuration gives it."""
+    """Factory values that differ between devices of a fleet."""
     return {
         "Device.DeviceInfo.SerialNumber": f"SN{number:08}",
         "Device.ManagementServer.URL": "https://acs.example.net/",
@@ -44,7 +44,7 @@ def identity(number: int) -> dict[str, str]:
 
 
 def cost(make: Callable[[int], object]) -> float:
-    """Bytes that one of many results of ``make`` keeps."""
+    """Size in bytes of one of many results of ``make``."""
     make(0)
     gc.collect()
     tracemalloc.start()

@@ -1,10 +1,10 @@
-"""Dumps of real devices as models: loading, memory, and a walk over everything.
+"""Dumps of real devices as models: load time, memory, and reads of the whole tree.
 
     python benchmarks/dumps.py [FILE ...]
 
-Without files: the dumps beside the published schemas (``tests/skips.py`` says where). ``csv`` is the standard
-library's reader alone on the same bytes, which no loading can be below. Where a standard's XML lies in that directory
-too, the dump is loaded after it as well.
+Without files: the dumps beside the published schemas (see ``tests/skips.py``). ``csv`` is the reader of the standard
+library on the same bytes, the lower limit of the load time. Where the schema directory has the XML of the standard, the
+dump is also loaded on top of it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DEVICES = 1000
 
 
 def best(work: Callable[[], object], repeats: int) -> float:
-    """Milliseconds of the fastest of several runs."""
+    """Time of the fastest of several runs, in milliseconds."""
     times = []
     for _ in range(repeats):
         gc.collect()
@@ -38,7 +38,7 @@ def best(work: Callable[[], object], repeats: int) -> float:
 
 
 def held(work: Callable[[], object]) -> tuple[float, float]:
-    """KiB that the result of ``work`` occupies, and KiB at the highest while it worked."""
+    """Size of the result of ``work``, and peak memory during ``work``, in KiB."""
     gc.collect()
     tracemalloc.start()
     result = work()
@@ -63,10 +63,10 @@ def measure(label: str, names: Sequence[str], plain: bytes = b"") -> None:
         ("  csv alone, ms", best(lambda: list(csv.reader(io.StringIO(plain.decode()))), 5) if plain else 0),
         ("model, KiB", kept),
         ("  while loading, KiB", peak),
-        ("one more device, octets", devices * 1024 / DEVICES),
+        ("one more device, bytes", devices * 1024 / DEVICES),
         ('GetParameterNames "" false, ms', best(lambda: tree.names("", False), 20)),
         ('GetParameterValues "", ms', best(lambda: tree.read(""), 20)),
-        ("each full name by itself, ms", best(lambda: [tree.read(name) for name in tree.parameters("")], 5)),
+        ("each full name separately, ms", best(lambda: [tree.read(name) for name in tree.parameters("")], 5)),
     ]
     print(f"\n{label}")
     for name, figure in rows:

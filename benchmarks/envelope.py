@@ -1,7 +1,7 @@
-"""What it costs to read and to write an envelope, a parameter at a time, beside Python's own XML.
+"""CPU time for reading and writing an envelope, for each parameter, beside the XML libraries of Python.
 
-Run from the checkout: ``python -m benchmarks.envelope``. Processor time, the best of several rounds; the trees of the
-others are only built, nothing is taken out of them or checked.
+Run from the checkout: ``python -m benchmarks.envelope``. CPU time of the best of several rounds. The other libraries
+only build their trees: no value is extracted or checked.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def names(count: int) -> Message:
 
 
 def microseconds(works: dict[str, Callable[[], object]], count: int) -> dict[str, float]:
-    """The least time each takes for one of ``count`` parameters; they take turns, so that all see the same machine."""
+    """Least time of each for one of ``count`` parameters, in microseconds; they run in turn on the same machine."""
     times = max(1, PARAMETERS_IN_A_ROUND // count)
     best = dict.fromkeys(works, float("inf"))
     for _ in range(ROUNDS):

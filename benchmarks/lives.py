@@ -1,7 +1,7 @@
-"""What one more agent costs in a process that has many: bytes of a Life that has bootstrapped and waits.
+"""Memory of one more agent in a process with many: bytes of an AgentRuntime after its first session.
 
-All share the model, the connection to the ACS and the clock, and keep their state in memory; the ACS answers at once.
-Beside it the bytes of the device's Tree alone. Usage: ``python benchmarks/lives.py [agents]``.
+All agents share the model, the connection to the ACS and the clock, and have their state in memory; the ACS answers at
+once. The size of the device's Tree alone is the baseline. Usage: ``python benchmarks/lives.py [agents]``.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ url = "http://acs.example/"
 """
 
 
-class Polite:
-    """An ACS that wants nothing, and the exchange with it."""
+class IdleAcs:
+    """An ACS that sends no request, and the exchange with it."""
 
-    def open(self, url: str, username: str, password: str) -> Polite:
+    def open(self, url: str, username: str, password: str) -> IdleAcs:
         return self
 
     async def post(self, body: bytes) -> Reply:
@@ -55,11 +55,11 @@ class Polite:
         return Reply(200, encode(Envelope(body=InformResponse(1), id=envelope.id)))
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing."""
 
 
-class Fixed:
-    """A clock for everybody."""
+class SharedClock:
+    """The clock of all agents."""
 
     def __init__(self, timers: Timers) -> None:
         self.monotonic = timers.seconds
@@ -74,17 +74,17 @@ class Fixed:
         return 0
 
 
-class Deaf:
-    """No listener."""
+class NoListener:
+    """A listener that never listens."""
 
     listening = False
 
     def port_for(self, address: str) -> int:
-        """None is reached."""
+        """No port."""
         return 0
 
     async def switched(self, path: str) -> None:
-        """There is nothing to open or close."""
+        """Do nothing."""
 
 
 class NoRestart:
@@ -98,18 +98,18 @@ class NoRestart:
 
 
 async def nowhere(host: str) -> str | None:
-    """No address."""
+    """No local address."""
     return None
 
 
 def main(count: int) -> None:
-    """Print the table."""
+    """Measure and print."""
     timers = Timers()
     model = find_model("device2")
-    clock, acs, chance = Fixed(timers), Polite(), random.Random(1)
+    clock, acs, chance = SharedClock(timers), IdleAcs(), random.Random(1)
     values = [given(parse(CONFIG % number, Path()), "Device.") for number in range(2)]
 
-    def agent(number: int) -> AgentRuntime:
+    def runtime(number: int) -> AgentRuntime:
         environment = Environment(
             timers=timers,
             clock=clock,
@@ -117,13 +117,13 @@ def main(count: int) -> None:
             store=MemoryStore(),
             observer=lambda fact: None,
             sessions=SessionOptions(acs=acs),
-            connection_requests=ConnectionRequestOptions(listener=Deaf(), local_address=nowhere),
+            connection_requests=ConnectionRequestOptions(listener=NoListener(), local_address=nowhere),
         )
         made = AgentRuntime(model, values[0], Saved(), environment, NoRestart(), booted=True, boot_id="b")
         Deferred.fromCoroutine(made.start()).addErrback(lambda failure: failure.raiseException())
         return made
 
-    kept: list[object] = [agent(0)]
+    kept: list[object] = [runtime(0)]
     assert not kept[0].agenda.pending  # type: ignore[attr-defined]  # it is an AgentRuntime
     gc.collect()
     tracemalloc.start()
@@ -132,12 +132,12 @@ def main(count: int) -> None:
     del trees
     gc.collect()
     before, began = tracemalloc.get_traced_memory()[0], time.perf_counter()
-    kept += [agent(number) for number in range(count)]
+    kept += [runtime(number) for number in range(count)]
     took = time.perf_counter() - began
     gc.collect()
     agent_bytes = (tracemalloc.get_traced_memory()[0] - before) / count
-    print(f"{count} agents, each after its first session: {agent_bytes:,.0f} bytes one (its Tree: {tree_bytes:,.0f})")
-    print(f"{took / count * 1e3:.2f} ms to make one and have its first session, tracing included")
+    print(f"{count} agents after their first session: {agent_bytes:,.0f} bytes an agent (its Tree: {tree_bytes:,.0f})")
+    print(f"{took / count * 1e3:.2f} ms to create an agent and run its first session, with tracing of memory")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Loading a Broadband Forum model and walking it, beside ElementTree's parse of the same file.
+"""Load time of a Broadband Forum model and reads of its tree, beside the parse of the same file by ElementTree.
 
     python benchmarks/models.py FILE.xml ...
 
-Without a file: the published ones in CWMPAGENT_BBF_DIR, else in ../shared/schemas. Each figure comes from a process of
-its own, so that memory is what that one thing took.
+Without a file: the published files in CWMPAGENT_BBF_DIR, else in ../shared/schemas. Each figure is measured in its own
+process, so that its memory is not mixed with that of others.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ FILES = ("tr-181-2-17-0-cwmp-full.xml", "tr-098-1-8-0-full.xml")
 
 
 def parsed(path: Path, state: Path) -> object:
-    """ElementTree's parse, which builds a tree and nothing else."""
+    """Parse the file by ElementTree, which only builds a tree."""
     return ElementTree.parse(path)
 
 
 def loaded(path: Path, state: Path) -> Model:
-    """From the XML, as at the first start; the cache is saved after it."""
+    """Load the model from the XML, as at the first start, before the cache is saved."""
     return find_model(str(path), cache=ModelCache(state))
 
 
 def again(path: Path, state: Path) -> Model:
-    """From the cache, as at every other start."""
+    """Load the model from the cache, as at later starts."""
     return find_model(str(path), cache=ModelCache(state))
 
 
 def full(path: Path) -> Tree:
-    """A tree with a row in every table, so that everything the file names is there."""
+    """A tree with a row in every table, so that it has all parameters of the model."""
     builder = ModelBuilder()
     read_bbf(path.read_bytes(), path.name, builder)
     for each in find_model(str(path)).root.walk():
@@ -62,7 +62,7 @@ WAYS: dict[str, Callable[[Path, Path], object]] = {
 
 
 def measure(way: str, path: Path, state: Path) -> None:
-    """Print milliseconds and MiB of one way, in this process."""
+    """Measure one way in this process; print milliseconds and MiB."""
     process = psutil.Process()
     before = process.memory_info().rss
     start = perf_counter()
@@ -81,7 +81,7 @@ def measure(way: str, path: Path, state: Path) -> None:
 
 
 def walk(path: Path) -> None:
-    """Print milliseconds of full walks."""
+    """Print time and memory of reads of the whole tree."""
     for what, tree in (("singletons", Tree(find_model(str(path)))), ("a row in every table", full(path))):
         for name, work in (
             ("GetParameterNames", lambda tree=tree: tree.names("", False)),

@@ -1,8 +1,8 @@
-"""What it costs to poll watched parameters every 5 seconds: 10,000 of a simulated provider, and what this machine has.
+"""Cost of polling watched parameters every 5 seconds: 10,000 of a simulated provider, and those of the provider linux.
 
-Each line: parameters watched, how many of them change from poll to poll, the CPU milliseconds of one poll (median and
-worst), and the share of one core that is with a poll every 5 seconds. Changes are told by lightweight notification, the
-dearest way: each is compared, sent, and its baseline saved (in memory).
+Each line: watched parameters, parameters that change between polls, CPU milliseconds of one poll (median and worst),
+the share of one core with a poll every 5 seconds. Changes are sent by lightweight notification, the most expensive way:
+each is compared, sent, and saved as the new baseline (in memory).
 
 Usage: ``python benchmarks/polling.py [rounds]``.
 """
@@ -63,7 +63,7 @@ TEXTS = ("Enabled", "User", "false", "80", "80", "TCP", "192.0.2.1", "", "", "90
 
 
 class Simulated(Provider):
-    """A provider whose values are in memory."""
+    """A provider with values in memory."""
 
     name = "simulated"
     paths = (TABLE,)
@@ -72,16 +72,16 @@ class Simulated(Provider):
         self.values: dict[str, str] = {}
 
     def read(self, names: Sequence[Name]) -> dict[str, str]:
-        """Those of the values that are asked for."""
+        """Return the values of ``names``."""
         values = self.values
         return {name: values[name] for name in names if name in values}
 
     def check(self, changes: Any) -> None:
-        """All may be changed."""
+        """Accept every change."""
 
 
-class Steady:
-    """Both clocks, as the reactor's timers go."""
+class TimerClock:
+    """Monotonic and wall clock that follow the timers of the reactor."""
 
     def __init__(self, timers: Clock) -> None:
         self.monotonic = timers.seconds
@@ -96,8 +96,8 @@ class Steady:
         return 0
 
 
-class Nowhere:
-    """No ACS, no listener."""
+class NoNetwork:
+    """An ACS that cannot be reached, and a listener that never listens."""
 
     port = 0
     listening = False
@@ -106,7 +106,7 @@ class Nowhere:
         raise OSError(url)
 
     async def switched(self, path: str) -> None:
-        """There is nothing to open or close."""
+        """Do nothing."""
 
 
 INTERVAL = NotificationOptions().poll_interval
@@ -135,16 +135,16 @@ def _done(work: Any) -> Any:
 
 
 def begin(*providers: Provider) -> tuple[AgentRuntime, Clock]:
-    """A started agent without a session: its ACS cannot be reached."""
+    """Start an agent without a session, as its ACS cannot be reached; its runtime and its timers."""
     timers = Clock()
     environment = Environment(
         timers=timers,
-        clock=Steady(timers),
+        clock=TimerClock(timers),
         random=Random(1),
         store=MemoryStore(),
         observer=lambda fact: None,
-        sessions=SessionOptions(acs=Nowhere()),
-        connection_requests=ConnectionRequestOptions(listener=Nowhere(), local_address=_no_address),
+        sessions=SessionOptions(acs=NoNetwork()),
+        connection_requests=ConnectionRequestOptions(listener=NoNetwork(), local_address=_no_address),
         parameters=ParameterOptions(providers=lambda root: providers),
     )
     values = given(parse(CONFIG + '"Device.ManagementServer.EnableCWMP" = true\n', Path()), "Device.")
@@ -157,7 +157,7 @@ def begin(*providers: Provider) -> tuple[AgentRuntime, Clock]:
 def measure(
     title: str, runtime: AgentRuntime, timers: Clock, names: Sequence[str], rounds: int, change: Any, count: int
 ) -> None:
-    """Watch ``names``, and print what a poll costs while ``change`` is called before each."""
+    """Watch ``names``, and print the cost of a poll; ``change`` is called before each poll."""
     _done(runtime.refresher.freshen(names))
     _done(runtime.changes.set_attributes([AttributeChange(name, 5 if count else 3) for name in names], Origin.ACS))
     timers.advance(INTERVAL)
@@ -174,7 +174,7 @@ def measure(
 
 
 def main(rounds: int) -> None:
-    """Print the table."""
+    """Measure and print the table."""
     print(f"{'provider':12}{'watched':>9}{'changing':>9}{'median ms':>11}{'worst ms':>10}{'of a core':>10}")
     for changing in (0, 100, 1000):
         box = Simulated()

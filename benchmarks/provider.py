@@ -1,7 +1,7 @@
-"""What it costs to ask this machine: one leaf, each subtree and the whole tree, as GetParameterValues does.
+"""Cost of GetParameterValues with the provider ``linux``: one parameter, each subtree and the whole tree.
 
-Every figure is of a first reading, nothing is younger than a second; the answer is built, not sent. ``again`` is the
-same within that second. Usage: ``python benchmarks/provider.py [rounds]``.
+Each time is of a read without cached values (values are cached for one second); the response is built, not sent.
+``again`` is a read within that second. Usage: ``python benchmarks/provider.py [rounds]``.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ PATHS = (
 )
 
 
-class Ticking:
-    """A clock that jumps: each look is later than the last reading is fresh."""
+class SteppedClock:
+    """A clock that the benchmark advances, so that cached values expire."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -71,8 +71,8 @@ class Ticking:
         return 0
 
 
-class Nowhere:
-    """No ACS, no listener."""
+class NoNetwork:
+    """An ACS that cannot be reached, and a listener that never listens."""
 
     port = 0
 
@@ -80,7 +80,7 @@ class Nowhere:
         raise OSError(url)
 
     async def switched(self, path: str) -> None:
-        """There is nothing to open or close."""
+        """Do nothing."""
 
 
 class NoRestart:
@@ -98,16 +98,16 @@ async def _no_address(host: str) -> str | None:
 
 
 def main(rounds: int) -> None:
-    """Print the table."""
-    clock = Ticking()
+    """Measure and print the table."""
+    clock = SteppedClock()
     environment = Environment(
         timers=Clock(),
         clock=clock,
         random=Random(1),
         store=MemoryStore(),
         observer=lambda fact: None,
-        sessions=SessionOptions(acs=Nowhere()),
-        connection_requests=ConnectionRequestOptions(listener=Nowhere(), local_address=_no_address),
+        sessions=SessionOptions(acs=NoNetwork()),
+        connection_requests=ConnectionRequestOptions(listener=NoNetwork(), local_address=_no_address),
         parameters=ParameterOptions(
             providers=lambda root: (
                 *linux_providers(root),
@@ -140,7 +140,7 @@ def main(rounds: int) -> None:
             times.append(took * 1e3)
             again.append(ask(path)[0] * 1e3)
         print(
-            f"{path or 'everything':52}{count:>11}{statistics.median(times):>11.2f}{max(times):>10.2f}"
+            f"{path or 'the whole tree':52}{count:>11}{statistics.median(times):>11.2f}{max(times):>10.2f}"
             f"{statistics.median(again):>10.2f}"
         )
 

@@ -1,6 +1,6 @@
-"""A POST of a session beside a bare treq.post, over plain and TLS loopback: python benchmarks/session_http.py
+"""A POST of a session beside treq.post, on loopback, with and without TLS: python benchmarks/session_http.py
 
-Client and server share the process, so both columns hold the server's share, too. Read the ratio, not the figures.
+Client and server run in one process, so both columns include the server. Only the ratio is meaningful.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Answering(Resource):
 
 
 async def measured(work: Callable[[], Awaitable[None]]) -> float:
-    """Microseconds a POST, the best of three rounds."""
+    """Time of one POST in microseconds, the best of three rounds."""
     rounds = []
     for _ in range(3):
         start = time.perf_counter()

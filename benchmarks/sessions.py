@@ -1,7 +1,7 @@
-"""What one whole session costs: Inform, GetParameterValues, SetParameterValues, the end; agent and ACS in one process.
+"""Cost of one session: Inform, GetParameterValues, SetParameterValues, end; agent and ACS in one process.
 
-Beside it, in the same run and over the same kind of connection: as many bare POSTs by treq to a server that does
-nothing. The ratio says what CWMP adds to HTTP. Usage: ``python -m benchmarks.sessions [sessions]``.
+The baseline, in the same run and over the same kind of connection, is the same number of POSTs by treq to a server that
+returns nothing. The ratio is the cost that CWMP adds to HTTP. Usage: ``python -m benchmarks.sessions [sessions]``.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ WRITTEN = SetParameterValues(
 )
 
 
-class Nothing(Resource):
-    """Answers every POST with nothing."""
+class Empty(Resource):
+    """Answers every POST with an empty 204."""
 
     isLeaf = True
 
@@ -105,8 +105,8 @@ async def sessions(count: int, tls: bool) -> tuple[float, float, list[float]]:
 
 
 async def bare(posts: int) -> tuple[float, float]:
-    """Wall and CPU seconds of as many POSTs by treq to a server that does nothing, on one kept connection."""
-    port = reactor.listenTCP(0, Site(Nothing()), interface="127.0.0.1")
+    """Wall and CPU seconds of ``posts`` POSTs by treq to a server that returns nothing, on one connection."""
+    port = reactor.listenTCP(0, Site(Empty()), interface="127.0.0.1")
     url = f"http://127.0.0.1:{port.getHost().port}/"
     body = b"x" * 2000
     began, cpu = time.perf_counter(), time.process_time()
@@ -119,7 +119,7 @@ async def bare(posts: int) -> tuple[float, float]:
 
 
 async def main(count: int) -> None:
-    """Print the table."""
+    """Measure and print the table."""
     await sessions(20, tls=False)
     _, bare_cpu = await bare(4 * count)
     print(f"{count} sessions of 4 POSTs (Inform, empty, 2 answers), agent and ACS together in one process")

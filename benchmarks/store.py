@@ -1,7 +1,7 @@
-"""What a save costs, beside the plain way: a commit for each save, in the reactor's own thread.
+"""Cost of a save, beside the baseline: a commit for each save, in the thread of the reactor.
 
-Run as ``python -m benchmarks.store [DIRECTORY]`` in the checkout. The directory for its temporary state should be
-on the disk that matters, and defaults to the current one: a memory file system has nothing to wait for.
+Run as ``python -m benchmarks.store [DIRECTORY]`` in the checkout. The directory of the temporary state (default: the
+current one) should be on a real disk; a file system in memory has no write latency.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Save = Callable[[Batch], Awaitable[None]]
 
 
 def batch(number: int) -> Batch:
-    """As a SetParameterValues of ten leaves behind."""
+    """The batch of a SetParameterValues of ten parameters."""
     path = "Device.NAT.PortMapping.{}.Description"
     return Batch(
         values={path.format(row): f"{number} {row}" for row in range(10)}, notes={"agenda": "{}", "key": str(number)}
@@ -36,7 +36,7 @@ def batch(number: int) -> Batch:
 
 
 class Plain:
-    """The same tables and settings without a thread."""
+    """A store with the same tables and settings, without a thread."""
 
     def __init__(self, directory: Path) -> None:
         self.connection = sqlite3.connect(directory / "plain.sqlite", isolation_level=None)
@@ -54,7 +54,7 @@ class Plain:
 
 
 class Pauses:
-    """The longest time between two turns of the reactor, while ``turning``."""
+    """Measures the longest time between two iterations of the reactor, while ``turning``."""
 
     def __init__(self) -> None:
         self.longest = 0.0
@@ -71,7 +71,7 @@ class Pauses:
 
 
 async def one_by_one(save: Save) -> list[float]:
-    """The seconds that each of many saves took, each begun when the one before it was done."""
+    """Seconds of each of many saves, each started after the end of the previous one."""
     took = []
     for number in range(SAVES):
         begin = time.monotonic()
@@ -82,7 +82,7 @@ async def one_by_one(save: Save) -> list[float]:
 
 
 async def grouped(save: Save) -> list[float]:
-    """The seconds a save took on average, with many in flight."""
+    """Average seconds of a save, with many in flight."""
     begin = time.monotonic()
     for first in range(0, SAVES, TOGETHER):
         await DeferredList([save(batch(number)) for number in range(first, first + TOGETHER)], fireOnOneErrback=True)
@@ -91,14 +91,14 @@ async def grouped(save: Save) -> list[float]:
 
 
 async def large(save: Save) -> list[float]:
-    """The seconds of one save of a whole large device."""
+    """Seconds of one save of all values of a large device."""
     begin = time.monotonic()
     await save(Batch(values={f"Device.Hosts.Host.{row}.PhysAddress": f"00:D0:9E:{row}" for row in range(VALUES)}))
     return [time.monotonic() - begin]
 
 
 async def compare(title: str, work: Callable[[Save], Awaitable[list[float]]], plain: Plain, store: Store) -> None:
-    """One block of the report."""
+    """Print one block of the report."""
     print(f"\n{title}")
     rates = []
     for name, save in (("plain", plain.save), ("store", store.save)):
@@ -117,7 +117,7 @@ async def compare(title: str, work: Callable[[Save], Awaitable[list[float]]], pl
 
 
 async def main(directory: Path) -> None:
-    """The whole report."""
+    """Measure and print the report."""
     plain, store = Plain(directory), Store.open(directory / "state", reactor=reactor)
     await compare(f"{SAVES} saves of 12 entries, one after the other", one_by_one, plain, store)
     await compare(f"{SAVES} saves of 12 entries, {TOGETHER} in flight", grouped, plain, store)
@@ -129,7 +129,7 @@ async def main(directory: Path) -> None:
     values = store.load().values
     loaded = time.monotonic()
     print(
-        f"\n{len(values)} values: open (with its check of everything) {(opened - begin) * 1e3:.0f} ms, "
+        f"\n{len(values)} values: open (with the integrity check) {(opened - begin) * 1e3:.0f} ms, "
         f"load {(loaded - opened) * 1e3:.0f} ms, file {(directory / 'state' / 'state.sqlite').stat().st_size >> 10} KiB"
     )
     await store.close()

@@ -1,7 +1,7 @@
 """Connection requests over UDP: python benchmarks/udp_request.py
 
-How long after a request the Inform's first byte reaches the ACS; how many datagrams a second one core refuses and
-accepts; what a kept binding costs an agent in memory and time.
+Time from a request to the first byte of the Inform at the ACS; datagrams that one core refuses and accepts in a second;
+memory and time of a NAT binding that is kept alive.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ directory = "{state}"
 
 
 def request(number: int, password: str = "secret") -> bytes:
-    """One datagram; each number is a later one."""
+    """One datagram; its timestamp increases with ``number``."""
     return build(
         "127.0.0.1:7547",
         timestamp=1_700_000_000 + number,
@@ -69,7 +69,7 @@ def request(number: int, password: str = "secret") -> bytes:
 
 
 async def latency(place: Path) -> list[float]:
-    """Seconds from the datagram on its way to the Inform's first byte at the ACS."""
+    """Seconds from sending the datagram to the first byte of the Inform at the ACS, for each session."""
     lab = LabAcs(reactor)
     port: Any = reactor.listenTCP(0, lab.site(), interface="127.0.0.1")
     text = CONFIG.format(url=f"http://127.0.0.1:{port.getHost().port}/", state=place / "state")
@@ -102,51 +102,51 @@ async def latency(place: Path) -> list[float]:
 
 
 class Port(Clock):
-    """A reactor whose one socket is called by hand: what is measured is ours alone."""
+    """A reactor without sockets: the benchmark calls the protocol directly and measures only the agent."""
 
     def listenUDP(self, port: int, protocol: Any, interface: str = "") -> Any:
         self.protocol = protocol
         return self
 
 
-class Judge:
-    """What the agent does with text."""
+class Receiver:
+    """The receiver of datagrams: counts the accepted requests."""
 
     def __init__(self) -> None:
         self.requests = UdpRequests()
         self.accepted = 0
 
     def stun(self, data: bytes, source: Address) -> None:
-        """Nothing here is STUN."""
+        """Do nothing: no datagram is STUN."""
 
     def text(self, data: bytes, source: Address) -> None:
         self.accepted += self.requests.accepts(data, WHO)
 
 
 def rate(make: Callable[[int], bytes], expected: bool) -> float:
-    """Datagrams judged in a second of one core, as they come from the socket."""
-    net, judge = Port(), Judge()
+    """Datagrams that one core processes in a second, from the socket on."""
+    net, receiver = Port(), Receiver()
     port = DatagramPort(net, 7547)
     port.bind()
-    port.attach(judge)
+    port.attach(receiver)
     datagrams = [make(number) for number in range(DATAGRAMS)]
     began = time.process_time()
     for each in datagrams:
         net.protocol.datagramReceived(each, ("127.0.0.1", 4711))
     taken = time.process_time() - began
-    assert judge.accepted == (DATAGRAMS if expected else 0)
+    assert receiver.accepted == (DATAGRAMS if expected else 0)
     return DATAGRAMS / taken
 
 
 def bindings() -> tuple[float, float]:
-    """Bytes that a kept binding costs, and microseconds of one keep-alive with its answer."""
+    """Bytes of a binding, and microseconds of one keep-alive with its response."""
     ids = count(1)
     mapped = Address("203.0.113.5", 40_001)
 
     def answer(data: bytes) -> bytes:
-        asked = decode(data)
-        assert asked is not None
-        return encode(StunMessage(kind=MessageType.RESPONSE, transaction=asked.transaction, mapped=mapped))
+        request = decode(data)
+        assert request is not None
+        return encode(StunMessage(kind=MessageType.RESPONSE, transaction=request.transaction, mapped=mapped))
 
     def settle(binding: Binding, now: float) -> None:
         actions = binding.start(now) if binding.mapping is None else binding.wake(now)
@@ -172,9 +172,9 @@ def bindings() -> tuple[float, float]:
 async def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         taken = sorted(await latency(Path(name)))
-    print(f"from a request to the Inform's first byte at the ACS, {SESSIONS} times (agent and lab in one process)")
+    print(f"from a request to the first byte of the Inform at the ACS, {SESSIONS} times (agent and ACS in one process)")
     print(f"  median {statistics.median(taken) * 1000:.2f} ms, 99th {taken[SESSIONS * 99 // 100] * 1000:.2f} ms")
-    print("datagrams a second of one core")
+    print("datagrams a second on one core")
     for what, make, expected in (
         ("refused (no request)", lambda number: b"\xff" * 200, False),
         ("refused (wrong signature)", lambda number: request(number, "wrong"), False),
@@ -182,7 +182,7 @@ async def main() -> None:
     ):
         print(f"  {what:28}{max(rate(make, expected) for _ in range(3)):10.0f}")
     size, microseconds = bindings()
-    print(f"a kept binding: {size:.0f} bytes; a keep-alive and its answer (made here, too): {microseconds:.0f} us")
+    print(f"a binding: {size:.0f} bytes; a keep-alive and its response (both encoded): {microseconds:.0f} us")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Reading a tree of 5,000 parameters: everything, a partial path, single names.
+"""Reads of a tree of 5,000 parameters: the whole tree, a partial path, single names.
 
     python benchmarks/walk.py
 
-``scan`` is the naive way: test every full name against the partial path.
+``scan`` is the simple method, which compares every full name with the partial path.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PARAMETERS = 5_000
 
 
 def big() -> Tree:
-    """A device2 with so many port mappings, half of their parameters changed, that it has 5,000 parameters."""
+    """The model device2 with port mappings up to 5,000 parameters; half of those of a row are changed."""
     model = find_model("device2")
     empty = len(Tree(model).parameters(""))
     rows = (PARAMETERS - empty) // 13 + 1
@@ -32,7 +32,7 @@ def big() -> Tree:
 
 
 def best(work: Callable[[], object], repeats: int) -> float:
-    """Milliseconds of the fastest of several runs."""
+    """Time of the fastest of several runs, in milliseconds."""
     times = []
     for _ in range(repeats):
         start = perf_counter()

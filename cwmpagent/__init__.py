@@ -1,4 +1,4 @@
-"""cwmpagent: a TR-069 (CWMP) management agent on Twisted. ``cwmpagent.Agent`` is what other programs embed."""
+"""cwmpagent: a TR-069 (CWMP) management agent on Twisted. Programs embed ``cwmpagent.Agent``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Agent"]
 
 
 def __getattr__(name: str) -> object:
-    # Not imported at once: a module of the lowest floor must not bring the whole house with it.
+    # Imported late: the import of a module of floor 0 must not import the whole package.
     if name == "Agent":
         from cwmpagent.embedding.service import Agent
 

@@ -1,4 +1,4 @@
-"""``twistd cwmpagent``: options, and the service that they make."""
+"""The twistd plugin ``twistd cwmpagent``: its options and its service."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from cwmpagent.logs.output import Threshold, observer_for_twistd
 
 
 class Options(UsageOptions):
-    """The command line after ``twistd cwmpagent``; reading it reads the configuration too."""
+    """Options of ``twistd cwmpagent``; parsing them also reads the configuration."""
 
     synopsis = "--config FILE [--check]"
-    optParameters = [["config", "c", None, "The configuration, a TOML file."]]  # noqa: RUF012  # Twisted's own form
-    optFlags = [["check", None, "Check the configuration, and exit."]]  # noqa: RUF012  # Twisted's own form
+    optParameters = [["config", "c", None, "The configuration file (TOML)."]]  # noqa: RUF012  # Twisted's own form
+    optFlags = [["check", None, "Check the configuration and exit."]]  # noqa: RUF012  # Twisted's own form
 
     def postOptions(self) -> None:
-        """Read the configuration, and log as it says. Raises UsageError, and SystemExit with one line."""
+        """Read the configuration and set up the log. Raises UsageError, and SystemExit with one line."""
         if not self["config"]:
-            raise UsageError("which device is it? Say --config FILE")
+            raise UsageError("the configuration file is missing: give --config FILE")
         self.path = Path(self["config"])
         try:
             self.configuration = load(self.path)
@@ -49,9 +49,10 @@ class Options(UsageOptions):
 
 
 class Daemon(MultiService):
-    """The agent as a process of its own.
+    """The service of an agent in its own process.
 
-    What is wrong at start, or keeps it from going on, is one line and exit status 1; SIGHUP reads anew.
+    An error at the start, or one that stops the agent, is one line and exit status 1. SIGHUP reloads the certificates
+    and the log level. ``in_front``: the process runs with --nodaemon.
     """
 
     def __init__(
@@ -74,76 +75,80 @@ class Daemon(MultiService):
         agent.setServiceParent(self)  # type: ignore[no-untyped-call]  # Twisted has no types there
 
     def setServiceParent(self, parent: Any) -> None:
-        """Become part of twistd's application, which is where it looks for whom to log to."""
+        """Join twistd's application and set its log observer."""
         if self._log is not None and isinstance(parent, Componentized):
             parent.setComponent(ILogObserver, self._log())  # type: ignore[no-untyped-call]  # Twisted has no types there
         super().setServiceParent(parent)  # type: ignore[no-untyped-call]  # Twisted has no types there
 
     def privilegedStartService(self) -> None:
-        """Listen while privileges last, unless another process has the state. Raises what :meth:`_refusal` gives."""
+        """Listen before twistd drops privileges.
+
+        Raises the error of :meth:`_start_error`, also where another process uses the state directory.
+        """
         try:
             self._agent.check_state()
             super().privilegedStartService()  # type: ignore[no-untyped-call]  # Twisted has no types there
         except CwmpAgentError as error:
-            raise self._refusal(error) from None
+            raise self._start_error(error) from None
 
     def startService(self) -> None:
-        """Begin. Raises what :meth:`_refusal` gives."""
+        """Start the agent. Raises the error of :meth:`_start_error`."""
         try:
             super().startService()  # type: ignore[no-untyped-call]  # Twisted has no types there
         except CwmpAgentError as error:
-            raise self._refusal(error) from None
-        self._reactor.callWhenRunning(self._heed_signals)
+            raise self._start_error(error) from None
+        self._reactor.callWhenRunning(self._handle_signals)
 
-    def _refusal(self, error: BaseException) -> BaseException:
-        """What ends the process.
+    def _start_error(self, error: BaseException) -> BaseException:
+        """The exception that ends the process at its start.
 
-        To a person in front of it SystemExit with one line; standard error is the log by now, so they get the true one.
-        Who started a daemon waits for twistd to tell them of an Exception, and for anything else would wait for ever.
+        With --nodaemon: SystemExit, and one line on the original standard error, as ``sys.stderr`` is the log by now.
+        As a daemon: ``error`` itself. twistd reports only an Exception to the parent process, which would wait for ever
+        after anything else.
         """
         if not self._in_front or sys.__stderr__ is None:
-            self._facts(Warned(f"this is no start: {error}"))
+            self._facts(Warned(f"cannot start: {error}"))
             return error
         print(f"cwmpagent: {error}", file=sys.__stderr__)
         return SystemExit(1)
 
-    def _heed_signals(self) -> None:
-        """SIGTERM is the regular end, with status 0; the reactor's own answer to it would be death by the signal."""
+    def _handle_signals(self) -> None:
+        """Make SIGTERM end the process with status 0; with the reactor's own handler the signal would end it."""
         signal.signal(signal.SIGTERM, lambda number, frame: self._reactor.callFromThread(self._end))
         signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self.reload))
 
     def give_up(self, line: str) -> None:
-        """End the process with exit status 1; ``line`` says why."""
+        """End the process with exit status 1; ``line`` is the reason."""
         if self._in_front and sys.__stderr__ is not None:
             print(f"cwmpagent: {line}", file=sys.__stderr__)
-        # twistd has no way to end with a status once it runs; its pid file is gone by then, and the log is flushed.
+        # A running twistd cannot set its exit status. At exit its pid file is removed already, and the log is flushed.
         atexit.register(os._exit, 1)
         self._reactor.callWhenRunning(self._end)
 
     def _end(self) -> None:
-        with suppress(ReactorNotRunning):  # it ends already
+        with suppress(ReactorNotRunning):  # it is stopping already
             self._reactor.stop()
 
     def reload(self) -> None:
-        """Read the certificates and the log level anew; what is wrong with them is logged, and all stays as it was."""
+        """Reload the certificates and the log level. An error is logged, and nothing changes."""
         try:
             log = load(self._path).log
             put_in_force = self._agent.read_certificates()
         except ConfigError as error:
-            self._facts(Warned(f"nothing is taken over: {error}"))
+            self._facts(Warned(f"reload failed, nothing is changed: {error}"))
             return
         put_in_force()
         self._facts.threshold.level = log.level
         self._facts.envelopes = log.envelopes
-        self._facts(Noted(f"certificates are read anew, the log level is {log.level}"))
+        self._facts(Noted(f"certificates are reloaded, the log level is {log.level}"))
 
 
-def makeService(options: Options) -> IService:  # the name that twistd looks for
-    """Check everything and compose the agent. Raises SystemExit with one line that names the key at fault."""
+def makeService(options: Options) -> IService:  # the name that twistd requires
+    """Check the configuration and build the agent. Raises SystemExit with one line that names the key at fault."""
     from twisted.internet import reactor
 
-    # The reactor's timers would stand still or run wild when the wall clock is set: this process has its own reactor,
-    # and none of them counts yet.
+    # Twisted's timers use the wall clock and go wrong when it is set. This process has its own reactor, and no timer
+    # runs yet, so they may use the monotonic clock.
     reactor.seconds = time.monotonic  # type: ignore[method-assign]  # on purpose
     facts = options.facts
     try:
@@ -158,7 +163,7 @@ def makeService(options: Options) -> IService:  # the name that twistd looks for
         raise SystemExit(f"cwmpagent: {error}") from None
     if options["check"]:
         for report in agent.model.reports:
-            print(f"{options.path}: the model is not followed to the letter: {report}")
+            print(f"{options.path}: the model is not followed exactly: {report}")
         print(f"{options.path}: ok")
         raise SystemExit(0)
     for warning in options.configuration.warnings:

@@ -1,9 +1,9 @@
-"""An RPC of a vendor's own: the ACS has a lamp blink, and is answered when it has done so.
+"""A vendor-specific RPC: a lamp blinks, and the ACS receives the response when it has finished.
 
-    twistd --nodaemon --pidfile= cwmplab                      # an ACS to try it with, in another terminal
+    twistd --nodaemon --pidfile= cwmplab                      # a test ACS, in another terminal
     python examples/blink.py
 
-In the ACS's page (http://127.0.0.1:8071/) or by curl (docs/embedding.md) queue the task
+On the web page of the ACS (http://127.0.0.1:8071/) or with curl (docs/embedding.md) queue the task
 {"rpc": "X_EXAMPLE_Blink", "arguments": {"Times": "3"}}.
 """
 
@@ -19,22 +19,22 @@ from cwmpagent import Agent
 from cwmpagent.errors import CwmpFault
 from cwmpagent.logs import FactLog
 
-# Twisted's timers run on the wall clock, and go wrong when somebody sets it. A process may put its reactor on the clock
-# that nobody sets, before the first timer; the agent works with either, the rest of the program is the better for it.
+# Twisted's timers use the wall clock and go wrong when it is set. A process may give its reactor the monotonic clock
+# before the first timer. The agent works with either clock; this protects the other timers of the program.
 reactor.seconds = time.monotonic
 
 
 class Lamp:
-    """What a driver might look like: it takes its time, and says by a Deferred when it is done."""
+    """A simple device driver; its methods return a Deferred that fires when they have finished."""
 
     def flash(self):
-        """On and off again."""
+        """Switch the lamp on and off."""
         print("*", flush=True)
         return deferLater(reactor, 0.2, lambda: None)
 
 
 lamp = Lamp()
-# The tables and keys are those of etc/cwmpagent.toml, where each is explained.
+# The tables and keys are those of etc/cwmpagent.toml, which documents each.
 agent = Agent(
     device={
         "manufacturer": "Example",
@@ -46,7 +46,7 @@ agent = Agent(
     },
     acs={
         "url": os.environ.get("EXAMPLE_ACS", "http://127.0.0.1:8069/"),
-        "rpc_timeout": 10,  # seconds: what is not done by then is cancelled, and the ACS gets fault 9002
+        "rpc_timeout": 10,  # seconds; a longer RPC is cancelled, and the ACS receives fault 9002
     },
     connection_request={
         "endpoint": os.environ.get("EXAMPLE_REQUESTS", "tcp:7547:interface=127.0.0.1"),
@@ -57,24 +57,24 @@ agent = Agent(
 )
 
 
-# The name says whose RPC it is. The ACS finds it with GetRPCMethods, and sends the arguments as texts.
+# The name is X_, the vendor, and the name of the RPC. GetRPCMethods lists it. The arguments are strings.
 @agent.rpc("X_EXAMPLE_Blink")
 async def blink(arguments):
-    """Blink, and answer how often. A function that returns a Deferred would do as well."""
+    """Blink, and return the number of blinks. The function may also return a Deferred."""
     times = arguments.get("Times", "1")
     if not times.isdecimal() or not 1 <= int(times) <= 20:
         raise CwmpFault(9003, "Times is a number from 1 to 20")  # 9003: invalid arguments
-    # The session waits here, with nothing of it in the way of the rest of the program. At a time-out, or when the agent
-    # is stopped, the await raises CancelledError: the place for try/finally, if the lamp has to be left switched off.
+    # The session waits here; the rest of the program goes on. At a time-out, or when the agent stops, the await raises
+    # CancelledError. Use try/finally where the lamp must be switched off then.
     for _ in range(int(times)):
         await lamp.flash()
     return {"Blinked": int(times)}
 
 
-# A program that does not look into the log itself can be told everything that happens.
+# An observer is called with every fact: sessions, RPCs, connection requests, changes.
 @agent.observe
-def tell(fact):
-    """Each fact is a dataclass: see cwmpagent/agent/facts.py."""
+def print_fact(fact):
+    """Print the class of the fact, a dataclass of cwmpagent/agent/facts.py."""
     print(type(fact).__name__, flush=True)
 
 
@@ -83,7 +83,7 @@ def main():
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
     agent.observe(FactLog())
     agent.startService()
-    # stopService fires when the state is saved: the reactor waits for it.
+    # The Deferred of stopService fires when the state is saved; the reactor waits for it.
     reactor.addSystemEventTrigger("before", "shutdown", agent.stopService)
     reactor.run()
 

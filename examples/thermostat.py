@@ -1,10 +1,10 @@
-"""A thermostat with a web page of its own, that an ACS can read and set as well.
+"""A thermostat with its own web page, which an ACS can also read and set.
 
-    twistd --nodaemon --pidfile= cwmplab                      # an ACS to try it with, in another terminal
+    twistd --nodaemon --pidfile= cwmplab                      # a test ACS, in another terminal
     twistd --nodaemon --pidfile= --python examples/thermostat.py
 
 The page is at http://127.0.0.1:8080/. The ACS (http://127.0.0.1:8069/, its own page at http://127.0.0.1:8071/) sees two
-parameters, Device.X_EXAMPLE_Temperature and Device.X_EXAMPLE_Setpoint. docs/embedding.md shows what to have it ask.
+parameters, Device.X_EXAMPLE_Temperature and Device.X_EXAMPLE_Setpoint. docs/embedding.md has example requests.
 """
 
 import os
@@ -28,35 +28,35 @@ ACS = os.environ.get("EXAMPLE_ACS", "http://127.0.0.1:8069/")
 LOWEST, HIGHEST = 5, 30
 
 
-# --- The program as it was before: a device, and a web server that shows it. It knows nothing of any ACS.
+# --- The program without an ACS: a device, and a web server.
 
 
 class Thermostat:
-    """Makes the room warmer or colder, a fifth of a degree a second, until it is as warm as it was told."""
+    """Changes the temperature of the room by 0.2 degrees a second until it is the setpoint."""
 
     def __init__(self, file):
         self.temperature = 18.0
-        self._file = file  # a setpoint must outlive the process; nobody else keeps it for us
+        self._file = file  # saves the setpoint; the agent does not save values of parameter functions
         self.setpoint = int(file.read_text()) if file.exists() else 20
-        self.tell_setpoint = self.tell_temperature = lambda: None
+        self.setpoint_changed = self.temperature_changed = lambda: None
 
     def set(self, degrees):
-        """Whoever wants it, on the page or elsewhere."""
+        """Set and save the setpoint. Raises ValueError."""
         if degrees == 13:
             raise ValueError("13 degrees bring bad luck")
         self.setpoint = degrees
         self._file.write_text(str(degrees))
 
     def tick(self):
-        """A second has passed."""
+        """Advance the temperature by one second."""
         before = round(self.temperature)
         self.temperature += max(-0.2, min(0.2, self.setpoint - self.temperature))
         if round(self.temperature) != before:
-            self.tell_temperature()
+            self.temperature_changed()
 
 
 class Page(Resource):
-    """Shows the thermostat, and takes a new setpoint from a form."""
+    """The web page: the temperature, and a form for the setpoint."""
 
     isLeaf = True
 
@@ -65,7 +65,7 @@ class Page(Resource):
         self._thermostat = thermostat
 
     def render_GET(self, request):
-        """The page."""
+        """Return the page."""
         thermostat = self._thermostat
         return (
             f"<title>Thermostat</title><p>It is {round(thermostat.temperature)} degrees.</p>"
@@ -73,16 +73,16 @@ class Page(Resource):
         ).encode()
 
     def render_POST(self, request):
-        """The form."""
+        """Set the setpoint from the form."""
         try:
             degrees = int(request.args[b"setpoint"][0])
             if not LOWEST <= degrees <= HIGHEST:
-                raise ValueError(f"between {LOWEST} and {HIGHEST}, please")
+                raise ValueError(f"the setpoint must be from {LOWEST} to {HIGHEST}")
             self._thermostat.set(degrees)
         except (KeyError, ValueError) as error:
             request.setResponseCode(400)
             return escape(str(error)).encode()
-        self._thermostat.tell_setpoint()
+        self._thermostat.setpoint_changed()
         return redirectTo(b"/", request)
 
 
@@ -94,53 +94,53 @@ StreamServerEndpointService(endpoints.serverFromString(reactor, WEB), site).setS
 TimerService(1, thermostat.tick).setServiceParent(application)
 
 
-# --- What makes it a device that an ACS manages.
+# --- The agent, by which an ACS manages the device.
 
-# The tables and keys are those of etc/cwmpagent.toml, where each is explained; Agent("agent.toml") reads such a file.
+# The tables and keys are those of etc/cwmpagent.toml, which documents each; Agent("agent.toml") reads such a file.
 agent = Agent(
     device={
         "manufacturer": "Example",
-        "oui": "00D09E",  # yours, from the IEEE: with the serial number it is the device's name for every ACS
+        "oui": "00D09E",  # of the manufacturer, from the IEEE; with the serial number it identifies the device
         "product_class": "Thermostat",
         "serial_number": "T0001",
-        "provider": "simulated",  # this machine's own interfaces are not the thermostat's
-        "boot": "process",  # a start of this program counts as a boot of the device (the event "1 BOOT")
+        "provider": "simulated",  # the interfaces of this machine do not belong to the thermostat
+        "boot": "process",  # each start of this program is a boot of the device (event "1 BOOT")
     },
     acs={"url": ACS},
-    # Here the ACS asks for a session when it has something to do; otherwise it waits for the next periodic one.
+    # Connection requests: the ACS requests a session. Without them it waits for the next periodic Inform.
     connection_request={"endpoint": REQUESTS, "username": "acs", "password": "example"},
-    # What the ACS has set and not yet been told, kept over restarts and crashes. One directory for each agent.
+    # Values that the ACS has set, and events that it has not yet received, saved over restarts. One directory an agent.
     state={"directory": STATE / "agent"},
 )
 agent.observe(FactLog())  # a line in the log for every session
 
 
-# A parameter is a function that is called whenever somebody wants to know. It may return a Deferred as well.
+# A parameter is a function that is called at each read. It may return a Deferred.
 @agent.parameter("Device.X_EXAMPLE_Temperature", type="int", unit="degrees Celsius")
 def temperature():
-    """How warm it is."""
+    """The temperature of the room."""
     return round(thermostat.temperature)
 
 
 @agent.parameter("Device.X_EXAMPLE_Setpoint", type="int", range=(LOWEST, HIGHEST), unit="degrees Celsius")
 def setpoint():
-    """How warm it should be."""
+    """The temperature that is set."""
     return thermostat.setpoint
 
 
-# With a setter the ACS may write it. Type and range have been checked, so the number can be used as it is; what else is
-# wrong with it is said by a ValueError, whose text the ACS gets as the fault of this parameter.
+# With a setter the ACS may write it. Type and range are checked before the call. For any other error raise ValueError:
+# the ACS receives its text in the fault of this parameter.
 @setpoint.setter
 def set_setpoint(degrees):
-    """The ACS wants another temperature."""
+    """Set the setpoint that the ACS has sent."""
     thermostat.set(degrees)
 
 
-# Nobody asks at the moment that something changes here, so the agent has to be told. If the ACS has set the parameter's
-# notification to 2 (active) it hears of it at once, in a session with the event "4 VALUE CHANGE"; with 1 (passive), in
-# the next session; with 0 never. What it has set itself is no news to it.
-thermostat.tell_temperature = temperature.changed
-thermostat.tell_setpoint = setpoint.changed
+# The program must report a change to the agent. Where the ACS has set Notification of the parameter to 2 (active), it
+# receives the change at once, in a session with the event "4 VALUE CHANGE"; with 1 (passive), in the next session; with
+# 0, never. Values that the ACS itself has set are not reported to it.
+thermostat.temperature_changed = temperature.changed
+thermostat.setpoint_changed = setpoint.changed
 
-# Like any service: it starts with the application, and the end of the process waits until its state is saved.
+# The agent is a service: it starts with the application, and the process ends after its state is saved.
 agent.setServiceParent(application)

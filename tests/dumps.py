@@ -1,4 +1,4 @@
-"""Dumps of real devices, read by plainer means than the package's, to judge what it makes of them."""
+"""Dumps of real devices, read by a simple independent reader, to check the reader of the package."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECRETS = ("Password", "Passphrase", "SharedKey", "Secret", "WEPKey", "Encryptio
 
 
 class Known(NamedTuple):
-    """A dump: how many objects and parameters are in it, and how many of its values are not shown as given."""
+    """A dump, its number of objects and parameters, and the number of values that a device does not report as given."""
 
     name: str
     device: str
@@ -35,7 +35,7 @@ KNOWN = (
 
 
 class Row(NamedTuple):
-    """A row of a dump: its full name with a dot if it is an object, what a device must answer for it, what it says."""
+    """A row of a dump: full name (an object's ends with a dot), expected value of the device, and value in the file."""
 
     name: str
     writable: bool
@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 
 class Judge:
-    """What a device that is like the dump ``known`` must answer, row by row of the file."""
+    """The expected answers of a device made from the dump ``known``."""
 
     def __init__(self, known: Known) -> None:
         self.known = known
@@ -88,14 +88,14 @@ class Judge:
         return Row(name, writable, value, kind, line["Value"])
 
     def is_plain(self, path: str) -> bool:
-        """Whether the object ``path`` is neither a row nor, by its rows, a table: nobody may create or delete there."""
+        """Whether the object ``path`` is neither a row nor a table with rows: no row can be added or deleted."""
         bare = path[:-1]
         has_names = any(name.startswith(path) for name in (*self.parameters, *self.objects) if name != path)
         return has_names and bare not in self.tables and not bare.rpartition(".")[2].isdecimal()
 
 
 def dump(name: str) -> Path:
-    """The file ``name``; the test is skipped where there are no dumps."""
+    """The file ``name``; skips the test where there are no dumps."""
     directory = models_directory()
     if directory is None:
         raise SkipTest(NO_MODELS)

@@ -1,7 +1,7 @@
-"""``kill -9`` at random moments under a stream of changes, and what must be true after each.
+"""``kill -9`` at random moments during a series of changes, and the checks after each.
 
-Every change carries its number as ParameterKey, so that the device itself says which one was its last: that must be
-the last one it answered, or the one after it, and everything else must be exactly as that change left it.
+Each change has its number as ParameterKey, so the device reports its last change. It must be the last change that the
+device answered, or the next one, and all other values must be exactly those of that change.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MOST_ROWS = 12
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the device must be like after one change."""
+    """Expected state of the device after one change."""
 
     word: str | None = None
     rows: frozenset[tuple[int, str]] = frozenset()
@@ -42,7 +42,7 @@ class Expected:
 
 
 class Kills:
-    """Runs agents one after another on the state of ``case`` (a TapCase) and kills each."""
+    """Runs agents one after another on the state directory of ``case`` (a TapCase), and kills each."""
 
     def __init__(self, case: Any, seed: int) -> None:
         self.case = case
@@ -50,23 +50,23 @@ class Kills:
         self.random = random.Random(seed)
         self.history = [Expected()]
         self.answered = 0
-        self.asked = 0
+        self.queued = 0
         self.unanswered_but_done = 0
 
     async def round(self) -> None:
-        """Start an agent, look whether all is as it must be, let it change things, and kill it."""
+        """Start an agent, check its state, send changes, and kill it."""
         child: Child = self.case.run_agent()
         await self.case.until(lambda: "its ACS is" in child.out)
         lab = self.case.lab
         number = lab.sessions.seen
-        asked: Deferred[Any] = lab.queue(DEVICE, GetParameterValues((TABLE, *WORDS, KEY)))
+        values: Deferred[Any] = lab.queue(DEVICE, GetParameterValues((TABLE, *WORDS, KEY)))
         await lab.connection_request(DEVICE)
-        self._look(await asked)
+        self._check(await values)
         trace = next(trace for trace in lab.sessions if trace.number > number)
         if len(self.history) > 1:
             self.case.assertNotIn("1 BOOT", trace.event_codes, "a kill is no boot")
         for _ in range(20):
-            self._ask_more()
+            self._queue_change()
         stop_at = self.answered + self.random.randrange(1, 40)
         delay = self.random.uniform(0, 0.02)
         await self.case.until(lambda: self.answered >= stop_at or child.ended.called)
@@ -75,29 +75,29 @@ class Kills:
         await child.ended
         self._withdraw_all()
 
-    def _look(self, answer: Any) -> None:
-        """Hold the device against the history."""
+    def _check(self, answer: Any) -> None:
+        """Compare the values of the device with the history."""
         self.case.assertIsInstance(answer, GetParameterValuesResponse)
         values = {each.name: each.value.text for each in answer.parameter_list}
         last = int(values.pop(KEY) or 0)
-        self.case.assertIn(last, (self.answered, self.answered + 1), "an answered change is lost, or one came twice")
+        self.case.assertIn(last, (self.answered, self.answered + 1), "a change is lost, or was made twice")
         self.case.assertLess(last, len(self.history))
         if last > self.answered:
             self.unanswered_but_done += 1
         del self.history[last + 1 :]
-        self.answered = self.asked = last
+        self.answered = self.queued = last
         expected = self.history[last]
         words = {values.pop(word) for word in WORDS}
         if expected.word is not None:
-            self.case.assertEqual(words, {expected.word}, "a change is there by half")
+            self.case.assertEqual(words, {expected.word}, "a change was saved only in part")
         rows = {(int(name.split(".")[3]), text) for name, text in values.items() if name.endswith(".Description")}
         self.case.assertEqual(rows, expected.rows)
 
-    def _ask_more(self) -> None:
-        number = self.asked + 1
-        request, expected = self._next(number, self.history[self.asked])
+    def _queue_change(self) -> None:
+        number = self.queued + 1
+        request, expected = self._next(number, self.history[self.queued])
         self.history.append(expected)
-        self.asked = number
+        self.queued = number
         done = self.case.lab.queue(DEVICE, request)
         done.addCallback(self._was_answered, number, expected)
         done.addErrback(lambda failure: None if failure.check(AssertionError) is None else failure)
@@ -122,15 +122,15 @@ class Kills:
         if isinstance(answer, Unanswered):
             return
         if isinstance(answer, AddObjectResponse):
-            self.case.assertEqual(answer, AddObjectResponse(expected.last_row, 0), "an instance number came twice")
+            self.case.assertEqual(answer, AddObjectResponse(expected.last_row, 0), "an instance number was used twice")
         else:
             self.case.assertIsInstance(answer, SetParameterValuesResponse | DeleteObjectResponse)
         self.case.assertEqual(number, self.answered + 1)
         self.answered = number
-        self._ask_more()
+        self._queue_change()
 
     def _withdraw_all(self) -> None:
-        """What was not sent to the killed agent is not asked of the next one."""
+        """Cancel the requests that were not sent to the killed agent."""
         waiting, self._waiting = self._waiting, []
         for done in waiting:
             if not done.called:

@@ -1,4 +1,4 @@
-"""Network namespaces with names of their own: machines that a test may do with as it likes."""
+"""Network namespaces of a test, each with its own interfaces, addresses and routes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from functools import cache
 
 
 def ip(*arguments: str) -> None:
-    """Run ``ip``. Raises CalledProcessError with what it said."""
+    """Run ``ip``. Raises CalledProcessError with its output."""
     subprocess.run(["ip", *arguments], check=True, capture_output=True)
 
 
 @cache
 def has_namespaces() -> bool:
-    """Whether namespaces can be made here, with links between them."""
+    """Whether this machine can make namespaces and links between them."""
     if shutil.which("ip") is None:
         return False
     pair = Namespaces("probe", "peer")
@@ -31,7 +31,7 @@ def has_namespaces() -> bool:
 
 @cache
 def has_masquerade() -> bool:
-    """Whether a namespace can be a router that translates addresses."""
+    """Whether this machine can make a namespace that is a router with NAT."""
     if not has_namespaces():
         return False
     router = Namespaces("router", "side")
@@ -47,34 +47,36 @@ def has_masquerade() -> bool:
 
 
 class Namespaces:
-    """Some namespaces; ``short`` names are those of the test, unique ones are made of them."""
+    """A group of namespaces. ``short``: their names in the test; the real names are unique on the machine."""
 
     def __init__(self, *short: str) -> None:
         self.names = {each: f"cwmp{os.getpid()}{each}" for each in short}
 
     def make(self) -> None:
-        """Make them, each with a loopback interface that is up."""
+        """Make the namespaces, each with a loopback interface that is up."""
         for name in self.names.values():
             ip("netns", "add", name)
             ip("-n", name, "link", "set", "lo", "up")
 
     def join(self, one: str, other: str) -> None:
-        """A cable between two: an interface in each, called as the other namespace."""
+        """Link two namespaces by an interface in each, which has the name of the other namespace."""
         first, second = self.names[one], self.names[other]
         ip("link", "add", other, "netns", first, "type", "veth", "peer", "name", one, "netns", second)
         ip("-n", first, "link", "set", other, "up")
         ip("-n", second, "link", "set", one, "up")
 
     def address(self, command: str, place: str, address: str, interface: str) -> None:
-        """``add`` or ``del`` an address with its length of prefix."""
+        """Add (``add``) or delete (``del``) an address with its prefix length."""
         ip("-n", self.names[place], "address", command, address, "dev", interface)
 
     def route(self, place: str, gateway: str) -> None:
-        """Whatever is elsewhere is reached through ``gateway``."""
+        """Set the default route to ``gateway``."""
         ip("-n", self.names[place], "route", "add", "default", "via", gateway)
 
     def masquerade(self, place: str, interface: str, *, lifetime: int) -> None:
-        """A router that hides those behind it from the side of ``interface``; ``lifetime``: of UDP, in seconds.
+        """Make ``place`` a router that translates the addresses of packets that leave by ``interface``.
+
+        ``lifetime``: seconds that a UDP binding lasts.
 
         Raises CalledProcessError.
         """
@@ -88,10 +90,10 @@ class Namespaces:
             subprocess.run([*self.inside(place), *command], check=True, capture_output=True)
 
     def inside(self, place: str) -> list[str]:
-        """What stands before a command that runs in there."""
+        """The arguments before a command that runs it in the namespace."""
         return ["/usr/bin/env", "ip", "netns", "exec", self.names[place]]
 
     def remove(self) -> None:
-        """Remove those that are there, with their interfaces."""
+        """Remove the existing namespaces and their interfaces."""
         for name in self.names.values():
             subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)

@@ -1,4 +1,4 @@
-"""Agents in processes of their own, started by ``twistd`` as anybody would start them."""
+"""Child processes of tests: agents started by ``twistd``, as in normal use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TWISTD = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()",
 
 
 def free_port() -> int:
-    """A port that nobody has now, by TCP or UDP, and that nobody is given by chance: below those of the kernel."""
+    """A port that is free for TCP and UDP, below the range from which the kernel assigns ephemeral ports."""
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
         port = random.randrange(10_000, max(lowest, 20_000))
@@ -32,7 +32,7 @@ def free_port() -> int:
 
 
 class Child(ProcessProtocol):
-    """A process: what it said, and how it ended (its status, or a negative signal number)."""
+    """A child process: its output, and its exit status (or the negative number of a signal)."""
 
     def __init__(self) -> None:
         self.out = ""
@@ -42,7 +42,7 @@ class Child(ProcessProtocol):
 
     @classmethod
     def start(cls, reactor: Any, arguments: list[str], *, environ: dict[str, str] | None = None) -> Child:
-        """Run ``arguments`` with the checkout on the path."""
+        """Run ``arguments`` with the checkout on the Python path."""
         child = cls()
         environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **(environ or {})}
         child.pid = reactor.spawnProcess(child, arguments[0], arguments, env=environment).pid
@@ -50,11 +50,11 @@ class Child(ProcessProtocol):
 
     @classmethod
     def agent(cls, reactor: Any, config: Path, *arguments: str) -> Child:
-        """``twistd cwmpagent --config`` this file."""
+        """Run ``twistd cwmpagent --config`` with the file ``config``."""
         return cls.start(reactor, [*TWISTD, "cwmpagent", "--config", str(config), *arguments])
 
     def signal(self, name: str) -> None:
-        """Send SIG``name``, if it still runs."""
+        """Send SIG``name`` where the process still runs."""
         if not self.ended.called:
             self.transport.signalProcess(name)
 

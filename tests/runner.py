@@ -1,6 +1,6 @@
-"""``make test``: ruff, mypy, then every test under trial; ends with one line of counts.
+"""``make test``: ruff, mypy, then every test under trial; the last line has the counts.
 
-A run without tests, with a failed check, or with skips that ``tests/skips.py`` does not expect here, has failed.
+A run fails where no test runs, a check fails, or a number of skips is not the one that ``tests/skips.py`` expects.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CHECKS = (
 
 
 def lint(checks: Sequence[tuple[str, ...]] = CHECKS) -> list[str]:
-    """Run the static checks; one line for each that failed."""
+    """Run the static checks; one line for each failed check."""
     failed = []
     for check in checks:
         print(f"{' '.join(check)} ...", flush=True)
@@ -33,7 +33,7 @@ def lint(checks: Sequence[tuple[str, ...]] = CHECKS) -> list[str]:
 
 
 def skips(result: TextReporter) -> Counter[str]:
-    """How often each reason to skip was given; a ``todo`` counts as one, and no table allows it."""
+    """Number of skips for each reason; a ``todo`` counts as a reason, which is never allowed."""
     counts = Counter(str(reason) for _, reason in result.skips)
     if result.expectedFailures:
         counts["todo"] = len(result.expectedFailures)
@@ -43,7 +43,7 @@ def skips(result: TextReporter) -> Counter[str]:
 def verdict(
     result: TextReporter, failed_checks: Sequence[str], allowed: Sequence[Allowed] = ALLOWED
 ) -> tuple[list[str], bool]:
-    """The closing lines of a run, and whether all is well."""
+    """The last lines of a run, and whether it passed."""
     failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
     counts = skips(result)
     wrong = [*failed_checks, *mistakes(counts, allowed)]
@@ -56,7 +56,7 @@ def verdict(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit status: 0 if all is well."""
+    """Run checks and tests; exit status 0 where all passed."""
     failed_checks = lint()
     if "--lint" in arguments:
         return 1 if failed_checks else 0

@@ -1,4 +1,4 @@
-"""Which tests may be skipped, for which reason, and how many of them where that reason holds."""
+"""The allowed reasons to skip a test, and the number of skips expected for each."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 def bbf_directory() -> Path | None:
-    """Where the Broadband Forum's published schemas are on this machine, if they are."""
+    """Directory of the Broadband Forum's published schemas; None where this machine has none."""
     named = os.environ.get("CWMPAGENT_BBF_DIR")
     directory = Path(named) if named else CHECKOUT.parent / "shared" / "schemas"
     return directory if directory.is_dir() else None
 
 
 def recorded_messages() -> Path | None:
-    """Where the messages of a real ACS, recorded on the wire, are on this machine, if they are."""
+    """File of recorded messages of a real ACS; None where this machine has none."""
     directory = bbf_directory()
     path = directory.parent / "vectors" / "genieacs-1.2.16.jsonl" if directory is not None else None
     return path if path is not None and path.is_file() else None
 
 
 def models_directory() -> Path | None:
-    """Where the dumps of real devices are on this machine, if they are."""
+    """Directory of dumps of real devices; None where this machine has none."""
     directory = bbf_directory()
     path = directory.parent / "models" if directory is not None else None
     return path if path is not None and path.is_dir() else None
 
 
 def has_ipv6() -> bool:
-    """Whether something can listen on ``::1``."""
+    """Whether a socket can be bound to ``::1``."""
     try:
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind(("::1", 0))
@@ -47,7 +47,7 @@ def has_ipv6() -> bool:
 
 @dataclass(frozen=True)
 class Allowed:
-    """``count`` tests are skipped with ``reason`` where ``absent()``, none elsewhere."""
+    """An allowed reason: ``count`` tests are skipped for ``reason`` where ``absent()``, none elsewhere."""
 
     reason: str
     absent: Callable[[], bool]
@@ -86,7 +86,7 @@ ALLOWED: tuple[Allowed, ...] = (
 
 
 def mistakes(skipped: Mapping[str, int], allowed: Iterable[Allowed] = ALLOWED) -> list[str]:
-    """One line for every reason that is unknown, or that was given more or less often than it should be here."""
+    """One line for each reason that is unknown, or whose number of skips is not the expected one."""
     expected = {item.reason: item.count if item.absent() else 0 for item in allowed}
     lines = []
     for reason in sorted({*expected, *skipped}):

@@ -1,4 +1,4 @@
-"""``make soak``: 200 kills with a fresh seed, which is printed so that a failure can be repeated."""
+"""``make soak``: 200 kills with a new seed, which is printed so that a failure can be repeated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 
 
 def main() -> int:
-    """Exit status 0 if every round ended well."""
+    """Run the rounds; exit status 0 where all passed."""
     seed = os.environ.get("CWMPAGENT_KILL_SEED", str(random.randrange(10**9)))
     kills = os.environ.get("CWMPAGENT_KILLS", "200")
     print(f"CWMPAGENT_KILL_SEED={seed} CWMPAGENT_KILLS={kills}", flush=True)

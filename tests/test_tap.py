@@ -1,4 +1,4 @@
-"""The agent as a process: what it refuses to start with, how it takes its signals, and what it never shows."""
+"""The agent as a process: errors at the start, signals, and secrets."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ envelopes = {envelopes}
 
 
 class TapCase(BenchCase):
-    """Agents in processes of their own, against the lab in this one."""
+    """Agents in child processes, against the lab in this process."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -55,7 +55,7 @@ class TapCase(BenchCase):
         self.file = self.write()
 
     def write(self, **changes: object) -> Path:
-        """The configuration as a file; ``changes`` fill its places."""
+        """Write the configuration file; ``changes`` replace its default values."""
         fields = {
             "boot": "system",
             "url": self.url,
@@ -84,13 +84,13 @@ class TapCase(BenchCase):
             await child.ended
 
     async def first(self) -> SessionTrace:
-        """The bootstrap, whose session is complete."""
+        """Wait for the complete session of the bootstrap."""
         return await self.lab.wait_for_session(DEVICE, event="0 BOOTSTRAP", ended="complete", since=0)
 
 
 class StartTests(TapCase):
     async def refused(self, *arguments: str) -> str:
-        """The one line with which a start is refused."""
+        """The single error line of a failed start."""
         child = self.run_agent(*arguments)
         status = await child.ended
         self.assertEqual(status, 1, child.out + child.err)
@@ -204,7 +204,7 @@ class SignalTests(TapCase):
         await self.until(lambda: "the log level is debug" in child.out)
         ca.write_text("nothing")
         child.signal("HUP")
-        await self.until(lambda: "nothing is taken over: acs.ca_file" in child.out)
+        await self.until(lambda: "reload failed, nothing is changed: acs.ca_file" in child.out)
         await self.lab.connection_request(DEVICE)
         await self.until(lambda: "connection request by HTTP from 127.0.0.1 accepted" in child.out)
         child.signal("TERM")
@@ -239,7 +239,7 @@ from twisted.scripts.twistd import run
 load, loads = durable.Store.load, []
 def damaged(store):
     loads.append(store)
-    if len(loads) > 2:  # the present boot is looked up, the first life begins
+    if len(loads) > 2:  # the boot ID and the first runtime are loaded before
         raise StoreError("the state cannot be read: disk I/O error")
     return load(store)
 durable.Store.load = damaged
@@ -248,7 +248,7 @@ run()
 
 
 class FatalTests(TapCase):
-    """An agent whose state cannot be read any more after its first reboot: its process does not stay without it."""
+    """An agent whose state cannot be read after its first reboot: its process ends."""
 
     def run_damaged(self, *arguments: str) -> Child:
         child = Child.start(
@@ -280,7 +280,7 @@ class FatalTests(TapCase):
 
 
 class DaemonTests(TapCase):
-    """Without ``--nodaemon``: the process that was started ends as soon as the agent runs, or cannot."""
+    """Without ``--nodaemon``: the started process ends as soon as the agent runs or has failed."""
 
     def run_daemon(self) -> Child:
         arguments = [
@@ -324,8 +324,8 @@ class DaemonTests(TapCase):
         self.write()
         child = self.run_daemon()
         self.assertEqual(await child.ended, 1)
-        told = f"process {first.pid}"
-        await self.until(lambda: told in self.log_file.read_text() and not self.pid_file.exists())
+        holder = f"process {first.pid}"
+        await self.until(lambda: holder in self.log_file.read_text() and not self.pid_file.exists())
 
 
 class SecretTests(TapCase):

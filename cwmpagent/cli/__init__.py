@@ -1,3 +1,3 @@
-"""The command `cwmpagent`: it asks a running agent on the same machine, and runs the bench."""
+"""The command `cwmpagent`: a client of the control socket of a running agent, and the NAT report of the test bench."""
 
 __all__ = ["main"]

@@ -1,4 +1,4 @@
-"""What may be typed after `cwmpagent`."""
+"""The command line of `cwmpagent`: commands, options, and their checks."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ from typing import NoReturn
 from cwmpagent.cli.find_agent import DEFAULT
 
 KINDS = ("none", "full-cone", "address-restricted", "port-restricted", "symmetric")
-"""Of NAT."""
-WRONG = 2
-"""The exit status for a command line that cannot be understood."""
+"""Kinds of NAT."""
+USAGE_ERROR = 2
+"""The exit status for a wrong command line."""
 
 
 class Parser(ArgumentParser):
-    """Says in one line what is wrong."""
+    """A parser that reports an error in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """End with status 2."""
-        self.exit(WRONG, f"{self.prog}: {message} ({self.prog} --help tells more)\n")
+        """Print ``message`` and exit with status 2."""
+        self.exit(USAGE_ERROR, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
 def parser() -> Parser:
-    """The whole command line."""
+    """The parser of the whole command line."""
     options = Parser(add_help=False)
-    where = options.add_mutually_exclusive_group()
-    where.add_argument("-c", "--config", metavar="FILE", default=SUPPRESS, help=f"the agent's file; default: {DEFAULT}")
-    where.add_argument("-s", "--socket", metavar="PATH", default=SUPPRESS, help="the agent's control socket")
-    options.add_argument("--json", action="store_true", default=SUPPRESS, help="JSON, for programs")
+    agent = options.add_mutually_exclusive_group()
+    agent.add_argument(
+        "-c", "--config", metavar="FILE", default=SUPPRESS, help=f"the agent's configuration file; default: {DEFAULT}"
+    )
+    agent.add_argument("-s", "--socket", metavar="PATH", default=SUPPRESS, help="the agent's control socket")
+    options.add_argument("--json", action="store_true", default=SUPPRESS, help="print JSON, for programs")
 
     whole = Parser(
-        prog="cwmpagent", description="Talks to the TR-069 agent that runs on this machine.", parents=[options]
+        prog="cwmpagent", description="Controls the TR-069 agent that runs on this machine.", parents=[options]
     )
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
@@ -39,57 +41,71 @@ def parser() -> Parser:
         made: Parser = commands.add_parser(name, help=text, description=text, parents=[options])
         return made
 
-    command("status", "the device, its ACS, the last session and the next")
-    get = command("get", "values; PATH is a parameter, or an object for all below it")
+    command("status", "show the device, its ACS, the last session and the next one")
+    get = command("get", "show values; PATH is a parameter, or an object for all parameters below it")
     get.add_argument("paths", metavar="PATH", nargs="+")
-    change = command("set", "give parameters new values, all or none")
+    change = command("set", "set the values of parameters, all or none")
     change.add_argument(
         "assignments",
         metavar="PATH=VALUE",
         nargs="+",
-        help="PATH alone reads the value from standard input, so that no list of processes shows it",
+        help="PATH alone reads the value from standard input, so that it does not appear in the list of processes",
     )
     command("add", "add a row to a table").add_argument("table", metavar="TABLE")
     command("delete", "delete a row and all below it").add_argument("row", metavar="ROW")
-    names = command("names", "names below an object")
+    names = command("names", "show the names below an object")
     names.add_argument("path", metavar="PATH", nargs="?", default="")
-    names.add_argument("-a", "--all", action="store_true", help="at every depth, not the next level only")
+    names.add_argument("-a", "--all", action="store_true", help="names at every depth, not only the next level")
     inform = command("inform", "open a session with the ACS now")
     inform.add_argument("-w", "--wait", action="store_true", help="wait for its end; exit status 1 if it fails")
-    command("events", "what the ACS is still to be told")
-    trace = command("trace", "what has happened lately")
-    trace.add_argument("-f", "--follow", action="store_true", help="what happens from now on, until Ctrl-C")
-    trace.add_argument("-e", "--envelopes", action="store_true", help="with --follow: whole messages, secrets masked")
-    reset = command("reset", "back to the values of the agent's file or model")
+    command("events", "show the events that are pending for the ACS")
+    trace = command("trace", "show the latest log entries of the agent")
+    trace.add_argument("-f", "--follow", action="store_true", help="show new entries as they arrive, until Ctrl-C")
+    trace.add_argument(
+        "-e", "--envelopes", action="store_true", help="with --follow: whole SOAP messages, secrets masked"
+    )
+    reset = command("reset", "reset parameters to the values of the configuration file or the model")
     reset.add_argument("paths", metavar="PATH", nargs="+")
-    factory = command("factory-reset", "forget everything that was ever set, and begin anew")
-    factory.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    factory = command("factory-reset", "delete all values that were set, and start as a new device")
+    factory.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
     export = command("export", "write a file for a support case, secrets masked")
-    export.add_argument("-o", "--output", metavar="FILE", help="default: cwmpagent-SERIAL-TIME.json here")
-    lab = commands.add_parser("lab", help="what the test bench does by itself", description="The test bench.")
+    export.add_argument(
+        "-o", "--output", metavar="FILE", help="default: cwmpagent-SERIAL-TIME.json in the current directory"
+    )
+    lab = commands.add_parser("lab", help="commands of the test bench", description="The test bench.")
     report = lab.add_subparsers(dest="bench", metavar="COMMAND", required=True).add_parser(
         "nat-report",
-        help="an agent through every kind of NAT",
-        description="Runs an agent through every kind of NAT, all at the same time, and tells what came of it.",
+        help="test an agent behind every kind of NAT",
+        description="Runs an agent behind every kind of NAT, all at the same time, and prints a table of the results.",
     )
-    report.add_argument("--lifetime", type=_seconds, default=6.0, metavar="S", help="seconds a binding lives (6)")
-    report.add_argument("--seed", type=int, default=0, metavar="N", help="decides over loss and its like (0)")
-    report.add_argument("--kind", action="append", choices=KINDS, help="one kind; may be repeated (all)")
-    for name, text in (("loss", "is lost"), ("duplicate", "comes twice"), ("reorder", "is overtaken")):
+    report.add_argument(
+        "--lifetime", type=_seconds, default=6.0, metavar="S", help="seconds that a NAT binding lasts (6)"
+    )
+    report.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="seed of the random choices (0)",
+    )
+    report.add_argument("--kind", action="append", choices=KINDS, help="one kind of NAT; may be repeated (all kinds)")
+    for name, text in (("loss", "are lost"), ("duplicate", "arrive twice"), ("reorder", "arrive late")):
         report.add_argument(
-            f"--{name}", type=_share, default=0.0, metavar="P", help=f"the part of packets, 0 to 1, that {text} (0)"
+            f"--{name}", type=_share, default=0.0, metavar="P", help=f"the share of packets, 0 to 1, that {text} (0)"
         )
     report.add_argument(
-        "--agent", choices=("ours", "external"), default="ours", help="external: whichever is pointed at the bench"
+        "--agent", choices=("ours", "external"), default="ours", help="external: the agent that connects to the bench"
     )
     report.add_argument(
-        "--host", type=_address, default="127.0.0.1", metavar="ADDRESS", help="where the bench listens for it"
+        "--host",
+        type=_address,
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="the listening address (127.0.0.1)",
     )
-    report.add_argument("--port", type=_port, default=0, metavar="N", help="of the ACS (any that is free)")
-    report.add_argument(
-        "--requests", type=_count, default=8, metavar="N", help="how often the agent is asked to call (8)"
-    )
-    report.add_argument("--json", action="store_true", help="JSON, for programs")
+    report.add_argument("--port", type=_port, default=0, metavar="N", help="the port of the ACS (any free port)")
+    report.add_argument("--requests", type=_count, default=8, metavar="N", help="number of connection requests (8)")
+    report.add_argument("--json", action="store_true", help="print JSON, for programs")
     return whole
 
 
@@ -106,7 +122,7 @@ def _address(text: str) -> str:
             return text
     except ValueError:
         pass
-    raise ArgumentTypeError("must be an IPv4 address of this machine, one that the agent can send to")
+    raise ArgumentTypeError("must be an IPv4 address of this machine that the agent can send to")
 
 
 def _port(text: str) -> int:

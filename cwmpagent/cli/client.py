@@ -1,4 +1,4 @@
-"""The other end of the control socket: one question to a running agent, and its answer as it comes."""
+"""Client of the control socket: one request to a running agent, and the lines of its answer."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from typing import Any
 from cwmpagent.control.socket_path import address, user_of
 from cwmpagent.errors import ControlError
 
-PATIENCE = 60.0
+LINE_TIMEOUT = 60.0
 """Seconds that an agent may take for the next line of its answer."""
 
 START = "start it with: twistd --nodaemon --pidfile= cwmpagent --config FILE"
 
 
 class RefusedError(ControlError):
-    """The agent says no; ``error`` is what it says: ``reason``, ``code`` and, of each parameter, the same."""
+    """A request that the agent refused.
+
+    ``error``: the ``reason``, the ``code``, and the ``name``, ``reason`` and ``code`` of each parameter at fault.
+    """
 
     def __init__(self, error: Mapping[str, Any]) -> None:
         self.error = error
         super().__init__("; ".join(self.lines()))
 
     def lines(self) -> list[str]:
-        """One line for each parameter at fault, or one altogether."""
+        """One line for each parameter at fault, or one line for the whole request."""
         parameters = self.error.get("parameters") or ()
         if parameters:
             return [f"{each['name']}: {each['reason']} (fault {each['code']})" for each in parameters]
@@ -36,14 +39,15 @@ class RefusedError(ControlError):
 
 
 def ask(
-    path: Path, request: Mapping[str, Any], *, patience: float | None = PATIENCE
+    path: Path, request: Mapping[str, Any], *, timeout: float | None = LINE_TIMEOUT
 ) -> Generator[Mapping[str, Any], None, Mapping[str, Any]]:
-    """Yields the items of the answer as they come, and gives its result; None as ``patience``: waits for ever.
+    """Send ``request``; yield the items of the answer as they arrive, and return its result.
 
-    Raises RefusedError, and ControlError where no agent answers.
+    ``timeout``: seconds for each line of the answer; None waits without limit. Raises RefusedError, and ControlError
+    where no agent answers.
     """
     with _connected(path) as connection:
-        connection.settimeout(patience)
+        connection.settimeout(timeout)
         try:
             connection.sendall(json.dumps(request).encode() + b"\n")
             with connection.makefile("rb") as lines:
@@ -56,37 +60,39 @@ def ask(
                         return result
                     yield answer["item"]
         except TimeoutError:
-            raise ControlError(f"the agent at {path} does not answer within {patience:g} seconds") from None
+            raise ControlError(f"the agent at {path} does not answer within {timeout:g} seconds") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ControlError(f"what answers at {path} is no agent, or it has just stopped: {error}") from None
+            raise ControlError(
+                f"the answer from {path} is no agent's, or the agent has just stopped: {error}"
+            ) from None
     raise ControlError(f"the agent at {path} ended the connection without an answer: it is stopping")
 
 
 def _connected(path: Path) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(PATIENCE)
+    connection.settimeout(LINE_TIMEOUT)
     try:
-        with address(path) as where:
-            connection.connect(where)
+        with address(path) as socket_address:
+            connection.connect(socket_address)
         if os.geteuid() not in (0, user_of(connection)) and user_of(connection) != 0:
-            raise ControlError(f"another user's process listens at {path}: it is not asked")
+            raise ControlError(f"a process of another user listens at {path}: no request was sent to it")
     except OSError as error:
         connection.close()
-        raise ControlError(_why(path, error)) from None
+        raise ControlError(_connect_failure(path, error)) from None
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _why(path: Path, error: OSError) -> str:
+def _connect_failure(path: Path, error: OSError) -> str:
     match error:
         case FileNotFoundError() | NotADirectoryError():
             return f"no agent is running: there is no socket {path}; {START}"
         case ConnectionRefusedError():
-            return f"no agent is running: nobody listens at {path}; {START}"
+            return f"no agent is running: no process listens at {path}; {START}"
         case PermissionError():
-            return f"{path} is open only to {_owner(path)} and to root: run this as one of them"
+            return f"{path} may be used only by {_owner(path)} and root: run this command as one of them"
         case TimeoutError() | BlockingIOError():
             return f"the agent at {path} is too busy to answer"
     return f"{path} cannot be used: {error.strerror or error}"

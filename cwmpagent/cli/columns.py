@@ -1,4 +1,4 @@
-"""Aligned columns for people; whatever a terminal could take for a command is escaped."""
+"""Aligned columns for the terminal; control characters in values are escaped."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from cwmpagent.protocol.masking import quoted
 
 WIDEST = 100
-"""Characters beyond which a cell no longer moves the columns right of it."""
+"""Largest width of a column in characters; a longer cell is not cut, but shifts the rest of its own row only."""
 LONGEST = 1 << 16
+"""Characters of a cell; a longer one is cut."""
 
 
 def shown(value: object) -> str:
-    """One cell."""
+    """The text of one cell: booleans as yes or no, None as empty."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return quoted("" if value is None else str(value), LONGEST)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """Lines of a table with a heading; nothing where there are no rows."""
+    """Lines of a table with a heading; no line where there are no rows."""
     cells = [[shown(value) for value in row] for row in rows]
     if cells:
         yield from _aligned([list(head), *cells])
 
 
 def pairs(rows: Iterable[tuple[str, object]]) -> Iterator[str]:
-    """Lines of names and values."""
+    """Lines of a name and its value each."""
     yield from _aligned([[name, shown(value)] for name, value in rows])
 
 

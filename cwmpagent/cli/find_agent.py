@@ -1,4 +1,4 @@
-"""Which agent is meant: its socket, from the command line or from the agent's own configuration."""
+"""Path of the control socket, from the command line or from the configuration of the agent."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ DEFAULT = Path("/etc/cwmpagent/agent.toml")
 
 
 def socket_path(config: str | None, socket: str | None, default: Path = DEFAULT) -> Path:
-    """``socket``, or what the configuration ``config`` says; ``default`` is read where neither is given.
+    """``socket``, or the path that the configuration file ``config`` gives; ``default`` is read where neither is given.
 
-    Of the file only two keys count: the passwords that it names need not be readable here. Raises ControlError.
+    Only two keys of the file are read, so its password files need not be readable. Raises ControlError.
     """
     if socket is not None:
         return Path(socket)
     if config is None and not default.exists():
-        raise ControlError(f"which agent is it? Say --config FILE or --socket PATH ({default} is not there)")
+        raise ControlError(f"no agent is named: give --config FILE or --socket PATH ({default} does not exist)")
     return _configured(Path(config) if config is not None else default)
 
 
@@ -30,7 +30,7 @@ def _configured(file: Path) -> Path:
         content = tomllib.loads(file.read_bytes().decode())
     except OSError as error:
         raise ControlError(
-            f"{file} cannot be read: {error.strerror}; run this as root or as the agent's user, or say --socket PATH"
+            f"{file} cannot be read: {error.strerror}; run this as root or as the agent's user, or give --socket PATH"
         ) from None
     except (ValueError, RecursionError) as error:
         raise ControlError(f"{file} is not TOML: {error}") from None

@@ -1,4 +1,4 @@
-"""``cwmpagent lab ...``: what the bench does by itself; no agent need run."""
+"""The commands ``cwmpagent lab ...``: the test bench runs in this process; no running agent is needed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater, react
 
-from cwmpagent.cli.arguments import KINDS, WRONG
+from cwmpagent.cli.arguments import KINDS, USAGE_ERROR
 from cwmpagent.cli.columns import shown, table
 from cwmpagent.errors import ConfigError
 from cwmpagent.lab.nat_report.bench import NatBench, NatResult
@@ -25,15 +25,18 @@ from cwmpagent.lab.network.nat_kind import NatKind
 
 _NONE = "none"
 INTERRUPTED = 130
-PATIENCE = 3600.0
-"""Seconds that the bench waits for another agent's first Inform."""
+FIRST_INFORM = 3600.0
+"""Seconds that the bench waits for the first Inform of an external agent."""
 
 
 def nat_report(options: Namespace) -> int:
-    """Run it and print the table; 1 where something that must work did not, 130 where it was interrupted."""
+    """Run the NAT report and print its table.
+
+    The exit status: 0, 1 where a required step failed, 130 where interrupted.
+    """
     if options.agent == "external" and len(options.kind or ()) != 1:
-        print("cwmpagent lab nat-report: --agent external needs one --kind, which is measured", file=sys.stderr)
-        return WRONG
+        print("cwmpagent lab nat-report: --agent external needs exactly one --kind", file=sys.stderr)
+        return USAGE_ERROR
     kinds = [None if name == _NONE else NatKind(name) for name in options.kind or KINDS]
     weather = NatWeather(loss=options.loss, duplicate=options.duplicate, reorder=options.reorder)
     results: list[NatResult] = []
@@ -54,7 +57,7 @@ def nat_report(options: Namespace) -> int:
             )
             results.extend(await report.run())
 
-    status = _played(run)
+    status = _run_reactor(run)
     if status or not results:
         return status
     problems = [problem for result in results for problem in result.problems]
@@ -68,11 +71,11 @@ def nat_report(options: Namespace) -> int:
     return 1 if problems else 0
 
 
-def _played(run: Callable[[Any], Coroutine[Any, Any, None]]) -> int:
-    """Run the reactor until ``run`` is over, or until somebody has had enough: then all is closed first."""
+def _run_reactor(run: Callable[[Any], Coroutine[Any, Any, None]]) -> int:
+    """Run the reactor until ``run`` ends; at an interrupt wait until ``run`` has closed everything. The exit status."""
 
-    async def played(reactor: Any) -> None:
-        await deferLater(reactor, 0, lambda: None)  # before the reactor runs, an interrupt would strike anywhere
+    async def main(reactor: Any) -> None:
+        await deferLater(reactor, 0, lambda: None)  # until the reactor runs it cannot handle an interrupt
         running = Deferred.fromCoroutine(run(reactor))
         over: Deferred[None] = Deferred()
 
@@ -92,8 +95,8 @@ def _played(run: Callable[[Any], Coroutine[Any, Any, None]]) -> int:
             over.callback(None)
 
     try:
-        react(lambda reactor: Deferred.fromCoroutine(played(reactor)))
-    except SystemExit as end:  # the way in which react ends
+        react(lambda reactor: Deferred.fromCoroutine(main(reactor)))
+    except SystemExit as end:  # react always ends by it
         return int(end.code or 0)
 
 
@@ -102,7 +105,7 @@ def _plain(result: NatResult) -> dict[str, object]:
 
 
 async def _external(reactor: Any, kind: NatKind | None, weather: NatWeather, options: Namespace) -> NatResult:
-    """Measure whichever agent is pointed at the bench."""
+    """Measure the external agent that connects to the bench."""
     bench = NatBench(
         reactor,
         kind,
@@ -116,18 +119,18 @@ async def _external(reactor: Any, kind: NatKind | None, weather: NatWeather, opt
     try:
         bench.open(options.port)
         print(
-            f"Point the agent at {bench.url}, user name {bench.username}, password {bench.password} (Digest).\n"
-            "The rest is set by the ACS: STUN, the credentials of connection requests, no periodic Informs.",
+            f"Give the agent the ACS URL {bench.url}, user name {bench.username}, password {bench.password} (Digest).\n"
+            "The ACS sets the rest: STUN, the credentials of connection requests, and no periodic Informs.",
             file=sys.stderr,
             flush=True,
         )
-        return await bench.measure(informed_within=PATIENCE)
+        return await bench.measure(informed_within=FIRST_INFORM)
     finally:
         await bench.close()
 
 
 def lines(results: Sequence[NatResult]) -> Iterator[str]:
-    """The table for people."""
+    """Lines of the table of results."""
     head = (
         "NAT",
         "FOUND",

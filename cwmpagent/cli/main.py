@@ -1,4 +1,4 @@
-"""`cwmpagent`: asks the agent that runs on this machine, and shows what it answers."""
+"""Entry point of the command `cwmpagent`: sends a request to the agent on this machine and prints its answer."""
 
 from __future__ import annotations
 
@@ -13,23 +13,27 @@ from typing import Any
 
 from cwmpagent.cli import text_output
 from cwmpagent.cli.arguments import parser
-from cwmpagent.cli.client import PATIENCE, RefusedError, ask
+from cwmpagent.cli.client import LINE_TIMEOUT, RefusedError, ask
 from cwmpagent.cli.columns import shown
 from cwmpagent.cli.find_agent import socket_path
 from cwmpagent.cli.support_file import gathered, save
 from cwmpagent.errors import ControlError
 
-QUESTION = "Everything that the ACS and people have ever set on this device goes. Type yes to do it: "
+QUESTION = "All values that the ACS and users have set on this device will be deleted. Type yes to continue: "
 Item = Mapping[str, Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0, 1 with one line on standard error for what could not be done, 2 for what was mistyped."""
+    """Run one command line; the exit status.
+
+    0: done. 1: the command failed, with one line for each error on standard error. 2: the command line is wrong.
+    130: interrupted.
+    """
     options = parser().parse_args(arguments)
     as_json = getattr(options, "json", False)
     try:
         if options.command == "lab":
-            # Not before: the bench takes a moment to load, and every other command shall feel instant.
+            # Imported late: the test bench loads slowly, and the other commands do not need it.
             from cwmpagent.cli.lab import nat_report
 
             return nat_report(options)
@@ -41,13 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed([str(error)], {"reason": str(error), "code": 0, "parameters": []} if as_json else None)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # whoever reads has enough; nothing may be flushed into the pipe at exit
+    except BrokenPipeError:  # the reader has closed the pipe; flushing into it at exit would fail
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
 class Command:
-    """One command line, understood, for the agent at ``path``."""
+    """A parsed command line for the agent whose control socket is ``path``."""
 
     def __init__(self, options: Namespace, path: Path, *, as_json: bool) -> None:
         self._options = options
@@ -55,100 +59,100 @@ class Command:
         self._json = as_json
 
     def run(self) -> int:
-        """Do it; the exit status. Raises ControlError."""
+        """Run the command; the exit status. Raises ControlError."""
         name = self._options.command.replace("-", "_")
         run: Callable[[], int] = getattr(self, name)
         return run()
 
     def status(self) -> int:
-        """The agent at a glance."""
+        """Print the state of the agent."""
         _, result = self._ask()
         return self._show(result, text_output.status(result))
 
     def events(self) -> int:
-        """What is pending."""
+        """Print the pending events."""
         _, result = self._ask()
         return self._show(result, text_output.events(result))
 
     def get(self) -> int:
-        """Values."""
+        """Print the values of parameters."""
         items, _ = self._ask(paths=self._options.paths)
         return self._show({"parameters": items}, text_output.parameters(items))
 
     def names(self) -> int:
-        """Names."""
+        """Print the names of parameters and objects."""
         items, _ = self._ask(path=self._options.path, all=self._options.all)
         return self._show({"names": items}, text_output.names(items))
 
     def set(self) -> int:
-        """New values."""
+        """Set the values of parameters."""
         values: dict[str, str] = {}
         for assignment in self._options.assignments:
             name, given, text = assignment.partition("=")
             if name in values:
-                raise ControlError(f"{name} is named more than once")
+                raise ControlError(f"{name} is given more than once")
             values[name] = text if given else _typed(name)
         items, _ = self._ask(values=values)
         return self._show({"parameters": items}, text_output.parameters(items))
 
     def reset(self) -> int:
-        """Back to the file."""
+        """Reset parameters to the values of the configuration file or the model."""
         items, _ = self._ask(paths=self._options.paths)
-        lines = text_output.parameters(items) if items else ["Nothing to reset: nobody has written a value there."]
+        lines = text_output.parameters(items) if items else ["Nothing to reset: no value was written there."]
         return self._show({"parameters": items}, lines)
 
     def add(self) -> int:
-        """A row more."""
+        """Add a row to a table."""
         _, result = self._ask(table=self._options.table)
         return self._show(result, [result["row"]])
 
     def delete(self) -> int:
-        """A row less."""
+        """Delete a row."""
         _, result = self._ask(row=self._options.row)
-        return self._show(result, [f"{result['row']} is deleted."])
+        return self._show(result, [f"{result['row']} was deleted."])
 
     def inform(self) -> int:
-        """A session now."""
+        """Open a session with the ACS."""
         if not self._options.wait:
             _, result = self._ask(wait=False)
             return self._show(result, [f"A session opens now; its Inform has the event {result['event']}."])
-        items, _ = self._ask(wait=True, patience=None)
+        items, _ = self._ask(wait=True, timeout=None)
         session = items[-1]
         self._show({"session": session}, [text_output.fact(session)])
         return 0 if session["success"] else 1
 
     def trace(self) -> int:
-        """What has happened, or what happens."""
+        """Print the latest facts, or follow the facts as they are emitted."""
         follow, envelopes = self._options.follow, self._options.envelopes
         if not follow:
             items, _ = self._ask(follow=False, envelopes=envelopes)
             return self._show({"facts": items}, map(text_output.fact, items))
         request = {"command": "trace", "follow": True, "envelopes": envelopes}
         try:
-            for item in ask(self._path, request, patience=None):
+            for item in ask(self._path, request, timeout=None):
                 print(json.dumps(item) if self._json else text_output.fact(item), flush=True)
-        except KeyboardInterrupt:  # the way to end it
+        except KeyboardInterrupt:  # Ctrl-C is the normal end of --follow
             return 0
         return 0
 
     def factory_reset(self) -> int:
-        """Everything goes, once somebody has said yes."""
+        """Start a factory reset, after a confirmation on the terminal or with ``--yes``."""
         if not self._options.yes:
             if not sys.stdin.isatty():
-                raise ControlError("a factory reset needs --yes where nobody can be asked")
+                raise ControlError("a factory reset needs --yes where standard input is no terminal")
             if input(QUESTION).strip().lower() != "yes":
-                raise ControlError("nothing is done")
+                raise ControlError("factory reset cancelled: nothing was changed")
         _, result = self._ask()
-        return self._show(result, ["The factory reset has begun."])
+        return self._show(result, ["The factory reset has started."])
 
     def export(self) -> int:
-        """A file for a support case."""
+        """Write the file for a support case."""
         items, _ = self._ask()
         path = save(gathered(items), self._options.output)
         return self._show({"file": str(path)}, [f"{path} is written; passwords and keys in it are masked."])
 
-    def _ask(self, *, patience: float | None = PATIENCE, **arguments: Any) -> tuple[list[Item], Item]:
-        return _whole(ask(self._path, {"command": self._options.command, **arguments}, patience=patience))
+    def _ask(self, *, timeout: float | None = LINE_TIMEOUT, **arguments: Any) -> tuple[list[Item], Item]:
+        return _whole(ask(self._path, {"command": self._options.command, **arguments}, timeout=timeout))
 
     def _show(self, result: Item, lines: Iterable[str]) -> int:
         for line in [json.dumps(result, indent=1)] if self._json else lines:
@@ -167,12 +171,12 @@ def _whole(answer: Generator[Item, None, Item]) -> tuple[list[Item], Item]:
 
 
 def _typed(name: str) -> str:
-    """A value that is not to stand on the command line: from the terminal, unseen, or the next line of the input."""
+    """A value that is not on the command line: from the terminal without echo, or the next line of standard input."""
     if sys.stdin.isatty():
         return getpass.getpass(f"{name}: ")
     line = sys.stdin.readline()
     if not line:
-        raise ControlError(f"{name} has no value: say {name}=VALUE, or give it on standard input")
+        raise ControlError(f"{name} has no value: write {name}=VALUE, or give the value on standard input")
     return line.removesuffix("\n")
 
 

@@ -1,4 +1,4 @@
-"""Writes the file of a support case; only its owner can read it."""
+"""The file for a support case, written with mode 0600."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cwmpagent.errors import ControlError
 
 
 def gathered(items: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The sections of an export as one object."""
+    """The sections of an export, joined into one object."""
     whole: dict[str, Any] = {}
     for item in items:
         if "part" in item:
@@ -25,13 +25,16 @@ def gathered(items: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def save(whole: Mapping[str, Any], output: str | None) -> Path:
-    """Write ``whole`` to the new file ``output``; its path. Raises ControlError."""
+    """Write ``whole`` to the new file ``output``; its path.
+
+    ``output`` None: a name made of the serial number and the local time. Raises ControlError.
+    """
     serial = re.sub(r"[^\w.-]", "_", whole["status"]["device"]["serial_number"], flags=re.ASCII)
     path = Path(output or f"cwmpagent-{serial}-{time.strftime('%Y%m%dT%H%M%S')}.json")
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise ControlError(f"{path} is there already: it is not overwritten") from None
+        raise ControlError(f"{path} exists already and is not overwritten") from None
     except OSError as error:
         raise ControlError(f"{path} cannot be written: {error.strerror}") from None
     try:

@@ -1,4 +1,4 @@
-"""Answers of the agent as text for people."""
+"""Answers of the agent as text for the terminal."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ def status(result: Item) -> Iterator[str]:
         yield "The device is rebooting."
     if result["overruled"]:
         yield ""
-        yield "Values of the file that are not in force, as others were written since (cwmpagent reset NAME goes back):"
+        yield "Values of the file that are not in force, as others were written later (undo: cwmpagent reset NAME):"
         rows = [(each["key"], each["name"], each["file"], each["present"]) for each in result["overruled"]]
         yield from table(("KEY", "NAME", "FILE", "IN FORCE"), rows)
 
 
 def parameters(items: Sequence[Item]) -> Iterator[str]:
-    """Names, types, whether they can be written, values."""
+    """A table of names, types, access and values."""
     rows = [(each["name"], each["type"], "rw" if each["writable"] else "r", _value(each)) for each in items]
     yield from table(("NAME", "TYPE", "ACCESS", "VALUE"), rows)
 
 
 def names(items: Sequence[Item]) -> Iterator[str]:
-    """Names, and whether they can be written, added to or deleted."""
+    """A table of names, and whether each is writable."""
     yield from table(("NAME", "WRITABLE"), [(each["name"], each["writable"]) for each in items])
 
 
 def events(result: Item) -> Iterator[str]:
-    """What is pending, and when it will be told."""
+    """Lines of the pending events, changed parameters and scheduled Informs, and the time of the next session."""
     if result["pending"]:
         rows = [(each["event"], each["command_key"]) for each in result["pending"]]
         yield from table(("EVENT", "COMMANDKEY"), rows)
         yield ""
     if result["changed"]:
-        yield "Changed since the ACS last heard:"
+        yield "Changed since the last report to the ACS:"
         yield from (f"  {shown(name)}" for name in result["changed"])
         yield ""
     if result["scheduled"]:
@@ -60,9 +60,9 @@ def events(result: Item) -> Iterator[str]:
 
 
 def fact(item: Item) -> str:
-    """One thing that happened."""
+    """The text of one fact, with the envelope below it where it has one."""
     if "lost" in item:
-        return f"({item['lost']} more happened, but this terminal was too slow for them)"
+        return f"({item['lost']} entries were lost: this terminal is too slow)"
     text = f"{item['time']} {item['level']:<5} {shown(item['message'])}"
     if item["fact"] == "EnvelopeReceived":
         text += f" {item['status']}"

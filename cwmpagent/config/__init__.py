@@ -1,4 +1,4 @@
-"""The configuration file: TOML read into frozen settings. ``etc/cwmpagent.toml`` shows and explains each key."""
+"""The configuration file: TOML read into frozen settings. ``etc/cwmpagent.toml`` documents each key."""
 
 from cwmpagent.config.reader import from_settings, load, parse
 from cwmpagent.config.settings import (

@@ -1,6 +1,6 @@
-"""The configuration file: TOML in, frozen settings out, every error one line that names its key.
+"""Reader of the configuration file: TOML into frozen settings; every error is one line that names its key.
 
-``etc/cwmpagent.toml`` shows and explains each key.
+``etc/cwmpagent.toml`` documents each key.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ from cwmpagent.config.settings import (
     StateConfig,
     XmppConfig,
 )
-from cwmpagent.config.toml_table import TomlTable, shown, suggestion
+from cwmpagent.config.toml_table import TomlTable, suggestion
 from cwmpagent.errors import ConfigError
 from cwmpagent.logs.output import LEVELS
 from cwmpagent.protocol.stun.binding import StunOptions
+from cwmpagent.typed_members import shown
 
 __all__ = [
     "AcsConfig",
@@ -72,27 +73,27 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     config = _config(content, path.absolute().parent, environ)
     if not readable:
         return config
-    return replace(config, warnings=tuple(_exposed(content, path)))
+    return replace(config, warnings=tuple(_readable_passwords(content, path)))
 
 
 def parse(text: str, base: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """The configuration written in ``text``. Raises ConfigError.
+    """The configuration in the TOML text ``text``. Raises ConfigError.
 
-    Relative paths start at ``base``; a relative ``password_file`` is looked for in ``$CREDENTIALS_DIRECTORY`` of
-    ``environ`` first, where systemd puts what ``LoadCredential`` names.
+    Relative paths start at ``base``. A relative ``password_file`` is first searched for in ``$CREDENTIALS_DIRECTORY``
+    of ``environ``, the directory of systemd's ``LoadCredential``.
     """
     return _config(_content(text, "configuration"), base, environ)
 
 
 def from_settings(settings: Mapping[str, object], base: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """The configuration that a program gives: table -> key -> value, as in the file; paths and tuples will do too.
+    """The configuration from a mapping: table -> key -> value, as in the file; paths and tuples are accepted too.
 
     Raises ConfigError. ``base`` and ``environ`` as for :func:`parse`.
     """
     content: dict[str, object] = {}
     for name, table in settings.items():
         if not isinstance(table, Mapping):
-            raise ConfigError(name, f'is a table of the configuration: {name}={{"key": value}}')
+            raise ConfigError(name, f'must be a table of the configuration, as in {name}={{"key": value}}')
         content[name] = {key: _as_in_toml(value) for key, value in table.items()}
     return _config(content, base.absolute(), environ)
 
@@ -110,8 +111,8 @@ def _content(text: str, name: str) -> dict[str, object]:
         raise ConfigError(name, f"is not TOML: {error}") from None
 
 
-def _exposed(content: Mapping[str, object], path: Path) -> Iterator[str]:
-    """One line for each password in a file that everybody may read."""
+def _readable_passwords(content: Mapping[str, object], path: Path) -> Iterator[str]:
+    """One line for each password in a file that every user may read."""
     for name, table in content.items():
         if isinstance(table, dict) and table.get("password"):
             yield f"{name}.password: every user of this machine can read {path}: chmod 600 it, or use password_file"
@@ -139,7 +140,7 @@ def _config(content: Mapping[str, object], base: Path, environ: Mapping[str, str
         log=_log(section("log")),
         control=ControlConfig(socket=section("control").path("socket")),
         hooks=_hooks(section("hooks")),
-        parameters=MappingProxyType(_parameters(tables.get("parameters", {}))),
+        parameters=MappingProxyType(_parameters(tables.get("parameters", {}), base)),
     )
 
 
@@ -147,9 +148,9 @@ def _device(table: TomlTable) -> DeviceConfig:
     oui = table.text("oui", "")
     if "oui" in table and not re.fullmatch("[0-9A-F]{6}", oui):
         raise table.error("oui", 'must be six hexadecimal digits in capitals, as in "00D09E"')
-    model = table.word_or_words("model", ("device2",))
+    model = table.text_or_texts("model", ("device2",))
     if not model:
-        raise table.error("model", "must not be empty: it names one model, or several in a list")
+        raise table.error("model", "must not be empty: give one model, or a list of models")
     provider = table.choice("provider", "linux", PROVIDERS)
     return DeviceConfig(
         manufacturer=table.text("manufacturer", "", most=64, empty=False),
@@ -157,7 +158,7 @@ def _device(table: TomlTable) -> DeviceConfig:
         product_class=table.text("product_class", "", most=64),
         serial_number=table.text("serial_number", "", most=64, empty=False),
         model=tuple(str(table.base / name) if "/" in name or "." in name else name for name in model),
-        profiles=table.words("profiles", ()),
+        profiles=table.texts("profiles", ()),
         provider=provider,
         boot=table.choice("boot", "process" if provider == "simulated" else "system", BOOTS),
         set_hostname=table.flag("set_hostname", False),
@@ -187,13 +188,13 @@ def _acs(table: TomlTable, environ: Mapping[str, str]) -> AcsConfig:
 
 def _connection_request(table: TomlTable, environ: Mapping[str, str]) -> ConnectionRequestConfig:
     url = table.text("url", "")
-    algorithms = table.words("algorithms", ("MD5",))
+    algorithms = table.texts("algorithms", ("MD5",))
     for name in algorithms:
         if name not in ALGORITHMS:
             raise table.error("algorithms", f"has {shown(name)}; allowed are {', '.join(ALGORITHMS)}")
     if not algorithms or len(set(algorithms)) < len(algorithms):
         raise table.error("algorithms", "must name at least one algorithm, and each only once")
-    endpoint = tuple(_endpoint(table, text) for text in table.word_or_words("endpoint", ("tcp:7547",)))
+    endpoint = tuple(_endpoint(table, text) for text in table.text_or_texts("endpoint", ("tcp:7547",)))
     return ConnectionRequestConfig(
         endpoint=endpoint,
         url=_url(table, "url", url) if url else "",
@@ -210,7 +211,7 @@ def _connection_request(table: TomlTable, environ: Mapping[str, str]) -> Connect
 
 
 def _udp_port(table: TomlTable, endpoints: tuple[str, ...]) -> int | None:
-    """None where it is the endpoint's."""
+    """The UDP port; None where it is the number of an endpoint."""
     if "udp_port" not in table:
         return None
     port = table.whole("udp_port", 0, least=-1, most=65535)
@@ -234,10 +235,10 @@ def _xmpp(table: TomlTable) -> XmppConfig:
 def _endpoint(table: TomlTable, text: str) -> str:
     try:
         endpoint = serverFromString(object(), text)  # type: ignore[no-untyped-call]  # Twisted has no types there
-    except Exception as error:  # whatever the parser of that kind of endpoint raises
+    except Exception as error:  # the parser of each kind of endpoint raises errors of its own
         cause = " ".join(str(error).split())
         raise table.error(
-            "endpoint", f"{shown(text)} is no Twisted server endpoint, as in tcp:7547 or tcp6:7547: {cause}"
+            "endpoint", f"{shown(text)} is not a Twisted server endpoint, as in tcp:7547 or tcp6:7547: {cause}"
         ) from None
     port = getattr(endpoint, "_port", 0)
     if isinstance(port, int) and not 0 <= port <= 65535:
@@ -246,21 +247,21 @@ def _endpoint(table: TomlTable, text: str) -> str:
 
 
 def _url(table: TomlTable, key: str, text: str) -> str:
-    """An http or https URL with a host; never repeated in the refusal, it may hold a password."""
+    """An http or https URL with a host. The errors do not repeat it, as it may contain a password."""
     example = "as in https://acs.example.net:7547/"
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise table.error(key, f"is no URL ({error}), {example}") from None
+        raise table.error(key, f"is not a URL ({error}), {example}") from None
     if parts.scheme not in ("http", "https"):
         raise table.error(key, f"must begin with http:// or https://, {example}")
     if parts.username is not None or parts.password is not None:
-        raise table.error(key, "must not hold a user name or password: username and password are keys of their own")
+        raise table.error(key, "must not contain a user name or password: use the keys username and password")
     if not parts.hostname or port == 0:
         raise table.error(key, f"must have a host, and a port above 0 where it has one, {example}")
     if not text.isascii() or " " in text or "#" in text:
-        raise table.error(key, "must be plain ASCII without spaces and #: percent-encode others, hosts as xn--...")
+        raise table.error(key, "must be ASCII without spaces and #: percent-encode others, write hosts as xn--...")
     return text
 
 
@@ -270,7 +271,7 @@ def _password(table: TomlTable, environ: Mapping[str, str]) -> str:
     if not name:
         return table.text("password", "")
     if "password" in table:
-        raise table.error("password_file", "and password are both given; keep one")
+        raise table.error("password_file", "and password are both given: remove one of them")
     path = table.base / name
     credentials = environ.get("CREDENTIALS_DIRECTORY")
     if credentials and (Path(credentials) / name).is_file():
@@ -282,7 +283,7 @@ def _password(table: TomlTable, environ: Mapping[str, str]) -> str:
     except OSError as error:
         raise table.error("password_file", f"{path} cannot be read: {error.strerror}") from None
     if mode & (stat.S_IROTH | stat.S_IWOTH):
-        raise table.error("password_file", f"{path} is open to every user of this machine: chmod 600 {path}")
+        raise table.error("password_file", f"{path} is accessible to every user of this machine: chmod 600 {path}")
     try:
         password = content.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
@@ -301,22 +302,15 @@ def _log(table: TomlTable) -> LogConfig:
 
 
 def _hooks(table: TomlTable) -> HooksConfig:
-    return HooksConfig(reboot=table.words("reboot", ()), factory_reset=table.words("factory_reset", ()))
+    return HooksConfig(reboot=table.texts("reboot", ()), factory_reset=table.texts("factory_reset", ()))
 
 
-def _parameters(table: Mapping[str, object]) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for path, value in table.items():
-        key = f"parameters.{shown(path)}"
-        if isinstance(value, dict):
-            raise ConfigError(key, 'the whole path stands in quotes, as in "Device.Time.Enable" = true')
-        if isinstance(value, bool):
-            values[path] = "true" if value else "false"
-        elif isinstance(value, int | str):
-            values[path] = str(value)
-        else:
-            raise ConfigError(key, "must be a string, a whole number, true or false; write other types as a string")
-    return values
+def _parameters(content: Mapping[str, object], base: Path) -> dict[str, str]:
+    table = TomlTable("parameters", content, content, base)
+    for path in table:
+        if isinstance(table.value(path), dict):
+            raise table.error(path, 'the whole path must be in quotes, as in "Device.Time.Enable" = true')
+    return {path: table.plain(path) for path in table}
 
 
 _SECTIONS = MappingProxyType(

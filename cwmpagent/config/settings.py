@@ -1,4 +1,4 @@
-"""What the configuration says, as frozen values; passwords never show in a ``repr``."""
+"""The settings of the configuration file as frozen dataclasses; a ``repr`` contains no password."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from cwmpagent.protocol.stun.binding import StunOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceConfig:
-    """Who the device is (in every Inform; empty: as its model says), what it has, and what counts as its boot.
+    """Identity of the device in every Inform (empty: the model's), its data model, and its boot.
 
-    ``model``: names of built-in models and paths, the later ones adding to the earlier ones; ``profiles`` are of a
-    Broadband Forum model, none: everything it names. ``poll_interval`` is in seconds.
+    ``model``: names of built-in models and paths; later ones add to earlier ones. ``profiles``: profiles of a Broadband
+    Forum model; none: the whole model. ``provider``: source of the values. ``boot``: the start that counts as a boot,
+    ``system`` or ``process``. ``poll_interval``: seconds.
     """
 
     manufacturer: str = ""
@@ -32,7 +33,7 @@ class DeviceConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcsConfig:
-    """The ACS and how it is reached; time-outs are in seconds."""
+    """URL, credentials and TLS files of the ACS; time-outs are in seconds."""
 
     url: str
     url_file: Path | None = None
@@ -48,10 +49,10 @@ class AcsConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionRequestConfig:
-    """Where the ACS may call; no ``endpoint``: nothing listens.
+    """Ports and credentials for connection requests; no ``endpoint``: none is accepted over HTTP.
 
-    ``udp_port``: None is the number of the endpoint, 0 any that is free, -1 none. ``udp_interface``: empty is that of
-    the endpoint. ``stun``: the keys ``stun_integrity`` and ``stun_username``.
+    ``udp_port``: None: the number of the endpoint, 0: any free port, -1: no port. ``udp_interface``: empty: that of the
+    endpoint. ``stun``: the keys ``stun_integrity`` and ``stun_username``.
     """
 
     endpoint: tuple[str, ...] = ("tcp:7547",)
@@ -66,7 +67,7 @@ class ConnectionRequestConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class XmppConfig:
-    """Whom XMPP connections trust; the connections themselves are parameters of the data model."""
+    """TLS settings of XMPP connections; the connections are rows of Device.XMPP.Connection. in the data model."""
 
     ca_file: Path | None = None
     allow_plain_without_tls: bool = False
@@ -74,14 +75,14 @@ class XmppConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateConfig:
-    """Where the durable state lives."""
+    """Directory of the durable state."""
 
     directory: Path = Path("/var/lib/cwmpagent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogConfig:
-    """What is logged, and how."""
+    """Level and format of the log. ``envelopes``: whole SOAP messages at level debug."""
 
     level: str = "info"
     format: str = "text"
@@ -90,14 +91,14 @@ class LogConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlConfig:
-    """Where `cwmpagent` on the same machine reaches the agent; no ``socket``: in the state directory."""
+    """Control socket for the command `cwmpagent`; no ``socket``: ``control.sock`` in the state directory."""
 
     socket: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HooksConfig:
-    """Programs, as argument lists, for what only the box can do; empty: the agent plays it."""
+    """Programs, as argument lists, that reboot or reset the machine; empty: the agent only simulates it."""
 
     reboot: tuple[str, ...] = ()
     factory_reset: tuple[str, ...] = ()
@@ -105,9 +106,9 @@ class HooksConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The whole file.
+    """The whole configuration.
 
-    ``parameters``: factory values, full path -> text. ``warnings``: lines for the person who wrote the file.
+    ``parameters``: factory values, full path -> text. ``warnings``: lines for the log.
     """
 
     device: DeviceConfig

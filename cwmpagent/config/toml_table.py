@@ -1,4 +1,4 @@
-"""Typed reading of one table of a TOML file: every refusal is a ConfigError that names the key."""
+"""Typed values of one table of a TOML file; every error is a ConfigError that names the key."""
 
 from __future__ import annotations
 
@@ -7,108 +7,75 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from cwmpagent.errors import ConfigError
+from cwmpagent.typed_members import TypedMembers
 
 
 def suggestion(word: str, known: Collection[str]) -> str:
-    """What ``word`` was probably meant to be, as the end of a sentence."""
+    """The end of a sentence: the known word most like ``word``, or the list of all ``known`` words."""
     close = difflib.get_close_matches(word, known, n=1)
     if close:
         return f"did you mean {close[0]}?"
     return f"known here: {', '.join(sorted(known))}"
 
 
-def shown(key: str) -> str:
-    """``key`` as TOML writes it: bare where that is possible, else quoted, and never more than one line."""
-    bare = key.isascii() and key.replace("_", "").replace("-", "").isalnum()
-    return key if bare else '"' + key.encode("unicode_escape").decode().replace('"', '\\"')[:200] + '"'
+class TomlTable(TypedMembers):
+    """One table of the file; strings are printable.
 
+    ``name``: its name. ``known``: its possible keys; another key is a ConfigError. ``base``: the directory at which
+    relative paths in it start.
+    """
 
-class TomlTable:
-    """One table and its name; relative paths in it start at ``base``."""
+    TEXT = 'a string in quotes, as in {name} = "..."'
+    FLAG = "true or false, without quotes"
+    WHOLE = "a whole number, without quotes"
+    NUMBER = "a number of seconds, without quotes"
+    TEXTS = 'a list of strings, as in ["first", "second"]'
+    TEXT_OR_TEXTS = 'a string, or a list of strings as in ["first", "second"]'
+    PLAIN = "a string, a whole number, true or false; write other types as a string"
+    MISSING = "is required and has no default"
 
     def __init__(self, name: str, content: Mapping[str, object], known: Collection[str], base: Path) -> None:
-        self.name = name
+        super().__init__(content, name, ConfigError)
         self.base = base
-        self._content = content
         for key in content:
             if key not in known:
-                raise ConfigError(f"{name}.{shown(key)}", f"unknown key; {suggestion(key, known)}")
+                raise self.error(key, f"unknown key; {suggestion(key, known)}")
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._content
+    def text(
+        self,
+        name: str,
+        default: str | None = None,
+        *,
+        most: int | None = 256,
+        empty: bool = True,
+        printable: bool = True,
+    ) -> str:
+        """A printable string of at most ``most`` characters."""
+        return super().text(name, default, most=most, empty=empty, printable=printable)
 
-    def error(self, key: str, reason: str) -> ConfigError:
-        """The refusal of ``key``, to be raised."""
-        return ConfigError(f"{self.name}.{key}", reason)
+    def texts(
+        self,
+        name: str,
+        default: Collection[str] | None = None,
+        *,
+        least: int = 0,
+        empty: bool = False,
+        printable: bool = True,
+    ) -> tuple[str, ...]:
+        """A list of printable strings, none of them empty."""
+        return super().texts(name, default, least=least, empty=empty, printable=printable)
 
-    def text(self, key: str, default: str | None = None, *, most: int = 256, empty: bool = True) -> str:
-        """A string of at most ``most`` characters on one line; required where ``default`` is None."""
-        if key not in self._content:
-            if default is None:
-                raise self.error(key, "is required and has no default")
-            return default
-        value = self._content[key]
-        if not isinstance(value, str):
-            raise self.error(key, f'must be a string in quotes, as in {key} = "..."')
-        if not empty and not value:
-            raise self.error(key, "must not be empty")
-        if len(value) > most:
-            raise self.error(key, f"has {len(value)} characters, at most {most} are allowed")
-        if not value.isprintable():
-            raise self.error(key, "has a control character, or another one that cannot be printed")
-        return value
-
-    def choice(self, key: str, default: str, allowed: Collection[str]) -> str:
-        """One of the ``allowed`` words."""
-        value = self.text(key, default)
-        if value not in allowed:
-            raise self.error(key, f"must be one of {', '.join(allowed)}")
-        return value
-
-    def flag(self, key: str, default: bool) -> bool:
-        """true or false."""
-        value = self._content.get(key, default)
-        if not isinstance(value, bool):
-            raise self.error(key, "must be true or false, without quotes")
-        return value
-
-    def whole(self, key: str, default: int, *, least: int, most: int) -> int:
-        """A whole number."""
-        value = self._content.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise self.error(key, "must be a whole number, without quotes")
-        if not least <= value <= most:
-            raise self.error(key, f"must be from {least} to {most}")
-        return value
-
-    def seconds(self, key: str, default: float, *, most: float) -> float:
-        """A duration above 0."""
-        value = self._content.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.error(key, "must be a number of seconds, without quotes")
-        if not 0 < value <= most:
-            raise self.error(key, f"must be more than 0 and at most {most:g} seconds")
-        return float(value)
-
-    def path(self, key: str) -> Path | None:
-        """A file or directory; None where the key is absent or empty."""
-        value = self.text(key, "", most=4096)
-        return self.base / value if value else None
-
-    def words(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
-        """A list of non-empty strings."""
-        value = self._content.get(key, list(default))
-        if not isinstance(value, list) or not all(isinstance(item, str) and item.isprintable() for item in value):
-            raise self.error(key, 'must be a list of strings, as in ["first", "second"]')
-        if "" in value:
-            raise self.error(key, "has an empty string in its list")
-        return tuple(value)
-
-    def word_or_words(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    def text_or_texts(
+        self, name: str, default: Collection[str] | None = None, *, most: int | None = 4096
+    ) -> tuple[str, ...]:
         """A string or a list of strings; an empty string is an empty list."""
-        if isinstance(self._content.get(key), str):
-            value = self.text(key, most=4096)
-            return (value,) if value else ()
-        if key in self._content and not isinstance(self._content[key], list):
-            raise self.error(key, 'must be a string, or a list of strings as in ["first", "second"]')
-        return self.words(key, default)
+        return tuple(filter(None, super().text_or_texts(name, default, most=most)))
+
+    def seconds(self, name: str, default: float, *, most: float) -> float:
+        """A duration in seconds, more than 0 and at most ``most``."""
+        return self.number(name, default, above=0, most=most, unit="seconds")
+
+    def path(self, name: str) -> Path | None:
+        """The path of a file or directory; None where the key is absent or empty."""
+        value = self.text(name, "", most=4096)
+        return self.base / value if value else None

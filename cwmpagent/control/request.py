@@ -6,38 +6,60 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeGuard
 
 from cwmpagent.errors import ControlError
+from cwmpagent.typed_members import TypedMembers
 
 LONGEST = 1 << 18
 """Bytes of a request."""
 
-_TEXT = "a string"
-_TEXTS = "a list of strings with at least one"
-_TEXTS_BY_NAME = "an object of strings with at least one"
-_FLAG = "true or false"
 
-COMMANDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+class Arguments(TypedMembers):
+    """The arguments of a command. Their strings can be encoded as UTF-8: JSON can escape half of a surrogate pair."""
+
+    @staticmethod
+    def is_text(value: object) -> TypeGuard[str]:
+        """Whether ``value`` is a string without surrogates."""
+        return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _text(arguments: Arguments, name: str) -> str:
+    return arguments.text(name)
+
+
+def _texts(arguments: Arguments, name: str) -> list[str]:
+    return list(arguments.texts(name, least=1))
+
+
+def _texts_by_name(arguments: Arguments, name: str) -> dict[str, str]:
+    return arguments.texts_by_name(name, least=1)
+
+
+def _flag(arguments: Arguments, name: str) -> bool:
+    return arguments.flag(name, False)
+
+
+COMMANDS: Mapping[str, Mapping[str, Callable[[Arguments, str], Any]]] = MappingProxyType(
     {
         "status": {},
-        "get": {"paths": _TEXTS},
-        "set": {"values": _TEXTS_BY_NAME},
-        "add": {"table": _TEXT},
-        "delete": {"row": _TEXT},
-        "names": {"path": _TEXT, "all": _FLAG},
-        "inform": {"wait": _FLAG},
+        "get": {"paths": _texts},
+        "set": {"values": _texts_by_name},
+        "add": {"table": _text},
+        "delete": {"row": _text},
+        "names": {"path": _text, "all": _flag},
+        "inform": {"wait": _flag},
         "events": {},
-        "trace": {"follow": _FLAG, "envelopes": _FLAG},
-        "reset": {"paths": _TEXTS},
+        "trace": {"follow": _flag, "envelopes": _flag},
+        "reset": {"paths": _texts},
         "factory-reset": {},
         "export": {},
     }
 )
-"""Command -> its arguments and what each must be. What is true or false may be left out."""
+"""Command -> its arguments and the reader of each. A boolean may be left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +85,8 @@ def parse(line: bytes) -> ControlRequest:
     for name in found:
         if name not in known:
             raise ControlError(f"{command} takes no {name[:40]!r}")
-    for name, kind in known.items():
-        if kind is _FLAG:
-            found.setdefault(name, False)
-        if not _is(found.get(name), kind):
-            raise ControlError(f"{command} needs {name}: {kind}")
-    return ControlRequest(command, MappingProxyType(found))
-
-
-def _is(value: object, kind: str) -> bool:
-    if kind is _FLAG:
-        return isinstance(value, bool)
-    if kind is _TEXT:
-        return _text(value)
-    if kind is _TEXTS:
-        return isinstance(value, list) and bool(value) and all(map(_text, value))
-    return isinstance(value, dict) and bool(value) and all(map(_text, [*value, *value.values()]))
-
-
-def _text(value: object) -> bool:
-    """Whether it is a string that can be written as UTF-8: JSON can spell half of a character."""
-    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+    arguments = Arguments(found, "", lambda name, reason: ControlError(f"{command} needs {name}: it {reason}"))
+    return ControlRequest(command, MappingProxyType({name: read(arguments, name) for name, read in known.items()}))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

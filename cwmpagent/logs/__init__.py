@@ -1,4 +1,4 @@
-"""Log lines: the text of each fact, and the place and form in which lines are written."""
+"""The log: one line of text for each fact, and the destination and format of the log."""
 
 from cwmpagent.logs.facts import FactLog, level_of, line
 

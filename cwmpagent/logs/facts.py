@@ -1,6 +1,6 @@
-"""Facts as log events: one line a session at info, everything else as quiet as it may be.
+"""Facts as log events: at level info one line for each session, most other facts at level debug.
 
-Each event carries its fact (``fact``) beside its line for people. What a peer sent is escaped and cut.
+Each event has its fact (``fact``) and a line of text (``line``). Strings that a peer sent are escaped and cut.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ from cwmpagent.logs.output import Threshold
 from cwmpagent.protocol.masking import quoted
 
 MOST = 12
-"""Different entries of one kind that a line lists."""
+"""Largest number of different entries of one kind in a line."""
 LONG = 1000
-"""Characters of a sentence of ours, which may hold a peer's string that is already cut."""
+"""Largest length, in characters, of a sentence of the agent; it may contain a string of a peer that is cut already."""
 ENVELOPE = 1 << 24
+"""Largest length of an envelope, in characters."""
 
 
 class FactLog:
-    """The observer of facts that logs them, from ``threshold`` up (info); envelopes at debug where ``envelopes``."""
+    """An observer that logs facts from the level of ``threshold`` up; envelopes, at debug, only where ``envelopes``."""
 
     def __init__(
         self, threshold: Threshold | None = None, *, envelopes: bool = False, logger: Logger | None = None
@@ -55,7 +56,7 @@ class FactLog:
 
 
 def level_of(fact: Fact) -> str:
-    """How loud a fact is."""
+    """The log level of a fact."""
     match fact:
         case SessionEnded(success=False) | Warned():
             return "warn"
@@ -67,7 +68,7 @@ def level_of(fact: Fact) -> str:
 
 
 def line(fact: Fact) -> str:
-    """The fact for people; one line, apart from a traceback."""
+    """The text of the fact: one line, with further lines only for a traceback."""
     match fact:
         case AgentStarted():
             boot = "booted" if fact.boot else "restarted without a boot"
@@ -80,8 +81,8 @@ def line(fact: Fact) -> str:
             return f"session with {quoted(fact.acs_url)} begins: {_listed(fact.events)}{retry}"
         case RpcAnswered():
             outcome = f"fault {fact.fault} {quoted(fact.fault_text)}".rstrip() if fact.fault else "done"
-            who = "ACS answered" if fact.by_acs else "answered"
-            return f"{who} {quoted(fact.rpc)}: {outcome} in {fact.seconds:.3f} s"
+            answered = "ACS answered" if fact.by_acs else "answered"
+            return f"{answered} {quoted(fact.rpc)}: {outcome} in {fact.seconds:.3f} s"
         case SessionEnded():
             return _session(fact)
         case EnvelopeSent():
@@ -94,12 +95,12 @@ def line(fact: Fact) -> str:
         case ParametersChanged():
             return f"changed by {quoted(fact.origin)}: {_listed(fact.names)}"
         case Rebooting():
-            what = "factory reset" if fact.factory_reset else "reboot"
-            who = "asked for at the device" if fact.local else "for the ACS"
-            return f"{what} {who}" + (f", CommandKey {quoted(fact.command_key)}" if fact.command_key else "")
+            action = "factory reset" if fact.factory_reset else "reboot"
+            requester = "requested at the device" if fact.local else "requested by the ACS"
+            return f"{action} {requester}" + (f", CommandKey {quoted(fact.command_key)}" if fact.command_key else "")
         case RpcCrashed():
             trace = "\n".join(quoted(part, LONG) for part in fact.trace.splitlines())
-            return f"{quoted(fact.rpc)} failed inside the agent, the ACS got fault 9002:\n{trace}"
+            return f"{quoted(fact.rpc)} failed inside the agent, the ACS received fault 9002:\n{trace}"
         case Warned() | Noted():
             return quoted(fact.text, LONG)
     return quoted(repr(fact), LONG)
@@ -122,7 +123,7 @@ def _session(fact: SessionEnded) -> str:
 
 
 def _listed(items: Iterable[Hashable]) -> str:
-    """Each different entry once, in the order of its first appearance, with its count where that is above 1."""
+    """Each different entry once, in the order of first appearance, with its count where that is above 1."""
     counts = Counter(items)
     shown = [quoted(str(item)) + (f" x{count}" if count > 1 else "") for item, count in list(counts.items())[:MOST]]
     if len(counts) > MOST:

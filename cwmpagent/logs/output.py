@@ -1,4 +1,4 @@
-"""Where log events go: the level they need, and lines of text or JSON in the place twistd was told."""
+"""Log output: the level filter, and lines of text or JSON written to the log destination of twistd."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from zope.interface import implementer
 from cwmpagent.agent.facts import EnvelopeReceived, EnvelopeSent, Fact, RpcCrashed
 
 CUT = 200
-"""Characters of a string that may come from a peer."""
+"""Largest length, in characters, of a string that a peer may have sent, and largest number of entries of a list."""
 CHATTER = ("twisted.web.client.", "twisted.internet.endpoints.", "twisted.internet.protocol.")
-"""What Twisted says at info of every single connection."""
+"""Namespaces in which Twisted logs every connection at level info."""
 
 
 LEVELS = ("debug", "info", "warn", "error", "critical")
-"""From the least to the most urgent, as twisted.logger names them."""
+"""The levels of twisted.logger, from least to most urgent."""
 
 
 @implementer(ILogFilterPredicate)
 class Threshold:
-    """Lets through what is at ``level`` (one of LEVELS) or above; it may be changed at any time."""
+    """A filter that passes events of ``level`` (one of LEVELS) and above; ``level`` may be changed at any time."""
 
     def __init__(self, level: str = "info") -> None:
         self.level = level
 
     def passes(self, level: str) -> bool:
-        """Whether an event of this level is wanted."""
+        """Whether an event of this level is logged."""
         return LEVELS.index(level) >= LEVELS.index(self.level)
 
     def __call__(self, event: LogEvent) -> Any:
@@ -58,7 +58,7 @@ class Threshold:
 
 @implementer(ILogObserver)
 class JsonLines:
-    """Writes one JSON object a line: time, level, namespace, message, and the fields of the fact if there is one."""
+    """An observer that writes one JSON object a line: time, level, namespace, message, and the fields of the fact."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -103,7 +103,7 @@ def _cut(text: str) -> str:
 
 
 def observer(out: TextIO, form: str, threshold: Threshold) -> ILogObserver:
-    """What writes events above the threshold to ``out``; ``form`` is ``text`` or ``json``."""
+    """An observer that writes the events that pass ``threshold`` to ``out``; ``form`` is ``text`` or ``json``."""
     lines = JsonLines(out) if form == "json" else textFileLogObserver(out)
     return FilteringLogObserver(lines, [threshold])
 
@@ -111,9 +111,9 @@ def observer(out: TextIO, form: str, threshold: Threshold) -> ILogObserver:
 def observer_for_twistd(
     options: Mapping[str, object], form: str, threshold: Threshold
 ) -> Callable[[], ILogObserver] | None:
-    """The factory to be set as twistd's ``logger``, which writes where twistd's own one would.
+    """A factory of the log observer for twistd, which writes to the same destination as twistd's own observer.
 
-    ``options`` are those of twistd. None if the user chose a logger or syslog there: then theirs it is.
+    ``options``: those of twistd. None where they name a logger or syslog; that one stays in use.
     """
     if options.get("logger") or options.get("syslog"):
         return None
@@ -125,7 +125,7 @@ def _destination(options: Mapping[str, object]) -> TextIO:
     if options.get("nodaemon"):
         name = name or "-"
     elif name == "-":
-        raise SystemExit("A daemon cannot log to standard output: give --nodaemon or a --logfile")
+        raise SystemExit("a daemon cannot log to standard output: give --nodaemon or --logfile FILE")
     if name == "-":
         return sys.stdout
     path = Path(name or "twistd.log").absolute()

@@ -1,4 +1,4 @@
-"""Agent and command as processes of their own: signals, pipes, what is left after a kill, what others can see."""
+"""Agent and command in separate processes: signals, pipes, a stale socket, and the command lines that others see."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ProcessTests(TapCase):
         return child
 
     async def ran(self, *words: str) -> Child:
-        """The command, at its end."""
+        """Run the command to its end."""
         child = self.command(*words)
         await child.ended
         return child
@@ -39,7 +39,9 @@ class ProcessTests(TapCase):
         text = self.command("trace", "--follow", "--envelopes")
         read = self.command("trace", "--follow", "--json")
         arguments = Path(f"/proc/{text.pid}/cmdline").read_bytes().decode()
-        while not ("<cwmp:Inform>" in text.out and "SessionStarted" in read.out):  # until both have seen one wholly
+        while not (
+            "<cwmp:Inform>" in text.out and "SessionStarted" in read.out
+        ):  # until both have received a whole session
             asked = self.lab.queue(DEVICE, assign("", **{PASSWORD: "written-secret", CODE: "plain"}))
             self.assertEqual((await self.ran("inform", "--wait")).err, "")
             await asked
@@ -66,7 +68,7 @@ class ProcessTests(TapCase):
         self.child.signal("KILL")
         await self.child.ended
         self.assertTrue(self.place.is_socket())
-        self.assertIn("nobody listens", (await self.ran("status")).err)
+        self.assertIn("no process listens", (await self.ran("status")).err)
         self.child = self.run_agent()
         await self.until(lambda: "restarted" in self.child.out)
         found = json.loads((await self.ran("status", "--json")).out)

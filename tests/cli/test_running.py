@@ -1,6 +1,6 @@
-"""The command against a running agent: every command, every shape, every refusal, and never a secret.
+"""The command against a running agent: every command, both output formats, every refusal; no output has a secret.
 
-Agent and command are in one process here, each as it is outside; test_processes has them apart.
+Agent and command run in one process here; test_processes runs them in separate processes.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from tests.transport.udp.udp_net import StunPeer
 CODE = "Device.DeviceInfo.ProvisioningCode"
 INTERVAL = SERVER + "PeriodicInformInterval"
 PASSWORD = SERVER + "ConnectionRequestPassword"
-PATIENT = {SERVER + "CWMPRetryMinimumWaitInterval": "600"}  # the second try comes after the end of the test
+PATIENT = {SERVER + "CWMPRetryMinimumWaitInterval": "600"}  # the first retry is due after the end of the test
 SECRETS = ("acs-secret", "request-secret", "typed-secret", "file-secret")
 
 
 class Ran(NamedTuple):
-    """How a command ended, and what it said."""
+    """Exit status and output of a command."""
 
     status: int
     out: str
@@ -45,7 +45,7 @@ class Ran(NamedTuple):
 
 
 def typed(words: list[str], given: str = "") -> Ran:
-    """Run the command as its own process would."""
+    """Run the command with the arguments ``words`` and the standard input ``given``."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err), patch.object(sys, "stdin", io.StringIO(given)):
         try:
@@ -56,7 +56,7 @@ def typed(words: list[str], given: str = "") -> Ran:
 
 
 class CommandCase(BenchCase):
-    """``said``, ``read`` and ``refused`` type a command at the agent that runs."""
+    """A running agent; ``said``, ``read`` and ``refused`` run a command against it."""
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial waits for it
         super().setUp()
@@ -72,17 +72,17 @@ class CommandCase(BenchCase):
         return ran
 
     async def said(self, *words: str, **options: Any) -> str:
-        """What it prints; nothing on standard error."""
+        """Standard output of the command; standard error must be empty."""
         ran = await self.run_command(*words, **options)
         self.assertEqual((ran.status, ran.err), (0, ""), ran.out)
         return ran.out
 
     async def read(self, *words: str, **options: Any) -> Any:
-        """What it prints as JSON."""
+        """The JSON output of the command, parsed."""
         return json.loads(await self.said(*words, "--json", **options))
 
     async def refused(self, *words: str, **options: Any) -> str:
-        """The one line with which it fails."""
+        """The single error line of the command."""
         ran = await self.run_command(*words, **options)
         self.assertEqual((ran.status, ran.out), (1, ""))
         self.assertEqual(len(ran.err.splitlines()), 1, ran.err)
@@ -90,25 +90,25 @@ class CommandCase(BenchCase):
         return ran.err
 
     async def value(self, name: str) -> str:
-        """What a parameter has now."""
+        """The present value of a parameter."""
         parameters = (await self.read("get", name))["parameters"]
         self.assertEqual([each["name"] for each in parameters], [name])
         return str(parameters[0]["value"])
 
     async def restart(self, **parameters: str) -> None:
-        """The agent stops, and another one begins with these factory values."""
+        """Stop the agent, and start another one with these factory values."""
         await self.end()
         number = self.lab.sessions.seen
         self.begin(self.config(**parameters))
         await self.session(since=number)
 
     async def deafen(self) -> None:
-        """The ACS is not there any more: it listens on another port."""
+        """Make the ACS unreachable: it listens on another port."""
         former, self.port = self.port, self.listen()
         await former.stopListening()
 
     def told(self) -> str:
-        """Every fact the embedding program was told."""
+        """Every fact that the observer received, as text."""
         return repr(self.facts)
 
 
@@ -160,7 +160,7 @@ class ReadingTests(CommandCase):
         kept = {"period": 30.0, "searching": True, "answered": True}
         self.assertEqual(found, {"address": "203.0.113.5:40001", "nat": True, "stun": kept})
         self.assertIn(
-            "203.0.113.5:40001, behind a NAT; kept alive every 30 s; its lifetime is still being searched",
+            "203.0.113.5:40001, behind a NAT; kept alive every 30 s; still searching for the lifetime of the binding",
             await self.said("status"),
         )
 
@@ -235,7 +235,7 @@ class ReadingTests(CommandCase):
         by_name = {each["name"]: each for each in whole["parameters"]}
         self.assertEqual(by_name[PASSWORD]["value"], "***")
         self.assertEqual(by_name["Device.DeviceInfo.SoftwareVersion"]["notification"], 2)
-        self.assertIn("there already", await self.refused("export", "--output", str(file)))
+        self.assertIn("exists already", await self.refused("export", "--output", str(file)))
         self.assertIn("cannot be written", await self.refused("export", "-o", str(self.state.parent / "no" / "f")))
 
 

@@ -1,4 +1,4 @@
-"""The configuration file: what is read, and the one line that each mistake gets."""
+"""The configuration file: its settings, and the one-line error of each mistake."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read(text: str, environ: dict[str, str] | None = None, base: Path = BASE) ->
 
 
 class SettingsTests(SynchronousTestCase):
-    """What a program gives in the place of a file."""
+    """Settings that a program gives instead of a file."""
 
     DEVICE: dict[str, object] = {"manufacturer": "Example", "oui": "00D09E", "serial_number": "SN0001"}  # noqa: RUF012
     ACS: dict[str, object] = {"url": "https://acs.example.net:7547/"}  # noqa: RUF012
@@ -340,7 +340,7 @@ class LoadTests(SynchronousTestCase):
 
 
 class ExampleTests(SynchronousTestCase):
-    """``etc/cwmpagent.toml`` names every key, and the defaults it shows are those in force."""
+    """``etc/cwmpagent.toml`` names every key, and the defaults in it are those of the reader."""
 
     path = CHECKOUT / "etc" / "cwmpagent.toml"
 

@@ -1,4 +1,4 @@
-"""The examples as processes of their own, in the hands of the lab's ACS."""
+"""The examples as child processes, managed by the ACS of the lab."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SETPOINT = "Device.X_EXAMPLE_Setpoint"
 
 
 class ExampleCase(BenchCase):
-    """The example runs as anybody would run it, apart from its ports and its directory."""
+    """A running example, with its own ports and state directory."""
 
     device = ""
     command: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class ExampleCase(BenchCase):
         await self.start()
 
     async def start(self) -> None:
-        """Run it until its first session is over."""
+        """Start the example and wait for the end of its first session."""
         self.child = Child.start(
             reactor,
             [*self.command],
@@ -64,13 +64,13 @@ class ExampleCase(BenchCase):
             await child.ended
 
     async def stop(self) -> str:
-        """End it as an administrator would; what it has logged."""
+        """Stop the example by SIGTERM; its log."""
         self.child.signal("TERM")
         await self.child.ended
         return self.child.out + self.child.err
 
     async def asked(self, *requests: Any) -> list[Any]:
-        """The answers to ``requests``, all of one session."""
+        """The answers to ``requests``, which are sent in one session."""
         answers = [self.lab.queue(self.device, request) for request in requests]
         self.assertEqual(await self.lab.connection_request(self.device), 200)
         return [await answer for answer in answers]
@@ -81,7 +81,7 @@ class ThermostatTests(ExampleCase):
     command = (*TWISTD, "--python", str(ROOT / "examples" / "thermostat.py"))
 
     async def page(self, **form: str) -> tuple[int, str]:
-        """The page, or what came of sending its form."""
+        """Status and text of the page, or of the answer to its form."""
         url = f"http://127.0.0.1:{self.web}/"
         method = "POST" if form else "GET"
         answer = await treq.request(method, url, data=form or None, browser_like_redirects=True, persistent=False)
@@ -89,9 +89,9 @@ class ThermostatTests(ExampleCase):
 
     async def test_the_acs_and_the_page_see_the_same(self) -> None:
         (answer,) = await self.asked(GetParameterValues((TEMPERATURE, SETPOINT)))
-        told = {each.name: each.value for each in answer.parameter_list}
-        self.assertEqual(told[SETPOINT], Value(ValueType.INT, "20"))
-        self.assertIn(int(told[TEMPERATURE].text), range(18, 21))
+        values = {each.name: each.value for each in answer.parameter_list}
+        self.assertEqual(values[SETPOINT], Value(ValueType.INT, "20"))
+        self.assertIn(int(values[TEMPERATURE].text), range(18, 21))
         (done,) = await self.asked(assign(**{SETPOINT: Value(ValueType.INT, "25")}))
         self.assertEqual(done, SetParameterValuesResponse(0))
         self.assertIn('value="25"', (await self.page())[1])
@@ -121,14 +121,14 @@ class ThermostatTests(ExampleCase):
         await self.until(lambda: self.known(SETPOINT) == 22)
         codes = [trace.event_codes for trace in self.lab.sessions if trace.number > seen]
         self.assertEqual(codes, [("4 VALUE CHANGE",)] * len(codes))
-        # The room gets warmer by itself, which is news as well.
+        # The temperature changes by itself, which is reported too.
         await self.until(lambda: self.known(TEMPERATURE) >= 19)
         self.assertNotIn("Traceback", await self.stop())
 
     def known(self, name: str) -> int:
-        """What the ACS has been told of it, 0 while that is nothing."""
-        found = self.lab.devices[self.device].parameters.get(name)
-        return int(found.text) if found is not None else 0
+        """The last value that the ACS received, 0 where it has none."""
+        value = self.lab.devices[self.device].parameters.get(name)
+        return int(value.text) if value is not None else 0
 
 
 class BlinkTests(ExampleCase):

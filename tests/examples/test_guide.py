@@ -1,4 +1,4 @@
-"""The program texts of the guide do what it says, up to the start."""
+"""The programs in ``docs/embedding.md`` run up to the start of the agents, with the documented results."""
 
 from __future__ import annotations
 

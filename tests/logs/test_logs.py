@@ -1,4 +1,4 @@
-"""What facts become in the log, as text and as JSON, and where twistd's options send it."""
+"""Facts in the log, as text and as JSON, and the destinations of twistd's options."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ ONE_OF_EACH = (
 
 
 class Log:
-    """A FactLog, and the text that it and others have written."""
+    """A FactLog, and the text that it and other loggers have written."""
 
     def __init__(self, form: str = "text", level: str = "info", envelopes: bool = False) -> None:
         self.out = io.StringIO()
@@ -95,7 +95,7 @@ class Log:
 
 
 def hostile(fact: Fact) -> Fact:
-    """The same kind of fact with every string as a peer might send it."""
+    """The same kind of fact with every string replaced by a hostile one."""
     values: dict[str, Any] = {}
     for field in fields(fact):
         value = getattr(fact, field.name)

@@ -1,4 +1,4 @@
-"""A real prosody on loopback, with accounts and certificates of the test."""
+"""A prosody XMPP server on loopback, with the accounts and certificates of the test."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ VirtualHost "{domain}"
 
 
 def free_port() -> int:
-    """A port that nobody had a moment ago."""
+    """A free TCP port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         number: int = probe.getsockname()[1]
@@ -62,7 +62,7 @@ def free_port() -> int:
 
 
 class Prosody(ProcessProtocol):
-    """One process, which may be killed and started again. ``certificate``: None is a server without TLS."""
+    """One prosody process, which can be killed and started again. ``certificate``: None is a server without TLS."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class Prosody(ProcessProtocol):
         )
 
     def register(self, username: str, password: str) -> None:
-        """Make an account, or give it another password."""
+        """Create an account, or change its password."""
         subprocess.run(
             ["prosodyctl", "--config", str(self.config), "register", username, self.domain, password],
             check=True,
@@ -110,7 +110,7 @@ class Prosody(ProcessProtocol):
         )
 
     async def start(self) -> None:
-        """Return when it listens."""
+        """Start the process and wait until it listens."""
         assert PROGRAM is not None
         self._ended = Deferred()
         arguments = [PROGRAM, "-F", "--config", str(self.config)]
@@ -126,14 +126,14 @@ class Prosody(ProcessProtocol):
         raise AssertionError(f"prosody does not listen: {self.log()}")
 
     async def kill(self, number: int = signal.SIGKILL) -> None:
-        """End it at once, as a power cut would."""
+        """Kill the process and wait for its end."""
         if self._ended is not None and self.transport is not None:
             ended = self._ended
             os.kill(self.transport.pid, number)
             await ended
 
     def log(self) -> str:
-        """What it has to say."""
+        """The end of its log file."""
         path = self.directory / "prosody.log"
         return path.read_text()[-2000:] if path.exists() else "no log"
 

@@ -1,4 +1,4 @@
-"""The NAT binding with coturn, a STUN server that is not ours, on loopback."""
+"""The NAT binding with the STUN server coturn on loopback."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CoturnTests(BenchCase):
         self.addCleanup(self.probe.close)
 
     async def coturn(self) -> Child:
-        """It runs, and listens."""
+        """Start coturn and wait until it answers."""
         place = Path(self.mktemp()).absolute()
         place.mkdir()
         child = Child.start(
@@ -46,11 +46,11 @@ class CoturnTests(BenchCase):
             ],
         )
         self.addCleanup(self.kill, child)
-        await self.until(self.answers, 60)  # what it says comes too late: its output is buffered
+        await self.until(self.answers, 60)  # its output is buffered and arrives too late
         return child
 
     def answers(self) -> bool:
-        """Whether it answers; asks it again."""
+        """Whether coturn has answered; sends another request."""
         request = StunMessage(kind=MessageType.REQUEST, transaction=bytes(range(16)))
         try:
             self.probe.sendto(encode(request), ("127.0.0.1", self.stun_port))
@@ -64,7 +64,7 @@ class CoturnTests(BenchCase):
             await child.ended
 
     async def begun(self, **more: str) -> Any:
-        """An agent that is to keep its binding with it."""
+        """Start an agent with coturn as its STUN server; its runtime."""
         settings = {
             "STUNEnable": "true",
             "STUNServerAddress": "127.0.0.1",
@@ -95,7 +95,7 @@ class CoturnTests(BenchCase):
         self.assertEqual([fact for fact in self.facts if isinstance(fact, Warned)], [])
 
     async def test_behind_a_nat(self) -> None:
-        """It knows no RESPONSE-ADDRESS, and answers to the second port: the shortest period is what is left."""
+        """coturn ignores RESPONSE-ADDRESS, and answers to the second port: the agent uses the shortest period."""
         await self.coturn()
         nat = Nat(reactor, NatKind.PORT_RESTRICTED, lifetime=5.0, monotonic=reactor.seconds)
         self.addCleanup(nat.close)

@@ -1,4 +1,4 @@
-"""UDP connection requests through a NAT that is the kernel's: an agent inside, the bench outside, nftables between."""
+"""UDP connection requests through the NAT of the kernel (nftables): the agent is inside, the ACS outside."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEVICE = "00D09E-SN0001"
 SERVER = "Device.ManagementServer."
 ADDRESS = SERVER + "UDPConnectionRequestAddress"
 LIFETIME = 6
-"""Seconds after which the NAT forgets a binding that nobody uses."""
+"""Seconds after which the NAT removes an unused binding."""
 _CONFIG = """
 [device]
 manufacturer = "Example"
@@ -101,7 +101,7 @@ class NatTests(TestCase):
             await child.ended
 
     async def lab(self, method: str, path: str, data: object = None) -> Any:
-        """What the lab answers: its console is on a loopback of its own."""
+        """The answer of the lab's console, which listens on the loopback of its own namespace."""
         command = [*self.world.inside("acs"), sys.executable, "-c", _ASK, method, path]
         body = "" if data is None else json.dumps(data)
         environ = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
@@ -114,17 +114,17 @@ class NatTests(TestCase):
         end = reactor.seconds() + seconds
         while not (found := await look()):
             if reactor.seconds() > end:
-                self.fail(f"what was waited for did not happen; the agent said\n{self.agent.out[-3000:]}")
+                self.fail(f"time-out; the output of the agent:\n{self.agent.out[-3000:]}")
             await deferLater(reactor, 0.3, lambda: None)
         return found
 
     async def told(self) -> tuple[str, str]:
         """UDPConnectionRequestAddress and NATDetected as the ACS knows them."""
         known = (await self.lab("GET", f"/devices/{DEVICE}")).get("parameters", {})
-        return tuple(known.get(name, {}).get("value", "") for name in (ADDRESS, SERVER + "NATDetected"))  # type: ignore[return-value]  # two they are
+        return tuple(known.get(name, {}).get("value", "") for name in (ADDRESS, SERVER + "NATDetected"))  # type: ignore[return-value]  # there are two
 
     async def session_with(self, event: str, after: int) -> int:
-        """The number of a session that ended after ``after`` and told ``event``."""
+        """Wait for a session with ``event`` that has ended; its number, which is above ``after``."""
 
         async def look() -> int:
             sessions = await self.lab("GET", "/sessions")
@@ -139,7 +139,7 @@ class NatTests(TestCase):
         return found
 
     async def called(self) -> int:
-        """Ask for a session by UDP, and wait for it; its number."""
+        """Send a connection request by UDP and wait for the session; its number."""
         sessions = await self.lab("GET", "/sessions")
         sent = await self.lab("POST", f"/devices/{DEVICE}/connection-request", {"by": "udp"})
         self.assertEqual((sent.get("copies"), sent.get("sent_to")), (3, (await self.told())[0]), sent)
@@ -181,12 +181,12 @@ class NatTests(TestCase):
         stun_seen = await self.lab("GET", "/stun")
         self.assertTrue(any(one["username"] == "box" and one["signed"] for one in stun_seen["bindings"]), stun_seen)
 
-        # Kept alive: three times as long as the NAT keeps what is silent, with nothing else to keep it.
+        # Kept alive: no other traffic for three times the lifetime of a binding.
         await self.called()
         await deferLater(reactor, 3 * LIFETIME, lambda: None)
         number = await self.called()
 
-        # Lost: the router gets another address, which the kernel answers by forgetting every binding.
+        # Lost: the router gets another address, and the kernel removes every binding.
         self.world.address("del", "nat", "192.0.2.1/24", "acs")
         self.world.address("add", "nat", "192.0.2.77/24", "acs")
         await self.session_with("4 VALUE CHANGE", number)

@@ -1,4 +1,4 @@
-"""XMPP connection requests through a real server: prosody, with hashed accounts and TLS of a private authority."""
+"""XMPP connection requests through prosody, with hashed passwords and TLS of a private CA."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ JID = f"cpe@{DOMAIN}/gateway"
 
 
 class ProsodyCase(XmppCase):
-    """A prosody with the accounts ``cpe`` and ``acs``; the agent's row is given by its configuration."""
+    """A prosody with the accounts ``cpe`` and ``acs``; the row of the connection is in the agent's configuration."""
 
     timeout = 90
 
@@ -57,7 +57,7 @@ class ProsodyCase(XmppCase):
         return "\n".join(fact.text for fact in self.facts if isinstance(fact, Warned))
 
     async def assert_answers(self) -> None:
-        """The three answers, the first of which leads to a session."""
+        """Check the answers to a wrong password, to a valid request, and to one that is over the limit."""
         client = await self.acs()
         await self.until(lambda: self.value(SERVER + "ConnReqJabberID") == JID, 30)
         self.assertEqual(await self.request(client, password="wrong"), "not-authorized")
@@ -102,7 +102,7 @@ class LoginTests(ProsodyCase):
 
 class LabTests(ProsodyCase):
     async def test_the_lab_asks(self) -> None:
-        """The lab's own account asks the device through prosody, as its ACS would."""
+        """The lab sends a connection request through prosody with its own account."""
         await self.prosody()
         await self.agent_with()
         await self.until(lambda: self.value(SERVER + "ConnReqJabberID") == JID, 30)
@@ -163,7 +163,7 @@ class TroubleTests(ProsodyCase):
         self.assertNotIn("uthenticated as", server.log())
 
     async def test_two_with_the_same_name(self) -> None:
-        """A conflict: whoever is thrown out waits before the next attempt, and says why."""
+        """A resource conflict: the agent waits before the next attempt and logs the reason."""
         await self.prosody()
         await self.agent_with(ServerRetryInitialInterval="60", ServerRetryMaxInterval="60")
         await self.status("Enabled")

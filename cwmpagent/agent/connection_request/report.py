@@ -76,4 +76,4 @@ def _udp_texts(udp: Json) -> Iterable[str]:
     if stun is not None:
         yield f"kept alive every {span(stun['period'])}" if stun["answered"] else "the STUN server does not answer"
         if stun["searching"]:
-            yield "its lifetime is still being searched"
+            yield "still searching for the lifetime of the binding"

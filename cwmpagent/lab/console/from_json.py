@@ -12,12 +12,20 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from cwmpagent.protocol.rpc import ParameterValueStruct
+from cwmpagent.typed_members import TypedMembers
 from cwmpagent.values import Value, ValueType
 
 Types = Mapping[str, ValueType]
 """Known types of parameters, by full name."""
 
 _DESCRIPTIONS: dict[type, str] = {str: "a text", int: "a whole number", bool: "true or false", float: "a number"}
+
+
+class _Members(TypedMembers):
+    """The members of a parameter, with the words of this module."""
+
+    TEXT = "a text"
+    PLAIN = "a text, a whole number, true or false"
 
 
 class PlainError(ValueError):
@@ -95,17 +103,10 @@ def _parameter(data: dict[str, Any], where: str, types: Types) -> ParameterValue
     for name in data:
         if name not in ("name", "value", "type", "typed"):
             raise PlainError(f"{where} has no {name!r}; it has: name, value, type, typed")
-    parameter, value, kind, typed = data.get("name"), data.get("value"), data.get("type"), data.get("typed", True)
-    if not isinstance(parameter, str):
-        raise PlainError(f"{where}.name must be a text, the full name of a parameter")
-    if not isinstance(typed, bool):
-        raise PlainError(f"{where}.typed must be true or false")
-    if not isinstance(value, str | bool | int):
-        raise PlainError(f"{where}.value must be a text, a whole number, true or false")
-    if kind is not None and kind not in list(ValueType):
-        raise PlainError(f"{where}.type must be one of {', '.join(ValueType)}")
-    text = value if isinstance(value, str) else str(value).lower()
-    value_type = ValueType(kind) if kind is not None else types.get(parameter) or _type_of(value)
+    members = _Members(data, where, lambda name, reason: PlainError(f"{name} {reason}"))
+    parameter, text, typed = members.text("name"), members.plain("value"), members.flag("typed", True)
+    kind = members.choice_or_none("type", list(ValueType))
+    value_type = ValueType(kind) if kind is not None else types.get(parameter) or _type_of(data["value"])
     return ParameterValueStruct(parameter, Value(value_type, text), typed)
 
 

@@ -287,17 +287,18 @@ class Agenda:
             raise ValueError(f"record format {record.whole('format')} is not supported")
         agenda = cls(random=random)
         agenda._pending = EventQueue.restored(record.rows("events"))
-        agenda._ticks = PeriodicTicks.restored(record.fields("periodic"), now=now, chance=random)
+        agenda._ticks = PeriodicTicks.restored(record.members("periodic"), now=now, chance=random)
         agenda._schedule = ScheduleInformQueue.restored(record.rows("schedule"), now)
-        agenda._retries = Retries.restored(record.fields("retry"), now)
+        agenda._retries = Retries.restored(record.members("retry"), now)
         agenda._throttle = record.number("throttle")
         succeeded = record.number_or_none("succeeded")
         agenda._succeeded = None if succeeded is None else min(succeeded, now.monotonic)
         agenda._acs = record.text("acs", "")
-        if record.members.get("heartbeat") is not None:
-            agenda._heartbeat = Heartbeat.restored(record.fields("heartbeat"), now=now, chance=random)
-        if record.members.get("session") is not None:
-            session = record.fields("session")
+        heartbeat = record.members_or_none("heartbeat")
+        if heartbeat is not None:
+            agenda._heartbeat = Heartbeat.restored(heartbeat, now=now, chance=random)
+        session = record.members_or_none("session")
+        if session is not None:
             snapshot = Snapshot((), 0, heartbeat=session.flag("heartbeat", False))
             agenda._open = _Open(snapshot, session.flag("informed"), session.flag("superseded"))
         if booted:

@@ -52,6 +52,6 @@ class Heartbeat:
     @classmethod
     def restored(cls, record: SavedJson, *, now: Now, chance: Chance) -> Heartbeat:
         """Restore a :meth:`record` of the same boot. Raises ValueError where it is damaged."""
-        heartbeat = cls(PeriodicTicks.restored(record.fields("ticks"), now=now, chance=chance))
+        heartbeat = cls(PeriodicTicks.restored(record.members("ticks"), now=now, chance=chance))
         heartbeat.pending = record.flag("came")
         return heartbeat

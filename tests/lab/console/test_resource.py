@@ -297,7 +297,7 @@ class Json(ConsoleCase):
             ({"rpc": "ScheduleInform", "delay_seconds": 1.5}, ["delay_seconds must be a whole number"]),
             ({"rpc": "SetParameterValues", "parameter_list": [3]}, ["parameter_list[0] must be an object"]),
             ({"rpc": "SetParameterValues", "parameter_list": [{"value": ""}]}, ["parameter_list[0].name"]),
-            ({"rpc": "SetParameterValues", "parameter_list": [{"name": "A"}]}, ["[0].value must be a text"]),
+            ({"rpc": "SetParameterValues", "parameter_list": [{"name": "A"}]}, ["[0].value is missing"]),
             ({"rpc": "SetParameterValues", "parameter_list": [{"name": "A", "value": 1.5}]}, ["[0].value must be"]),
             (
                 {"rpc": "SetParameterValues", "parameter_list": [{"name": "A", "value": "", "type": "float"}]},

@@ -80,7 +80,7 @@ class ReportTests(TestCase):
         child = self.start(
             *("nat-report", "--agent", "external", "--kind", "full-cone", "--lifetime", "4", "--requests", "4")
         )
-        while not (told := re.search(r"Point the agent at (\S+), user name (\S+), password (\S+) ", child.err)):
+        while not (told := re.search(r"Give the agent the ACS URL (\S+), user name (\S+), password (\S+) ", child.err)):
             await deferLater(reactor, 0.05, lambda: None)
         place = self.place()
         config = place / "agent.toml"
@@ -113,8 +113,11 @@ class ReportTests(TestCase):
             (["nat-report", "--port", "70000"], "from 0 to 65535"),
             (["nat-report", "--requests", "0"], "from 1 to 1000"),
             (["nat-report", "--host", "0.0.0.0"], "an IPv4 address of this machine"),
-            (["nat-report", "--agent", "external"], "needs one --kind"),
-            (["nat-report", "--agent", "external", "--kind", "none", "--kind", "symmetric"], "needs one --kind"),
+            (["nat-report", "--agent", "external"], "exactly one --kind"),
+            (
+                ["nat-report", "--agent", "external", "--kind", "none", "--kind", "symmetric"],
+                "exactly one --kind",
+            ),
             ([], "COMMAND"),
         ):
             child = self.start(*arguments)
