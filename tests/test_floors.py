@@ -459,6 +459,22 @@ def tracked() -> list[str]:
     return [name for name in listed.decode().split("\0") if name and (CHECKOUT / name).is_file()]
 
 
+WIDEST = 120
+"""Columns of a line of Markdown outside tables and code."""
+
+
+def wide_lines(text: str) -> list[int]:
+    """Numbers of the lines of a Markdown text that are too long and stand neither in a table nor in a code block."""
+    wide = []
+    code = False
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith("```"):
+            code = not code
+        elif not code and not line.startswith("|") and len(line) > WIDEST:
+            wide.append(number)
+    return wide
+
+
 class TextTests(SynchronousTestCase):
     def test_no_file_tells_of_the_machine_it_was_written_on(self) -> None:
         names = tracked()
@@ -480,3 +496,17 @@ class TextTests(SynchronousTestCase):
             if not (document.parent / link).exists()
         ]
         self.assertEqual(broken, [])
+
+    def test_lines_of_markdown_have_120_columns(self) -> None:
+        documents = [CHECKOUT / name for name in tracked() if name.endswith(".md")]
+        self.assertGreater(len(documents), 10)
+        wide = [
+            f"{document.name}:{number}"
+            for document in documents
+            for number in wide_lines(document.read_text(encoding="utf-8"))
+        ]
+        self.assertEqual(wide, [])
+
+    def test_wide_lines_are_seen_outside_tables_and_code(self) -> None:
+        long = "x" * (WIDEST + 1)
+        self.assertEqual(wide_lines(f"{long}\n| {long} |\n```\n{long}\n```\n- {long}\n{long[1:]}"), [1, 6])
