@@ -18,12 +18,12 @@ from twisted.python.failure import Failure
 from cwmpagent.agent.facts import AgentStarted, ConnectionRequested, Noted, Warned
 from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.config import Config
-from cwmpagent.embedding import service
 from cwmpagent.embedding.service import Agent
 from cwmpagent.lab.acs.misbehaviour import Delay, Status
 from cwmpagent.protocol.auth import Authenticator, Credentials
 from cwmpagent.protocol.rpc import FactoryReset, GetParameterValues, InformResponse, Reboot
 from cwmpagent.protocol.session import Reply
+from cwmpagent.runtime import network
 from cwmpagent.transport.local_address import EVERY
 from cwmpagent.values import Value, ValueType
 from tests.agent.bench import DEVICE, SERVER, BenchCase, assign, reactor
@@ -420,7 +420,7 @@ class AddressTests(SteppedCase):
     async def told(self, *addresses: str, endpoints: tuple[str, ...]) -> SplitResult:
         """The URL of an agent that listens at ``endpoints``, where the name has these addresses."""
         sources = {"2001:db8::1": "::1", "192.0.2.1": "127.0.0.1"}
-        self.patch(service, "source_address", sources.get)
+        self.patch(network, "source_address", sources.get)
         self.time.nameResolver = Names(acs=list(addresses))
         config = self.config(boot="system")
         request = replace(config.connection_request, endpoint=endpoints)
@@ -445,7 +445,7 @@ class AddressTests(SteppedCase):
 
     async def test_cr_09_told_without_waiting_for_the_next_session(self) -> None:
         ours = {"127.0.0.1": "127.0.0.1"}
-        self.patch(service, "source_address", ours.get)
+        self.patch(network, "source_address", ours.get)
         config = self.config()
         agent = self.begin(replace(config, connection_request=replace(config.connection_request, endpoint=("tcp:0",))))
         await self.sessions_ended(1)
@@ -518,7 +518,7 @@ class MadeUpTimeTests(LivesCase):
 
     def test_what_switches_off_what(self) -> None:
         lives = self.device()
-        reach = lives.bootstrapped().reach
+        requests = lives.bootstrapped().connection_requests.http
         for enabled, http, expected in (
             ("true", "true", (True, True)),
             ("true", "false", (False, True)),
@@ -527,7 +527,7 @@ class MadeUpTimeTests(LivesCase):
         ):
             lives.server("EnableCWMP", enabled)
             lives.server("HTTPConnectionRequestEnable", http)
-            self.assertEqual((reach.enabled(), reach.takes_requests()), expected)
+            self.assertEqual((requests.enabled(), requests.takes_requests()), expected)
 
     def test_cr_06_at_every_message_of_a_session(self) -> None:
         for at in (1, 2, 3, 4):

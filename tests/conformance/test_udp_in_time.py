@@ -209,7 +209,7 @@ class AddressTests(UdpCase):
             return await waiting
 
         assert lives.runtime.connection_requests.udp is not None
-        self.patch(lives.runtime.connection_requests.udp, "_local_address", slow)
+        self.patch(lives.runtime.connection_requests.udp._own_address, "towards", slow)
         lives.change(SERVER + "URL", "http://elsewhere.example/")
         finished(lives.runtime.connection_requests.udp.stop())
         self.assertTrue(waiting.called)

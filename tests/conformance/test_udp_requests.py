@@ -271,8 +271,8 @@ class PortTests(UdpCase):
         other.startService()
         self.addCleanup(self.end, other)
         await self.until(lambda: len({source for _, source in self.stun.requests}) == 2)
-        assert other._udp.host is not None
-        self.assertEqual(other._udp.host.host, "127.0.0.1", "no wider than what the other listens at")
+        assert other._assembly.network.udp.host is not None
+        self.assertEqual(other._assembly.network.udp.host.host, "127.0.0.1", "no wider than what the other listens at")
 
     async def test_where_nobody_asked_for_it(self) -> None:
         """No TCP, and no UDP port in the file: nothing is opened to the network."""
