@@ -47,6 +47,7 @@ class Connection(Protocol):
         self.gone: Deferred[None] = Deferred()
         self.lost = False
         self.held = bytearray()
+        self.received = bytearray()
 
     def connectionMade(self) -> None:
         self.server.connections.append(self)
@@ -55,6 +56,7 @@ class Connection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.held += data
+        self.received += data
         while (end := self.held.find(b"\r\n\r\n")) >= 0:
             line, *raw = self.held[:end].decode("latin-1").split("\r\n")
             fields = tuple((name, value.strip()) for name, _, value in (field.partition(":") for field in raw))
