@@ -9,7 +9,7 @@ from twisted.web.http_headers import Headers
 from cwmpagent.errors import MisuseError, TransportError
 from cwmpagent.transport.http.connector import Connector
 from cwmpagent.transport.http.destination import Destination
-from cwmpagent.transport.http.response import HttpResponse, ask
+from cwmpagent.transport.http.response import HttpResponse, post
 from cwmpagent.transport.http.wire_protocol import WireProtocol
 
 
@@ -59,7 +59,7 @@ class PersistentConnection:
             self._wire = None
 
     async def _ask(self, wire: WireProtocol, there: Destination, headers: Headers, body: bytes) -> HttpResponse:
-        return await ask(self._connector.reactor, wire, there, headers, body, self._connector.limits.answer_bytes)
+        return await post(wire, there, headers, body, self._connector.limits.answer_bytes)
 
     async def _connect(self, there: Destination) -> WireProtocol:
         await self.close()  # there are never two of them

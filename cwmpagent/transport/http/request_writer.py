@@ -1,15 +1,55 @@
-"""A request on its way out, in slices, so that its progress and its end are seen."""
+"""A POST request as Twisted's HTTP protocol takes it, and its sending in slices, which shows progress and end."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IConsumer, IPushProducer
+from twisted.web._newclient import Request  # Twisted's public Agent brings connections of its own
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
 SLICE = 64 * 1024
-"""Bytes handed to the socket at once."""
+"""Bytes passed to the socket at once."""
+
+
+class RequestHeaders(Headers):
+    """Header fields of a request; writes SOAPAction in the spelling of SOAP 1.1, because some ACSs compare its case."""
+
+    def getAllRawHeaders(self) -> Iterator[tuple[bytes, Sequence[bytes]]]:
+        for name, values in super().getAllRawHeaders():
+            yield (b"SOAPAction" if name == b"Soapaction" else name), values
+
+
+@implementer(IBodyProducer)
+class RequestBody:
+    """The body of a request, written at once."""
+
+    def __init__(self, content: bytes) -> None:
+        self.length = len(content)
+        self._content = content
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        consumer.write(self._content)
+        return succeed(None)
+
+    def pauseProducing(self) -> None:
+        """Do nothing: the body is written already."""
+
+    def resumeProducing(self) -> None:
+        """Do nothing: the body is written already."""
+
+    def stopProducing(self) -> None:
+        """Do nothing: the body is written already."""
+
+
+def post_request(target: str, headers: Headers, body: bytes) -> Request:
+    """A POST of ``body`` to ``target``; an empty body has ``Content-Length: 0``."""
+    producer = RequestBody(body) if body else None
+    return Request(b"POST", target.encode("ascii"), headers, producer, True)  # type: ignore[no-untyped-call]  # Twisted
 
 
 @implementer(IPushProducer)

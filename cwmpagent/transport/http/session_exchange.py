@@ -15,7 +15,9 @@ from cwmpagent.protocol.auth import Authenticator, Credentials
 from cwmpagent.protocol.session import Reply
 from cwmpagent.transport.http.cookies import Cookies
 from cwmpagent.transport.http.destination import Destination, destination, redirected
+from cwmpagent.transport.http.inflate import OFFERED
 from cwmpagent.transport.http.persistent_connection import PersistentConnection
+from cwmpagent.transport.http.request_writer import RequestHeaders
 from cwmpagent.transport.http.response import REDIRECTS, UNAUTHORIZED, HttpResponse
 
 MOST_REDIRECTS = 5
@@ -95,7 +97,7 @@ class SessionExchange:
                 server.there, partial(self._headers, server, body), body, repeat=may_repeat
             )
             may_repeat = may_repeat and not repeated
-            self._cookies.learn(server.there, answer.cookies, answer.header(b"Date"))
+            self._cookies.learn(server.there, answer.all_headers(b"Set-Cookie"), answer.header(b"Date"))
             if answer.status == UNAUTHORIZED:
                 self._challenged(server, answer)
                 continue
@@ -128,12 +130,12 @@ class SessionExchange:
     def _challenged(self, server: _Server, answer: HttpResponse) -> None:
         if not (self._credentials.username or self._credentials.password):
             raise AuthenticationError(f"{server.there.name}: asks for a user name and password, and none are set")
-        if not server.authenticator.challenged(answer.headers.getRawHeaders(b"WWW-Authenticate", ())):
+        if not server.authenticator.challenged(answer.all_headers(b"WWW-Authenticate")):
             raise AuthenticationError(f"{server.there.name}: {server.authenticator.reason}")
 
     def _headers(self, server: _Server, body: bytes) -> Headers:
         there = server.there
-        headers = Headers({b"Host": [there.host_header.encode("ascii")]})
+        headers = RequestHeaders({b"Host": [there.host_header.encode("ascii")]})
         if body:
             headers.setRawHeaders(b"Content-Type", [b'text/xml; charset="utf-8"'])
             headers.setRawHeaders(b"SOAPAction", [b""])
@@ -146,6 +148,7 @@ class SessionExchange:
             headers.setRawHeaders(b"Authorization", [authorization.encode("utf-8")])
             if authorization.startswith("Basic ") and not there.secure:
                 self._in_the_clear(there.name)
+        headers.setRawHeaders(b"Accept-Encoding", [OFFERED])
         return headers
 
 

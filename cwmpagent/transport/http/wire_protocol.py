@@ -13,7 +13,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHandshakeListener, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web._newclient import HTTP11ClientProtocol  # the public pools keep idle connections by the wall clock
+from twisted.web._newclient import HTTP11ClientProtocol, Request  # the public pools use the wall clock
+from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
 from cwmpagent.errors import TooSlowError, TransportError
@@ -75,15 +76,16 @@ class WireProtocol(Protocol):
             waiting.callback(None)
         return waiting
 
-    def ask(self) -> None:
-        """A request is about to be written to ``http``; it leaves with :meth:`flush`."""
+    def request(self, request: Request) -> Deferred[IResponse]:
+        """Send a request. Fires with the response once its head is read; its body must be read with ``deliverBody``,
+        and :meth:`answered` be called at its end.
+        """
         self.silent, self._asked, self._head = True, True, ResponseHead()
-
-    def flush(self) -> None:
-        """Send what was written."""
+        answered: Deferred[IResponse] = self.http.request(request)
         if self.lost is None and self.transport is not None:
             self._quiet.start(self._limits.between_bytes)
             self._sending.start(self.transport)
+        return answered
 
     def answered(self) -> None:
         """The answer has been read to its end."""
