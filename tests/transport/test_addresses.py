@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.errors import TransportError
-from cwmpagent.transport.addresses import in_order
+from cwmpagent.transport.addresses import shuffled
 from tests.transport.http.scripted import Names, ScriptedCase, Server, Stepped, answer, close
 
 
@@ -107,7 +107,7 @@ class Order(SynchronousTestCase):
     def test_every_address_comes_first_equally_often(self) -> None:
         lot, first = random.Random(3), {"a": 0, "b": 0, "c": 0}
         for _ in range(3000):
-            order = in_order(["a", "b", "c"], lot)
+            order = shuffled(["a", "b", "c"], lot)
             self.assertEqual(sorted(order), ["a", "b", "c"])
             first[order[0]] += 1
         for count in first.values():
@@ -115,5 +115,5 @@ class Order(SynchronousTestCase):
 
     def test_the_failed_one_comes_last(self) -> None:
         for seed in range(20):
-            self.assertEqual(in_order(["a", "b", "c"], random.Random(seed), "b")[-1], "b")
-        self.assertEqual(in_order(["b"], random.Random(1), "b"), ["b"])
+            self.assertEqual(shuffled(["a", "b", "c"], random.Random(seed), "b")[-1], "b")
+        self.assertEqual(shuffled(["b"], random.Random(1), "b"), ["b"])

@@ -1,4 +1,4 @@
-"""A POST request as Twisted's HTTP protocol takes it, and its sending in slices, which shows progress and end."""
+"""POST request for Twisted's HTTP protocol, and its transmission in slices, which makes progress and end visible."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def post_request(target: str, headers: Headers, body: bytes) -> Request:
 
 @implementer(IPushProducer)
 class RequestWriter:
-    """Collects what is written, then sends it.
+    """Buffers a request, then sends it.
 
-    ``progressed`` is called whenever the socket took a part, ``sent`` at the end.
+    ``progressed`` is called whenever the socket has accepted a part, ``sent`` when it has accepted everything.
     """
 
     def __init__(self, progressed: Callable[[], object], sent: Callable[[], object]) -> None:
@@ -68,14 +68,14 @@ class RequestWriter:
         self._transport: IConsumer | None = None
 
     def collect(self, pieces: Iterable[bytes]) -> None:
-        """Keep these bytes until :meth:`start`."""
+        """Buffer these bytes until :meth:`start`."""
         data = b"".join(pieces)
         if self._slices and len(self._slices[-1]) + len(data) <= SLICE:
-            data = self._slices.pop() + data  # the head goes out in one segment with a short body
+            data = self._slices.pop() + data  # head and short body in one TCP segment
         self._slices.extend(data[at : at + SLICE] for at in range(0, len(data), SLICE))
 
     def start(self, transport: IConsumer) -> None:
-        """Send all of it."""
+        """Send the buffered bytes."""
         self._transport = transport
         self.running = True
         self._full = False
@@ -83,16 +83,16 @@ class RequestWriter:
         self._pump()
 
     def stopProducing(self) -> None:
-        """The connection is gone, or the rest shall not be sent."""
+        """Drop the rest: the connection is closed or aborted."""
         self._slices.clear()
         self._end()
 
     def pauseProducing(self) -> None:
-        """The socket takes no more for now."""
+        """Stop writing: the buffer of the socket is full."""
         self._full = True
 
     def resumeProducing(self) -> None:
-        """The socket has taken everything so far."""
+        """Continue writing: the buffer of the socket is empty."""
         self._full = False
         if self.running:
             self._progressed()

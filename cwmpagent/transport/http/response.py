@@ -42,10 +42,10 @@ class HttpResponse:
 
 
 async def post(wire: WireProtocol, there: Destination, headers: Headers, body: bytes, bound: int) -> HttpResponse:
-    """POST ``body`` and read the response to its end, whatever its status; ``bound``: bytes of its body.
+    """POST ``body`` and read the response to its end, whatever its status. ``bound``: maximum bytes of its body.
 
-    Raises TransportError, one line that begins with ``there.name``. The connection is aborted then, and when this call
-    is cancelled.
+    Raises TransportError, one line that begins with ``there.name``. The connection is aborted in that case, and when
+    this call is cancelled.
     """
     try:
         response: Any = await wire.request(post_request(there.target, headers, body))
@@ -54,7 +54,7 @@ async def post(wire: WireProtocol, there: Destination, headers: Headers, body: b
         reader = _BodyReader(content.feed)
         response.deliverBody(reader)
         await reader.done
-        wire.answered()
+        wire.response_complete()
         return HttpResponse(response.code, response.headers, content.finish())
     except Exception as error:
         wire.abort()

@@ -12,8 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from cwmpagent.errors import XmppError
 from cwmpagent.protocol.auth import stringprep_profiles
 from cwmpagent.protocol.connection_request.xmpp_account import Account, Server, in_order
-from cwmpagent.transport.addresses import in_order as by_lot
-from cwmpagent.transport.addresses import resolved
+from cwmpagent.transport.addresses import resolved, shuffled
 from cwmpagent.transport.deadline import within
 
 MOST_ADDRESSES = 8
@@ -81,7 +80,7 @@ class Places:
             raise
         except Exception:  # a resolver may be anybody's, and is given names from anywhere
             return []
-        addresses = by_lot(found, self._random)[:MOST_ADDRESSES]
+        addresses = shuffled(found, self._random)[:MOST_ADDRESSES]
         shown = f"[{server.host}]:{server.port}" if ":" in server.host else f"{server.host}:{server.port}"
         return [Place(each, server.port, shown if each == server.host else f"{shown} at {each}") for each in addresses]
 

@@ -261,7 +261,7 @@ class Broken(ScriptedCase):
     async def test_a_short_body(self) -> None:
         server = self.serve(then_close(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"))
         error = await self.assertFailure(Deferred.fromCoroutine(self.exchange(server).post(b"x")), TransportError)
-        self.assertIn("closed before the answer was complete", str(error))
+        self.assertIn("closed before the response was complete", str(error))
 
     async def test_interim_answers_are_passed_over(self) -> None:
         server = self.serve(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Wait\r\nX: y\r\n\r\n" + OK, OK)

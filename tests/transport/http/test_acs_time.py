@@ -77,7 +77,7 @@ class Limited(ScriptedCase):
         await a_moment()
         self.assertNoResult(waiting)
         self.clock.advance(0.2)
-        await self.fails(waiting, f"127.0.0.1:{server.port}: did not answer within 30 s")
+        await self.fails(waiting, f"127.0.0.1:{server.port}: sent no response within 30 s")
         await server.connections[0].gone
         self.assertEqual(len(server.requests), 1)
 
@@ -88,7 +88,7 @@ class Limited(ScriptedCase):
         waiting = Deferred.fromCoroutine(exchange.post(b"2"))
         await server.asked(2)
         self.clock.advance(30.1)
-        await self.fails(waiting, "did not answer within 30 s")
+        await self.fails(waiting, "sent no response within 30 s")
         self.assertEqual(len(server.requests), 2)
 
     async def test_silence_in_the_middle(self) -> None:
@@ -101,7 +101,7 @@ class Limited(ScriptedCase):
             await a_moment()
             self.assertNoResult(waiting)
             self.clock.advance(0.2)
-            await self.fails(waiting, "fell silent for 30 s in the middle of its answer")
+            await self.fails(waiting, "sent nothing for 30 s in the middle of its response")
 
     async def test_a_drip_is_cut(self) -> None:
         for part, drop in ((HALF, b"x"), (b"HTTP/1.1 200 OK\r\nX: ", b"y")):
@@ -116,7 +116,7 @@ class Limited(ScriptedCase):
             await a_moment()
             self.assertNoResult(waiting)
             self.clock.advance(5.1)
-            await self.fails(waiting, "did not complete its answer within 120 s")
+            await self.fails(waiting, "did not complete its response within 120 s")
 
     async def test_a_slow_answer_within_the_limits_is_whole(self) -> None:
         server = self.serve(HALF)
@@ -177,7 +177,7 @@ class Limited(ScriptedCase):
         await a_moment()
         self.assertNoResult(waiting)
         self.clock.advance(0.2)
-        await self.fails(waiting, "did not answer within 30 s")
+        await self.fails(waiting, "sent no response within 30 s")
 
     async def _reads(self, connection: Connection) -> None:
         had = len(connection.held)
@@ -206,7 +206,7 @@ class Limited(ScriptedCase):
             await a_moment()
         await a_moment()
         self.clock.advance(30.1)
-        await self.fails(waiting, "took no more of the request for 30 s")
+        await self.fails(waiting, "accepted no more of the request for 30 s")
         server.connections[0].transport.resumeProducing()
 
     async def test_name_resolution(self) -> None:

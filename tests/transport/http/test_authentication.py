@@ -153,7 +153,7 @@ class Authentication(ScriptedCase):
         server = self.serve(digest("n"))
         failing = Deferred.fromCoroutine(self.exchange(server, user="", password="").post(b"x"))
         error = await self.assertFailure(failing, AuthenticationError)
-        self.assertIn("none are set", str(error))
+        self.assertIn("none is configured", str(error))
 
     async def test_the_body_of_a_401_does_not_matter(self) -> None:
         refusal = answer(401, b"not brotli", digest("n").split(b"\r\n")[1].decode(), "Content-Encoding: br")

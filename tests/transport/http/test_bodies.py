@@ -96,7 +96,7 @@ class Arriving(ScriptedCase):
             exchange = self.exchange(server, client)
             self.assertEqual((await exchange.post(b"1")).body, TEXT)
             error = await self.assertFailure(Deferred.fromCoroutine(exchange.post(b"2")), TooLargeError)
-            self.assertEqual(str(error), f"127.0.0.1:{server.port}: the answer is larger than {len(TEXT)} bytes")
+            self.assertEqual(str(error), f"127.0.0.1:{server.port}: the response is larger than {len(TEXT)} bytes")
             await server.connections[0].gone
 
     async def test_300_megabytes_in_300_kilobytes(self) -> None:

@@ -89,7 +89,7 @@ class Destinations(SynchronousTestCase):
         here = destination("https://acs.test/")
         self.assertEqual(redirected(here, b"/x").url, "https://acs.test/x")
         error = self.assertRaises(TransportError, redirected, here, b"http://acs.test/")
-        self.assertEqual(str(error), "acs.test:443: redirects from https to http, which is never followed")
+        self.assertEqual(str(error), "acs.test:443: redirects from https to http, which is not followed")
 
     def test_parts(self) -> None:
         there = destination("https://[::1]:7547")

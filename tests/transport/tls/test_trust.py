@@ -261,7 +261,7 @@ class Handshakes(ScriptedCase):
         exchange = self.exchange(start, self.client(trust=self.trust()))
         await exchange.post(b"1")
         error = await self.assertFailure(Deferred.fromCoroutine(exchange.post(b"2")), TransportError)
-        self.assertEqual(str(error), f"127.0.0.1:{secure.port}: redirects from https to http, which is never followed")
+        self.assertEqual(str(error), f"127.0.0.1:{secure.port}: redirects from https to http, which is not followed")
         self.assertEqual((len(start.requests), len(secure.requests), len(plain.requests)), (1, 2, 0))
 
     async def test_basic_over_https_needs_no_warning(self) -> None:
