@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.transport.fair_turns import AT_ONCE
-from cwmpagent.transport.local_address import EVERY, RESOLVE, RESOLVE_UNKNOWN, AddressWatch, source_address
+from cwmpagent.transport.local_address import EVERY, RESOLVE_INTERVAL, RESOLVE_RETRY, AddressWatch, source_address
 from tests.transport.test_fair_turns import Stepped
 
 ACS = "acs.example"
@@ -155,7 +155,7 @@ class WatchTests(SynchronousTestCase):
     def test_names_are_looked_up_anew_seldom(self) -> None:
         self.watch.watch(ACS, self.told)
         self.sources()
-        self.wait(RESOLVE - EVERY)
+        self.wait(RESOLVE_INTERVAL - EVERY)
         self.assertEqual(len(self.resolved), 1)
         self.names[ACS] = ["198.51.100.2"]
         self.wait(3 * EVERY)
@@ -167,7 +167,7 @@ class WatchTests(SynchronousTestCase):
         self.watch.watch(ACS, self.told)
         self.assertEqual(self.sources(), ["192.0.2.2", "192.0.2.1"])
         self.names[ACS] = ["198.51.100.1", "198.51.100.2"]
-        self.wait(3 * RESOLVE)
+        self.wait(3 * RESOLVE_INTERVAL)
         self.assertGreater(len(self.resolved), 2)
         self.assertEqual((self.told.times, self.sources()), (0, ["192.0.2.2", "192.0.2.1"]))
 
@@ -176,23 +176,23 @@ class WatchTests(SynchronousTestCase):
         self.sources()
         for failure in (OSError("down"), []):
             self.names[ACS] = failure  # type: ignore[assignment]  # the list is empty
-            self.wait(RESOLVE + RESOLVE_UNKNOWN + EVERY)
+            self.wait(RESOLVE_INTERVAL + RESOLVE_RETRY + EVERY)
             self.assertEqual((self.sources(), self.told.times), (["192.0.2.1"], 0))
 
     def test_a_name_that_nobody_knew_at_first(self) -> None:
         known = self.names.pop(ACS)
         self.watch.watch(ACS, self.told)
         self.assertEqual(self.sources(), [])
-        self.wait(10 * RESOLVE_UNKNOWN)
+        self.wait(10 * RESOLVE_RETRY)
         self.assertLess(len(self.resolved), 15)
         self.names[ACS] = known
-        self.wait(RESOLVE_UNKNOWN + 2 * EVERY)
+        self.wait(RESOLVE_RETRY + 2 * EVERY)
         self.assertEqual((self.sources(), self.told.times), (["192.0.2.1"], 1))
 
     def test_a_resolver_that_hangs(self) -> None:
         self.at_once = False
         self.watch.watch(ACS, self.told)
-        self.wait(10 * RESOLVE)
+        self.wait(10 * RESOLVE_INTERVAL)
         self.assertEqual(len(self.resolved), 1)
         self.watch.unwatch(ACS, self.told)
         self.assertEqual(self.clock.getDelayedCalls(), [])

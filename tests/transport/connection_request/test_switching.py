@@ -16,7 +16,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from cwmpagent.protocol.auth import Authenticator
 from cwmpagent.transport.connection_request.endpoints import Endpoints
-from cwmpagent.transport.connection_request.listener import RETRY, ConnectionRequestListener
+from cwmpagent.transport.connection_request.listener import REOPEN_INTERVAL, ConnectionRequestListener
 from tests.skips import NO_IPV6, has_ipv6
 from tests.transport.connection_request.test_listener import (
     LOOPBACK,
@@ -162,14 +162,14 @@ class FollowTests(SynchronousTestCase):
         self.switch(self.one, True)
         self.assertEqual((self.reactor.open, self.listener.listening), ([], False))
         for _ in range(5):
-            self.reactor.advance(RETRY)
+            self.reactor.advance(REOPEN_INTERVAL)
         self.assertEqual(self.reactor.asked.count(7002), 7)
         [warning] = self.warnings
         self.assertIn(f"{KEY}: tcp:7002: Address already in use", warning)
         self.assertNotIn("\n", warning)
         self.assertEqual(self.one.told, 0)
         self.taken()
-        self.reactor.advance(RETRY)
+        self.reactor.advance(REOPEN_INTERVAL)
         self.reactor.advance(0)
         self.assertEqual(self.reactor.open, [7001, 7002])
         self.assertEqual((self.one.told, self.two.told), (1, 0))
@@ -185,7 +185,7 @@ class FollowTests(SynchronousTestCase):
         self.assertEqual(len(self.warnings), 2)
         self.successResultOf(self.listener.stopService())
         self.assertEqual(self.reactor.getDelayedCalls(), [])
-        self.reactor.advance(10 * RETRY)
+        self.reactor.advance(10 * REOPEN_INTERVAL)
         self.assertEqual(self.reactor.open, [])
 
     def test_stopped_with_calls_that_wait(self) -> None:
@@ -193,7 +193,7 @@ class FollowTests(SynchronousTestCase):
         self.taken(7001)
         self.switch(self.one, True)
         self.taken()
-        self.reactor.rightNow += RETRY
+        self.reactor.rightNow += REOPEN_INTERVAL
         [call] = self.reactor.getDelayedCalls()
         self.reactor.calls.remove(call)
         call.func()
