@@ -1,4 +1,4 @@
-"""Several addresses of one name: by lot, another after a failure, resolved anew for each session."""
+"""Several addresses of one name: random order, another one after a failure, resolution for each session."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.transport.http.scripted import Names, ScriptedCase, Server, Stepped, 
 
 class Choosing(ScriptedCase):
     def pair(self, *script: object) -> tuple[Server, Server]:
-        """Two servers on the same port of 127.0.0.1 and 127.0.0.2."""
+        """Start two servers on the same port of 127.0.0.1 and 127.0.0.2."""
         first = self.serve(*script)
         return first, self.serve(*script, interface="127.0.0.2", port=first.port)
 
@@ -86,7 +86,7 @@ class Choosing(ScriptedCase):
         self.assertEqual((await self.exchange(f"http://localhost:{server.port}/").post(b"x")).status, 200)
 
     async def test_ipv6(self) -> None:
-        """Led to an IPv4 socket in the end, since not every machine has the other."""
+        """Connects to an IPv4 socket, because not every machine has IPv6."""
 
         class Leading(Stepped):
             attempts: tuple[str, ...] = ()

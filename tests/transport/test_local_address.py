@@ -1,4 +1,4 @@
-"""Which of our addresses is used towards a host, and who is told when it is another."""
+"""Source addresses towards a host, and callbacks after changes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.transport.test_fair_turns import Stepped
 ACS = "acs.example"
 
 
-class Told:
-    """Somebody who wants to know."""
+class Callback:
+    """A caller that counts its callbacks."""
 
     def __init__(self) -> None:
         self.times = 0
@@ -25,7 +25,7 @@ class Told:
 
 
 class WatchTests(SynchronousTestCase):
-    """With names and routes that the test makes up."""
+    """Address watch with names and routes of the test."""
 
     def setUp(self) -> None:
         self.clock = Stepped()
@@ -35,7 +35,7 @@ class WatchTests(SynchronousTestCase):
         self.looked: list[str] = []
         self.waiting: list[Deferred[Sequence[str]]] = []
         self.at_once = True
-        self.told = Told()
+        self.told = Callback()
         self.watch = AddressWatch(self.clock, monotonic=self.clock.seconds, resolve=self.resolve, source=self.source)
 
     def resolve(self, host: str) -> Awaitable[Sequence[str]]:
@@ -68,7 +68,7 @@ class WatchTests(SynchronousTestCase):
         self.clock.advance(0)
 
     def look(self) -> None:
-        """The next look is taken, and nothing else yet."""
+        """Run the next check only."""
         self.clock.rightNow += EVERY
         self.clock.turn()
 
@@ -108,7 +108,7 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(self.told.times, 2)
 
     def test_a_hundred_agents_cost_one_look_a_host(self) -> None:
-        everybody = [Told() for _ in range(10 * AT_ONCE)]
+        everybody = [Callback() for _ in range(10 * AT_ONCE)]
         for each in everybody:
             self.watch.watch(ACS, each)
             self.sources()
@@ -125,7 +125,7 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(self.resolved, [ACS])
 
     def test_nobody_is_told_who_has_gone(self) -> None:
-        everybody = [Told() for _ in range(2 * AT_ONCE)]
+        everybody = [Callback() for _ in range(2 * AT_ONCE)]
         for each in everybody:
             self.watch.watch(ACS, each)
         self.sources()
@@ -220,7 +220,7 @@ class WatchTests(SynchronousTestCase):
 
 
 class MachineTests(SynchronousTestCase):
-    """What the kernel says."""
+    """Source addresses of the kernel."""
 
     def test_towards_ourselves(self) -> None:
         self.assertEqual(source_address("127.0.0.1"), "127.0.0.1")

@@ -117,7 +117,7 @@ def _certificates(key: str, path: str) -> list[x509.Certificate]:
     except ValueError:
         certificates = []
     if not certificates:
-        raise ConfigError(key, f"{path} contains no valid certificate in PEM format")
+        raise ConfigError(key, f"{path} contains no certificate in PEM format, or a damaged one")
     return certificates
 
 

@@ -1,4 +1,4 @@
-"""The listener's ports follow the agents' switches: closed while none is on, and open again where they were."""
+"""Ports of the listener: closed while no agent is enabled, and opened again on the same number."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KEY = "connection_request.endpoint"
 
 
 class Reactor(MemoryReactorClock):
-    """Refuses ports, and knows which it listens on and what was asked of it."""
+    """Reactor that refuses ports, and records open ports and calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Reactor(MemoryReactorClock):
 
 
 class FollowTests(SynchronousTestCase):
-    """In memory, with a clock."""
+    """The listener in memory, with a test clock."""
 
     def setUp(self) -> None:
         self.reactor = Reactor()
@@ -203,7 +203,7 @@ class FollowTests(SynchronousTestCase):
         self.assertEqual((self.reactor.getDelayedCalls(), self.one.told), ([], 0))
 
     def test_a_burst_may_wait_to_be_accepted(self) -> None:
-        """With few places a lost SYN costs whoever comes then a second."""
+        """With a short backlog a lost SYN delays a client by a second."""
         for text, backlog in (
             ("tcp:7100", 1024),
             ("tcp:7100:127.0.0.1", 1024),
@@ -219,7 +219,7 @@ class FollowTests(SynchronousTestCase):
             self.assertEqual((port, asked), (7100, backlog), text)
 
     def test_a_socket_that_was_inherited_stays(self) -> None:
-        """Closed it would not come back: its number may be anybody's file by then."""
+        """An inherited socket cannot be opened again after closing: its file descriptor may be reused."""
         endpoints = Endpoints(self.reactor, ["systemd:domain=INET:index=0"], KEY)
         self.assertTrue(endpoints.inherited)
         self.assertFalse(Endpoints(self.reactor, ["tcp:7001"], KEY).inherited)
@@ -229,7 +229,7 @@ class FollowTests(SynchronousTestCase):
 
 
 class LoopbackTests(TestCase):
-    """Real sockets."""
+    """The listener on real sockets."""
 
     timeout = 30
 
@@ -299,7 +299,7 @@ class LoopbackTests(TestCase):
         self.assertFalse(made.listening)
 
     async def test_connections_after_the_reopening_are_left_alone(self) -> None:
-        """A client that reads nothing is cut a second after the closing; who came since has nothing to do with it."""
+        """A client that reads nothing is aborted a second after the closing; newer clients are not affected."""
         made = await self.serve(limits=PATIENT)
         old = await self.connect(port_of(made))
         old.transport.pauseProducing()

@@ -1,4 +1,4 @@
-"""Datagrams on loopback; and what becomes of those that cannot be sent."""
+"""Datagrams on loopback, and datagrams that cannot be sent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Receiver(DatagramProtocol):
 
 
 class Resolver:
-    """Answers when it is told to."""
+    """A resolver that answers on demand."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any]] = []
@@ -43,7 +43,7 @@ class Resolver:
 
 
 class Timed:
-    """The real reactor's sockets, with made-up time and a resolver of ours."""
+    """Real sockets with a test clock and a test resolver."""
 
     def __init__(self, clock: Clock, resolver: Resolver) -> None:
         self.callLater = clock.callLater

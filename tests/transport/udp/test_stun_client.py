@@ -1,4 +1,4 @@
-"""The driver of the NAT binding: names, sockets and timers, in time that only the test moves."""
+"""STUN client: names, sockets and timers, with a test clock."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class ClientCase(SynchronousTestCase):
         ).keep(host, 3478, settings, found=lambda *found: self.found.append(found), trouble=self.troubles.append)
 
         class Target:
-            """What the agent is to the port."""
+            """Target of the port: the agent."""
 
             def stun(self, data: bytes, source: Address) -> None:
                 made.received(data)
@@ -75,7 +75,7 @@ class ClientCase(SynchronousTestCase):
             self.net.advance(step)
 
     def gone(self, client: StunClient) -> None:
-        """After a stop nothing is left."""
+        """Check that nothing is left after a stop."""
         self.successResultOf(client.stop())
         self.assertEqual(
             [call for call in self.net.getDelayedCalls() if call.getTime() > self.net.seconds() + 0.02], []
@@ -266,7 +266,7 @@ class ClientTests(ClientCase):
         self.assertEqual((self.found, self.troubles[1:]), ([(OUTSIDE, True)], [""]))
 
     def test_the_reactors_clock_is_set(self) -> None:
-        """The reactor may run on the wall clock: what counts is the monotonic one."""
+        """The reactor may run on the wall clock; time is measured by the monotonic clock."""
         self.begin()
         self.run_for(1)
         before = len(self.net.sent)
@@ -279,7 +279,7 @@ class ClientTests(ClientCase):
 
 
 class SearchTests(ClientCase):
-    """With the secondary socket; the server's answers to it go where RESPONSE-ADDRESS says."""
+    """Search for the period with the secondary socket; the server answers to RESPONSE-ADDRESS."""
 
     lifetime = 90.0
 
