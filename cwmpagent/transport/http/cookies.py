@@ -40,8 +40,8 @@ class Cookies:
     def __init__(self) -> None:
         self._kept: dict[_Scope, _Cookie] = {}
 
-    def learn(self, here: Destination, set_cookies: Sequence[bytes], date: bytes | None = None) -> None:
-        """Store the Set-Cookie headers of a response from ``here``. ``date``: its Date header. Malformed cookies are
+    def learn(self, source: Destination, set_cookies: Sequence[bytes], date: bytes | None = None) -> None:
+        """Store the Set-Cookie headers of a response from ``source``. ``date``: its Date header. Malformed cookies are
         ignored.
         """
         for line in set_cookies:
@@ -51,11 +51,11 @@ class Cookies:
                 continue
             given = dict(reversed([_attribute(attribute) for attribute in reversed(attributes)]))
             domain = given.get("domain", "").lstrip(".").lower()
-            if domain and not _matches(here.host.lower(), domain):
+            if domain and not _matches(source.host.lower(), domain):
                 continue
             path = given.get("path", "")
             scope = _Scope(
-                name, domain or here.host.lower(), path if path.startswith("/") else _default_path(here.target)
+                name, domain or source.host.lower(), path if path.startswith("/") else _default_path(source.target)
             )
             if _deleted(given, date):
                 self._kept.pop(scope, None)
@@ -64,14 +64,17 @@ class Cookies:
             if len(self._kept) > MOST_COOKIES:
                 del self._kept[next(iter(self._kept))]
 
-    def header(self, there: Destination) -> bytes | None:
-        """The value of the Cookie header of a request to ``there``, None without cookies; longer paths are first."""
-        path = there.target.partition("?")[0]
+    def header(self, destination: Destination) -> bytes | None:
+        """The value of the Cookie header for ``destination``, None without cookies; longer paths are first."""
+        path = destination.target.partition("?")[0]
         matching = [
             (scope, cookie)
             for scope, cookie in self._kept.items()
-            if (there.secure or not cookie.secure)
-            and (scope.domain == there.host.lower() or (not cookie.host_only and _matches(there.host, scope.domain)))
+            if (destination.secure or not cookie.secure)
+            and (
+                scope.domain == destination.host.lower()
+                or (not cookie.host_only and _matches(destination.host, scope.domain))
+            )
             and _within(path, scope.path)
         ]
         matching.sort(key=lambda item: -len(item[0].path))

@@ -44,7 +44,7 @@ class Destination:
         return f"{'https' if self.secure else 'http'}://{self.host_header}{self.target}"
 
 
-def destination(url: str) -> Destination:
+def parse_destination(url: str) -> Destination:
     """Parse an absolute URL. Raises TransportError, which never contains the URL, when it cannot be posted to."""
     try:
         parts = urlsplit(url.strip())
@@ -63,17 +63,17 @@ def destination(url: str) -> Destination:
     return Destination(secure, ascii_host, port or (443 if secure else 80), target)
 
 
-def redirected(here: Destination, location: bytes | None) -> Destination:
-    """The destination of a Location header (RFC 9110 section 10.2.2, relative or absolute) in a response from ``here``.
+def redirected(source: Destination, location: bytes | None) -> Destination:
+    """The destination of a Location header (RFC 9110 section 10.2.2, relative or absolute), sent by ``source``.
 
     Raises TransportError for a missing or invalid Location, and for a redirect from https to http.
     """
     if not location:
-        raise TransportError(f"{here.name}: redirects without a Location header")
+        raise TransportError(f"{source.name}: redirects without a Location header")
     try:
-        there = destination(urljoin(here.url, location.decode("utf-8", "replace").strip()))
+        target = parse_destination(urljoin(source.url, location.decode("utf-8", "replace").strip()))
     except (TransportError, ValueError) as error:
-        raise TransportError(f"{here.name}: redirects to a Location that is not an http or https URL") from error
-    if here.secure and not there.secure:
-        raise TransportError(f"{here.name}: redirects from https to http, which is not followed")
-    return there
+        raise TransportError(f"{source.name}: redirects to a Location that is not an http or https URL") from error
+    if source.secure and not target.secure:
+        raise TransportError(f"{source.name}: redirects from https to http, which is not followed")
+    return target

@@ -30,7 +30,7 @@ class PersistentConnection:
         self._chosen: tuple[str, str] | None = None  # a host, and its address that this session keeps
 
     async def post(
-        self, there: Destination, headers: Callable[[], Headers], body: bytes, *, repeat: bool
+        self, destination: Destination, headers: Callable[[], Headers], body: bytes, *, repeat: bool
     ) -> tuple[HttpResponse, bool]:
         """POST ``body``. Returns the response, and whether the POST was repeated.
 
@@ -40,15 +40,15 @@ class PersistentConnection:
         """
         repeated = False
         used = self._wire
-        if used is not None and used.usable and self._to is not None and self._to.origin == there.origin:
+        if used is not None and used.usable and self._to is not None and self._to.origin == destination.origin:
             try:
-                return await self._post(used, there, headers(), body), repeated
+                return await self._post(used, destination, headers(), body), repeated
             except TransportError:
                 if not (repeat and used.ended_before_response):
                     raise
                 repeated = True
-        fresh = await self._connect(there)
-        return await self._post(fresh, there, headers(), body), repeated
+        fresh = await self._connect(destination)
+        return await self._post(fresh, destination, headers(), body), repeated
 
     async def close(self) -> None:
         """Close the connection and wait until it is closed."""
@@ -58,24 +58,24 @@ class PersistentConnection:
             await wire.gone()
             self._wire = None
 
-    async def _post(self, wire: WireProtocol, there: Destination, headers: Headers, body: bytes) -> HttpResponse:
-        return await post(wire, there, headers, body, self._connector.limits.answer_bytes)
+    async def _post(self, wire: WireProtocol, destination: Destination, headers: Headers, body: bytes) -> HttpResponse:
+        return await post(wire, destination, headers, body, self._connector.limits.answer_bytes)
 
-    async def _connect(self, there: Destination) -> WireProtocol:
+    async def _connect(self, destination: Destination) -> WireProtocol:
         await self.close()  # at most one connection at a time
-        if self._chosen is not None and self._chosen[0] == there.host:
+        if self._chosen is not None and self._chosen[0] == destination.host:
             addresses = [self._chosen[1]]
         else:
-            addresses = await self._connector.addresses(there, self._avoid)
+            addresses = await self._connector.addresses(destination, self._avoid)
         for address in addresses:
             try:
-                wire = await self._connector.connect(there, address)
+                wire = await self._connector.connect(destination, address)
             except TransportError:
                 self.failed = address
                 if address == addresses[-1]:
                     raise
                 continue
-            self._wire, self._to, self._chosen = wire, there, (there.host, address)
+            self._wire, self._to, self._chosen = wire, destination, (destination.host, address)
             self.remote = address
             return wire
         raise MisuseError("the connector returned no address")

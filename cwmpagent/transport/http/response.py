@@ -41,14 +41,14 @@ class HttpResponse:
         return self.headers.getRawHeaders(name, ())
 
 
-async def post(wire: WireProtocol, there: Destination, headers: Headers, body: bytes, bound: int) -> HttpResponse:
-    """POST ``body`` and read the response to its end, whatever its status. ``bound``: maximum bytes of its body.
+async def post(wire: WireProtocol, destination: Destination, headers: Headers, body: bytes, bound: int) -> HttpResponse:
+    """POST ``body`` and read the response to its end, for any status. ``bound``: maximum bytes of its body.
 
-    Raises TransportError, one line that begins with ``there.name``. The connection is aborted in that case, and when
-    this call is cancelled.
+    Raises TransportError, one line that begins with ``destination.name``. The connection is aborted in that case, and
+    when this call is cancelled.
     """
     try:
-        response: Any = await wire.request(post_request(there.target, headers, body))
+        response: Any = await wire.request(post_request(destination.target, headers, body))
         body_unused = response.code in REDIRECTS or response.code == UNAUTHORIZED  # its encoding does not matter
         content = Body(bound, () if body_unused else response.headers.getRawHeaders(b"Content-Encoding", ()))
         reader = _BodyReader(content.feed)
@@ -62,8 +62,8 @@ async def post(wire: WireProtocol, there: Destination, headers: Headers, body: b
             raise CancelledError() from error
         known = wire.failure or error
         if isinstance(known, TransportError):
-            raise type(known)(f"{there.name}: {known}") from error
-        raise TransportError(f"{there.name}: {cause(known)}") from error
+            raise type(known)(f"{destination.name}: {known}") from error
+        raise TransportError(f"{destination.name}: {cause(known)}") from error
 
 
 class _BodyReader(Protocol):

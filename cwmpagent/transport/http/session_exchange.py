@@ -14,7 +14,7 @@ from cwmpagent.errors import AuthenticationError, MisuseError, TransportError
 from cwmpagent.protocol.auth import Authenticator, Credentials
 from cwmpagent.protocol.session import Reply
 from cwmpagent.transport.http.cookies import Cookies
-from cwmpagent.transport.http.destination import Destination, destination, redirected
+from cwmpagent.transport.http.destination import Destination, parse_destination, redirected
 from cwmpagent.transport.http.inflate import OFFERED
 from cwmpagent.transport.http.persistent_connection import PersistentConnection
 from cwmpagent.transport.http.request_writer import RequestHeaders
@@ -93,10 +93,10 @@ class SessionExchange:
         while True:
             server = self._server or self._first_server()
             answer, repeated = await self._connection.post(
-                server.there, partial(self._headers, server, body), body, repeat=may_repeat
+                server.destination, partial(self._headers, server, body), body, repeat=may_repeat
             )
             may_repeat = may_repeat and not repeated
-            self._cookies.learn(server.there, answer.all_headers(b"Set-Cookie"), answer.header(b"Date"))
+            self._cookies.learn(server.destination, answer.all_headers(b"Set-Cookie"), answer.header(b"Date"))
             if answer.status == UNAUTHORIZED:
                 self._challenged(server, answer)
                 continue
@@ -106,47 +106,49 @@ class SessionExchange:
                 return Reply(answer.status, answer.body, _charset(answer))
             redirects += 1
             if redirects > MOST_REDIRECTS:
-                raise TransportError(f"{server.there.name}: redirected more than {MOST_REDIRECTS} times in a row")
-            self._move(server, redirected(server.there, answer.header(b"Location")))
+                raise TransportError(f"{server.destination.name}: redirected more than {MOST_REDIRECTS} times in a row")
+            self._move(server, redirected(server.destination, answer.header(b"Location")))
 
     def _first_server(self) -> _Server:
-        there = destination(self._url)
-        self._plain = not there.secure
-        self._server = self._new_server(there)
+        destination = parse_destination(self._url)
+        self._plain = not destination.secure
+        self._server = self._new_server(destination)
         return self._server
 
-    def _move(self, server: _Server, there: Destination) -> None:
-        """POST to ``there`` from now on. Another server starts with a new authentication state."""
-        if there.origin == server.there.origin:
-            server.there = there
+    def _move(self, server: _Server, destination: Destination) -> None:
+        """POST to ``destination`` from now on. Another server starts with a new authentication state."""
+        if destination.origin == server.destination.origin:
+            server.destination = destination
         else:
-            self._server = self._new_server(there)
+            self._server = self._new_server(destination)
 
-    def _new_server(self, there: Destination) -> _Server:
-        allowed = there.secure or self._plain
-        return _Server(there, Authenticator(self._credentials, cnonce=self._cnonce, basic_allowed=allowed))
+    def _new_server(self, destination: Destination) -> _Server:
+        allowed = destination.secure or self._plain
+        return _Server(destination, Authenticator(self._credentials, cnonce=self._cnonce, basic_allowed=allowed))
 
     def _challenged(self, server: _Server, answer: HttpResponse) -> None:
         if not (self._credentials.username or self._credentials.password):
-            raise AuthenticationError(f"{server.there.name}: requests a user name and password, but none is configured")
+            raise AuthenticationError(
+                f"{server.destination.name}: requests a user name and password, but none is configured"
+            )
         if not server.authenticator.challenged(answer.all_headers(b"WWW-Authenticate")):
-            raise AuthenticationError(f"{server.there.name}: {server.authenticator.reason}")
+            raise AuthenticationError(f"{server.destination.name}: {server.authenticator.reason}")
 
     def _headers(self, server: _Server, body: bytes) -> Headers:
-        there = server.there
-        headers = RequestHeaders({b"Host": [there.host_header.encode("ascii")]})
+        destination = server.destination
+        headers = RequestHeaders({b"Host": [destination.host_header.encode("ascii")]})
         if body:
             headers.setRawHeaders(b"Content-Type", [b'text/xml; charset="utf-8"'])
             headers.setRawHeaders(b"SOAPAction", [b""])
-        cookie = self._cookies.header(there)
+        cookie = self._cookies.header(destination)
         if cookie is not None:
             headers.setRawHeaders(b"Cookie", [cookie])
-        authorization = server.authenticator.authorization("POST", there.target, body)
+        authorization = server.authenticator.authorization("POST", destination.target, body)
         server.credentials_sent = authorization is not None
         if authorization is not None:
             headers.setRawHeaders(b"Authorization", [authorization.encode("utf-8")])
-            if authorization.startswith("Basic ") and not there.secure:
-                self._in_the_clear(there.name)
+            if authorization.startswith("Basic ") and not destination.secure:
+                self._in_the_clear(destination.name)
         headers.setRawHeaders(b"Accept-Encoding", [OFFERED])
         return headers
 
@@ -155,7 +157,7 @@ class SessionExchange:
 class _Server:
     """Authentication state of one server. ``credentials_sent``: whether the last request had Authorization."""
 
-    there: Destination
+    destination: Destination
     authenticator: Authenticator
     credentials_sent: bool = False
 
