@@ -1,4 +1,4 @@
-"""The addresses behind a host name, and in which order to try them."""
+"""IP addresses of a host name, and the order to try them."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from twisted.internet.interfaces import IAddress, IHostnameResolver, IHostResolu
 from zope.interface import implementer
 
 MOST_ADDRESSES = 64
-"""So many addresses of one name are looked at."""
+"""Maximum number of addresses of one name that are used."""
 
 
 @implementer(IResolutionReceiver)
 class _Collector:
-    """Hands over every address found, once the resolver is done."""
+    """Collects the addresses of one resolution. ``done`` fires with all of them when the resolver has finished."""
 
     def __init__(self) -> None:
         self.done: Deferred[list[str]] = Deferred()
         self._found: dict[str, None] = {}
 
     def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
-        """There is nothing to do yet."""
+        """Do nothing: the addresses follow."""
 
     def addressResolved(self, address: IAddress) -> None:
         if isinstance(address, IPv4Address | IPv6Address) and len(self._found) < MOST_ADDRESSES:
             self._found[address.host] = None
 
     def resolutionComplete(self) -> None:
-        if not self.done.called:  # else nobody waits any longer
+        if not self.done.called:  # else the resolution was cancelled
             self.done.callback(list(self._found))
 
 
 def resolved(resolver: IHostnameResolver, host: str) -> Deferred[list[str]]:
-    """The IPv4 and IPv6 addresses of ``host``, none twice; an address stands for itself."""
+    """Resolve ``host`` to its IPv4 and IPv6 addresses without duplicates; an IP address resolves to itself."""
     collector = _Collector()
     try:
         address = str(ip_address(host))
@@ -51,7 +51,7 @@ def resolved(resolver: IHostnameResolver, host: str) -> Deferred[list[str]]:
 
 
 def _is_name(host: str) -> bool:
-    """Whether DNS could know it; the system's resolver never answers for a name that it cannot even write."""
+    """Whether ``host`` can be encoded for DNS. For other names the system's resolver never calls back."""
     try:
         host.encode("idna")
     except UnicodeError:
@@ -59,8 +59,8 @@ def _is_name(host: str) -> bool:
     return True
 
 
-def in_order(addresses: Sequence[str], random: Random, avoid: str | None = None) -> list[str]:
-    """All of them by lot, so that many agents spread evenly; one to ``avoid`` since it failed comes last."""
+def shuffled(addresses: Sequence[str], random: Random, avoid: str | None = None) -> list[str]:
+    """All addresses in random order, so that many agents spread evenly. ``avoid``, which failed before, is last."""
     order = list(addresses)
     random.shuffle(order)
     return sorted(order, key=lambda address: address == avoid)

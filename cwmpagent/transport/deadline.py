@@ -1,4 +1,4 @@
-"""Time limits that hold although the reactor's own timers run on the wall clock."""
+"""Time limits on a monotonic clock. The reactor's own timers may run on the wall clock."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from cwmpagent.errors import TooSlowError
 
 T = TypeVar("T")
 
-_EARLY = 0.001  # seconds: a timer may fire so much before its time
+_EARLY = 0.001  # seconds by which a timer may fire before its time
 
 
 class Deadline:
-    """Calls ``expired`` once its time is over, and can be moved as often as bytes arrive, at no cost.
+    """Calls ``expired`` when its time is over. Moving it is cheap enough for every received byte.
 
-    The reactor's clock may be stepped while it runs; what counts is ``monotonic``, seconds that are never set.
+    Time is measured by ``monotonic``, in seconds: the reactor's clock may be stepped while the deadline runs.
     """
 
     def __init__(self, reactor: IReactorTime, monotonic: Callable[[], float], expired: Callable[[], object]) -> None:
@@ -32,11 +32,11 @@ class Deadline:
 
     @property
     def running(self) -> bool:
-        """Whether it will expire."""
+        """Whether it is started and has not expired."""
         return self._call is not None
 
     def start(self, seconds: float) -> None:
-        """Let it expire in ``seconds`` from now, whatever was set before."""
+        """Set it to expire in ``seconds`` from now. Replaces an earlier time."""
         self._at = self._monotonic() + seconds
         if self._call is not None and self._wakes_at > self._at:
             self.stop()
@@ -44,7 +44,7 @@ class Deadline:
             self._arm(seconds)
 
     def stop(self) -> None:
-        """It shall not expire; harmless where it is not running."""
+        """Cancel it. Does nothing where it is not running."""
         if self._call is not None:
             self._call.cancel()
             self._call = None
@@ -65,7 +65,7 @@ class Deadline:
 async def within(
     seconds: float, waiting: Deferred[T], reactor: IReactorTime, monotonic: Callable[[], float], reason: str
 ) -> T:
-    """The result of ``waiting``; TooSlowError with ``reason`` when it takes longer than ``seconds``."""
+    """Return the result of ``waiting``; cancel it and raise TooSlowError(``reason``) after ``seconds``."""
     late = False
 
     def expired() -> None:
@@ -80,6 +80,6 @@ async def within(
     except (CancelledError, ConnectingCancelledError) as error:
         if late:
             raise TooSlowError(reason) from None
-        raise CancelledError() from error  # a cancelled connection attempt has a word of its own for it
+        raise CancelledError() from error  # a cancelled connection attempt fails with an error class of its own
     finally:
         deadline.stop()

@@ -1,4 +1,4 @@
-"""What went wrong on a connection, in a few words for people."""
+"""Readable causes of connection errors."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from twisted.web.client import RequestGenerationFailed, RequestTransmissionFaile
 
 
 def cause(error: BaseException | None) -> str:
-    """A short phrase that goes behind ``host:port: ``; never anything the peer wrote."""
+    """Short phrase that follows ``host:port: ``. Contains no text sent by the peer."""
     if isinstance(error, ResponseFailed | RequestGenerationFailed | RequestTransmissionFailed):
         reasons = [reason.value for reason in error.reasons if isinstance(reason, Failure)]
-        return cause(reasons[0]) if reasons else "the answer broke off"
+        return cause(reasons[0]) if reasons else "the response is incomplete"
     if isinstance(error, SSL.Error):
         return f"TLS failed: {_tls_reason(error)}"
     if isinstance(error, ConnectionDone | ConnectionAborted):
-        return "the connection was closed before the answer was complete"
+        return "the connection was closed before the response was complete"
     if isinstance(error, ConnectionLost):
         return "the connection was lost"
     if isinstance(error, TimeoutError):
@@ -33,11 +33,11 @@ def cause(error: BaseException | None) -> str:
     if isinstance(error, ConnectError | ConnectionClosed | OSError):
         number = getattr(error, "osError", None) or getattr(error, "errno", None)
         return f"cannot be reached: {os.strerror(number)}" if isinstance(number, int) else "cannot be reached"
-    return "answered with something that is not HTTP"
+    return "sent a response that is not HTTP"
 
 
 def _tls_reason(error: SSL.Error) -> str:
-    """OpenSSL's own words: error.args is a list of (library, function, reason)."""
+    """Reasons given by OpenSSL: error.args is a list of (library, function, reason)."""
     queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
     reasons = [entry[2] for entry in queue if isinstance(entry, tuple) and len(entry) == 3 and entry[2]]
     return ", ".join(reasons) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Many calls, a few in each turn of the reactor, so that nothing else has to wait for all of them."""
+"""Many calls spread over reactor turns, so that they do not delay other events."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 AT_ONCE = 20
-"""Calls in one turn."""
+"""Maximum number of calls in one reactor turn."""
 
 
 class FairTurns:
-    """Makes the calls that are added, in their order."""
+    """Queue of calls, made in the order in which they were added."""
 
     def __init__(self, reactor: IReactorTime) -> None:
         self._reactor = reactor
@@ -20,12 +20,12 @@ class FairTurns:
         self._next: IDelayedCall | None = None
 
     def add(self, calls: Iterable[Callable[[], object]]) -> None:
-        """Make ``calls`` after those that wait already; the first ones in the next turn."""
+        """Queue ``calls``. The first ones are made in the next reactor turn."""
         self._waiting.extend(calls)
         self._arm()
 
     def stop(self) -> None:
-        """Make none of those that still wait."""
+        """Drop the queued calls."""
         self._waiting.clear()
         if self._next is not None:
             self._next.cancel()

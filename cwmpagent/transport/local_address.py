@@ -1,4 +1,4 @@
-"""Which of this machine's addresses is used towards a host, and when that changes."""
+"""This machine's source addresses towards a host, and notice of their changes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from cwmpagent.transport.deadline import Deadline
 from cwmpagent.transport.fair_turns import FairTurns
 
 EVERY = 3.0
-"""Seconds between two looks at the addresses."""
-RESOLVE = 300.0
-"""Seconds after which a host's name is looked up anew."""
-RESOLVE_UNKNOWN = 15.0
-"""Seconds after which a name that could not be looked up is tried again."""
+"""Seconds between two checks of the source addresses."""
+RESOLVE_INTERVAL = 300.0
+"""Seconds after which a host name is resolved again."""
+RESOLVE_RETRY = 15.0
+"""Seconds after which a name that could not be resolved is tried again."""
 _ANY_PORT = 9
 
 
 def source_address(address: str) -> str | None:
-    """The source address of packets to the IP ``address``; None where there is no way to it. Nothing is sent."""
+    """The source address of packets to the IP ``address``, None without a route to it. Sends nothing."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -37,9 +37,9 @@ def source_address(address: str) -> str | None:
 
 @dataclass(slots=True)
 class _Host:
-    """One that is watched: who wants to know, its addresses, and ours towards them as they were last told."""
+    """A watched host: callbacks, its addresses, and the source addresses towards them at the last check."""
 
-    told: dict[Callable[[], None], None] = field(default_factory=dict)
+    callbacks: dict[Callable[[], None], None] = field(default_factory=dict)
     addresses: Sequence[str] = ()
     sources: frozenset[str] | None = None
     resolve_at: float = 0.0
@@ -47,10 +47,10 @@ class _Host:
 
 
 class AddressWatch:
-    """Looks every :data:`EVERY` seconds whether other addresses of ours are used, once a host however many ask.
+    """Checks every :data:`EVERY` seconds for changed source addresses, once per host for any number of callbacks.
 
-    ``resolve`` gives the IP addresses of a host and may raise whatever it likes; ``source`` is
-    :func:`source_address`. ``monotonic``: seconds that are never set. Nothing runs while nothing is watched.
+    ``resolve`` returns the IP addresses of a host and may raise any exception. ``source``: :func:`source_address`.
+    ``monotonic``: monotonic clock, in seconds. No timer runs while no host is watched.
     """
 
     def __init__(
@@ -65,50 +65,50 @@ class AddressWatch:
         self._resolve = resolve
         self._source = source
         self._hosts: dict[str, _Host] = {}
-        self._next = Deadline(reactor, monotonic, self._look)
+        self._next_check = Deadline(reactor, monotonic, self._check)
         self._turns = FairTurns(reactor)
 
     async def sources(self, host: str) -> Sequence[str]:
-        """Our addresses towards those of ``host``, none twice; none where there is no way, or no such host.
+        """The source addresses towards ``host``, without duplicates; none without a route, or for an unknown host.
 
-        The addresses of one that is watched are known, once it was looked up.
+        The addresses of a watched host are resolved once and then reused.
         """
         known = self._hosts.get(host)
         if known is None:
             return self._towards(await self._resolved(host))
         if not known.addresses:
-            self._found(known, await self._resolved(host))
+            self._set_addresses(known, await self._resolved(host))
         sources = self._towards(known.addresses)
         if known.sources is None:
             known.sources = frozenset(sources)
         return sources
 
     def watch(self, host: str, moved: Callable[[], None]) -> None:
-        """Have ``moved`` called whenever our addresses towards ``host``, a name or an address, may be others."""
+        """Call ``moved`` whenever the source addresses towards ``host`` (name or IP address) change."""
         if not self._hosts:
-            self._next.start(EVERY)
-        self._hosts.setdefault(host, _Host()).told[moved] = None
+            self._next_check.start(EVERY)
+        self._hosts.setdefault(host, _Host()).callbacks[moved] = None
 
     def unwatch(self, host: str, moved: Callable[[], None]) -> None:
-        """Have it called no more."""
+        """Stop calling ``moved`` for ``host``."""
         known = self._hosts.get(host)
         if known is None:
             return
-        known.told.pop(moved, None)
-        if not known.told:
+        known.callbacks.pop(moved, None)
+        if not known.callbacks:
             del self._hosts[host]
             if known.resolving is not None:
                 known.resolving.cancel()
         if not self._hosts:
-            self._next.stop()
+            self._next_check.stop()
             self._turns.stop()
 
-    def _look(self) -> None:
-        self._next.start(EVERY)
+    def _check(self) -> None:
+        self._next_check.start(EVERY)
         now = self._monotonic()
         for host, known in self._hosts.items():
             if now >= known.resolve_at and known.resolving is None:
-                self._renew(host, known)
+                self._resolve_again(host, known)
             self._compare(known)
 
     def _compare(self, known: _Host) -> None:
@@ -117,16 +117,16 @@ class AddressWatch:
         sources = frozenset(self._towards(known.addresses))
         former, known.sources = known.sources, sources
         if former is not None and former != sources:
-            self._turns.add([partial(_tell, known, moved) for moved in known.told])
+            self._turns.add([partial(_call, known, moved) for moved in known.callbacks])
 
-    def _renew(self, host: str, known: _Host) -> None:
+    def _resolve_again(self, host: str, known: _Host) -> None:
         async def renew() -> None:
-            self._found(known, await self._resolved(host))
+            self._set_addresses(known, await self._resolved(host))
 
         def done(_: object) -> None:
             known.resolving = None
 
-        known.resolve_at = self._monotonic() + RESOLVE_UNKNOWN
+        known.resolve_at = self._monotonic() + RESOLVE_RETRY
         resolving: Deferred[None] = Deferred()
         known.resolving = resolving
         resolving.addCallback(lambda _: Deferred.fromCoroutine(renew()))
@@ -134,11 +134,11 @@ class AddressWatch:
         resolving.addBoth(done)
         resolving.callback(None)
 
-    def _found(self, known: _Host, addresses: Sequence[str]) -> None:
+    def _set_addresses(self, known: _Host, addresses: Sequence[str]) -> None:
         if not addresses:
             return
-        known.resolve_at = self._monotonic() + RESOLVE
-        if set(addresses) != set(known.addresses):  # name servers like to shuffle: that is nothing new
+        known.resolve_at = self._monotonic() + RESOLVE_INTERVAL
+        if set(addresses) != set(known.addresses):  # another order alone is no change
             known.addresses = addresses
 
     async def _resolved(self, host: str) -> Sequence[str]:
@@ -146,18 +146,18 @@ class AddressWatch:
             return await self._resolve(host)
         except CancelledError:
             raise
-        except Exception:  # a resolver may be anybody's; the session that follows tells what is wrong with the name
+        except Exception:  # a resolver of any make; the next session reports the error
             return ()
 
     def _towards(self, addresses: Sequence[str]) -> Sequence[str]:
-        found = (self._source(address) for address in addresses)
-        return list(dict.fromkeys(source for source in found if source is not None))
+        sources = (self._source(address) for address in addresses)
+        return list(dict.fromkeys(source for source in sources if source is not None))
 
 
 def _only_cancelled(failure: Failure) -> None:
-    failure.trap(CancelledError)  # type: ignore[no-untyped-call]  # Twisted has no types there
+    failure.trap(CancelledError)  # type: ignore[no-untyped-call]  # untyped in Twisted
 
 
-def _tell(known: _Host, moved: Callable[[], None]) -> None:
-    if moved in known.told:
+def _call(known: _Host, moved: Callable[[], None]) -> None:
+    if moved in known.callbacks:
         moved()

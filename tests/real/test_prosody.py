@@ -136,7 +136,7 @@ class TroubleTests(ProsodyCase):
         server = await self.prosody()
         await self.agent_with(Password="wrong")
         await self.status("Error_AuthenticationFailure")
-        self.assertIn("does not take the user name and password", self.warned())
+        self.assertIn("refuses the user name and password", self.warned())
         server.register("cpe", "wrong")
         await self.status("Enabled")
 
@@ -159,7 +159,7 @@ class TroubleTests(ProsodyCase):
         server = await self.prosody(tls=False, plain=True, without=scrams)
         await self.agent_with(UseTLS="false")
         await self.status("Error_Misconfigured")
-        self.assertIn("wants the password without TLS", self.warned())
+        self.assertIn("requires the password without TLS", self.warned())
         self.assertNotIn("uthenticated as", server.log())
 
     async def test_two_with_the_same_name(self) -> None:

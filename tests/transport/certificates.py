@@ -1,4 +1,4 @@
-"""Certificates made on the spot: a private authority and what it signs."""
+"""Test certificates: a private authority and the certificates that it signs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Signed:
 
 
 class Authority:
-    """Signs certificates; ``own`` is its own, which others may trust."""
+    """An authority that signs certificates; ``own``: its root certificate."""
 
     def __init__(self, name: str = "Lab CA", expires: timedelta = 30 * DAY) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
@@ -39,7 +39,7 @@ class Authority:
         self.own = Signed(certificate, key)
 
     def sign(self, *names: str, begins: timedelta = -DAY, expires: timedelta = 10 * DAY) -> Signed:
-        """A certificate for these DNS names and addresses."""
+        """Create a certificate for these DNS names and addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
         alternatives: list[x509.GeneralName] = []
         for name in names:

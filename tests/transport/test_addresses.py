@@ -1,4 +1,4 @@
-"""Several addresses of one name: by lot, another after a failure, resolved anew for each session."""
+"""Several addresses of one name: random order, another one after a failure, resolution for each session."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.errors import TransportError
-from cwmpagent.transport.addresses import in_order
+from cwmpagent.transport.addresses import shuffled
 from tests.transport.http.scripted import Names, ScriptedCase, Server, Stepped, answer, close
 
 
 class Choosing(ScriptedCase):
     def pair(self, *script: object) -> tuple[Server, Server]:
-        """Two servers on the same port of 127.0.0.1 and 127.0.0.2."""
+        """Start two servers on the same port of 127.0.0.1 and 127.0.0.2."""
         first = self.serve(*script)
         return first, self.serve(*script, interface="127.0.0.2", port=first.port)
 
@@ -86,7 +86,7 @@ class Choosing(ScriptedCase):
         self.assertEqual((await self.exchange(f"http://localhost:{server.port}/").post(b"x")).status, 200)
 
     async def test_ipv6(self) -> None:
-        """Led to an IPv4 socket in the end, since not every machine has the other."""
+        """Connects to an IPv4 socket, because not every machine has IPv6."""
 
         class Leading(Stepped):
             attempts: tuple[str, ...] = ()
@@ -107,7 +107,7 @@ class Order(SynchronousTestCase):
     def test_every_address_comes_first_equally_often(self) -> None:
         lot, first = random.Random(3), {"a": 0, "b": 0, "c": 0}
         for _ in range(3000):
-            order = in_order(["a", "b", "c"], lot)
+            order = shuffled(["a", "b", "c"], lot)
             self.assertEqual(sorted(order), ["a", "b", "c"])
             first[order[0]] += 1
         for count in first.values():
@@ -115,5 +115,5 @@ class Order(SynchronousTestCase):
 
     def test_the_failed_one_comes_last(self) -> None:
         for seed in range(20):
-            self.assertEqual(in_order(["a", "b", "c"], random.Random(seed), "b")[-1], "b")
-        self.assertEqual(in_order(["b"], random.Random(1), "b"), ["b"])
+            self.assertEqual(shuffled(["a", "b", "c"], random.Random(seed), "b")[-1], "b")
+        self.assertEqual(shuffled(["b"], random.Random(1), "b"), ["b"])

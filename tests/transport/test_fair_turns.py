@@ -1,4 +1,4 @@
-"""Many calls in several turns."""
+"""Calls spread over several reactor turns."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from cwmpagent.transport.fair_turns import AT_ONCE, FairTurns
 
 
 class Stepped(Clock):
-    """A clock that can make the calls of one turn alone, as a reactor does."""
+    """A clock that can run one turn, as a reactor does."""
 
     def turn(self) -> None:
-        """Make what is due now; what is added by that comes in the next turn."""
+        """Run the calls that are due now; calls added by them run in the next turn."""
         for call in [each for each in self.calls if each.getTime() <= self.seconds()]:
             if call.active():
                 self.calls.remove(call)

@@ -1,4 +1,4 @@
-"""Which of our addresses is used towards a host, and who is told when it is another."""
+"""Source addresses towards a host, and callbacks after changes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.transport.fair_turns import AT_ONCE
-from cwmpagent.transport.local_address import EVERY, RESOLVE, RESOLVE_UNKNOWN, AddressWatch, source_address
+from cwmpagent.transport.local_address import EVERY, RESOLVE_INTERVAL, RESOLVE_RETRY, AddressWatch, source_address
 from tests.transport.test_fair_turns import Stepped
 
 ACS = "acs.example"
 
 
-class Told:
-    """Somebody who wants to know."""
+class Callback:
+    """A caller that counts its callbacks."""
 
     def __init__(self) -> None:
         self.times = 0
@@ -25,7 +25,7 @@ class Told:
 
 
 class WatchTests(SynchronousTestCase):
-    """With names and routes that the test makes up."""
+    """Address watch with names and routes of the test."""
 
     def setUp(self) -> None:
         self.clock = Stepped()
@@ -35,7 +35,7 @@ class WatchTests(SynchronousTestCase):
         self.looked: list[str] = []
         self.waiting: list[Deferred[Sequence[str]]] = []
         self.at_once = True
-        self.told = Told()
+        self.told = Callback()
         self.watch = AddressWatch(self.clock, monotonic=self.clock.seconds, resolve=self.resolve, source=self.source)
 
     def resolve(self, host: str) -> Awaitable[Sequence[str]]:
@@ -68,7 +68,7 @@ class WatchTests(SynchronousTestCase):
         self.clock.advance(0)
 
     def look(self) -> None:
-        """The next look is taken, and nothing else yet."""
+        """Run the next check only."""
         self.clock.rightNow += EVERY
         self.clock.turn()
 
@@ -108,7 +108,7 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(self.told.times, 2)
 
     def test_a_hundred_agents_cost_one_look_a_host(self) -> None:
-        everybody = [Told() for _ in range(10 * AT_ONCE)]
+        everybody = [Callback() for _ in range(10 * AT_ONCE)]
         for each in everybody:
             self.watch.watch(ACS, each)
             self.sources()
@@ -125,7 +125,7 @@ class WatchTests(SynchronousTestCase):
         self.assertEqual(self.resolved, [ACS])
 
     def test_nobody_is_told_who_has_gone(self) -> None:
-        everybody = [Told() for _ in range(2 * AT_ONCE)]
+        everybody = [Callback() for _ in range(2 * AT_ONCE)]
         for each in everybody:
             self.watch.watch(ACS, each)
         self.sources()
@@ -155,7 +155,7 @@ class WatchTests(SynchronousTestCase):
     def test_names_are_looked_up_anew_seldom(self) -> None:
         self.watch.watch(ACS, self.told)
         self.sources()
-        self.wait(RESOLVE - EVERY)
+        self.wait(RESOLVE_INTERVAL - EVERY)
         self.assertEqual(len(self.resolved), 1)
         self.names[ACS] = ["198.51.100.2"]
         self.wait(3 * EVERY)
@@ -167,7 +167,7 @@ class WatchTests(SynchronousTestCase):
         self.watch.watch(ACS, self.told)
         self.assertEqual(self.sources(), ["192.0.2.2", "192.0.2.1"])
         self.names[ACS] = ["198.51.100.1", "198.51.100.2"]
-        self.wait(3 * RESOLVE)
+        self.wait(3 * RESOLVE_INTERVAL)
         self.assertGreater(len(self.resolved), 2)
         self.assertEqual((self.told.times, self.sources()), (0, ["192.0.2.2", "192.0.2.1"]))
 
@@ -176,23 +176,23 @@ class WatchTests(SynchronousTestCase):
         self.sources()
         for failure in (OSError("down"), []):
             self.names[ACS] = failure  # type: ignore[assignment]  # the list is empty
-            self.wait(RESOLVE + RESOLVE_UNKNOWN + EVERY)
+            self.wait(RESOLVE_INTERVAL + RESOLVE_RETRY + EVERY)
             self.assertEqual((self.sources(), self.told.times), (["192.0.2.1"], 0))
 
     def test_a_name_that_nobody_knew_at_first(self) -> None:
         known = self.names.pop(ACS)
         self.watch.watch(ACS, self.told)
         self.assertEqual(self.sources(), [])
-        self.wait(10 * RESOLVE_UNKNOWN)
+        self.wait(10 * RESOLVE_RETRY)
         self.assertLess(len(self.resolved), 15)
         self.names[ACS] = known
-        self.wait(RESOLVE_UNKNOWN + 2 * EVERY)
+        self.wait(RESOLVE_RETRY + 2 * EVERY)
         self.assertEqual((self.sources(), self.told.times), (["192.0.2.1"], 1))
 
     def test_a_resolver_that_hangs(self) -> None:
         self.at_once = False
         self.watch.watch(ACS, self.told)
-        self.wait(10 * RESOLVE)
+        self.wait(10 * RESOLVE_INTERVAL)
         self.assertEqual(len(self.resolved), 1)
         self.watch.unwatch(ACS, self.told)
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -220,7 +220,7 @@ class WatchTests(SynchronousTestCase):
 
 
 class MachineTests(SynchronousTestCase):
-    """What the kernel says."""
+    """Source addresses of the kernel."""
 
     def test_towards_ourselves(self) -> None:
         self.assertEqual(source_address("127.0.0.1"), "127.0.0.1")

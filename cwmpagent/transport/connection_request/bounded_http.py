@@ -1,10 +1,10 @@
-"""HTTP for very short conversations with anybody: requests without a body in, answers without a body out.
+"""HTTP server for short exchanges with untrusted clients: requests and responses without a body.
 
-Every connection is bounded in time, in bytes and in number. What was asked is decided by the ``answer`` function alone.
+Time, bytes and number of connections are bounded. The ``answer`` function decides the response to each request.
 """
 
 # mypy: allow-untyped-calls
-# Twisted's HTTP server has no types.
+# Twisted's HTTP server is untyped.
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
 
-_LONGEST_LENGTH = 15  # digits of a Content-Length
-_CLOSING = 1.0  # seconds in which an answer under way may still leave
+_LONGEST_LENGTH = 15  # maximum digits of a Content-Length
+_CLOSING = 1.0  # seconds in which a response that is being sent may still be completed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpBounds:
-    """What one client may use.
+    """Bounds of the server.
 
-    ``connections``: at once; the oldest of the address that has most gives way to a new one. ``requests``: on one
-    connection. ``seconds``: for a whole request, from the connection or the answer before it. ``header_bytes`` and
-    ``headers``: of one request.
+    ``connections``: open at the same time. Above that, the oldest connection of the address with the most connections
+    is closed. ``requests``: on one connection. ``seconds``: for a whole request, from the start of the connection or
+    the previous response. ``header_bytes`` and ``headers``: of one request.
     """
 
     connections: int = 64
@@ -41,33 +41,33 @@ class HttpBounds:
 
 
 class BoundedHttpRequest(Request):
-    """A request whose body is read and thrown away."""
+    """A request. Its body is read and discarded."""
 
     channel: BoundedHttpChannel
 
     def gotLength(self, length: int | None) -> None:
-        """There is no room for a body."""
+        """Keep no body."""
         self.content = BytesIO()
 
     def handleContentChunk(self, data: bytes) -> None:
-        """A body means nothing here."""
+        """Discard a part of the body."""
 
     def parseCookies(self) -> None:
-        """Nor do cookies."""
+        """Ignore cookies."""
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        """All of it is here."""
+        """Pass the complete request to the ``answer`` function."""
         self.channel.requests_left -= 1
         self.method, self.uri, self.clientproto = command, path, version
         self.channel.factory.answer(self)
 
     @property
     def source(self) -> str:
-        """The address it came from, IPv4 as such also on a port for both; empty where the transport has none."""
+        """The client's address, empty where the transport has none. IPv4 is unmapped on a port for IPv4 and IPv6."""
         return str(getattr(self.getClientAddress(), "host", "")).removeprefix("::ffff:")
 
     def reply(self, status: int, headers: Mapping[str, list[str]], *, stay: bool = False) -> None:
-        """Answer with ``status`` and no body; ``stay`` leaves the connection open for another request."""
+        """Respond with ``status`` and no body. ``stay``: keep the connection open for another request."""
         self.setResponseCode(status)
         for name, values in headers.items():
             self.responseHeaders.setRawHeaders(name, values)
@@ -91,33 +91,33 @@ class BoundedHttpChannel(HTTPChannel):
         bounds = factory.bounds
         self.factory = factory
         self.requests_left = bounds.requests
-        self.timeOut = bounds.seconds  # type: ignore[assignment]  # any number of seconds will do
+        self.timeOut = bounds.seconds  # type: ignore[assignment]  # Twisted declares int
         self.maxHeaders = bounds.headers
         self.totalHeadersSize = self.MAX_LENGTH = bounds.header_bytes
 
     def callLater(self, period: float, func: Callable[[], object]) -> IDelayedCall:
-        """Wait on the factory's reactor, whichever that is."""
+        """Use the factory's reactor."""
         return self.factory.reactor.callLater(period, func)
 
     def connectionMade(self) -> None:
-        """Take a place."""
+        """Count the connection."""
         super().connectionMade()
         self.factory.opened(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Give the place back."""
+        """Stop counting the connection."""
         super().connectionLost(reason)
         self.factory.closed(self)
 
     def resetTimeout(self) -> None:
-        """The time is for the whole request: a client that sends it byte by byte gets no more."""
+        """Do nothing: the time limit is for the whole request, also for a client that sends it byte by byte."""
 
     def timeoutConnection(self) -> None:
-        """There is nothing to be said to a client that took too long."""
+        """Abort the connection of a client that exceeds the time limit, without a response."""
         self.transport.abortConnection()
 
     def headerReceived(self, line: bytes) -> bool:
-        """Refuse what leaves doubt where the request ends, and a length before Twisted makes a number of it."""
+        """Refuse a request of ambiguous length, and a Content-Length that is too long to convert."""
         name, _, value = line.lower().partition(b":")
         too_long = name.strip() == b"content-length" and len(value.strip()) > _LONGEST_LENGTH
         if too_long or (name.strip() == b"transfer-encoding" and value.strip() != b"chunked"):
@@ -127,7 +127,7 @@ class BoundedHttpChannel(HTTPChannel):
 
 
 class BoundedHttpFactory(ServerFactory[BoundedHttpChannel]):
-    """Makes the connections and knows those that are open. ``answer`` is called once for each whole request."""
+    """Creates and counts the connections. ``answer`` is called once for each complete request."""
 
     noisy = False
 
@@ -139,21 +139,24 @@ class BoundedHttpFactory(ServerFactory[BoundedHttpChannel]):
         self._empty: list[Deferred[None]] = []
 
     def buildProtocol(self, addr: IAddress | None) -> BoundedHttpChannel:
-        """A connection comes in."""
+        """Accept a connection."""
         return BoundedHttpChannel(self)
 
     def opened(self, channel: BoundedHttpChannel) -> None:
-        """Of too many one of whoever has most goes: who only holds connections open keeps out nobody but himself."""
+        """Count a connection. Above the bound, abort the oldest one of the origin with the most connections.
+
+        A client that only holds connections open can thus keep out no other client.
+        """
         self._open[channel] = _origin(getattr(channel.transport.getPeer(), "host", ""))
         if len(self._open) > self.bounds.connections:
             counts = Counter(self._open.values())
             most = max(counts.values())
-            oldest = next(each for each, origin in self._open.items() if counts[origin] == most)
+            oldest = next(channel for channel, origin in self._open.items() if counts[origin] == most)
             del self._open[oldest]
             oldest.transport.abortConnection()
 
     def closed(self, channel: BoundedHttpChannel) -> None:
-        """A connection is gone."""
+        """Stop counting a connection, and complete :meth:`close` after the last one."""
         self._open.pop(channel, None)
         if not self._open:
             waiting, self._empty = self._empty, []
@@ -161,10 +164,10 @@ class BoundedHttpFactory(ServerFactory[BoundedHttpChannel]):
                 done.callback(None)
 
     def log(self, request: Request) -> None:
-        """No access log: what matters is told to whoever answers."""
+        """Write no access log."""
 
     async def close(self) -> None:
-        """Close every connection, after what is on its way out; returns when all are gone."""
+        """Close every connection after its pending response. Returns when all are closed."""
         if not self._open:
             return
         done: Deferred[None] = Deferred()
@@ -182,7 +185,7 @@ class BoundedHttpFactory(ServerFactory[BoundedHttpChannel]):
 
 
 def _origin(host: str) -> object:
-    """Whose connections are counted together: an IPv4 address, or a network of IPv6, in which one host has many."""
+    """The key by which connections are counted: an IPv4 address, or an IPv6 /64 network, where a host has many."""
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:

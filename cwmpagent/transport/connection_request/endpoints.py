@@ -1,4 +1,4 @@
-"""Server endpoints that are opened together or not at all, closed, and opened again where they were."""
+"""Server endpoints: opened all or none, closed, and opened again on the same ports."""
 
 from __future__ import annotations
 
@@ -19,20 +19,22 @@ from twisted.internet.protocol import ServerFactory
 from cwmpagent.errors import ConfigError
 
 _REMEDIES = {
-    errno.EADDRINUSE: "another program or endpoint has this port (tcp6 takes IPv4 too); choose another",
+    errno.EADDRINUSE: "another program or endpoint uses this port (tcp6 includes IPv4); choose another",
     errno.EACCES: "ports below 1024 need privileges; choose a higher one",
     errno.EADDRNOTAVAIL: "this machine has no such address; leave it out to listen on all",
 }
 _BACKLOG = 1024
-"""Connections that may wait to be accepted: with Twisted's 50 a burst of them costs others the second of a lost SYN."""
+"""Connections that may wait to be accepted. With Twisted's 50 a burst causes lost SYNs, a second's delay each."""
 _PARTS = re.compile(r"(?<!\\):")
 _FREE_PORT = re.compile(r"(^tcp6?:|:port=)0+(?=:|$)")
 
 
 class Endpoints:
-    """``texts`` are Twisted's server endpoint strings; ``key`` names the configuration's key that holds them."""
+    """A list of endpoints. ``texts``: Twisted's server endpoint strings; ``key``: their configuration key."""
 
-    def __init__(self, reactor: Any, texts: Sequence[str], key: str) -> None:  # what they need differs by their kind
+    def __init__(
+        self, reactor: Any, texts: Sequence[str], key: str
+    ) -> None:  # its interfaces depend on the kind of endpoint
         self._reactor = reactor
         self._texts = tuple(texts)
         self._key = key
@@ -41,44 +43,44 @@ class Endpoints:
 
     @property
     def is_open(self) -> bool:
-        """Whether anything listens, be it on a socket that is not TCP."""
+        """Whether any endpoint is open, TCP or other."""
         return bool(self._ports)
 
     @property
     def inherited(self) -> bool:
-        """Whether there is a socket that somebody else opened for this process, which once closed does not return."""
+        """Whether a socket is inherited (systemd). Once closed it cannot be opened again."""
         return any("systemd:" in text for text in self._texts)
 
     async def open(self, factory: ServerFactory[Any]) -> None:
         """Listen on all endpoints, or on none.
 
-        Raises :class:`~cwmpagent.errors.ConfigError`, naming the endpoint that cannot be had, the cause and the remedy.
+        Raises :class:`~cwmpagent.errors.ConfigError` with the endpoint that cannot be opened, the cause and the remedy.
         """
         self._again = []
         await self._open(self._texts, factory)
-        self._again = [_at(text, port) for text, port in zip(self._texts, self._ports, strict=True)]
+        self._again = [_with_port(text, port) for text, port in zip(self._texts, self._ports, strict=True)]
 
     async def open_again(self, factory: ServerFactory[Any]) -> None:
-        """Listen where :meth:`open` did, on the same port where that was a free one; raises ConfigError as it does."""
+        """Listen on the endpoints of :meth:`open`, with the same port where it was 0. Raises ConfigError."""
         await self._open(self._again or self._texts, factory)
 
     async def close(self) -> None:
-        """Listen nowhere; harmless where nothing is open."""
+        """Close all endpoints. Does nothing where none is open."""
         ports, self._ports = self._ports, []
         await _closed(ports)
 
     @property
     def first(self) -> tuple[str, int] | None:
-        """Address and number of the first TCP port; None while there is none."""
+        """Address and number of the first TCP port, None while no TCP port is open."""
         hosts = (port.getHost() for port in self._ports)
         return next(((at.host, at.port) for at in hosts if isinstance(at, IPv4Address | IPv6Address)), None)
 
     def port_for(self, address: str) -> int:
-        """The number of the first TCP port that takes connections to our IP ``address``; 0 where none does."""
-        ours = ip_address(address)
+        """The number of the first TCP port that accepts connections to the local IP ``address``; 0 without one."""
+        local = ip_address(address)
         for port in self._ports:
             at = port.getHost()
-            if isinstance(at, IPv4Address | IPv6Address) and _takes(at.host, ours):
+            if isinstance(at, IPv4Address | IPv6Address) and _accepts(at.host, local):
                 return at.port
         return 0
 
@@ -86,9 +88,9 @@ class Endpoints:
         opened: list[IListeningPort] = []
         for text in texts:
             try:
-                endpoint = serverFromString(self._reactor, _patient(text))  # type: ignore[no-untyped-call]  # Twisted has no types
+                endpoint = serverFromString(self._reactor, _with_backlog(text))  # type: ignore[no-untyped-call]  # untyped in Twisted
                 opened.append(await endpoint.listen(factory))
-            except Exception as error:  # whatever that kind of endpoint raises
+            except Exception as error:  # of any kind of endpoint
                 await _closed(opened)
                 if isinstance(error, CancelledError):
                     raise
@@ -97,28 +99,28 @@ class Endpoints:
 
 
 async def _closed(ports: Iterable[IListeningPort]) -> None:
-    # All at once: being cancelled while one takes its time must not leave others open.
+    # In parallel: a cancellation while one port closes must not leave others open.
     await gatherResults([maybeDeferred(port.stopListening) for port in ports], consumeErrors=True)
 
 
-def _patient(text: str) -> str:
-    """The endpoint ``text`` with a backlog, where it is TCP and says nothing of one."""
+def _with_backlog(text: str) -> str:
+    """The endpoint ``text`` with :data:`_BACKLOG`, where it is TCP without a backlog of its own."""
     kind, *rest = _PARTS.split(text)
-    unnamed = [each for each in rest if "=" not in each]
+    unnamed = [part for part in rest if "=" not in part]
     if kind not in ("tcp", "tcp6") or "backlog" in text or len(unnamed) > 2 or not rest:
         return text
     return f"{text}:backlog={_BACKLOG}"
 
 
-def _at(text: str, port: IListeningPort) -> str:
-    """The endpoint ``text`` with the number it got, where it asked for any."""
+def _with_port(text: str, port: IListeningPort) -> str:
+    """The endpoint ``text`` with the port number of ``port``, where it has port 0."""
     host = port.getHost()
     number = host.port if isinstance(host, IPv4Address | IPv6Address) else 0
     return _FREE_PORT.sub(rf"\g<1>{number}", text, count=1)
 
 
-def _takes(host: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether a socket that listens at ``host`` takes connections to ``address``; all of IPv6 has IPv4 too."""
+def _accepts(host: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether a socket at ``host`` accepts connections to ``address``. The IPv6 wildcard address includes IPv4."""
     at = ip_address(host.partition("%")[0])
     return at == address or (at.is_unspecified and at.version >= address.version)
 

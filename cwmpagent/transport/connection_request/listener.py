@@ -1,7 +1,7 @@
-"""ConnectionRequests over HTTP (TR-069 section 3.2.2): by a GET with Digest credentials the ACS asks for a session.
+"""ConnectionRequests over HTTP (TR-069 section 3.2.2): the ACS requests a session by a GET with Digest authentication.
 
-One listener serves any number of agents, each by its path. To those without credentials it says nothing of what it is.
-Where agents are, but none that is switched on, its ports are closed.
+One listener serves any number of agents, each at its path. Responses to clients without credentials do not identify the
+agent. The ports are closed while agents are added and none of them is enabled.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ from cwmpagent.transport.connection_request.endpoints import Endpoints
 from cwmpagent.transport.deadline import Deadline
 from cwmpagent.transport.fair_turns import FairTurns
 
-RETRY = 30.0
-"""Seconds after which a port that could not be opened again is tried once more."""
+REOPEN_INTERVAL = 30.0
+"""Seconds after which the listener tries again to open a port."""
 
 
 class Target(Protocol):
-    """One agent behind a path."""
+    """An agent at a path of the listener."""
 
     def credentials(self) -> tuple[str, str] | None:
-        """User name and password that count now; without both nobody gets in."""
+        """The current user name and password. Without both, every request is refused."""
 
     def enabled(self) -> bool:
-        """Whether there is anything at its path now."""
+        """Whether the agent accepts ConnectionRequests now."""
 
     def requested(self, source: str) -> bool:
-        """An authenticated request came from the address ``source``; True: answered with 200, False (too many): 503.
+        """Process an authenticated request from the address ``source``. Returns True for 200, False (too many) for 503.
 
-        The answer is written as soon as this returns, so the session must not be opened before.
+        The response is written when this returns; the session must not begin before.
         """
 
     def moved(self) -> None:
-        """It is reached now, after a time in which it was not: the port could not be had, or was not open yet."""
+        """Record that the agent can be reached again, after its port could not be opened or was not open yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerLimits:
-    """``nonce_lifetime`` in seconds; ``bounds`` of the connections."""
+    """``nonce_lifetime``: seconds. ``bounds``: of the connections."""
 
     nonce_lifetime: float = 60.0
     bounds: HttpBounds = field(default_factory=HttpBounds)
@@ -58,13 +58,13 @@ class ListenerLimits:
 class ConnectionRequestListener(Service):
     """Listens on ``endpoints`` (Twisted's server endpoint strings) from :meth:`bind` to ``stopService``.
 
-    ``nonce`` makes unpredictable tokens, ``clock`` is monotonic, in seconds. ``algorithms`` are offered strongest
-    first. ``warn`` is told, once, of a port that cannot be had any more.
+    ``nonce`` returns unpredictable tokens. ``clock``: monotonic, in seconds. ``algorithms``: offered strongest first.
+    ``warn`` is called once with a sentence when a port cannot be opened again.
     """
 
     def __init__(
         self,
-        reactor: Any,  # what its endpoints need differs by their kind
+        reactor: Any,  # its interfaces depend on the kind of endpoint
         endpoints: Sequence[str],
         *,
         realm: str,
@@ -87,122 +87,123 @@ class ConnectionRequestListener(Service):
         self._endpoints = Endpoints(reactor, endpoints, "connection_request.endpoint")
         self._listens = bool(endpoints)
         self._factory: BoundedHttpFactory | None = None
-        self._leaving: list[Deferred[None]] = []
-        self._places: dict[bytes, Target] = {}
-        self._on: set[bytes] = set()
+        self._closing: list[Deferred[None]] = []
+        self._targets: dict[bytes, Target] = {}
+        self._enabled: set[bytes] = set()
         self._bound = False
-        self._turn = DeferredLock()
-        self._retry = Deadline(reactor, clock, self._follow_later)
+        self._lock = DeferredLock()
+        self._reopen = Deadline(reactor, clock, self._update_later)
         self._failing = False
-        self._soon: IDelayedCall | None = None
+        self._update_call: IDelayedCall | None = None
         self._turns = FairTurns(reactor)
 
     async def bind(self) -> None:
-        """Listen on all endpoints, or on none; on none, too, where agents have been added that are all switched off.
+        """Listen on all endpoints, or on none. Close them again where agents are added and none is enabled.
 
-        Raises :class:`~cwmpagent.errors.ConfigError`, naming the endpoint that cannot be had, the cause and the remedy.
+        Raises :class:`~cwmpagent.errors.ConfigError` with the endpoint that cannot be opened, the cause and the remedy.
         """
         self._failing = False
         factory = BoundedHttpFactory(self._reactor, self._limits.bounds, self._answer)
         await self._endpoints.open(factory)
         self._factory, self._bound = factory, True
-        self._tell_all()  # those that were there before, where an endpoint took its time
-        await self._follow()
+        self._notify_all()  # agents that were added while an endpoint opened
+        await self._update_ports()
 
     @property
     def listening(self) -> bool:
-        """Whether it listens anywhere, be it on a socket that is not TCP."""
+        """Whether any endpoint is open, TCP or other."""
         return self._endpoints.is_open
 
     @property
     def first(self) -> tuple[str, int] | None:
-        """Address and number of the first TCP port; None while there is none."""
+        """Address and number of the first TCP port, None while no TCP port is open."""
         return self._endpoints.first
 
     def port_for(self, address: str) -> int:
-        """The number of the first TCP port that takes connections to our IP ``address``; 0 where none does."""
+        """The number of the first TCP port that accepts connections to the local IP ``address``; 0 without one."""
         return self._endpoints.port_for(address)
 
     def add(self, path: str, target: Target) -> None:
-        """Serve ``target`` at ``path``, plain or percent-encoded; :meth:`switched` has the ports follow."""
+        """Serve ``target`` at ``path``, plain or percent-encoded. Call :meth:`switched` to open or close the ports."""
         key = unquote_to_bytes(path)
-        if not path.startswith("/") or key in self._places:
-            raise MisuseError(f"no path, or one that is taken: {path!a}")
-        self._places[key] = target
+        if not path.startswith("/") or key in self._targets:
+            raise MisuseError(f"the path is invalid or in use: {path!a}")
+        self._targets[key] = target
         if target.enabled():
-            self._on.add(key)
+            self._enabled.add(key)
 
     def remove(self, path: str) -> None:
-        """Serve nothing at ``path`` any more; ports follow unless another takes its place at once."""
+        """Stop serving ``path``. Ports follow in the next reactor turn, so another agent can be added before."""
         key = unquote_to_bytes(path)
-        self._places.pop(key, None)
-        self._on.discard(key)
-        if not self._settled and (self._soon is None or not self._soon.active()):
-            self._soon = self._reactor.callLater(0, self._follow_later)
+        self._targets.pop(key, None)
+        self._enabled.discard(key)
+        if not self._ports_match and (self._update_call is None or not self._update_call.active()):
+            self._update_call = self._reactor.callLater(0, self._update_later)
 
     async def switched(self, path: str) -> None:
-        """The agent at ``path`` may be switched on or off: ports are open or closed accordingly when this returns.
+        """Check whether the agent at ``path`` is enabled, and open or close the ports accordingly before returning.
 
-        Where one cannot be had again, ``warn`` is told, it is tried again now and then, and the agent hears of it.
+        Where a port cannot be opened again, call ``warn``, try again every :data:`REOPEN_INTERVAL` seconds, and call
+        :meth:`Target.moved` of the enabled agents after success.
         """
         key = unquote_to_bytes(path)
-        target = self._places.get(key)
+        target = self._targets.get(key)
         if target is not None and target.enabled():
-            self._on.add(key)
+            self._enabled.add(key)
         else:
-            self._on.discard(key)
-        await self._follow()
+            self._enabled.discard(key)
+        await self._update_ports()
 
     def stopService(self) -> Deferred[None]:
-        """Close the ports, and the connections after the answers on their way; fires when all are gone."""
-        super().stopService()  # type: ignore[no-untyped-call]  # Twisted has no types there
+        """Close the ports, and the connections after their pending responses. Fires when all are closed."""
+        super().stopService()  # type: ignore[no-untyped-call]  # untyped in Twisted
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
         self._bound = False
-        if self._soon is not None and self._soon.active():
-            self._soon.cancel()
+        if self._update_call is not None and self._update_call.active():
+            self._update_call.cancel()
         self._turns.stop()
-        await self._turn.run(self._close)
-        for gone in list(self._leaving):
+        await self._lock.run(self._close)
+        for gone in list(self._closing):
             await gone
 
     @property
-    def _settled(self) -> bool:
-        """Whether what is open is what should be. With no agent at all nothing changes: one is about to come or go."""
-        if not self._bound or not self._listens or not self._places:
+    def _ports_match(self) -> bool:
+        """Whether the ports are in their intended state. Without agents nothing changes: it is a transition."""
+        if not self._bound or not self._listens or not self._targets:
             return True
-        return self.listening == (bool(self._on) or self._endpoints.inherited)
+        return self.listening == (bool(self._enabled) or self._endpoints.inherited)
 
-    async def _follow(self) -> None:
-        if not self._settled:
-            await self._turn.run(self._settle)
-        elif self._failing:  # it is wanted no more
+    async def _update_ports(self) -> None:
+        if not self._ports_match:
+            await self._lock.run(self._open_or_close)
+        elif self._failing:  # the ports are no longer needed
             self._failing = False
-            self._retry.stop()
+            self._reopen.stop()
 
-    def _follow_later(self) -> None:
-        Deferred.fromCoroutine(self._follow()).addErrback(
+    def _update_later(self) -> None:
+        Deferred.fromCoroutine(self._update_ports()).addErrback(
             lambda failure: self._warn(f"an error of the agent itself: {failure.getTraceback()}")
         )
 
-    def _settle(self) -> Deferred[None]:
-        if self._settled:
+    def _open_or_close(self) -> Deferred[None]:
+        if self._ports_match:
             return succeed(None)
         if self.listening:
             return self._close()
         return Deferred.fromCoroutine(self._open_again())
 
     def _close(self) -> Deferred[None]:
-        """Close the ports; connections go in their own time, the answers under way first."""
+        """Close the ports; connections close after their pending responses."""
         self._failing = False
-        self._retry.stop()
+        self._reopen.stop()
         factory, self._factory = self._factory, None
         closed = Deferred.fromCoroutine(self._endpoints.close())
         if factory is not None:
             gone = Deferred.fromCoroutine(factory.close())
-            self._leaving.append(gone)
-            gone.addCallback(lambda _: self._leaving.remove(gone))
+            self._closing.append(gone)
+            gone.addCallback(lambda _: self._closing.remove(gone))
         return closed
 
     async def _open_again(self) -> None:
@@ -211,34 +212,35 @@ class ConnectionRequestListener(Service):
             await self._endpoints.open_again(factory)
         except ConfigError as error:
             if not self._failing:
-                self._warn(f"{error}; the ACS cannot call until it can be had again, which is tried every {RETRY:g} s")
+                again = f"the agent tries again every {REOPEN_INTERVAL:g} s"
+                self._warn(f"{error}; no ConnectionRequest can arrive until it is open: {again}")
             self._failing = True
-            self._retry.start(RETRY)
+            self._reopen.start(REOPEN_INTERVAL)
             return
         self._factory, failed, self._failing = factory, self._failing, False
         if failed:
-            self._tell_all()
+            self._notify_all()
 
-    def _tell_all(self) -> None:
-        self._turns.add([partial(self._tell, key) for key in self._on])
+    def _notify_all(self) -> None:
+        self._turns.add([partial(self._notify, key) for key in self._enabled])
 
-    def _tell(self, key: bytes) -> None:
-        if key in self._on:
-            self._places[key].moved()
+    def _notify(self, key: bytes) -> None:
+        if key in self._enabled:
+            self._targets[key].moved()
 
     def _answer(self, request: BoundedHttpRequest) -> None:
         uri = request.uri.decode("utf-8", "surrogateescape")
         path = request_target(uri).partition("?")[0]
         key = unquote_to_bytes(path.encode("utf-8", "surrogateescape"))
-        target = self._places.get(key)
+        target = self._targets.get(key)
         if target is None or not target.enabled():
             request.reply(404, {})
         elif request.method != b"GET":
             request.reply(405, {"Allow": ["GET"]})
         else:
-            self._judge(request, uri, key.decode("utf-8", "surrogateescape"), target)
+            self._authenticate(request, uri, key.decode("utf-8", "surrogateescape"), target)
 
-    def _judge(self, request: BoundedHttpRequest, uri: str, scope: str, target: Target) -> None:
+    def _authenticate(self, request: BoundedHttpRequest, uri: str, scope: str, target: Target) -> None:
         now = self._clock()
         given = request.requestHeaders.getRawHeaders(b"Authorization", [])
         verdict = self._digest.check(

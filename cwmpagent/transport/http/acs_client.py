@@ -1,8 +1,8 @@
-"""HTTP towards an ACS (TR-069 section 3.4; RFC 9110, 9112, 6265, 7616): what every device's sessions have in common.
+"""HTTP client for ACS sessions (TR-069 section 3.4; RFC 9110, 9112, 6265, 7616), shared by all devices.
 
-From here downwards: :mod:`.exchange` settles 401s, cookies and redirects; :mod:`.line` keeps one connection;
-:mod:`.connecting` opens it; :mod:`.answer` reads what comes over it; :mod:`.wire` is the connection itself with its
-time limits.
+Layers from top to bottom: :mod:`.session_exchange` handles 401, cookies and redirects; :mod:`.persistent_connection`
+keeps one connection; :mod:`.connector` opens it; :mod:`.response` sends a request and reads its response;
+:mod:`.wire_protocol` is the connection with its time limits.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from cwmpagent.transport.http.session_exchange import SessionExchange
 from cwmpagent.transport.tls.trust import TlsTrust
 
 MOST_SUSPECTS = 1024
-"""So many failed addresses are remembered, one for each device that had a failure."""
+"""Maximum number of failed addresses that are remembered, one per device."""
 
 
 class AcsClient:
-    """Opens the exchanges of any number of devices, which share nothing but settings and the TLS context.
+    """Opens sessions for any number of devices. They share only the settings and the TLS context.
 
-    ``reactor``: IReactorTCP, IReactorTime and, without a ``resolver``, IReactorPluggableNameResolver. ``cnonce`` makes
-    a fresh unpredictable token. ``warn`` gets a sentence, once, when a password goes out in the clear. ``monotonic``:
-    seconds that are never set, by which the limits are kept.
+    ``reactor``: IReactorTCP, IReactorTime and, without a ``resolver``, IReactorPluggableNameResolver. ``cnonce``
+    returns a new unpredictable token. ``warn`` is called once, with a sentence, when a password is sent unencrypted.
+    ``monotonic``: monotonic clock of the limits, in seconds.
     """
 
     def __init__(
@@ -54,16 +54,16 @@ class AcsClient:
         self._suspects: dict[tuple[str, str], str] = {}
 
     def open(self, url: str, username: str, password: str) -> SessionExchange:
-        """Begin the exchanges of one session with the ACS at ``url``. Nothing is sent yet, and nothing is raised."""
-        who = (url, username)
+        """Create the exchange of one session with the ACS at ``url``. Sends nothing and raises nothing."""
+        device = (url, username)
 
         def suspected(address: str) -> None:
-            self._suspects[who] = address
+            self._suspects[device] = address
             if len(self._suspects) > MOST_SUSPECTS:
                 del self._suspects[next(iter(self._suspects))]
 
         return SessionExchange(
-            PersistentConnection(self._connector, self._suspects.pop(who, None)),
+            PersistentConnection(self._connector, self._suspects.pop(device, None)),
             url,
             Credentials(username, password),
             cnonce=self._cnonce,
@@ -74,4 +74,4 @@ class AcsClient:
     def _in_the_clear(self, name: str) -> None:
         if not self._warned:
             self._warned = True
-            self._warn(f"{name} asks for Basic authentication over plain http: the password can be read on its way")
+            self._warn(f"{name} requests Basic authentication over plain http: the password is sent unencrypted")

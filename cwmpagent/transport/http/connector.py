@@ -1,4 +1,4 @@
-"""From a destination to an open connection: resolve, choose an address, connect, shake hands."""
+"""Opening of a connection: name resolution, choice of the address, TCP connection and TLS handshake."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IHostnameResolver, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 
 from cwmpagent.errors import TransportError
-from cwmpagent.transport.addresses import in_order, resolved
+from cwmpagent.transport.addresses import resolved, shuffled
 from cwmpagent.transport.deadline import within
 from cwmpagent.transport.error_text import cause
 from cwmpagent.transport.http.destination import Destination
@@ -24,13 +24,15 @@ from cwmpagent.transport.tls.trust import TlsTrust
 T = TypeVar("T")
 
 MOST_TRIED = 4
-"""So many addresses of one host are tried in a session."""
+"""Maximum number of addresses of one host that are tried in a session."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """Makes the connections of every session. ``reactor``: IReactorTCP, IReactorTime; ``monotonic``: seconds never
-    set."""
+    """Opens the connections of all sessions.
+
+    ``reactor``: IReactorTCP, IReactorTime. ``monotonic``: monotonic clock, in seconds.
+    """
 
     reactor: Any
     resolver: IHostnameResolver
@@ -39,29 +41,29 @@ class Connector:
     random: Random
     monotonic: Callable[[], float]
 
-    async def addresses(self, there: Destination, avoid: str | None) -> list[str]:
-        """Those of the host, in the order to try them; TransportError when it has none."""
-        reason = f"{there.name}: its name was not resolved within {self.limits.connect:g} s"
+    async def addresses(self, destination: Destination, avoid: str | None) -> list[str]:
+        """Addresses of the host in the order to try them, ``avoid`` last; TransportError when it has none."""
+        reason = f"{destination.name}: its name was not resolved within {self.limits.connect:g} s"
         try:
-            found = await self._within(resolved(self.resolver, there.host), reason)
+            addresses = await self._within(resolved(self.resolver, destination.host), reason)
         except (TransportError, CancelledError):
             raise
-        except Exception as error:  # a resolver may be anybody's, and is given names from anywhere
-            raise TransportError(f"{there.name}: its name cannot be resolved") from error
-        if not found:
-            raise TransportError(f"{there.name}: no address is known for this name")
-        return in_order(found, self.random, avoid)[:MOST_TRIED]
+        except Exception as error:  # a resolver of any make, and a name from any source
+            raise TransportError(f"{destination.name}: its name cannot be resolved") from error
+        if not addresses:
+            raise TransportError(f"{destination.name}: no address is known for this name")
+        return shuffled(addresses, self.random, avoid)[:MOST_TRIED]
 
-    async def connect(self, there: Destination, address: str) -> WireProtocol:
-        """A connection that is ready for requests; TransportError, and nothing left open, where there will be none."""
-        check = self.trust.check(there.host, there.name) if there.secure else None
-        wire = WireProtocol(self.reactor, self.limits, self.monotonic, secure=there.secure)
+    async def connect(self, destination: Destination, address: str) -> WireProtocol:
+        """Open a connection that is ready for requests. On TransportError nothing is left open."""
+        check = self.trust.check(destination.host, destination.name) if destination.secure else None
+        wire = WireProtocol(self.reactor, self.limits, self.monotonic, secure=destination.secure)
         kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
         endpoint: IStreamClientEndpoint
-        endpoint = kind(self.reactor, address, there.port, None)  # type: ignore[arg-type]  # the time limit is ours
+        endpoint = kind(self.reactor, address, destination.port, None)  # type: ignore[arg-type]  # _within() has the time limit
         if check is not None:
             endpoint = wrapClientTLS(check, endpoint, self.reactor)
-        where = there.name if address == there.host else f"{there.name} at {address}"
+        where = destination.name if address == destination.host else f"{destination.name} at {address}"
         open_and_ready = endpoint.connect(Factory.forProtocol(lambda: wire)).addCallback(lambda _: wire.ready)
         try:
             await self._within(open_and_ready, f"{where}: no connection within {self.limits.connect:g} s")

@@ -1,7 +1,7 @@
 """The cookies of one session (RFC 6265).
 
-They live as long as the session, so that no clock is asked: an expiry date only says whether the ACS deletes a cookie,
-and is compared with the date of the same answer.
+Cookies are kept until the end of the session, so no clock is needed. An expiry date only decides whether the ACS
+deletes a cookie; it is compared with the Date header of the same response.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from ipaddress import ip_address
 from cwmpagent.transport.http.destination import Destination
 
 MOST_COOKIES = 50
-"""So many are kept; the oldest goes first."""
+"""Maximum number of cookies; the oldest is dropped first."""
 LONGEST_COOKIE = 4096
-"""Longer ones (name and value, bytes) are left out, as browsers do (RFC 6265 section 6.1)."""
+"""Maximum length of name and value together, in bytes. Longer cookies are ignored (RFC 6265 section 6.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,15 @@ class _Cookie:
 
 
 class Cookies:
-    """Learns from Set-Cookie headers and makes the Cookie header."""
+    """Cookie store: reads Set-Cookie headers and builds the Cookie header."""
 
     def __init__(self) -> None:
         self._kept: dict[_Scope, _Cookie] = {}
 
-    def learn(self, here: Destination, set_cookies: Sequence[bytes], date: bytes | None = None) -> None:
-        """Take the Set-Cookie headers of an answer from ``here``, which bore ``date``; the malformed are left out."""
+    def learn(self, source: Destination, set_cookies: Sequence[bytes], date: bytes | None = None) -> None:
+        """Store the Set-Cookie headers of a response from ``source``. ``date``: its Date header. Malformed cookies are
+        ignored.
+        """
         for line in set_cookies:
             pair, *attributes = line.split(b";")
             name, equals, value = (part.strip() for part in pair.partition(b"="))
@@ -49,11 +51,11 @@ class Cookies:
                 continue
             given = dict(reversed([_attribute(attribute) for attribute in reversed(attributes)]))
             domain = given.get("domain", "").lstrip(".").lower()
-            if domain and not _matches(here.host.lower(), domain):
+            if domain and not _matches(source.host.lower(), domain):
                 continue
             path = given.get("path", "")
             scope = _Scope(
-                name, domain or here.host.lower(), path if path.startswith("/") else _default_path(here.target)
+                name, domain or source.host.lower(), path if path.startswith("/") else _default_path(source.target)
             )
             if _deleted(given, date):
                 self._kept.pop(scope, None)
@@ -62,18 +64,21 @@ class Cookies:
             if len(self._kept) > MOST_COOKIES:
                 del self._kept[next(iter(self._kept))]
 
-    def header(self, there: Destination) -> bytes | None:
-        """The value of the Cookie header of a request to ``there``, None without one; longer paths come first."""
-        path = there.target.partition("?")[0]
-        fitting = [
+    def header(self, destination: Destination) -> bytes | None:
+        """The value of the Cookie header for ``destination``, None without cookies; longer paths are first."""
+        path = destination.target.partition("?")[0]
+        matching = [
             (scope, cookie)
             for scope, cookie in self._kept.items()
-            if (there.secure or not cookie.secure)
-            and (scope.domain == there.host.lower() or (not cookie.host_only and _matches(there.host, scope.domain)))
+            if (destination.secure or not cookie.secure)
+            and (
+                scope.domain == destination.host.lower()
+                or (not cookie.host_only and _matches(destination.host, scope.domain))
+            )
             and _within(path, scope.path)
         ]
-        fitting.sort(key=lambda one: -len(one[0].path))
-        return b"; ".join(scope.name + b"=" + cookie.value for scope, cookie in fitting) or None
+        matching.sort(key=lambda item: -len(item[0].path))
+        return b"; ".join(scope.name + b"=" + cookie.value for scope, cookie in matching) or None
 
 
 def _attribute(text: bytes) -> tuple[str, str]:
@@ -86,7 +91,8 @@ def _control(text: bytes) -> bool:
 
 
 def _matches(host: str, domain: str) -> bool:
-    """RFC 6265 section 5.1.3; a domain of one label would be a whole country, and an address has no parts."""
+    """Whether ``host`` matches ``domain`` (RFC 6265 section 5.1.3). A one-label domain matches no
+    subdomain, an IP address only itself."""
     if host.lower() == domain:
         return True
     try:
@@ -97,17 +103,17 @@ def _matches(host: str, domain: str) -> bool:
 
 
 def _default_path(target: str) -> str:
-    """RFC 6265 section 5.1.4."""
+    """The default path (RFC 6265 section 5.1.4)."""
     return target.partition("?")[0].rpartition("/")[0] or "/"
 
 
 def _within(path: str, scope: str) -> bool:
-    """RFC 6265 section 5.1.4."""
+    """Whether ``path`` matches the cookie path ``scope`` (RFC 6265 section 5.1.4)."""
     return path == scope or (path.startswith(scope) and (scope.endswith("/") or path[len(scope)] == "/"))
 
 
 def _deleted(given: dict[str, str], date: bytes | None) -> bool:
-    """Max-Age counts before Expires (RFC 6265 section 5.3)."""
+    """Whether the attributes delete the cookie. Max-Age has precedence over Expires (RFC 6265 section 5.3)."""
     age = given.get("max-age", "")
     if age.lstrip("-").isdecimal() and age.isascii():
         return age.startswith("-") or not age.strip("0")

@@ -1,4 +1,4 @@
-"""Where a POST goes: an ACS URL taken apart, and what a redirect makes of it."""
+"""Destination of a POST: a parsed ACS URL, and the destination of a redirect."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from cwmpagent.errors import TransportError
 
-_KEPT = "!$%&'()*+,-./:;=?@_~[]"  # what a request target may hold as it is; the rest is percent-encoded
+_KEPT = "!$%&'()*+,-./:;=?@_~[]"  # characters that a request target keeps; others are percent-encoded
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """An http or https URL.
+    """A parsed http or https URL.
 
-    ``host`` is ASCII (IDNA), an IPv6 address without brackets; ``target`` is what the request line names.
+    ``host``: ASCII (IDNA), an IPv6 address without brackets. ``target``: the request target (path and query).
     """
 
     secure: bool
@@ -24,12 +24,12 @@ class Destination:
 
     @property
     def name(self) -> str:
-        """``host:port`` for people."""
+        """``host:port`` for messages, an IPv6 address in brackets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def origin(self) -> tuple[bool, str, int]:
-        """What two URLs have in common when the same server answers them."""
+        """Scheme, host and port: equal for all URLs of the same server."""
         return (self.secure, self.host, self.port)
 
     @property
@@ -44,36 +44,36 @@ class Destination:
         return f"{'https' if self.secure else 'http'}://{self.host_header}{self.target}"
 
 
-def destination(url: str) -> Destination:
-    """Take an absolute URL apart; TransportError, which never repeats the URL, when nothing can be posted to it."""
+def parse_destination(url: str) -> Destination:
+    """Parse an absolute URL. Raises TransportError, which never contains the URL, when it cannot be posted to."""
     try:
         parts = urlsplit(url.strip())
         host, port = parts.hostname or "", parts.port
         ascii_host = host if host.isascii() else host.encode("idna").decode("ascii")
-    except ValueError as error:  # UnicodeError is one too
-        raise TransportError("the ACS URL is malformed: its host or port cannot be read") from error
+    except ValueError as error:  # also UnicodeError
+        raise TransportError("the ACS URL is malformed: its host or port is invalid") from error
     if parts.scheme not in ("http", "https"):
         raise TransportError("the ACS URL must begin with http:// or https://")
     if not ascii_host or any(char <= " " or char in '\x7f"<>\\^`{|}/?#@' for char in ascii_host) or port == 0:
         raise TransportError("the ACS URL has no usable host and port")
     if parts.username is not None or parts.password is not None:
-        raise TransportError(f"the ACS URL of {ascii_host} must not hold a user name or password")
+        raise TransportError(f"the ACS URL of {ascii_host} must not contain a user name or password")
     secure = parts.scheme == "https"
     target = quote(parts.path or "/", safe=_KEPT) + (f"?{quote(parts.query, safe=_KEPT)}" if parts.query else "")
     return Destination(secure, ascii_host, port or (443 if secure else 80), target)
 
 
-def redirected(here: Destination, location: bytes | None) -> Destination:
-    """Where a Location header (RFC 9110 section 10.2.2, relative or absolute) leads from ``here``.
+def redirected(source: Destination, location: bytes | None) -> Destination:
+    """The destination of a Location header (RFC 9110 section 10.2.2, relative or absolute), sent by ``source``.
 
-    TransportError where it leads nowhere, or from https to http.
+    Raises TransportError for a missing or invalid Location, and for a redirect from https to http.
     """
     if not location:
-        raise TransportError(f"{here.name}: redirects without saying where to (no Location header)")
+        raise TransportError(f"{source.name}: redirects without a Location header")
     try:
-        there = destination(urljoin(here.url, location.decode("utf-8", "replace").strip()))
+        target = parse_destination(urljoin(source.url, location.decode("utf-8", "replace").strip()))
     except (TransportError, ValueError) as error:
-        raise TransportError(f"{here.name}: redirects to an address that is no http or https URL") from error
-    if here.secure and not there.secure:
-        raise TransportError(f"{here.name}: redirects from https to http, which is never followed")
-    return there
+        raise TransportError(f"{source.name}: redirects to a Location that is not an http or https URL") from error
+    if source.secure and not target.secure:
+        raise TransportError(f"{source.name}: redirects from https to http, which is not followed")
+    return target

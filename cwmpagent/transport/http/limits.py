@@ -1,4 +1,4 @@
-"""How long, and how much, one HTTP exchange may take."""
+"""Limits of one HTTP exchange."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpLimits:
-    """``connect``: a name resolution, and for each address the connection with its TLS handshake. ``first_byte``: from
-    the last byte sent to the first of the answer. ``between_bytes``: between two of either direction. ``whole``: from
-    the last byte sent to the last of the answer. All in seconds. ``answer_bytes``: the body, after decompression.
+    """Limits in seconds and bytes.
+
+    ``connect``: name resolution, and for each address the TCP connection with its TLS handshake. ``first_byte``: from
+    the last byte sent to the first byte of the response. ``between_bytes``: between two bytes in either direction.
+    ``whole``: from the last byte sent to the last byte of the response. ``answer_bytes``: size of the response body
+    after decompression.
     """
 
     connect: float = 15

@@ -1,4 +1,4 @@
-"""One connection at a time from a session to its ACS: opened when needed, kept while it lives, then replaced."""
+"""Persistent connection of a session to its ACS: opened on demand, reused while it is open, then replaced."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from twisted.web.http_headers import Headers
 from cwmpagent.errors import MisuseError, TransportError
 from cwmpagent.transport.http.connector import Connector
 from cwmpagent.transport.http.destination import Destination
-from cwmpagent.transport.http.response import HttpResponse, ask
+from cwmpagent.transport.http.response import HttpResponse, post
 from cwmpagent.transport.http.wire_protocol import WireProtocol
 
 
 class PersistentConnection:
-    """``avoid``: an address that failed last time. ``remote``: that of the latest connection; None before the first.
+    """At most one open connection.
 
-    ``failed``: an address that could not be reached now.
+    ``avoid``: an address that failed in the previous session; it is tried last. ``remote``: the address of the latest
+    connection, None before the first. ``failed``: an address that could not be reached in this session.
     """
 
     def __init__(self, connector: Connector, avoid: str | None) -> None:
@@ -26,56 +27,55 @@ class PersistentConnection:
         self._avoid = avoid
         self._wire: WireProtocol | None = None
         self._to: Destination | None = None
-        self._chosen: tuple[str, str] | None = None  # a host, and the address of it that this session keeps to
+        self._chosen: tuple[str, str] | None = None  # a host, and its address that this session keeps
 
-    async def ask(
-        self, there: Destination, headers: Callable[[], Headers], body: bytes, *, repeat: bool
+    async def post(
+        self, destination: Destination, headers: Callable[[], Headers], body: bytes, *, repeat: bool
     ) -> tuple[HttpResponse, bool]:
-        """POST ``body`` and give the answer, and whether it had to be sent twice. ``headers`` are made anew for each
-        attempt.
+        """POST ``body``. Returns the response, and whether the POST was repeated.
 
-        It is sent again, if ``repeat`` allows, when a connection that was used before ends without a byte of answer.
-        That is no fault of the ACS: it may close an idle connection at the very moment it is used. Raises
-        TransportError.
+        The POST is repeated once, if ``repeat`` is true, when a reused connection ends before the first byte of the
+        response: the ACS may close an idle connection at the moment it is used. ``headers`` is called for each attempt.
+        Raises TransportError.
         """
         repeated = False
         used = self._wire
-        if used is not None and used.usable and self._to is not None and self._to.origin == there.origin:
+        if used is not None and used.usable and self._to is not None and self._to.origin == destination.origin:
             try:
-                return await self._ask(used, there, headers(), body), repeated
+                return await self._post(used, destination, headers(), body), repeated
             except TransportError:
-                if not (repeat and used.died_idle):
+                if not (repeat and used.ended_before_response):
                     raise
                 repeated = True
-        fresh = await self._connect(there)
-        return await self._ask(fresh, there, headers(), body), repeated
+        fresh = await self._connect(destination)
+        return await self._post(fresh, destination, headers(), body), repeated
 
     async def close(self) -> None:
-        """End the connection and wait until it is gone."""
+        """Close the connection and wait until it is closed."""
         wire = self._wire
         if wire is not None:
             wire.close()
             await wire.gone()
             self._wire = None
 
-    async def _ask(self, wire: WireProtocol, there: Destination, headers: Headers, body: bytes) -> HttpResponse:
-        return await ask(self._connector.reactor, wire, there, headers, body, self._connector.limits.answer_bytes)
+    async def _post(self, wire: WireProtocol, destination: Destination, headers: Headers, body: bytes) -> HttpResponse:
+        return await post(wire, destination, headers, body, self._connector.limits.answer_bytes)
 
-    async def _connect(self, there: Destination) -> WireProtocol:
-        await self.close()  # there are never two of them
-        if self._chosen is not None and self._chosen[0] == there.host:
+    async def _connect(self, destination: Destination) -> WireProtocol:
+        await self.close()  # at most one connection at a time
+        if self._chosen is not None and self._chosen[0] == destination.host:
             addresses = [self._chosen[1]]
         else:
-            addresses = await self._connector.addresses(there, self._avoid)
+            addresses = await self._connector.addresses(destination, self._avoid)
         for address in addresses:
             try:
-                wire = await self._connector.connect(there, address)
+                wire = await self._connector.connect(destination, address)
             except TransportError:
                 self.failed = address
                 if address == addresses[-1]:
                     raise
                 continue
-            self._wire, self._to, self._chosen = wire, there, (there.host, address)
+            self._wire, self._to, self._chosen = wire, destination, (destination.host, address)
             self.remote = address
             return wire
-        raise MisuseError("a host has at least one address here")
+        raise MisuseError("the connector returned no address")

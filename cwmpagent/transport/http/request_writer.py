@@ -1,22 +1,62 @@
-"""A request on its way out, in slices, so that its progress and its end are seen."""
+"""POST request for Twisted's HTTP protocol, and its transmission in slices, which makes progress and end visible."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IConsumer, IPushProducer
+from twisted.web._newclient import Request  # Twisted's public Agent brings connections of its own
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
 SLICE = 64 * 1024
-"""Bytes handed to the socket at once."""
+"""Bytes passed to the socket at once."""
+
+
+class RequestHeaders(Headers):
+    """Header fields of a request; writes SOAPAction in the spelling of SOAP 1.1, because some ACSs compare its case."""
+
+    def getAllRawHeaders(self) -> Iterator[tuple[bytes, Sequence[bytes]]]:
+        for name, values in super().getAllRawHeaders():
+            yield (b"SOAPAction" if name == b"Soapaction" else name), values
+
+
+@implementer(IBodyProducer)
+class RequestBody:
+    """The body of a request, written at once."""
+
+    def __init__(self, content: bytes) -> None:
+        self.length = len(content)
+        self._content = content
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        consumer.write(self._content)
+        return succeed(None)
+
+    def pauseProducing(self) -> None:
+        """Do nothing: the body is written already."""
+
+    def resumeProducing(self) -> None:
+        """Do nothing: the body is written already."""
+
+    def stopProducing(self) -> None:
+        """Do nothing: the body is written already."""
+
+
+def post_request(target: str, headers: Headers, body: bytes) -> Request:
+    """A POST of ``body`` to ``target``; an empty body has ``Content-Length: 0``."""
+    producer = RequestBody(body) if body else None
+    return Request(b"POST", target.encode("ascii"), headers, producer, True)  # type: ignore[no-untyped-call]  # Twisted
 
 
 @implementer(IPushProducer)
 class RequestWriter:
-    """Collects what is written, then sends it.
+    """Buffers a request, then sends it.
 
-    ``progressed`` is called whenever the socket took a part, ``sent`` at the end.
+    ``progressed`` is called whenever the socket has accepted a part, ``sent`` when it has accepted everything.
     """
 
     def __init__(self, progressed: Callable[[], object], sent: Callable[[], object]) -> None:
@@ -28,14 +68,14 @@ class RequestWriter:
         self._transport: IConsumer | None = None
 
     def collect(self, pieces: Iterable[bytes]) -> None:
-        """Keep these bytes until :meth:`start`."""
+        """Buffer these bytes until :meth:`start`."""
         data = b"".join(pieces)
         if self._slices and len(self._slices[-1]) + len(data) <= SLICE:
-            data = self._slices.pop() + data  # the head goes out in one segment with a short body
+            data = self._slices.pop() + data  # head and short body in one TCP segment
         self._slices.extend(data[at : at + SLICE] for at in range(0, len(data), SLICE))
 
     def start(self, transport: IConsumer) -> None:
-        """Send all of it."""
+        """Send the buffered bytes."""
         self._transport = transport
         self.running = True
         self._full = False
@@ -43,16 +83,16 @@ class RequestWriter:
         self._pump()
 
     def stopProducing(self) -> None:
-        """The connection is gone, or the rest shall not be sent."""
+        """Drop the rest: the connection is closed or aborted."""
         self._slices.clear()
         self._end()
 
     def pauseProducing(self) -> None:
-        """The socket takes no more for now."""
+        """Stop writing: the buffer of the socket is full."""
         self._full = True
 
     def resumeProducing(self) -> None:
-        """The socket has taken everything so far."""
+        """Continue writing: the buffer of the socket is empty."""
         self._full = False
         if self.running:
             self._progressed()

@@ -1,8 +1,8 @@
-"""The head of an HTTP answer, looked at before Twisted's parser sees it.
+"""Head of an HTTP response, checked and normalised before Twisted's parser reads it.
 
-That parser knows ``Connection: close`` only in lower case, takes an HTTP/1.0 connection for one that persists and reads
-heads of any size. Here each head is held until it is whole, at most ``LONGEST_HEAD`` bytes of it, and says ``close`` in
-the words the parser knows where it means it.
+That parser recognises ``Connection: close`` only in lower case, treats an HTTP/1.0 connection as persistent and accepts
+heads of any size. Here each head is buffered until it is complete, at most ``LONGEST_HEAD`` bytes. Where the connection
+ends after the response, ``Connection: close`` is added in the form that the parser recognises.
 """
 
 from __future__ import annotations
@@ -10,36 +10,39 @@ from __future__ import annotations
 from cwmpagent.errors import TooLargeError, TransportError
 
 LONGEST_HEAD = 64 * 1024
-"""Bytes of status line and header fields."""
+"""Maximum size of status line and header fields, in bytes."""
 MOST_INTERIM = 10
-"""So many 1xx answers may come before the real one."""
+"""Maximum number of interim (1xx) responses before the final one."""
 
 
 class ResponseHead:
-    """Collects the head of one answer."""
+    """Buffers the head of one response."""
 
     def __init__(self) -> None:
         self._held = bytearray()
         self._interim = 0
 
     def feed(self, data: bytes) -> bytes | None:
-        """The head and what followed it, once it is whole; None before. TransportError when it will never be one."""
+        """Add received bytes. Returns the head and the bytes after it, or None while the head is incomplete.
+
+        Raises TransportError for anything that is not an HTTP head.
+        """
         self._held += data
         start = bytes(self._held[:5])
         if not b"HTTP/".startswith(start):
-            raise TransportError("answered with something that is not HTTP")
+            raise TransportError("sent a response that is not HTTP")
         while (end := _end(self._held)) is not None:
             head, rest = bytes(self._held[:end]), self._held[end:]
             if len(head) > LONGEST_HEAD:
                 break
             if not _interim(head):
-                return _in_plain_words(head) + bytes(rest)
+                return _normalised(head) + bytes(rest)
             self._interim += 1
             if self._interim > MOST_INTERIM:
-                raise TransportError("sends interim answers (1xx) without end")
+                raise TransportError(f"sent more than {MOST_INTERIM} interim (1xx) responses")
             self._held = rest
         if len(self._held) > LONGEST_HEAD:
-            raise TooLargeError(f"the head of the answer is longer than {LONGEST_HEAD} bytes")
+            raise TooLargeError(f"the head of the response is longer than {LONGEST_HEAD} bytes")
         return None
 
 
@@ -52,7 +55,7 @@ def _interim(head: bytes) -> bool:
     return head.split(b" ", 2)[1:2] != [] and head.split(b" ", 2)[1][:1] == b"1"
 
 
-def _in_plain_words(head: bytes) -> bytes:
+def _normalised(head: bytes) -> bytes:
     status, _, fields = head.partition(b"\n")
     tokens = {
         token.strip().lower()
@@ -60,6 +63,6 @@ def _in_plain_words(head: bytes) -> bytes:
         if line.partition(b":")[0].strip().lower() == b"connection"
         for token in line.partition(b":")[2].split(b",")
     }
-    old = not status.startswith(b"HTTP/1.1")
-    closes = b"close" in tokens or (old and b"keep-alive" not in tokens)
+    http_1_0 = not status.startswith(b"HTTP/1.1")
+    closes = b"close" in tokens or (http_1_0 and b"keep-alive" not in tokens)
     return status + b"\n" + (b"Connection: close\r\n" if closes else b"") + fields

@@ -1,7 +1,7 @@
-"""One connection to an ACS: what lies between the socket (or TLS) and Twisted's HTTP client protocol.
+"""One connection to an ACS: the layer between the socket (or TLS) and Twisted's HTTP client protocol.
 
-It keeps the time limits of each answer, ends the connection where the answer says so, and knows what decides whether a
-POST may be repeated: was the connection used before, and did one byte of the answer come.
+It applies the time limits, closes the connection where the response requires it, and records whether a byte of the
+response has arrived, which decides whether a POST may be repeated.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHandshakeListener, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web._newclient import HTTP11ClientProtocol  # the public pools keep idle connections by the wall clock
+from twisted.web._newclient import HTTP11ClientProtocol, Request  # the public pools use the wall clock
+from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
 from cwmpagent.errors import TooSlowError, TransportError
@@ -23,15 +24,16 @@ from cwmpagent.transport.http.request_writer import RequestWriter
 from cwmpagent.transport.http.response_head import ResponseHead
 
 LINGER = 2.0
-"""Seconds that a peer gets to agree to the end of the connection."""
+"""Seconds that the peer has to close its side before the connection is aborted."""
 
 
 @implementer(IHandshakeListener)
 class WireProtocol(Protocol):
-    """A new connection; ``ready`` fires once requests may be sent (``secure``: after the handshake).
+    """A connection. ``ready`` fires when requests may be sent (with ``secure``: after the TLS handshake).
 
-    ``http`` speaks HTTP over it. ``failure``: why we gave it up, if we did. ``lost``: how it ended; None while it is
-    there. ``silent``: not one byte of the current answer has come.
+    ``http``: Twisted's HTTP client protocol. ``failure``: the reason for which the agent aborted the connection, or
+    None. ``lost``: the reason with which the connection ended, None while it is open. ``silent``: whether no byte of
+    the current response has arrived.
     """
 
     transport: Any  # ITCPTransport, or TLS over one; None until it is connected
@@ -47,27 +49,27 @@ class WireProtocol(Protocol):
         self._secure = secure
         self._limits = limits
         self._open = False
-        self._asked = False
-        self._leaving = False
+        self._pending = False
+        self._closing = False
         self._head: ResponseHead | None = None
         self._waiting: list[Deferred[None]] = []
-        self._sending = RequestWriter(self._moved, self._sent)
-        self._quiet = Deadline(reactor, monotonic, self._too_quiet)
-        self._whole = Deadline(reactor, monotonic, self._too_long)
+        self._sending = RequestWriter(self._progressed, self._sent)
+        self._idle_limit = Deadline(reactor, monotonic, self._idle_expired)
+        self._response_limit = Deadline(reactor, monotonic, self._response_expired)
         self._linger = Deadline(reactor, monotonic, self.abort)
 
     @property
     def usable(self) -> bool:
-        """Whether another request may be sent on it."""
-        return self._open and self.lost is None and not self._leaving and self.http.state == "QUIESCENT"
+        """Whether another request may be sent on this connection."""
+        return self._open and self.lost is None and not self._closing and self.http.state == "QUIESCENT"
 
     @property
-    def died_idle(self) -> bool:
-        """Whether it ended by itself before one byte of the current answer had come."""
+    def ended_before_response(self) -> bool:
+        """Whether the connection ended, not by the agent, before the first byte of the current response."""
         return self.silent and self.lost is not None and self.failure is None
 
     def gone(self) -> Deferred[None]:
-        """Fires when the connection is no more, or if it never came to be."""
+        """Fire when the connection is closed; at once where it never was open."""
         waiting: Deferred[None] = Deferred()
         if self.transport is not None and self.lost is None:
             self._waiting.append(waiting)
@@ -75,57 +77,59 @@ class WireProtocol(Protocol):
             waiting.callback(None)
         return waiting
 
-    def ask(self) -> None:
-        """A request is about to be written to ``http``; it leaves with :meth:`flush`."""
-        self.silent, self._asked, self._head = True, True, ResponseHead()
+    def request(self, request: Request) -> Deferred[IResponse]:
+        """Send a request. Fires with the response when its head is complete.
 
-    def flush(self) -> None:
-        """Send what was written."""
+        The caller must read its body with ``deliverBody`` and then call :meth:`response_complete`.
+        """
+        self.silent, self._pending, self._head = True, True, ResponseHead()
+        response: Deferred[IResponse] = self.http.request(request)
         if self.lost is None and self.transport is not None:
-            self._quiet.start(self._limits.between_bytes)
+            self._idle_limit.start(self._limits.between_bytes)
             self._sending.start(self.transport)
+        return response
 
-    def answered(self) -> None:
-        """The answer has been read to its end."""
-        self._asked = False
-        self._quiet.stop()
-        self._whole.stop()
-        if self._sending.running:  # it came before the whole request had left: nothing after it would be understood
+    def response_complete(self) -> None:
+        """End the request: its response has been read to the end."""
+        self._pending = False
+        self._idle_limit.stop()
+        self._response_limit.stop()
+        if self._sending.running:  # an early response: the rest of the request must not be taken for the next one
             self.abort()
 
     def fail(self, error: TransportError) -> None:
-        """Give the connection up at once because of ``error``."""
+        """Abort the connection because of ``error``."""
         if self.failure is None and self.lost is None:
             self.failure = error
             self.abort()
 
     def close(self) -> None:
-        """End it in order, and by force where the peer does not agree in time."""
-        if self._asked or self._sending.running or not self._open:
+        """Close the connection. Abort it where a request is pending, or where the peer does not close in time."""
+        if self._pending or self._sending.running or not self._open:
             self.abort()
         else:
-            self.leave()
+            self.close_gracefully()
 
-    def leave(self) -> None:
-        """End it in order; nothing more is taken from the peer."""
-        if self.lost is None and not self._leaving and self.transport is not None:
-            self._leaving = True
+    def close_gracefully(self) -> None:
+        """Close the connection and ignore all further bytes from the peer."""
+        if self.lost is None and not self._closing and self.transport is not None:
+            self._closing = True
             self._linger.start(LINGER)
             self.transport.loseConnection()
 
     def abort(self) -> None:
-        """End it at once."""
+        """Abort the connection."""
         if self.lost is None and self.transport is not None:
-            self._leaving = True
+            self._closing = True
             self._sending.stopProducing()
             self.transport.abortConnection()
 
-    # What the socket or TLS says.
+    # Calls of the transport.
 
     def connectionMade(self) -> None:
         assert self.transport is not None
         self.transport.setTcpNoDelay(True)
-        self.http.makeConnection(_Inner(self, self.transport, self._sending))
+        self.http.makeConnection(_HttpTransport(self, self.transport, self._sending))
         if not self._secure:
             self.handshakeCompleted()
 
@@ -135,15 +139,15 @@ class WireProtocol(Protocol):
             self.ready.callback(None)
 
     def dataReceived(self, data: bytes) -> None:
-        if not self._asked:
-            self.abort()  # nobody asked: the next answer must not be mistaken for it
+        if not self._pending:
+            self.abort()  # unsolicited bytes must not be taken for the next response
             return
-        if self._leaving:
+        if self._closing:
             return
         if self.silent and self._sending.running:
-            self._whole.start(self._limits.whole)
+            self._response_limit.start(self._limits.whole)
         self.silent = False
-        self._moved()
+        self._progressed()
         if self._head is not None:
             try:
                 whole = self._head.feed(data)
@@ -157,7 +161,7 @@ class WireProtocol(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.lost = reason
-        for deadline in (self._quiet, self._whole, self._linger):
+        for deadline in (self._idle_limit, self._response_limit, self._linger):
             deadline.stop()
         self._sending.stopProducing()
         self.http.connectionLost(reason)
@@ -167,31 +171,31 @@ class WireProtocol(Protocol):
             if not waiting.called:
                 waiting.callback(None)
 
-    # Time.
+    # Time limits.
 
-    def _moved(self) -> None:
-        self._quiet.start(self._limits.between_bytes)
+    def _progressed(self) -> None:
+        self._idle_limit.start(self._limits.between_bytes)
 
     def _sent(self) -> None:
         if self.silent:
-            self._quiet.start(self._limits.first_byte)
-            self._whole.start(self._limits.whole)
+            self._idle_limit.start(self._limits.first_byte)
+            self._response_limit.start(self._limits.whole)
 
-    def _too_quiet(self) -> None:
+    def _idle_expired(self) -> None:
         if self._sending.running:
-            reason = f"took no more of the request for {self._limits.between_bytes:g} s"
+            reason = f"accepted no more of the request for {self._limits.between_bytes:g} s"
         elif self.silent:
-            reason = f"did not answer within {self._limits.first_byte:g} s"
+            reason = f"sent no response within {self._limits.first_byte:g} s"
         else:
-            reason = f"fell silent for {self._limits.between_bytes:g} s in the middle of its answer"
+            reason = f"sent nothing for {self._limits.between_bytes:g} s in the middle of its response"
         self.fail(TooSlowError(reason))
 
-    def _too_long(self) -> None:
-        self.fail(TooSlowError(f"did not complete its answer within {self._limits.whole:g} s"))
+    def _response_expired(self) -> None:
+        self.fail(TooSlowError(f"did not complete its response within {self._limits.whole:g} s"))
 
 
-class _Inner:
-    """The transport of the HTTP protocol: it writes into the request that leaves later, and closes through the wire."""
+class _HttpTransport:
+    """Transport of the HTTP protocol: writes go to the request buffer, closing goes to the connection."""
 
     disconnecting = False
 
@@ -201,16 +205,16 @@ class _Inner:
         self.getHost = transport.getHost
         self.getPeer = transport.getPeer
         self.writeSequence = sending.collect
-        self.loseConnection = wire.leave
+        self.loseConnection = wire.close_gracefully
         self.abortConnection = wire.abort
-        self.stopProducing = wire.leave
+        self.stopProducing = wire.close_gracefully
 
     def write(self, data: bytes) -> None:
-        """Add to the request."""
+        """Append to the request buffer."""
         self.writeSequence((data,))
 
     def registerProducer(self, producer: object, streaming: bool) -> None:
-        """The body is written at once: it needs no pauses."""
+        """Do nothing: the body is written at once."""
 
     def unregisterProducer(self) -> None:
-        """The body is written at once: it needs no pauses."""
+        """Do nothing: the body is written at once."""

@@ -1,3 +1,3 @@
-"""TLS: trust, client certificates, and the check of what a server shows (RFC 9525)."""
+"""TLS: trusted authorities, client certificates, and the check of server certificates (RFC 9525)."""
 
 __all__ = ["certificate_check", "trust"]

@@ -1,4 +1,4 @@
-"""Judging the certificate that an ACS shows: chain, name and dates."""
+"""Verification of a server's certificate: chain, name and validity dates."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-# X509_V_ERR_* of OpenSSL's x509_vfy.h, which pyOpenSSL has no names for.
+# X509_V_ERR_* of OpenSSL's x509_vfy.h; pyOpenSSL does not define them.
 _NOT_YET_VALID = 9
 _EXPIRED = 10
-_WORDS = {
-    2: "its issuer is not known",
-    7: "its signature is wrong",
+_ERRORS = {
+    2: "its issuer is unknown",
+    7: "its signature is invalid",
     _NOT_YET_VALID: "it is not valid yet",
     _EXPIRED: "it has expired",
     18: "it is self-signed and not trusted",
     19: "it is signed by an authority that is not trusted",
     20: "it is signed by an authority that is not trusted",
     21: "it is signed by an authority that is not trusted",
-    24: "it is signed by a certificate that is no authority",
-    26: "it is not meant for a server",
+    24: "it is signed by a certificate that is not an authority",
+    26: "it is not for a TLS server",
     66: "its key is too weak",
     67: "the key of its authority is too weak",
     68: "its signature algorithm is too weak",
@@ -36,7 +36,12 @@ _WORDS = {
 
 @implementer(IOpenSSLClientConnectionCreator)
 class CertificateCheck:
-    """Makes one TLS connection and judges what its peer shows; ``refusal`` says afterwards what was wrong."""
+    """Creates one TLS connection and verifies its server certificate.
+
+    ``host``: the name or IP address that the certificate must be for. ``name``: ``host:port`` in messages. While
+    ``time_trusted`` returns False, validity dates are ignored, and ``on_untrusted_time`` is called with a sentence
+    where one would have failed. ``refusal``: the reason for which the certificate was refused, empty without one.
+    """
 
     def __init__(
         self,
@@ -52,44 +57,44 @@ class CertificateCheck:
         self._name = name
         self._time_trusted = time_trusted
         self._on_untrusted_time = on_untrusted_time
-        self._told = False
+        self._reported = False
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        """See IOpenSSLClientConnectionCreator."""
+        """Create the connection, with SNI and verification."""
         connection = SSL.Connection(self._context, None)
         if not _is_address(self._host):  # RFC 6066 section 3: names only
             connection.set_tlsext_host_name(self._host.encode("ascii"))
-        connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._judged)
+        connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._verify)
         return connection
 
-    def _judged(self, connection: SSL.Connection, shown: crypto.X509, error: int, depth: int, good: int) -> bool:
-        """OpenSSL asks for each certificate, root first, and for each fault it finds."""
+    def _verify(self, connection: SSL.Connection, shown: crypto.X509, error: int, depth: int, good: int) -> bool:
+        """Verify callback. OpenSSL calls it for each certificate, root first, and for each error."""
         try:
             refusal = self._fault(error, depth) if not good else ""
             if not refusal and depth == 0:
                 refusal = _wrong_name(shown.to_cryptography(), self._host)
-        except Exception as unreadable:  # it must not escape into OpenSSL; the certificate is the peer's
+        except Exception as unreadable:  # from any malformed certificate; it must not reach OpenSSL
             refusal = f"its certificate cannot be read ({type(unreadable).__name__})"
         self.refusal = self.refusal or refusal
         return not refusal
 
     def _fault(self, error: int, depth: int) -> str:
-        whose = "its certificate is refused" if depth == 0 else "the certificate of its authority is refused"
-        what = _WORDS.get(error, f"OpenSSL calls it unfit (error {error})")
+        subject = "its certificate is refused" if depth == 0 else "the certificate of its authority is refused"
+        problem = _ERRORS.get(error, f"OpenSSL rejects it (error {error})")
         if error in (_NOT_YET_VALID, _EXPIRED) and not self._time_trusted():
-            if not self._told:
+            if not self._reported:
                 self._on_untrusted_time(
-                    f"{self._name}: the dates of its certificate are not checked, since the clock is not set"
+                    f"{self._name}: the validity dates of its certificate are not checked: the clock is not set"
                 )
-                self._told = True
+                self._reported = True
             return ""
-        return f"{whose}: {what}"
+        return f"{subject}: {problem}"
 
 
 def _wrong_name(certificate: x509.Certificate, host: str) -> str:
-    wanted = IPAddress_ID(host) if _is_address(host) else DNS_ID(host)
+    identity = IPAddress_ID(host) if _is_address(host) else DNS_ID(host)
     try:
-        verify_service_identity(extract_patterns(certificate), [wanted], [])
+        verify_service_identity(extract_patterns(certificate), [identity], [])
     except (VerificationError, CertificateError):
         return f"its certificate is refused: it is not for {host}"
     return ""

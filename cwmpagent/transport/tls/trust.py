@@ -1,4 +1,4 @@
-"""Whom TLS trusts, and with which certificate we show ourselves (TLS 1.2 and later)."""
+"""TLS settings: trusted authorities and the client certificate (TLS 1.2 and later)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class TlsTrust:
-    """One TLS context for every device with the same settings; building one takes milliseconds.
+    """One TLS context, shared by all devices with the same settings because building one takes milliseconds.
 
     ``ca_file``: PEM certificates to trust instead of the system's. ``client_certificate``, ``client_key``: PEM; the
-    certificate may be followed by the ones between it and the root. An empty path means none. ``time_trusted`` tells
-    whether the wall clock is known to be right: as long as it is not, validity dates are ignored, and
-    ``on_untrusted_time`` gets a sentence whenever one was.
+    certificate may be followed by intermediate certificates. An empty path means none. ``time_trusted`` returns
+    whether the wall clock is known to be correct: while it is not, validity dates are ignored, and
+    ``on_untrusted_time`` is called with a sentence whenever one was.
 
     Raises ConfigError naming ``ca_file``, ``client_certificate`` or ``client_key`` of ``table``.
     """
@@ -47,27 +47,27 @@ class TlsTrust:
         self._context = self._read()
 
     def reload(self) -> None:
-        """Read all files again, for connections made from now on; on ConfigError everything stays as it was."""
+        """Read all files again, for new connections. On ConfigError nothing changes."""
         self.read_again()()
 
     def read_again(self) -> Callable[[], None]:
-        """As :meth:`reload`, which is done only when what this returns is called."""
+        """Read all files again and return a function that applies them. Raises ConfigError."""
         context = self._read()
 
-        def take_over() -> None:
+        def apply() -> None:
             self._context = context
 
-        return take_over
+        return apply
 
     def check(self, host: str, name: str) -> CertificateCheck:
-        """What makes and judges one connection to ``host``, which is called ``name`` towards people."""
+        """The check of one connection to ``host``; ``name``: ``host:port`` in messages."""
         return CertificateCheck(self._context, host, name, self._time_trusted, self._on_untrusted_time)
 
     def _read(self) -> SSL.Context:
         context = SSL.Context(SSL.TLS_CLIENT_METHOD)
         context.set_min_proto_version(SSL.TLS1_2_VERSION)
         context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
-        context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # an idle connection then costs half
+        context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # halves the memory of an idle connection
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         if self._ca_file:
             _trust(context, f"{self._table}.ca_file", self._ca_file)
@@ -76,7 +76,9 @@ class TlsTrust:
         if self._client_certificate:
             _present(context, self._client_certificate, self._client_key)
         elif self._client_key:
-            raise ConfigError("acs.client_certificate", "is missing, although acs.client_key names a key for it")
+            raise ConfigError(
+                "acs.client_certificate", "is missing: acs.client_key needs the file with its certificate"
+            )
         return context
 
 
@@ -90,18 +92,18 @@ def _trust(context: SSL.Context, key: str, ca_file: str) -> None:
 def _present(context: SSL.Context, certificate_file: str, key_file: str) -> None:
     if not key_file:
         raise ConfigError("acs.client_key", "is missing: acs.client_certificate needs the file with its private key")
-    own, *between = _certificates("acs.client_certificate", certificate_file)
+    own, *intermediates = _certificates("acs.client_certificate", certificate_file)
     pem = _content("acs.client_key", key_file, private=True)
     try:
-        context.use_privatekey(load_pem_private_key(pem, password=None))  # type: ignore[arg-type]  # unfit: TypeError
+        context.use_privatekey(load_pem_private_key(pem, password=None))  # type: ignore[arg-type]  # an unsuitable key: TypeError
     except TypeError:
-        refusal = f"{key_file} is protected by a password, or of a kind that TLS cannot use"
+        refusal = f"{key_file} is protected by a password, or of a type that TLS cannot use"
         raise ConfigError("acs.client_key", refusal) from None
     except (ValueError, UnsupportedAlgorithm, SSL.Error, crypto.Error):
-        raise ConfigError("acs.client_key", f"{key_file} holds no private key in PEM format") from None
+        raise ConfigError("acs.client_key", f"{key_file} contains no private key in PEM format") from None
     try:
         context.use_certificate(own)
-        for certificate in between:
+        for certificate in intermediates:
             context.add_extra_chain_cert(certificate)
         context.check_privatekey()
     except (ValueError, SSL.Error, crypto.Error):
@@ -111,12 +113,12 @@ def _present(context: SSL.Context, certificate_file: str, key_file: str) -> None
 
 def _certificates(key: str, path: str) -> list[x509.Certificate]:
     try:
-        found = x509.load_pem_x509_certificates(_content(key, path))
+        certificates = x509.load_pem_x509_certificates(_content(key, path))
     except ValueError:
-        found = []
-    if not found:
-        raise ConfigError(key, f"{path} holds no certificate in PEM format, or a damaged one")
-    return found
+        certificates = []
+    if not certificates:
+        raise ConfigError(key, f"{path} contains no certificate in PEM format, or a damaged one")
+    return certificates
 
 
 def _content(key: str, path: str, *, private: bool = False) -> bytes:
@@ -125,7 +127,8 @@ def _content(key: str, path: str, *, private: bool = False) -> bytes:
             mode = os.fstat(file.fileno()).st_mode
             if private and mode & _OTHERS:
                 raise ConfigError(
-                    key, f"{path} can be used by others (mode {stat.S_IMODE(mode):04o}); make it private: chmod 600"
+                    key,
+                    f"{path} is accessible to other users (mode {stat.S_IMODE(mode):04o}); make it private: chmod 600",
                 )
             return file.read()
     except OSError as error:

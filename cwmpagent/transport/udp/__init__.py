@@ -1,3 +1,3 @@
-"""UDP: the port where ConnectionRequests arrive, the STUN client on it, and datagrams to an ACS."""
+"""UDP: the port for ConnectionRequests, its STUN client (TR-069 Annex G), and datagrams to an ACS."""
 
 __all__ = ["port", "sender", "stun_client"]

@@ -1,6 +1,6 @@
-"""One UDP port of an agent, where ConnectionRequests come in and whose binding in a NAT is kept (TR-069 Annex G).
+"""UDP port of an agent: receives ConnectionRequests and STUN messages of its NAT binding (TR-069 Annex G).
 
-What comes is looked at by its first byte: STUN goes one way, text the other. Nothing is ever answered here.
+Datagrams are separated by their first byte into STUN and text. This module sends no answers.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from cwmpagent.errors import ConfigError
 from cwmpagent.protocol.stun.message import Address, looks_like_stun
 
 _MAPPED = "::ffff:"
-"""How an IPv4 address looks on a socket for both."""
+"""Prefix of an IPv4 address on a socket for IPv4 and IPv6."""
 
 
 class DatagramTarget(Protocol):
-    """Whoever a port is for."""
+    """Receiver of the datagrams of a port."""
 
     def stun(self, data: bytes, source: Address) -> None:
-        """What may be a STUN message came."""
+        """Process a datagram that may be a STUN message."""
 
     def text(self, data: bytes, source: Address) -> None:
-        """What may be a ConnectionRequest came."""
+        """Process a datagram that may be a ConnectionRequest."""
 
 
 class DatagramPort:
-    """UDP on ``port`` (0: any that is free) of ``interface`` (an address; empty: all of IPv4, ``::``: IPv6 as well).
+    """UDP on ``port`` (0: any free port) of ``interface`` (an address; empty: all of IPv4; ``::``: IPv4 and IPv6).
 
-    ``key`` is what a person has configured it by.
+    ``key``: the configuration key that errors name.
     """
 
     def __init__(self, reactor: Any, port: int, interface: str = "", *, key: str = "connection_request.udp_port"):
@@ -45,10 +45,10 @@ class DatagramPort:
         self._socket: Any = None
 
     def bind(self) -> None:
-        """Listen. Raises :class:`~cwmpagent.errors.ConfigError` where the port cannot be had."""
+        """Listen. Raises :class:`~cwmpagent.errors.ConfigError` where the port cannot be opened."""
         try:
             self._socket = self._reactor.listenUDP(
-                self._port, _ConnectionRequests(self._came), interface=self._interface
+                self._port, _ConnectionRequests(self._received), interface=self._interface
             )
         except CannotListenError as error:
             cause = getattr(error.socketError, "strerror", None) or str(error.socketError)
@@ -57,22 +57,22 @@ class DatagramPort:
 
     @property
     def host(self) -> Address | None:
-        """Where it listens, None while it does not; the host may be one that stands for all of the machine's."""
+        """Local address, None while it does not listen; the host may be a wildcard address."""
         if self._socket is None:
             return None
         at = self._socket.getHost()
         return Address(at.host, at.port)
 
     def attach(self, target: DatagramTarget) -> None:
-        """Give ``target`` what comes from now on."""
+        """Pass all further datagrams to ``target``."""
         self._target = target
 
     def detach(self) -> None:
-        """Throw away what comes."""
+        """Drop all further datagrams."""
         self._target = None
 
     def send(self, data: bytes, to: Address) -> bool:
-        """Send one datagram; False where it could not leave, which is as good as lost on its way."""
+        """Send one datagram. Returns False where it could not be sent; the caller treats it as lost."""
         if self._socket is None:
             return False
         host = _MAPPED + to.host if ":" in self._socket.getHost().host and ":" not in to.host else to.host
@@ -83,12 +83,12 @@ class DatagramPort:
         return True
 
     def close(self) -> Deferred[None]:
-        """Close the socket; fires when it is."""
+        """Close the socket. Fires when it is closed."""
         self.detach()
         socket, self._socket = self._socket, None
         return maybeDeferred(socket.stopListening) if socket is not None else maybeDeferred(lambda: None)
 
-    def _came(self, data: bytes, source: tuple[str, int]) -> None:
+    def _received(self, data: bytes, source: tuple[str, int]) -> None:
         target = self._target
         if target is None or not data:
             return
@@ -100,10 +100,10 @@ class DatagramPort:
 
 
 class _ConnectionRequests(DatagramProtocol):
-    """Twisted's log has its name, with the number of the port."""
+    """Protocol of the port. Twisted logs its class name with the port number."""
 
-    def __init__(self, came: Callable[[bytes, tuple[str, int]], None]) -> None:
-        self._came = came
+    def __init__(self, received: Callable[[bytes, tuple[str, int]], None]) -> None:
+        self._received = received
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
-        self._came(datagram, (str(addr[0]), int(addr[1])))
+        self._received(datagram, (str(addr[0]), int(addr[1])))

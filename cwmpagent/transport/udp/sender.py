@@ -1,4 +1,4 @@
-"""Datagrams to an ACS: sent and forgotten, from one socket for each family of addresses."""
+"""Datagrams to an ACS, sent without waiting for an answer, from one socket per address family."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from cwmpagent.transport.addresses import resolved
 from cwmpagent.transport.deadline import within
 
 MOST_WAITING = 32
-"""Calls whose host is still being looked up; what comes beyond is dropped."""
-PATIENCE = 5.0
-"""Seconds that a lookup may take."""
-QUIET = 60.0
+"""Maximum number of calls that wait for name resolution; further calls are dropped."""
+LOOKUP_TIMEOUT = 5.0
+"""Seconds that a name resolution may take."""
+WARN_INTERVAL = 60.0
 """Seconds between two warnings."""
 
 
 class DatagramSender:
-    """Sends datagrams in the order in which they were given; the host is looked up anew each time.
+    """Sends datagrams in the order of the calls. The host is resolved for each call.
 
-    Nobody waits for it and nothing is raised: what cannot be sent is lost, and ``warn`` is told so once a minute at
-    most. ``monotonic``: seconds that are never set.
+    Raises nothing: what cannot be sent is lost, and ``warn`` is called at most once per :data:`WARN_INTERVAL`.
+    ``monotonic``: monotonic clock, in seconds.
     """
 
     def __init__(self, reactor: Any, *, monotonic: Callable[[], float], warn: Callable[[str], object]) -> None:
@@ -42,30 +42,32 @@ class DatagramSender:
         if not datagrams:
             return
         if len(self._waiting) >= MOST_WAITING:
-            self._lost(host, "too many wait for its address")
+            self._lost(host, "too many datagrams wait for name resolution")
             return
         work = self._turn.run(lambda: Deferred.fromCoroutine(self._send(host, port, datagrams)))
         self._waiting.add(work)
         work.addBoth(lambda _: self._waiting.discard(work))
 
     async def close(self) -> None:
-        """Forget what was not sent, and close the sockets; :meth:`send` opens them again."""
+        """Drop what is not sent, and close the sockets; :meth:`send` opens them again."""
         for work in tuple(self._waiting):
             work.cancel()
         sockets, self._sockets = list(self._sockets.values()), {}
-        for each in sockets:
-            await maybeDeferred(each.stopListening)
+        for socket in sockets:
+            await maybeDeferred(socket.stopListening)
 
     async def _send(self, host: str, port: int, datagrams: Sequence[bytes]) -> None:
         names = resolved(self._reactor.nameResolver, host)
         try:
-            addresses = await within(PATIENCE, names, self._reactor, self._monotonic, "its name server is too slow")
+            addresses = await within(
+                LOOKUP_TIMEOUT, names, self._reactor, self._monotonic, "its name was not resolved in time"
+            )
         except CancelledError:
             return
         except TooSlowError as error:
             self._lost(host, str(error))
             return
-        except Exception as error:  # a resolver may be anybody's
+        except Exception as error:  # a resolver of any make
             self._lost(host, str(error))
             return
         reason = "its name has no address"
@@ -81,15 +83,15 @@ class DatagramSender:
 
     def _socket(self, ipv6: bool) -> Any:
         if ipv6 not in self._sockets:
-            self._sockets[ipv6] = self._reactor.listenUDP(0, _Deaf(), interface="::" if ipv6 else "")
+            self._sockets[ipv6] = self._reactor.listenUDP(0, _Discard(), interface="::" if ipv6 else "")
         return self._sockets[ipv6]
 
     def _lost(self, host: str, reason: str) -> None:
         now = self._monotonic()
-        if self._warned_at is None or now - self._warned_at >= QUIET:
+        if self._warned_at is None or now - self._warned_at >= WARN_INTERVAL:
             self._warned_at = now
             self._warn(f"a lightweight notification could not be sent to {host!r}: {reason}")
 
 
-class _Deaf(DatagramProtocol):
-    """Nobody answers a notification."""
+class _Discard(DatagramProtocol):
+    """Protocol that ignores datagrams: a notification has no answer."""

@@ -1,6 +1,7 @@
-"""Keeps the binding of a :class:`DatagramPort` with a STUN server: feed, drain, send, come back (TR-069 Annex G).
+"""STUN client that keeps the NAT binding of a :class:`DatagramPort` (TR-069 Annex G).
 
-What is to be said and when is :class:`~cwmpagent.protocol.stun.binding.Binding`'s; here are name, sockets and timers.
+:class:`~cwmpagent.protocol.stun.binding.Binding` decides what is sent and when. This module has the name resolution,
+sockets and timers.
 """
 
 from __future__ import annotations
@@ -17,23 +18,23 @@ from cwmpagent.transport.addresses import resolved
 from cwmpagent.transport.deadline import Deadline, within
 from cwmpagent.transport.udp.port import DatagramPort
 
-PATIENCE = 5.0
-"""Seconds that a lookup of the server's name may take."""
-AGAIN = 10.0
-"""Seconds after which a name that has no address is looked up again."""
-ROUND_FIRST, ROUND_MOST = 5.0, 300.0
-"""Seconds to wait, doubled each time, once every address of a server's name was tried in vain."""
-RESOLVE_EVERY = 600.0
-"""Seconds after which the name of a server that answers is looked up again."""
+LOOKUP_TIMEOUT = 5.0
+"""Seconds that the resolution of the server's name may take."""
+RETRY_INTERVAL = 10.0
+"""Seconds after which a name without an address is resolved again."""
+ROUND_WAIT_FIRST, ROUND_WAIT_MAX = 5.0, 300.0
+"""First and longest wait in seconds, doubled each time, after no address of the server has answered."""
+RESOLVE_INTERVAL = 600.0
+"""Seconds after which the name of a server that answers is resolved again."""
 
 
 class StunClient:
     """Keeps the binding of ``port`` with the server ``host``, a name or address, at its UDP ``server_port``.
 
-    ``found`` is told the mapped address and whether there is a NAT, whenever either is another; ``trouble`` a
-    sentence when the server cannot be had, and an empty one when it can again. ``source_address`` gives this machine's
-    address towards another one. :meth:`start` begins, :meth:`stop` ends for good; :meth:`look` after every change of
-    the machine's addresses.
+    ``found`` is called with the mapped address and whether there is a NAT, whenever either changes. ``trouble`` is
+    called with a sentence when the server does not answer, and with an empty one when it answers again.
+    ``source_address`` returns this machine's address towards another one. Call :meth:`start` first, :meth:`look` after
+    every change of the machine's addresses, and :meth:`stop` at the end; a stopped client cannot be restarted.
     """
 
     def __init__(
@@ -64,20 +65,20 @@ class StunClient:
         self._binding: Binding | None = None
         self._server: Address | None = None
         self._local: Address | None = None
-        self._told: tuple[Address, bool] | None = None
-        self._complaint = ""
+        self._reported: tuple[Address, bool] | None = None
+        self._last_report = ""
         self._resolved_at = 0.0
-        self._rounds = 0  # in which every address was tried in vain
+        self._rounds = 0  # in which no address answered
         self._lookup: Deferred[None] | None = None
         self._secondary: DatagramPort | None = None
         self._stopped = False
 
     def start(self) -> None:
-        """Look the server up, and ask it."""
+        """Resolve the server's name and begin the binding."""
         self._resolve()
 
     def stop(self) -> Deferred[None]:
-        """Send nothing more; fires when the sockets of its own are closed."""
+        """Stop sending. Fires when the sockets of this client are closed."""
         self._stopped = True
         self._deadline.stop()
         if self._lookup is not None:
@@ -86,31 +87,31 @@ class StunClient:
         return self._close_secondary()
 
     def look(self) -> None:
-        """Begin anew where this machine is another address towards the server by now."""
+        """Begin a new binding where this machine's address towards the server has changed."""
         if self._binding is not None and self._local_address() != self._local:
             self._begin()
 
     @property
     def binding(self) -> Binding | None:
-        """The binding as it is now; None while the server has no address."""
+        """The current binding, None while the server has no address."""
         return self._binding
 
     def received(self, data: bytes) -> None:
-        """What may be a STUN message came to the port."""
+        """Process a possible STUN message from the port."""
         self._take(data, secondary=False)
 
-    # the way of DatagramTarget, for the secondary port
+    # DatagramTarget, for the secondary port
 
     def stun(self, data: bytes, source: Address) -> None:
-        """What may be a STUN message came to the secondary port."""
+        """Process a possible STUN message from the secondary port."""
         self._take(data, secondary=True)
 
     def text(self, data: bytes, source: Address) -> None:
-        """Nobody has business there."""
+        """Ignore: ConnectionRequests are not accepted on the secondary port."""
 
     def _take(self, data: bytes, *, secondary: bool) -> None:
         if self._binding is not None and not self._stopped:
-            self._do(self._binding.received(data, self._monotonic(), secondary=secondary))
+            self._perform(self._binding.received(data, self._monotonic(), secondary=secondary))
 
     def _resolve(self) -> None:
         if self._lookup is None:
@@ -118,35 +119,37 @@ class StunClient:
             self._lookup = lookup if not lookup.called else None
 
     async def _look_up(self) -> None:
-        """Find the server's address; never raises."""
+        """Resolve the server's name. Raises nothing."""
         names = resolved(self._reactor.nameResolver, self._host)
         addresses: list[str] = []
         problem = f"the STUN server {self._host!r} has no address"
         try:
-            addresses = await within(PATIENCE, names, self._reactor, self._monotonic, "its name server is too slow")
+            addresses = await within(
+                LOOKUP_TIMEOUT, names, self._reactor, self._monotonic, "its name was not resolved in time"
+            )
         except CancelledError:
             return
         except TooSlowError as error:
             problem = f"the STUN server {self._host!r}: {error}"
-        except Exception as error:  # a resolver may be anybody's
+        except Exception as error:  # a resolver of any make
             problem = f"the STUN server {self._host!r}: {error}"
         self._lookup = None
         if self._stopped:
             return
         self._resolved_at = self._monotonic()
         known = self._server.host if self._server is not None else None
-        in_vain = self._binding is not None and self._binding.unanswered
-        if (known in addresses and not in_vain) or (known is not None and not addresses) or addresses == [known]:
+        unanswered = self._binding is not None and self._binding.unanswered
+        if (known in addresses and not unanswered) or (known is not None and not addresses) or addresses == [known]:
             return
         if not addresses:
-            self._complain(problem)
-            self._deadline.start(AGAIN)
+            self._report(problem)
+            self._deadline.start(RETRY_INTERVAL)
             return
         self._move(addresses, known)
 
     def _move(self, addresses: list[str], known: str | None) -> None:
-        """Take the first address of the server, or the one after the ``known`` one, which does not answer."""
-        # Annex G is about IPv4; whoever has no such address may still be reached.
+        """Use the first address of the server, or the one after ``known``, which does not answer."""
+        # IPv4 first (TR-069 Annex G); a server with IPv6 only is still tried.
         order = sorted(addresses, key=lambda address: (self._source_address(address) is None, ":" in address))
         place = order.index(known) + 1 if known in order else 0
         self._server = Address(order[place % len(order)], self._server_port)
@@ -154,18 +157,18 @@ class StunClient:
             self._begin()
             return
         self._binding = None
-        self._deadline.start(min(ROUND_FIRST * 2 ** min(self._rounds, 10), ROUND_MOST))
+        self._deadline.start(min(ROUND_WAIT_FIRST * 2 ** min(self._rounds, 10), ROUND_WAIT_MAX))
         self._rounds += 1
 
     def _begin(self) -> None:
         self._local = local = self._local_address()
         if local is None:
             self._binding = None
-            self._complain(f"there is no way to the STUN server {self._server}")
-            self._deadline.start(AGAIN)
+            self._report(f"there is no route to the STUN server {self._server}")
+            self._deadline.start(RETRY_INTERVAL)
             return
         self._binding = binding = Binding(self._settings, local, self._new_id)
-        self._do(binding.start(self._monotonic()))
+        self._perform(binding.start(self._monotonic()))
 
     def _local_address(self) -> Address | None:
         at = self._port.host
@@ -184,18 +187,18 @@ class StunClient:
         if self._local_address() != self._local:
             self._begin()
             return
-        if self._monotonic() - self._resolved_at >= RESOLVE_EVERY:
+        if self._monotonic() - self._resolved_at >= RESOLVE_INTERVAL:
             self._resolve()
-        self._do(self._binding.wake(self._monotonic()))
+        self._perform(self._binding.wake(self._monotonic()))
 
-    def _do(self, actions: list[Action]) -> None:
+    def _perform(self, actions: list[Action]) -> None:
         binding = self._binding
         assert binding is not None
         for action in actions:
             if isinstance(action, Send):
                 self._send(action)
             elif isinstance(action, Unreachable):
-                self._complain(f"the STUN server {self._host!r}: {action.reason}")
+                self._report(f"the STUN server {self._host!r}: {action.reason}")
                 self._resolve()
         if self._binding is not binding or self._stopped:
             return
@@ -205,11 +208,11 @@ class StunClient:
         if not binding.unanswered:
             self._rounds = 0
         if not binding.failing:
-            self._complain("")
-        told = (binding.mapping, binding.behind_nat)
-        if told != self._told:
-            self._told = told
-            self._found(*told)
+            self._report("")
+        mapping = (binding.mapping, binding.behind_nat)
+        if mapping != self._reported:
+            self._reported = mapping
+            self._found(*mapping)
 
     def _send(self, action: Send) -> None:
         assert self._server is not None
@@ -221,31 +224,31 @@ class StunClient:
                 return
             port = self._secondary
         elif self._secondary is not None and self._binding is not None and not self._binding.searching:
-            self._close_secondary().addErrback(lambda failure: self._complain(failure.getErrorMessage()))
+            self._close_secondary().addErrback(lambda failure: self._report(failure.getErrorMessage()))
         port.send(action.data, self._server)
 
     def _open_secondary(self) -> DatagramPort | None:
         at = self._port.host
-        made = DatagramPort(self._reactor, 0, at.host if at is not None else "")
+        secondary = DatagramPort(self._reactor, 0, at.host if at is not None else "")
         try:
-            made.bind()
+            secondary.bind()
         except ConfigError:
-            return None  # no probe arrives, so that the shortest period is kept
-        made.attach(self)
-        return made
+            return None  # without answers to probes the shortest period is kept
+        secondary.attach(self)
+        return secondary
 
     def _close_secondary(self) -> Deferred[None]:
         secondary, self._secondary = self._secondary, None
         return secondary.close() if secondary is not None else DatagramPort(self._reactor, 0).close()
 
-    def _complain(self, sentence: str) -> None:
-        if sentence != self._complaint:
-            self._complaint = sentence
+    def _report(self, sentence: str) -> None:
+        if sentence != self._last_report:
+            self._last_report = sentence
             self._trouble(sentence)
 
 
 class StunClients:
-    """Makes a :class:`StunClient` for ``port`` whenever another server or other settings are wanted."""
+    """Factory of the :class:`StunClient` objects of ``port``: one for each change of server or settings."""
 
     def __init__(
         self,
@@ -271,7 +274,7 @@ class StunClients:
         found: Callable[[Address, bool], None],
         trouble: Callable[[str], None],
     ) -> StunClient:
-        """One that has begun; the arguments as there."""
+        """Create and start a :class:`StunClient`, with its arguments."""
         client = StunClient(
             self._reactor,
             self._port,

@@ -1,3 +1,3 @@
-"""XMPP as a client (RFC 6120): one stream to a server, kept up, on ``twisted.words``."""
+"""XMPP client (RFC 6120) for ConnectionRequests (TR-069 Annex K): one stream per account, on ``twisted.words``."""
 
 __all__ = ["client", "markup"]

@@ -1,4 +1,4 @@
-"""What comes in once we are logged in: connection requests, pings, and everything that is answered with a refusal."""
+"""Responses to the iq stanzas of a logged-in stream: ConnectionRequests, pings, and errors for everything else."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from cwmpagent.transport.xmpp.markup import NS_CLIENT, NS_STANZAS, add, attribut
 
 NS_PING = "urn:xmpp:ping"
 
-Asked = Callable[[ConnectionRequest], XmppVerdict]
-"""What a connection request is answered with."""
+OnRequest = Callable[[ConnectionRequest], XmppVerdict]
+"""Callback that decides the response to a ConnectionRequest."""
 
 
-def answer(iq: Element, domain: str, asked: Asked) -> Element | None:
-    """The answer to an iq of the type get or set; None where there is none (TR-069 Annex K, RFC 6120 section 8.4).
+def answer(iq: Element, domain: str, on_request: OnRequest) -> Element | None:
+    """The response to an iq of type get or set, None without one (TR-069 Annex K, RFC 6120 section 8.4).
 
-    The server at ``domain`` may look whether we are there (XEP-0199); nobody else learns anything.
+    A ping (XEP-0199) is answered for the server at ``domain`` only; other senders get ``service-unavailable``.
     """
     sender, number = attribute(iq, "from"), attribute(iq, "id")
     content = next(children(iq), None)
     if content is not None and (content.uri, content.name) == (NAMESPACE, ELEMENT):
-        verdict = asked(ConnectionRequest(sender or "", _text(content, "username"), _text(content, "password")))
+        verdict = on_request(ConnectionRequest(sender or "", _text(content, "username"), _text(content, "password")))
         if verdict is XmppVerdict.ACCEPTED:
             return stanza_iq("result", number, sender)
         return None if verdict is XmppVerdict.SILENCE else _refusal(iq, content, verdict)
@@ -37,10 +37,10 @@ def _refusal(iq: Element, content: Element | None, verdict: XmppVerdict) -> Elem
     if verdict is XmppVerdict.UNAVAILABLE:
         error["code"] = "503"
     add(error, make(NS_STANZAS, verdict.value))
-    told = (content, error) if content is not None else (error,)
-    return stanza_iq("error", attribute(iq, "id"), attribute(iq, "from"), *told)
+    children = (content, error) if content is not None else (error,)
+    return stanza_iq("error", attribute(iq, "id"), attribute(iq, "from"), *children)
 
 
 def _text(element: Element, name: str) -> str:
-    found = child(element, NAMESPACE, name)
-    return str(found) if found is not None else ""
+    text = child(element, NAMESPACE, name)
+    return str(text) if text is not None else ""

@@ -1,4 +1,4 @@
-"""Bytes to elements, within bounds: what RFC 6120 section 11.1 forbids in a stream ends it."""
+"""Stream parser with bounds. XML that RFC 6120 section 11.1 forbids in a stream ends it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from cwmpagent.transport.xmpp.limits import XmppLimits
 
 
 class BoundedElements(ExpatElementStream):
-    """Twisted's reader of a stream; ParserError, with a sentence for people, where a bound is passed.
+    """Twisted's stream parser with bounds. Raises ParserError, with a readable reason, where a bound is exceeded.
 
-    ``progress`` rises with everything that is complete: the header, a stanza, white space between two. Once it is
-    retired, anything but white space is an error: it was sent before the layer of TLS or SASL that all of it should
-    have come in.
+    ``progress`` is incremented for each complete item: the stream header, a stanza, white space between stanzas. After
+    :meth:`retire`, anything but white space is an error: it was sent outside of the TLS or SASL layer that follows.
     """
 
     def __init__(self, limits: XmppLimits) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types there
+        super().__init__()  # type: ignore[no-untyped-call]  # untyped in Twisted
         self.progress = 0
         self._limits = limits
         self._depth = self._count = self._fed = self._mark = 0
@@ -29,7 +28,7 @@ class BoundedElements(ExpatElementStream):
         self._names_known = self._names_size = 0
         self.parser: Any = ParserCreate("UTF-8", " ", self._names)
         if hasattr(self.parser, "SetReparseDeferralEnabled"):
-            self.parser.SetReparseDeferralEnabled(False)  # a stanza in two pieces would wait for a third
+            self.parser.SetReparseDeferralEnabled(False)  # else a stanza in two pieces waits for a third
         self.parser.StartElementHandler = self._started
         self.parser.EndElementHandler = self._ended
         self.parser.CharacterDataHandler = self._text
@@ -41,18 +40,18 @@ class BoundedElements(ExpatElementStream):
         self.parser.CommentHandler = self._forbidden("a comment")
 
     def retire(self) -> None:
-        """Another layer begins: nothing may follow in this one."""
+        """Accept only white space from now on, because TLS or a new stream begins."""
         self._retired = True
 
     def parse(self, buffer: bytes) -> None:
-        """Raises ParserError."""
+        """Parse received bytes. Raises ParserError."""
         self._fed += len(buffer)
         try:
             self.parser.Parse(buffer)
         except ParserError:
             raise
         except self.error:
-            raise ParserError("it sends what is not XML") from None
+            raise ParserError("sends data that is not XML") from None
         if self._retired:
             return
         self._check_names()
@@ -60,20 +59,20 @@ class BoundedElements(ExpatElementStream):
 
     @property
     def unfinished(self) -> bool:
-        """Whether a stanza has begun and not ended."""
+        """Whether a stanza is incomplete."""
         return self._depth > 1
 
     def _check_names(self) -> None:
-        """The parser keeps every name until the stream ends, however long it is."""
-        new = islice(self._names, self._names_known, None)  # in the order of their coming; no prefix is None
+        """Bound the names, which the parser keeps until the stream ends."""
+        new = islice(self._names, self._names_known, None)  # in order of arrival; a missing prefix is None
         self._names_size += sum(len(name or "") for name in new)
         self._names_known = len(self._names)
         if self._names_known > self._limits.names or self._names_size > self._limits.name_characters:
-            raise ParserError("it uses too many different names, or too long ones")
+            raise ParserError("uses too many different names, or too long ones")
 
     def _check_size(self, end: int) -> None:
         if end - self._mark > self._limits.stanza_bytes:
-            raise ParserError("it sends a stanza that is too large")
+            raise ParserError("sends a stanza that is too large")
 
     def _started(self, name: str, attributes: dict[Any, str]) -> None:
         self._check_open()
@@ -83,8 +82,8 @@ class BoundedElements(ExpatElementStream):
         self._depth += 1
         self._count += 1
         if self._depth > self._limits.depth or self._count > self._limits.elements:
-            raise ParserError("it sends a stanza with too many elements, or too deep ones")
-        self._onStartElement(name, attributes)  # type: ignore[no-untyped-call]  # Twisted has no types there
+            raise ParserError("sends a stanza with too many elements, or too deep ones")
+        self._onStartElement(name, attributes)  # type: ignore[no-untyped-call]  # untyped in Twisted
         if self._depth == 1:
             self.progress += 1
 
@@ -93,29 +92,29 @@ class BoundedElements(ExpatElementStream):
         self._depth -= 1
         if self._depth == 1:
             self._check_size(self.parser.CurrentByteIndex)
-            self._here()
-        self._onEndElement(name)  # type: ignore[no-untyped-call]  # Twisted has no types there
+            self._item_complete()
+        self._onEndElement(name)  # type: ignore[no-untyped-call]  # untyped in Twisted
 
     def _text(self, data: str) -> None:
         if self._depth <= 1:
             if data.strip(" \t\r\n"):
-                raise ParserError("it sends text outside of stanzas")
-            self._here()
+                raise ParserError("sends text outside of stanzas")
+            self._item_complete()
         else:
             self._check_open()
-            self._onCdata(data)  # type: ignore[no-untyped-call]  # Twisted has no types there
+            self._onCdata(data)  # type: ignore[no-untyped-call]  # untyped in Twisted
 
-    def _here(self) -> None:
-        """Up to the token that is being read, everything is done with."""
+    def _item_complete(self) -> None:
+        """Count a complete item, and measure the next stanza from the current token."""
         self._mark = self.parser.CurrentByteIndex
         self.progress += 1
 
     def _check_open(self) -> None:
         if self._retired:
-            raise ParserError("it goes on where TLS or a new stream had to begin")
+            raise ParserError("continues the old stream where TLS or a new stream must begin")
 
     def _forbidden(self, what: str) -> Any:
         def refuse(*_: object) -> None:
-            raise ParserError(f"it sends {what}, which no stream may have")
+            raise ParserError(f"sends {what}, which RFC 6120 forbids")
 
         return refuse

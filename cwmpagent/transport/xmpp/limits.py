@@ -1,4 +1,4 @@
-"""What bounds an XMPP stream in time and size."""
+"""Bounds of an XMPP stream in time and size."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ class XmppLimits:
     """Times in seconds.
 
     ``connect``: to resolve a name, and to connect. ``step``: for each step of the negotiation. ``stanza``: from the
-    first byte of a stanza to its last. ``sign_of_life``: after a ping. ``sending``: until what the peer does not take
-    is held against it. ``linger``: for the peer to agree to an end. ``steady``: after so long a stream counts as one
-    that works, and the waits between attempts begin anew. ``nameserver``: for an answer of one name server.
-    ``names``, ``name_characters``: different names of elements, attributes and namespaces in one stream, which the
-    parser keeps, and their length together.
+    first byte of a stanza to its last. ``sign_of_life``: for data after a ping. ``sending``: for a peer that accepts no
+    data. ``linger``: for the peer to close its side. ``steady``: after this time a stream counts as working, and the
+    waits between attempts restart from the first. ``nameserver``: for the response of one name server.
+    ``stanza_bytes``, ``depth``, ``elements``: of one stanza. ``names``, ``name_characters``: number and total length of
+    the different names of elements, attributes and namespaces in one stream, which the parser keeps. ``waiting``:
+    elements that wait for the negotiation.
     """
 
     connect: float = 15.0

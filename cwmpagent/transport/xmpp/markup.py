@@ -1,4 +1,4 @@
-"""Elements of a stream: made, and looked into (Twisted's domish, with types)."""
+"""Typed functions to create and read the elements of a stream (Twisted's domish)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _domish: Any = domish
 
 
 def make(uri: str, name: str, text: str = "", **attributes: str) -> Element:
-    """A new element."""
+    """Create an element."""
     element: Element = _domish.Element((uri, name))
     for key, value in attributes.items():
         element[key] = value
@@ -24,7 +24,7 @@ def make(uri: str, name: str, text: str = "", **attributes: str) -> Element:
 
 
 def add(element: Any, child: Element | str) -> None:
-    """Put an element or text at the end of another one."""
+    """Append an element or text to ``element``."""
     if isinstance(child, str):
         element.addContent(child)
     else:
@@ -32,35 +32,35 @@ def add(element: Any, child: Element | str) -> None:
 
 
 def stanza_iq(kind: str, id: str | None, to: str | None, *content: Element) -> Element:
-    """An iq of the type ``kind``."""
+    """Create an iq of type ``kind``."""
     iq = make(NS_CLIENT, "iq", type=kind)
     for name, value in (("id", id), ("to", to)):
         if value is not None:
             iq[name] = value
-    for each in content:
-        add(iq, each)
+    for item in content:
+        add(iq, item)
     return iq
 
 
 def children(element: Any) -> Iterator[Element]:
-    """The elements in ``element``."""
+    """The child elements of ``element``."""
     return iter(element.elements())
 
 
 def child(element: Element | None, uri: str, name: str) -> Element | None:
-    """The first element with this name in ``element``."""
+    """The first child element with this name, None without one."""
     if element is None:
         return None
-    return next((each for each in children(element) if (each.uri, each.name) == (uri, name)), None)
+    return next((item for item in children(element) if (item.uri, item.name) == (uri, name)), None)
 
 
 def attribute(element: Any, name: str) -> str | None:
-    """An attribute without a namespace."""
+    """The value of an attribute without namespace, None without one."""
     value: str | None = element.getAttribute(name)
     return value
 
 
 def escaped(text: str) -> str:
-    """``text`` as it stands in an attribute with double quotes."""
+    """``text`` escaped for an attribute in double quotes."""
     value: str = _domish.escapeToXml(text, 1)
     return value

@@ -1,4 +1,4 @@
-"""From an open connection to a bound resource: TLS, SASL, binding (RFC 6120 sections 5 to 7)."""
+"""Negotiation of a stream: TLS, SASL and resource binding (RFC 6120 sections 5 to 7)."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ MOST_MECHANISMS = 64
 
 
 class Bound(NamedTuple):
-    """The full Jabber ID that the server has given us, and whether TLS protects the stream."""
+    """The full Jabber ID assigned by the server, and whether the stream is protected by TLS."""
 
     jid: str
     tls: bool
 
 
 class XmppNegotiation:
-    """``check`` judges the server's certificate, ``nonce`` makes unpredictable text. Errors are XmppErrors.
+    """The negotiation of one stream. All errors are XmppErrors.
 
-    ``plain_in_the_clear``: the password may be sent without TLS.
+    ``check`` verifies the server's certificate. ``nonce`` returns unpredictable text. ``plain_in_the_clear``: the
+    password may be sent without TLS.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class XmppNegotiation:
         self._domain = stringprep_profiles.domain(account.domain)
 
     async def run(self) -> Bound:
-        """Go through all of it."""
+        """Negotiate TLS, SASL and the binding."""
         stream = self._stream
         features = await stream.open(self._domain)
         tls = child(features, NS_XMPP_TLS, "starttls") is not None
@@ -60,22 +61,22 @@ class XmppNegotiation:
             await self._secure()
             features = await stream.open(self._domain)
         elif self._account.use_tls:
-            raise stream.fail("offers no TLS, which UseTLS asks for", "Error_Misconfigured")
+            raise stream.fail("offers no TLS, which UseTLS requires", "Error_Misconfigured")
         await self._authenticate(_mechanisms(features), tls)
         features = await stream.open(self._domain)
         if child(features, NS_XMPP_BIND, "bind") is None:
-            raise stream.fail("does not let us bind a resource")
+            raise stream.fail("offers no resource binding")
         bound = await self._bind()
         session = child(features, NS_XMPP_SESSION, "session")
         if session is not None and child(session, session.uri, "optional") is None:
-            await self._ask(make(NS_XMPP_SESSION, "session"), "session")
+            await self._request(make(NS_XMPP_SESSION, "session"), "session")
         return Bound(bound, tls)
 
     async def _secure(self) -> None:
         self._stream.send(make(NS_XMPP_TLS, "starttls"))
         answer = await self._stream.next()
         if (answer.uri, answer.name) != (NS_XMPP_TLS, "proceed"):
-            raise self._stream.fail("offers TLS, and then does not begin it")
+            raise self._stream.fail("offers TLS, but refuses to begin it")
         await self._stream.secure(self._check)
 
     async def _authenticate(self, offered: list[str], tls: bool) -> None:
@@ -91,12 +92,12 @@ class XmppNegotiation:
         except ScramError as error:
             raise self._stream.fail(f"is not trusted: {error}", "Error_AuthenticationFailure") from None
         except ValueError:
-            reason = "cannot be told a user name or password that has characters that neither may have"
+            reason = "cannot be used: Username or Password has characters that SASLprep (RFC 4013) prohibits"
             raise self._stream.fail(reason, "Error_Misconfigured") from None
         if "PLAIN" not in offered:
-            raise self._stream.fail("offers no way to log in that we know (SCRAM, PLAIN)", "Error_Misconfigured")
+            raise self._stream.fail("offers no supported SASL mechanism (SCRAM, PLAIN)", "Error_Misconfigured")
         if not (tls or self._plain_in_the_clear):
-            raise self._stream.fail("wants the password without TLS, which it does not get", "Error_Misconfigured")
+            raise self._stream.fail("requires the password without TLS, which is not allowed", "Error_Misconfigured")
         self._stream.send(_auth("PLAIN", f"\0{username}\0{password}".encode()))
         await self._sasl("success")
 
@@ -107,25 +108,25 @@ class XmppNegotiation:
         self._stream.send(_sasl("response", scram.final(_content(challenge))))
         last = await self._sasl("success", "challenge")
         scram.verify(_content(last))
-        if last.name == "challenge":  # RFC 4422 has the server's last word in a challenge, too
+        if last.name == "challenge":  # RFC 4422 allows the last message of the server in a challenge
             self._stream.send(_sasl("response", b""))
             await self._sasl("success")
 
-    async def _sasl(self, *wanted: str) -> Element:
+    async def _sasl(self, *expected: str) -> Element:
         answer = await self._stream.next()
-        if answer.uri == NS_XMPP_SASL and answer.name in wanted:
+        if answer.uri == NS_XMPP_SASL and answer.name in expected:
             return answer
         if (answer.uri, answer.name) == (NS_XMPP_SASL, "failure"):
             if child(answer, NS_XMPP_SASL, "temporary-auth-failure") is not None:
-                raise self._stream.fail("cannot log anybody in for now")
-            raise self._stream.fail("does not take the user name and password", "Error_AuthenticationFailure")
-        raise self._stream.fail("does not keep to SASL")
+                raise self._stream.fail("reports a temporary authentication failure")
+            raise self._stream.fail("refuses the user name and password", "Error_AuthenticationFailure")
+        raise self._stream.fail("violates the SASL protocol")
 
     async def _bind(self) -> str:
         bind = make(NS_XMPP_BIND, "bind")
         if self._account.resource:
             add(bind, make(NS_XMPP_BIND, "resource", self._account.resource))
-        answer = await self._ask(bind, "resource")
+        answer = await self._request(bind, "resource")
         given = child(child(answer, NS_XMPP_BIND, "bind"), NS_XMPP_BIND, "jid")
         text = str(given) if given is not None else ""
         try:
@@ -133,21 +134,21 @@ class XmppNegotiation:
                 return text
         except ValueError:
             pass
-        raise self._stream.fail("binds a resource without saying which")
+        raise self._stream.fail("binds a resource without a valid Jabber ID")
 
-    async def _ask(self, content: Element, what: str) -> Element:
-        """The result of an iq of ours."""
+    async def _request(self, content: Element, what: str) -> Element:
+        """Send an iq of type set and return its result."""
         number = self._nonce()
         self._stream.send(stanza_iq("set", number, None, content))
         answer = await self._stream.next()
         if (answer.name, attribute(answer, "id"), attribute(answer, "type")) != ("iq", number, "result"):
-            raise self._stream.fail(f"refuses the {what} that was asked for")
+            raise self._stream.fail(f"refuses the {what} that was requested")
         return answer
 
 
 def _mechanisms(features: Element) -> list[str]:
     mechanisms = child(features, NS_XMPP_SASL, "mechanisms")
-    return [str(each).strip() for each in children(mechanisms)][:MOST_MECHANISMS] if mechanisms is not None else []
+    return [str(item).strip() for item in children(mechanisms)][:MOST_MECHANISMS] if mechanisms is not None else []
 
 
 def _auth(mechanism: str, initial: bytes) -> Element:
@@ -161,7 +162,7 @@ def _sasl(name: str, content: bytes) -> Element:
 
 
 def _content(element: Element) -> bytes:
-    """Raises ScramError, as only SCRAM has challenges."""
+    """The decoded content of a SASL element. Raises ScramError: only SCRAM has content here."""
     try:
         return b64decode(str(element).strip(), validate=True)
     except ValueError:

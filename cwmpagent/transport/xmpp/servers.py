@@ -1,4 +1,4 @@
-"""Which addresses an account may connect to, in the order to try them (RFC 6120 section 3.2)."""
+"""Addresses of the servers of an account, in the order to try them (RFC 6120 section 3.2)."""
 
 from __future__ import annotations
 
@@ -12,25 +12,24 @@ from twisted.internet.defer import CancelledError, Deferred
 from cwmpagent.errors import XmppError
 from cwmpagent.protocol.auth import stringprep_profiles
 from cwmpagent.protocol.connection_request.xmpp_account import Account, Server, in_order
-from cwmpagent.transport.addresses import in_order as by_lot
-from cwmpagent.transport.addresses import resolved
+from cwmpagent.transport.addresses import resolved, shuffled
 from cwmpagent.transport.deadline import within
 
 MOST_ADDRESSES = 8
-"""So many addresses of one server are tried in a round."""
+"""Maximum number of addresses of one server that are tried in a round."""
 _SRV = "_xmpp-client._tcp."
 
 
-class Place(NamedTuple):
-    """An address and port; ``name`` is for people."""
+class ServerAddress(NamedTuple):
+    """An address and port; ``name``: ``host:port`` in messages."""
 
     address: str
     port: int
     name: str
 
 
-class Places:
-    """``lookup`` gives the SRV records of a name; ``seconds`` bounds each question."""
+class ServerAddresses:
+    """Resolves the servers of an account. ``lookup``: SRV records of a name; ``seconds``: limit of each query."""
 
     def __init__(
         self,
@@ -46,56 +45,59 @@ class Places:
         self._lookup = lookup
         self._seconds = seconds
 
-    async def of(self, account: Account) -> list[Place]:
-        """At least one. Raises XmppError."""
-        places: list[Place] = []
+    async def resolve(self, account: Account) -> list[ServerAddress]:
+        """At least one address. Raises XmppError."""
+        addresses: list[ServerAddress] = []
         for server in in_order(await self._servers(account), self._random):
-            places += await self._addresses(server)
-        if not places:
+            addresses += await self._addresses(server)
+        if not addresses:
             raise XmppError(f"no address is known for the servers of {account.domain!r}", "ServerNotPresent")
-        return places
+        return addresses
 
     async def _servers(self, account: Account) -> list[Server]:
         if account.algorithm == "ServerTable":
             if not account.servers:
-                raise XmppError("its table of servers has none that is enabled", "Error_Misconfigured")
+                raise XmppError("its table of servers has no enabled row", "Error_Misconfigured")
             return list(account.servers)
         host = ascii_host(account.domain)
         itself = [Server(host)]
         if account.algorithm == "DNS" or _is_address(host):
             return itself
         try:
-            found = await self._bounded(Deferred.fromCoroutine(_awaited(self._lookup(_SRV + host))))
+            servers = await self._bounded(Deferred.fromCoroutine(_awaited(self._lookup(_SRV + host))))
         except CancelledError:
             raise
-        except Exception:  # a name server too slow or out of order: the domain itself is as good a guess
+        except Exception:  # without a response of the name servers the domain itself is tried
             return itself
-        if found and not any(server.host for server in found):
-            raise XmppError(f"{account.domain!r} says in DNS that it has no XMPP server", "ServerNotPresent")
-        return [server for server in found if server.host and server.port] or itself
+        if servers and not any(server.host for server in servers):
+            raise XmppError(f"{account.domain!r} has no XMPP server according to its SRV record", "ServerNotPresent")
+        return [server for server in servers if server.host and server.port] or itself
 
-    async def _addresses(self, server: Server) -> list[Place]:
+    async def _addresses(self, server: Server) -> list[ServerAddress]:
         try:
-            found = await self._bounded(resolved(self._reactor.nameResolver, server.host))
+            hosts = await self._bounded(resolved(self._reactor.nameResolver, server.host))
         except CancelledError:
             raise
-        except Exception:  # a resolver may be anybody's, and is given names from anywhere
+        except Exception:  # a resolver of any make, and a name from any source
             return []
-        addresses = by_lot(found, self._random)[:MOST_ADDRESSES]
+        addresses = shuffled(hosts, self._random)[:MOST_ADDRESSES]
         shown = f"[{server.host}]:{server.port}" if ":" in server.host else f"{server.host}:{server.port}"
-        return [Place(each, server.port, shown if each == server.host else f"{shown} at {each}") for each in addresses]
+        return [
+            ServerAddress(address, server.port, shown if address == server.host else f"{shown} at {address}")
+            for address in addresses
+        ]
 
     async def _bounded(self, waiting: Deferred[Any]) -> Any:
-        return await within(self._seconds, waiting, self._reactor, self._monotonic, "too slow")
+        return await within(self._seconds, waiting, self._reactor, self._monotonic, "the name was not resolved in time")
 
 
 def ascii_host(domain: str) -> str:
-    """``domain`` as DNS and certificates have it. Raises XmppError where it is none."""
+    """``domain`` in ASCII (IDNA), as in DNS and certificates. Raises XmppError where it is not a domain name."""
     try:
         prepared_domain = stringprep_profiles.domain(domain).strip("[]")
         return prepared_domain if prepared_domain.isascii() else prepared_domain.encode("idna").decode("ascii")
-    except ValueError:  # UnicodeError is one, too
-        raise XmppError("its Domain is no domain name", "Error_Misconfigured") from None
+    except ValueError:  # also UnicodeError
+        raise XmppError("its Domain is not a domain name", "Error_Misconfigured") from None
 
 
 def _is_address(host: str) -> bool:

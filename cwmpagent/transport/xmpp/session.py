@@ -1,4 +1,4 @@
-"""A stream that is logged in: stanzas counted and answered, pings when it is silent."""
+"""Session of a logged-in stream: counts and answers stanzas, and sends keep-alive pings."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from twisted.words.xish.domish import Element
 from cwmpagent.errors import XmppError
 from cwmpagent.protocol.connection_request.xmpp_account import Stats
 from cwmpagent.transport.deadline import Deadline
-from cwmpagent.transport.xmpp.answers import NS_PING, Asked, answer
+from cwmpagent.transport.xmpp.answers import NS_PING, OnRequest, answer
 from cwmpagent.transport.xmpp.limits import XmppLimits
 from cwmpagent.transport.xmpp.markup import NS_CLIENT, attribute, make, stanza_iq
 from cwmpagent.transport.xmpp.stream import Stream
 
 _STANZAS = frozenset({"iq", "presence", "message"})
-MOST_QUESTIONS = 1000
-"""Of ours that wait for an answer."""
+MOST_PENDING = 1000
+"""Maximum number of own requests that wait for a response."""
 
 
 class XmppSession:
-    """From the binding to the end of ``stream``. ``keep_alive``: seconds of silence before a ping; 0: no pings.
+    """The session, from the binding to the end of ``stream``.
 
-    A server that does not do anything complete within ``limits.sign_of_life`` after a ping is gone, whatever TCP says.
+    ``keep_alive``: seconds without data before a ping is sent; 0: no pings. The stream fails when the server sends
+    nothing complete within ``limits.sign_of_life`` seconds after a ping.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class XmppSession:
         limits: XmppLimits,
         monotonic: Callable[[], float],
         nonce: Callable[[], str],
-        asked: Asked,
+        on_request: OnRequest,
         stats: Stats,
     ) -> None:
         self._stream = stream
@@ -46,39 +47,39 @@ class XmppSession:
         self._keep_alive = keep_alive
         self._limits = limits
         self._nonce = nonce
-        self._asked = asked
+        self._on_request = on_request
         self._stats = stats
-        self._questions: dict[str, Deferred[Element]] = {}
+        self._pending: dict[str, Deferred[Element]] = {}
         self._pinged = False
-        self._silence = Deadline(reactor, monotonic, self._silent)
+        self._keep_alive_timer = Deadline(reactor, monotonic, self._keep_alive_expired)
 
     async def run(self) -> None:
-        """Return when the stream is no more."""
+        """Process stanzas until the stream is closed."""
         self._stream.heard = self._heard
         self._heard()
         self._stream.follow(self._stanza)
         try:
             await self._stream.gone()
         finally:
-            self._silence.stop()
+            self._keep_alive_timer.stop()
             self._stream.heard = lambda: None
-            questions, self._questions = self._questions, {}
-            for each in questions.values():
+            pending, self._pending = self._pending, {}
+            for waiting in pending.values():
                 error = self._stream.failure or XmppError("the stream was closed")
-                each.errback(Failure(error))  # type: ignore[no-untyped-call]  # Twisted has no types there
+                waiting.errback(Failure(error))  # type: ignore[no-untyped-call]  # untyped in Twisted
 
     def ask(self, to: str, content: Element) -> Deferred[Element]:
-        """Send an iq of the type get; fires with the answer, result or error. Errbacks with XmppError."""
+        """Send an iq of type get. Fires with the response, result or error; raises or errbacks with XmppError."""
         number = self._nonce()
-        if self._stream.failure is not None or len(self._questions) >= MOST_QUESTIONS:
-            raise self._stream.failure or XmppError("too many questions wait for their answers")
+        if self._stream.failure is not None or len(self._pending) >= MOST_PENDING:
+            raise self._stream.failure or XmppError("too many requests wait for their responses")
         waiting: Deferred[Element] = Deferred(lambda _: self._forget(number))
-        self._questions[number] = waiting
+        self._pending[number] = waiting
         self._send(stanza_iq("get", number, to, content))
         return waiting
 
     def _forget(self, number: str) -> None:
-        self._questions.pop(number, None)
+        self._pending.pop(number, None)
 
     def _send(self, stanza: Element) -> None:
         self._stats.transmitted += 1
@@ -94,23 +95,23 @@ class XmppSession:
         if stanza.name != "iq":
             return
         if kind in ("get", "set"):
-            reply = answer(stanza, self._domain, self._asked)
+            reply = answer(stanza, self._domain, self._on_request)
             if reply is not None:
                 self._send(reply)
         elif kind in ("result", "error"):
-            waiting = self._questions.pop(attribute(stanza, "id") or "", None)
+            waiting = self._pending.pop(attribute(stanza, "id") or "", None)
             if waiting is not None:
                 waiting.callback(stanza)
 
     def _heard(self) -> None:
         self._pinged = False
         if self._keep_alive:
-            self._silence.start(self._keep_alive)
+            self._keep_alive_timer.start(self._keep_alive)
 
-    def _silent(self) -> None:
+    def _keep_alive_expired(self) -> None:
         if self._pinged:
             self._stream.fail("has not answered a ping", "ServerNotPresent")
             return
         self._pinged = True
-        self._silence.start(self._limits.sign_of_life)
+        self._keep_alive_timer.start(self._limits.sign_of_life)
         self._send(stanza_iq("get", self._nonce(), self._domain, make(NS_PING, "ping")))

@@ -1,4 +1,4 @@
-"""Where a domain has its XMPP servers (SRV records, RFC 2782): asked of the system's own name servers."""
+"""SRV records (RFC 2782) of a domain's XMPP servers, queried from the system's name servers."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ NameServers = Callable[[], Sequence[tuple[str, int]]]
 
 
 def system_name_servers(path: Path = RESOLV_CONF) -> list[tuple[str, int]]:
-    """Addresses and ports of the name servers, read anew each time: they come and go with the network."""
-    found: list[tuple[str, int]] = []
+    """Addresses and ports of the name servers. The file is read for each call, because they change with the network."""
+    servers: list[tuple[str, int]] = []
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -30,16 +30,16 @@ def system_name_servers(path: Path = RESOLV_CONF) -> list[tuple[str, int]]:
     for words in (line.split() for line in lines):
         if len(words) > 1 and words[0] == "nameserver":
             try:
-                found.append((str(ip_address(words[1].partition("%")[0])), dns.PORT))
+                servers.append((str(ip_address(words[1].partition("%")[0])), dns.PORT))
             except ValueError:
                 continue
-    return found[:MOST_NAMESERVERS] or [("127.0.0.1", dns.PORT)]
+    return servers[:MOST_NAMESERVERS] or [("127.0.0.1", dns.PORT)]
 
 
 class Lookup:
-    """Asks one name server after another; whatever goes wrong with all of them is the same as no record.
+    """Queries one name server after another. If all of them fail, there are no records.
 
-    ``seconds``: how long one of them may take.
+    ``seconds``: time limit of one name server.
     """
 
     def __init__(self, reactor: Any, seconds: float, name_servers: NameServers = system_name_servers) -> None:
@@ -48,18 +48,18 @@ class Lookup:
         self._name_servers = name_servers
 
     async def __call__(self, name: str) -> list[Server]:
-        """The SRV records of ``name``; one with an empty host means that there is no such service."""
+        """The SRV records of ``name``. A record with an empty host means that the service is not available."""
         for address in self._name_servers():
             try:
-                message = await self._ask(address, name)
+                message = await self._query(address, name)
             except (dns.DNSQueryTimeoutError, CannotListenError, OSError):
                 continue
             if message.rCode in (dns.OK, dns.ENAME):
                 return _records(message)
         return []
 
-    async def _ask(self, address: tuple[str, int], name: str) -> Any:
-        protocol: Any = _Asking(address[0], self._reactor)
+    async def _query(self, address: tuple[str, int], name: str) -> Any:
+        protocol: Any = _SrvQuery(address[0], self._reactor)
         self._reactor.listenUDP(0, protocol, interface="::" if ":" in address[0] else "")
         try:
             answer: Deferred[Any] = protocol.query(address, [dns.Query(name, dns.SRV)], self._seconds)
@@ -72,11 +72,11 @@ class Lookup:
             await protocol.transport.stopListening()
 
 
-class _Asking(dns.DNSDatagramProtocol):
-    """Hears the name server that was asked and nobody else, and nothing that is no DNS."""
+class _SrvQuery(dns.DNSDatagramProtocol):
+    """DNS protocol that accepts responses only from the queried name server, and ignores malformed ones."""
 
     def __init__(self, host: str, reactor: Any) -> None:
-        super().__init__(_Nobody(), reactor=reactor)  # type: ignore[no-untyped-call]  # Twisted has no types there
+        super().__init__(_Unsolicited(), reactor=reactor)  # type: ignore[no-untyped-call]  # untyped in Twisted
         self._host = ip_address(host)
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
@@ -84,23 +84,23 @@ class _Asking(dns.DNSDatagramProtocol):
             return
         try:
             dns.Message().fromStr(datagram)
-        except Exception:  # Twisted would write a traceback into the log for each
+        except Exception:  # Twisted would log a traceback for each
             return
         super().datagramReceived(datagram, addr)
 
 
-class _Nobody:
-    """Takes what was not asked for."""
+class _Unsolicited:
+    """Receiver of unsolicited messages."""
 
     def messageReceived(self, *_: object) -> None:
-        """It is of no interest."""
+        """Ignore the message."""
 
 
 def _records(message: Any) -> list[Server]:
-    found = []
+    servers = []
     for record in message.answers[:MOST_SERVERS]:
         if record.type == dns.SRV:
-            given = record.payload
-            host = given.target.name.decode("ascii", "replace").rstrip(".")
-            found.append(Server(host, given.port, given.priority, given.weight))
-    return found
+            srv = record.payload
+            host = srv.target.name.decode("ascii", "replace").rstrip(".")
+            servers.append(Server(host, srv.port, srv.priority, srv.weight))
+    return servers

@@ -1,4 +1,4 @@
-"""One XML stream to a server: elements in and out, TLS, and an end with a reason whatever the peer does."""
+"""One XML stream to a server: elements in both directions, TLS, and an end that always has a reason."""
 
 from __future__ import annotations
 
@@ -28,21 +28,25 @@ from cwmpagent.transport.xmpp.markup import NS_CLIENT, attribute, children, esca
 _T = TypeVar("_T")
 _Status = Literal["ServerNotPresent", "Error_Misconfigured", "Error_AuthenticationFailure", "Error"]
 _CONDITION = re.compile("[a-z-]{1,40}")
-_OURS = frozenset({"host-unknown", "host-gone", "improper-addressing", "policy-violation", "invalid-namespace"})
-_WAY_OUT = frozenset({"system-shutdown", "connection-timeout", "reset", "remote-connection-failed", "see-other-host"})
+_CONFIGURATION_ERRORS = frozenset(
+    {"host-unknown", "host-gone", "improper-addressing", "policy-violation", "invalid-namespace"}
+)
+_UNAVAILABLE = frozenset(
+    {"system-shutdown", "connection-timeout", "reset", "remote-connection-failed", "see-other-host"}
+)
 
 
 @implementer(IHandshakeListener, IPushProducer)
 class Stream(XmlStream):
-    """From the connection to its end. ``name`` is what the server is called towards people.
+    """A stream, from the connection to its end. ``name``: the server in messages.
 
-    While it is negotiated, :meth:`next` gives one element after another; :meth:`follow` hands all further ones to a
-    function. Every failure is an XmppError, the first one is ``failure``; ``heard`` is called when the peer has sent
-    something complete.
+    During the negotiation :meth:`next` returns one element after another; :meth:`follow` passes all further ones to a
+    function. Every failure is an XmppError; ``failure`` is the first one. ``heard`` is called when the peer has sent a
+    complete item.
     """
 
     def __init__(self, reactor: Any, name: str, limits: XmppLimits, monotonic: Callable[[], float]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types there
+        super().__init__()  # type: ignore[no-untyped-call]  # untyped in Twisted
         self.failure: XmppError | None = None
         self.heard: Callable[[], object] = lambda: None
         self.name = name
@@ -56,14 +60,14 @@ class Stream(XmlStream):
         self._follower: Callable[[Element], None] | None = None
         self._gone: list[Deferred[None]] = []
         self._check: CertificateCheck | None = None
-        self._slow = self._deadline("a stanza has not ended in time")
-        self._stuck = self._deadline("does not take what is sent to it")
+        self._stanza_limit = self._deadline("did not complete a stanza in time")
+        self._sending_limit = self._deadline("accepts no data")
         self._linger = Deadline(reactor, monotonic, self._abort)
 
-    # What the negotiation asks for.
+    # Calls of the negotiation and the session.
 
     async def open(self, domain: str) -> Element:
-        """Begin a stream to ``domain``, the first one or after a new layer; the features that the server has."""
+        """Open a stream to ``domain``, the first one or the one after TLS or SASL. Returns the server's features."""
         self._renew()
         self.send(
             "<?xml version='1.0'?>"
@@ -72,31 +76,31 @@ class Stream(XmlStream):
         )
         features = await self.next()
         if (features.uri, features.name) != (NS_STREAMS, "features"):
-            raise self.fail("begins its stream without features")
+            raise self.fail("sends no stream features")
         return features
 
     async def next(self) -> Element:
-        """The next element from the server. Raises XmppError, also where none comes in time."""
+        """The next element from the server. Raises XmppError, also where none arrives in time."""
         if self.failure is not None:
             raise self.failure
         if self._inbox:
             return self._inbox.popleft()
         self._waiting = Deferred()
-        return await self._within(self._waiting, "does not go on with the negotiation")
+        return await self._within(self._waiting, "does not continue the negotiation")
 
     async def secure(self, check: CertificateCheck) -> None:
-        """Go over to TLS, which ``check`` makes and judges."""
+        """Start TLS; ``check`` creates the connection and verifies the certificate."""
         if self._inbox:
-            raise self.fail("goes on where TLS had to begin")
+            raise self.fail("sends data where TLS must begin")
         self._check = check
         self._retire()
         self._secured = Deferred()
         transport: Any = self.transport
         transport.startTLS(check)
-        await self._within(self._secured, "does not go on with TLS")
+        await self._within(self._secured, "does not complete the TLS handshake")
 
     def follow(self, function: Callable[[Element], None]) -> None:
-        """Call ``function`` with each element from now on."""
+        """Call ``function`` with each further element."""
         self._follower = function
         transport: Any = self.transport
         transport.registerProducer(self, True)
@@ -104,26 +108,26 @@ class Stream(XmlStream):
             function(self._inbox.popleft())
 
     def fail(self, reason: str, status: _Status = "Error") -> XmppError:
-        """End it at once, for ``reason``; the error, which may be raised, too."""
+        """Abort the stream because of ``reason``. Returns the error, for the caller to raise."""
         error = XmppError(f"{self.name} {reason}", status)
         self._failed(error)
         self._abort()
         return error
 
     def close(self) -> None:
-        """End it in order, and by force where the peer does not agree in time."""
+        """Close the stream; abort the connection where the peer does not close in time."""
         if self.failure is None and self.stream is not None:
             self.send("</stream:stream>")
         self._failed(XmppError(f"{self.name}: the stream was closed"))
         self.close_now()
 
     def send(self, obj: Element | str) -> None:
-        """Write an element, or text as it is; nothing where the stream has failed."""
+        """Write an element or unescaped text. Does nothing where the stream has failed."""
         if self.failure is None and not self._lost:
-            super().send(obj)  # type: ignore[no-untyped-call]  # Twisted has no types there
+            super().send(obj)  # type: ignore[no-untyped-call]  # untyped in Twisted
 
     def gone(self) -> Deferred[None]:
-        """Fires when the connection is no more."""
+        """Fire when the connection is closed."""
         waiting: Deferred[None] = Deferred()
         if self._lost or self.transport is None:
             waiting.callback(None)
@@ -131,7 +135,7 @@ class Stream(XmlStream):
             self._gone.append(waiting)
         return waiting
 
-    # What the socket, TLS and the parser say.
+    # Calls of the transport and the parser.
 
     def connectionMade(self) -> None:
         transport: Any = self.transport
@@ -146,7 +150,7 @@ class Stream(XmlStream):
     def dataReceived(self, data: bytes) -> None:
         if self.failure is not None or self.stream is None:
             if self.failure is None:
-                self.fail("sends something before it was asked")
+                self.fail("sends data before the stream is opened")
             return
         reader = self.stream
         before = reader.progress
@@ -154,40 +158,40 @@ class Stream(XmlStream):
             reader.parse(data)
         except ParserError as error:
             self.fail(str(error))
-        except Exception as error:  # of ours or Twisted's; it must not end in the reactor
-            self.fail(f"sent what led to an error of the agent itself ({type(error).__name__})")
+        except Exception as error:  # in the agent or Twisted; it must not reach the reactor
+            self.fail(f"sent data that caused an error of the agent itself ({type(error).__name__})")
         if self.failure is not None:
             return
         if self.stream.unfinished:
-            if not self._slow.running:
-                self._slow.start(self._limits.stanza)
+            if not self._stanza_limit.running:
+                self._stanza_limit.start(self._limits.stanza)
         else:
-            self._slow.stop()
+            self._stanza_limit.stop()
         if self.stream is not reader or reader.progress != before:
             self.heard()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
-        for deadline in (self._slow, self._stuck, self._linger):
+        for deadline in (self._stanza_limit, self._sending_limit, self._linger):
             deadline.stop()
         refusal = self._check.refusal if self._check is not None else ""
         if refusal:
             self._failed(XmppError(f"{self.name}: {refusal}"))
-        elif reason.check(ConnectionDone):  # type: ignore[no-untyped-call]  # Twisted has no types there
-            self._failed(XmppError(f"{self.name} has ended the connection", "ServerNotPresent"))
+        elif reason.check(ConnectionDone):  # type: ignore[no-untyped-call]  # untyped in Twisted
+            self._failed(XmppError(f"{self.name} has closed the connection", "ServerNotPresent"))
         else:
             self._failed(XmppError(f"{self.name}: {cause(reason.value)}", "ServerNotPresent"))
         self.stream = None
         waiting, self._gone = self._gone, []
-        for each in waiting:
-            each.callback(None)
+        for deferred in waiting:
+            deferred.callback(None)
 
     def onDocumentStart(self, rootElement: Element) -> None:
         version = (attribute(rootElement, "version") or "").partition(".")[0]
         if (rootElement.uri, rootElement.name) != (NS_STREAMS, "stream") or rootElement.defaultUri != NS_CLIENT:
-            self.fail("answers with something that is no XMPP stream")
+            self.fail("sends something that is not an XMPP stream")
         elif not (version.isascii() and version.isdecimal() and len(version) < 10 and int(version) >= 1):
-            self.fail("speaks a version of XMPP before 1.0")
+            self.fail("uses a version of XMPP below 1.0")
 
     def onElement(self, element: Element) -> None:
         if self.failure is not None:
@@ -202,39 +206,39 @@ class Stream(XmlStream):
         elif len(self._inbox) < self._limits.waiting:
             self._inbox.append(element)
         else:
-            self.fail("sends more than the negotiation has a place for")
+            self.fail("sends too many elements during the negotiation")
 
     def onDocumentEnd(self) -> None:
-        self._failed(XmppError(f"{self.name} has ended the stream", "ServerNotPresent"))
+        self._failed(XmppError(f"{self.name} has closed the stream", "ServerNotPresent"))
         self.close_now()
 
     def close_now(self) -> None:
-        """End the connection once everything is written; by force where that takes too long."""
+        """Close the connection after everything is written; abort it where that takes too long."""
         if not self._lost and self.transport is not None:
             self._linger.start(self._limits.linger)
             self.transport.loseConnection()
 
-    # What the socket says of what we write.
+    # Flow control of the transport.
 
     def pauseProducing(self) -> None:
-        """The peer does not take our answers: nothing more is read until it does."""
-        if not self._stuck.running:
-            self._stuck.start(self._limits.sending)
-        self._reading("pauseProducing")
+        """Stop reading while the peer accepts no data."""
+        if not self._sending_limit.running:
+            self._sending_limit.start(self._limits.sending)
+        self._control_reading("pauseProducing")
 
     def resumeProducing(self) -> None:
-        self._stuck.stop()
-        self._reading("resumeProducing")
+        self._sending_limit.stop()
+        self._control_reading("resumeProducing")
 
     def stopProducing(self) -> None:
-        """The connection ends, which connectionLost tells."""
+        """Do nothing: connectionLost follows."""
 
-    def _reading(self, method: str) -> None:
+    def _control_reading(self, method: str) -> None:
         transport: Any = self.transport
         if transport is not None and not self._lost and not transport.disconnecting:
             getattr(transport, method)()
 
-    # Inside.
+    # Internal.
 
     async def _within(self, waiting: Deferred[_T], reason: str) -> _T:
         try:
@@ -251,30 +255,30 @@ class Stream(XmlStream):
 
     def _renew(self) -> None:
         self._retire()
-        self._slow.stop()
+        self._stanza_limit.stop()
         self.stream = BoundedElements(self._limits)
         self.stream.DocumentStartEvent = self.onDocumentStart
         self.stream.ElementEvent = self.onElement
         self.stream.DocumentEndEvent = self.onDocumentEnd
 
     def _ended_by(self, element: Element) -> None:
-        condition = next((each.name for each in children(element) if _CONDITION.fullmatch(each.name)), "unknown")
-        status: _Status = "Error_Misconfigured" if condition in _OURS else "Error"
-        if condition in _WAY_OUT:
+        condition = next((item.name for item in children(element) if _CONDITION.fullmatch(item.name)), "unknown")
+        status: _Status = "Error_Misconfigured" if condition in _CONFIGURATION_ERRORS else "Error"
+        if condition in _UNAVAILABLE:
             status = "ServerNotPresent"
-        self._failed(XmppError(f"{self.name} has ended the stream: {condition}", status))
+        self._failed(XmppError(f"{self.name} has closed the stream: {condition}", status))
         self.close_now()
 
     def _failed(self, error: XmppError) -> None:
-        """Whoever waits learns of it; the first one counts."""
+        """Record the first error, and fail all waiting calls with it."""
         if self.failure is None:
             self.failure = error
         self._inbox.clear()
-        self._slow.stop()
-        self._stuck.stop()
+        self._stanza_limit.stop()
+        self._sending_limit.stop()
         for waiting in (self._waiting, self._secured):
             if waiting is not None and not waiting.called:
-                waiting.errback(Failure(self.failure))  # type: ignore[no-untyped-call]  # Twisted has no types there
+                waiting.errback(Failure(self.failure))  # type: ignore[no-untyped-call]  # untyped in Twisted
         self._waiting = self._secured = None
 
     def _abort(self) -> None:

@@ -1,4 +1,4 @@
-"""Ten thousand connections that want nothing, from another process: whoever has the password is served meanwhile."""
+"""Ten thousand idle connections from another process: a request with credentials is still served."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class CrowdTests(TestCase):
         return Answer(await collector.gone)
 
     async def served(self, port: int, source: str) -> float:
-        """How long a good request takes, with its challenge, each on a connection of its own."""
+        """Seconds of good requests with their challenges, each on a new connection."""
         began = reactor.seconds()
         ours = Authenticator(USER, cnonce=counter("c"), basic_allowed=False)
         self.assertTrue(ours.challenged((await self.ask(port, source)).all("www-authenticate")))

@@ -41,7 +41,7 @@ def counter(prefix: str) -> Callable[[], str]:
 
 
 class Agent:
-    """A target that notes who came."""
+    """A target that records the requests."""
 
     def __init__(self, credentials: tuple[str, str] | None = (USER.username, USER.password)) -> None:
         self.given = credentials
@@ -79,7 +79,7 @@ def port_of(made: ConnectionRequestListener, address: str = "127.0.0.1") -> int:
 
 
 class Answer:
-    """An HTTP answer taken apart."""
+    """A parsed HTTP response."""
 
     def __init__(self, data: bytes) -> None:
         head, _, self.rest = data.partition(b"\r\n\r\n")
@@ -92,7 +92,7 @@ class Answer:
 
 
 class Visitor:
-    """A client in memory: one connection."""
+    """One connection of a client in memory."""
 
     def __init__(self, on: MemoryReactorClock, peer: Any = None) -> None:
         self.channel = on.tcpServers[0][1].buildProtocol(peer)
@@ -116,7 +116,7 @@ class Visitor:
 
 
 class MemoryTests(SynchronousTestCase):
-    """What is answered to whom."""
+    """Responses to requests."""
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
@@ -138,7 +138,7 @@ class MemoryTests(SynchronousTestCase):
         signed: str | None = None,
         visitor: Visitor | None = None,
     ) -> Answer:
-        """Ask, and answer the challenge if there is one."""
+        """Send a request, and a second one with credentials after a challenge."""
         visitor = visitor or Visitor(self.reactor)
         first = visitor.ask(path, method=method)
         ours = Authenticator(credentials, cnonce=counter("c"), basic_allowed=True)
@@ -175,7 +175,7 @@ class MemoryTests(SynchronousTestCase):
             self.assertEqual(self.agent.came.pop(), source)
 
     def test_asked_once_and_answered_before_anything_else_can_happen(self) -> None:
-        """A session that begins when the reactor comes round again finds the 200 on its way."""
+        """The 200 is written before a session that begins in the next reactor turn."""
         visitor = Visitor(self.reactor)
         seen: list[bytes] = []
 
@@ -334,7 +334,7 @@ class MemoryTests(SynchronousTestCase):
         self.assertEqual(self.agent.came, [])
 
     def test_a_nonce_for_one_agent_is_no_good_for_another(self) -> None:
-        """Although both have the same user name and password."""
+        """The nonce of one agent is not valid for another one with the same credentials."""
         other = Agent()
         self.listener.add("/two", other)
         ours = Authenticator(USER, cnonce=counter("c"), basic_allowed=False)
@@ -374,7 +374,7 @@ class MemoryTests(SynchronousTestCase):
 
 
 class HostileTests(SynchronousTestCase):
-    """Clients that mean no good, or are broken."""
+    """Hostile and broken clients."""
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
@@ -561,10 +561,10 @@ class HostileTests(SynchronousTestCase):
 
 
 class BindTests(SynchronousTestCase):
-    """Listening on all endpoints or on none, and words for people where it fails."""
+    """Listening on all endpoints or on none, and the error texts."""
 
     class Reactor(MemoryReactorClock):
-        """Refuses one port, and knows which it listens on."""
+        """Reactor that refuses one port, and records the open ones."""
 
         refused: dict[int, OSError]
 
@@ -609,7 +609,7 @@ class BindTests(SynchronousTestCase):
 
 
 class Collector(Protocol):
-    """Sends something and collects what comes until the connection ends."""
+    """Client that sends data and collects the response until the connection ends."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -627,7 +627,7 @@ class Collector(Protocol):
 
 
 class LoopbackTests(TestCase):
-    """Real sockets."""
+    """The listener on real sockets."""
 
     timeout = 120
 
@@ -693,7 +693,7 @@ class LoopbackTests(TestCase):
         return self.run_(test)
 
     def test_curl_takes_our_challenges_for_what_they_are(self) -> Deferred[None]:
-        """The arithmetic of every algorithm, against one that is not ours."""
+        """Digest values of every algorithm, compared with an independent client."""
 
         async def test() -> None:
             for offered in (["MD5"], ["MD5-sess"], ["SHA-256"], ["SHA-256-sess"], ["MD5", "SHA-256"]):
@@ -709,7 +709,7 @@ class LoopbackTests(TestCase):
                 user = ["--digest", "--user", f"{USER.username}:{USER.password}"]
                 answers = await self.curl(*user, f"http://127.0.0.1:{port_of(made)}/one")
                 self.assertEqual([each[0] for each in answers], [401, 200], offered)
-                # It takes the first that it knows.
+                # It uses the first supported challenge.
                 self.assertIn(f"algorithm={offered[-1]}", seen[-1].replace('"', ""))
                 await made.stopService()
 
@@ -776,7 +776,7 @@ class LoopbackTests(TestCase):
             error = await self.assertFailure(Deferred.fromCoroutine(self.serve(*texts)), ConfigError)
             self.assertEqual(error.key, "connection_request.endpoint")
             self.assertIn(f"{texts[1]}: Address already in use", error.reason)
-            await self.serve(texts[0])  # was given back
+            await self.serve(texts[0])  # the port is free again
 
         return self.run_(test)
 

@@ -1,4 +1,4 @@
-"""Requests that others would take for several, or for none: one at most is understood, and nobody gets in by them."""
+"""Request smuggling: ambiguous requests are read as one at most, and none is accepted."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ VALUES = ("acs", "device", "/one", "auth", "00000001", "c", "MD5", "SHA-256", "t
 
 
 class ShapeTests(SynchronousTestCase):
-    """One shape after the other."""
+    """Malformed requests of known shapes."""
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
@@ -50,7 +50,7 @@ class ShapeTests(SynchronousTestCase):
         self.successResultOf(Deferred.fromCoroutine(self.listener.bind()))
 
     def send(self, data: bytes, *, by: int = 1 << 20) -> tuple[bytes, bool]:
-        """What is answered to ``data``, sent so many bytes at a time, and whether the connection was closed then."""
+        """The responses to ``data``, sent in pieces of this size, and whether the connection was closed."""
         visitor = Visitor(self.reactor)
         answer = b""
         for start in range(0, len(data), by):
@@ -62,7 +62,7 @@ class ShapeTests(SynchronousTestCase):
         return answer, closed
 
     def good(self, more: bytes = b"", path: str = "/one") -> bytes:
-        """A request with the right credentials; ``more`` headers stand before them."""
+        """A request with valid credentials; ``more``: header fields before them."""
         ours = Authenticator(USER, cnonce=counter("c"), basic_allowed=False)
         first = Visitor(self.reactor).ask(path)
         self.assertTrue(ours.challenged(first.all("www-authenticate")))
@@ -70,7 +70,7 @@ class ShapeTests(SynchronousTestCase):
         return b"GET " + path.encode() + b" HTTP/1.1\r\n" + more + b"Authorization: " + authorization + b"\r\n\r\n"
 
     def refused(self, *requests: bytes) -> None:
-        """Each gets one 400 and the end of the connection, whatever follows, whole or byte by byte."""
+        """Each gets one 400 and the end of the connection, for any following bytes, whole or byte by byte."""
         for request in requests:
             for by in (1 << 20, 1):
                 answer, closed = self.send(request + SECOND, by=by)
@@ -258,7 +258,7 @@ class ShapeTests(SynchronousTestCase):
 
 
 class FuzzTests(SynchronousTestCase):
-    """Whole requests of pieces that belong in some, in any order: none is accepted, none raises."""
+    """Requests of random valid pieces: none is accepted, none raises."""
 
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
@@ -294,7 +294,7 @@ class FuzzTests(SynchronousTestCase):
     @settings(deadline=None, max_examples=400)
     @given(st.data())
     def test_one_byte_of_a_good_request_is_another(self, data: st.DataObject) -> None:
-        """What is accepted asks for the same with the same credentials: in what they do not cover bytes may differ."""
+        """An accepted mutation has the same request and credentials: only bytes that they do not cover may differ."""
         ours = Authenticator(USER, cnonce=counter("c"), basic_allowed=False)
         ours.challenged(Visitor(self.reactor).ask().all("www-authenticate"))
         header = str(ours.authorization("GET", "/one")).encode()

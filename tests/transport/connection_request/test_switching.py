@@ -1,4 +1,4 @@
-"""The listener's ports follow the agents' switches: closed while none is on, and open again where they were."""
+"""Ports of the listener: closed while no agent is enabled, and opened again on the same number."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from cwmpagent.protocol.auth import Authenticator
 from cwmpagent.transport.connection_request.endpoints import Endpoints
-from cwmpagent.transport.connection_request.listener import RETRY, ConnectionRequestListener
+from cwmpagent.transport.connection_request.listener import REOPEN_INTERVAL, ConnectionRequestListener
 from tests.skips import NO_IPV6, has_ipv6
 from tests.transport.connection_request.test_listener import (
     LOOPBACK,
@@ -35,7 +35,7 @@ KEY = "connection_request.endpoint"
 
 
 class Reactor(MemoryReactorClock):
-    """Refuses ports, and knows which it listens on and what was asked of it."""
+    """Reactor that refuses ports, and records open ports and calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Reactor(MemoryReactorClock):
 
 
 class FollowTests(SynchronousTestCase):
-    """In memory, with a clock."""
+    """The listener in memory, with a test clock."""
 
     def setUp(self) -> None:
         self.reactor = Reactor()
@@ -162,14 +162,14 @@ class FollowTests(SynchronousTestCase):
         self.switch(self.one, True)
         self.assertEqual((self.reactor.open, self.listener.listening), ([], False))
         for _ in range(5):
-            self.reactor.advance(RETRY)
+            self.reactor.advance(REOPEN_INTERVAL)
         self.assertEqual(self.reactor.asked.count(7002), 7)
         [warning] = self.warnings
         self.assertIn(f"{KEY}: tcp:7002: Address already in use", warning)
         self.assertNotIn("\n", warning)
         self.assertEqual(self.one.told, 0)
         self.taken()
-        self.reactor.advance(RETRY)
+        self.reactor.advance(REOPEN_INTERVAL)
         self.reactor.advance(0)
         self.assertEqual(self.reactor.open, [7001, 7002])
         self.assertEqual((self.one.told, self.two.told), (1, 0))
@@ -185,7 +185,7 @@ class FollowTests(SynchronousTestCase):
         self.assertEqual(len(self.warnings), 2)
         self.successResultOf(self.listener.stopService())
         self.assertEqual(self.reactor.getDelayedCalls(), [])
-        self.reactor.advance(10 * RETRY)
+        self.reactor.advance(10 * REOPEN_INTERVAL)
         self.assertEqual(self.reactor.open, [])
 
     def test_stopped_with_calls_that_wait(self) -> None:
@@ -193,7 +193,7 @@ class FollowTests(SynchronousTestCase):
         self.taken(7001)
         self.switch(self.one, True)
         self.taken()
-        self.reactor.rightNow += RETRY
+        self.reactor.rightNow += REOPEN_INTERVAL
         [call] = self.reactor.getDelayedCalls()
         self.reactor.calls.remove(call)
         call.func()
@@ -203,7 +203,7 @@ class FollowTests(SynchronousTestCase):
         self.assertEqual((self.reactor.getDelayedCalls(), self.one.told), ([], 0))
 
     def test_a_burst_may_wait_to_be_accepted(self) -> None:
-        """With few places a lost SYN costs whoever comes then a second."""
+        """With a short backlog a lost SYN delays a client by a second."""
         for text, backlog in (
             ("tcp:7100", 1024),
             ("tcp:7100:127.0.0.1", 1024),
@@ -219,7 +219,7 @@ class FollowTests(SynchronousTestCase):
             self.assertEqual((port, asked), (7100, backlog), text)
 
     def test_a_socket_that_was_inherited_stays(self) -> None:
-        """Closed it would not come back: its number may be anybody's file by then."""
+        """An inherited socket cannot be opened again after closing: its file descriptor may be reused."""
         endpoints = Endpoints(self.reactor, ["systemd:domain=INET:index=0"], KEY)
         self.assertTrue(endpoints.inherited)
         self.assertFalse(Endpoints(self.reactor, ["tcp:7001"], KEY).inherited)
@@ -229,7 +229,7 @@ class FollowTests(SynchronousTestCase):
 
 
 class LoopbackTests(TestCase):
-    """Real sockets."""
+    """The listener on real sockets."""
 
     timeout = 30
 
@@ -299,7 +299,7 @@ class LoopbackTests(TestCase):
         self.assertFalse(made.listening)
 
     async def test_connections_after_the_reopening_are_left_alone(self) -> None:
-        """A client that reads nothing is cut a second after the closing; who came since has nothing to do with it."""
+        """A client that reads nothing is aborted a second after the closing; newer clients are not affected."""
         made = await self.serve(limits=PATIENT)
         old = await self.connect(port_of(made))
         old.transport.pauseProducing()

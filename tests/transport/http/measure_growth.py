@@ -1,4 +1,4 @@
-"""Run by a test: posts to a port, says how that ended and by how many KiB this process has grown."""
+"""Script of a test: post to a port, print the outcome and the memory growth of this process in KiB."""
 
 from __future__ import annotations
 

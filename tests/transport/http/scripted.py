@@ -1,4 +1,4 @@
-"""An ACS of raw bytes on a loopback socket: it answers request by request what its script says."""
+"""Scripted ACS on a loopback socket: each step of the script answers one request with raw bytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cwmpagent.transport.tls.trust import TlsTrust
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it came: ``connection`` counts from 1; the names of ``fields`` are in their own letters."""
+    """One received request. ``connection`` counts from 1; the names of ``fields`` keep their case."""
 
     connection: int
     line: str
@@ -37,7 +37,7 @@ class Request:
 
 
 class Connection(Protocol):
-    """One accepted connection."""
+    """One accepted connection. ``received``: all bytes from the client."""
 
     transport: Any
 
@@ -47,6 +47,7 @@ class Connection(Protocol):
         self.gone: Deferred[None] = Deferred()
         self.lost = False
         self.held = bytearray()
+        self.received = bytearray()
 
     def connectionMade(self) -> None:
         self.server.connections.append(self)
@@ -55,6 +56,7 @@ class Connection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.held += data
+        self.received += data
         while (end := self.held.find(b"\r\n\r\n")) >= 0:
             line, *raw = self.held[:end].decode("latin-1").split("\r\n")
             fields = tuple((name, value.strip()) for name, _, value in (field.partition(":") for field in raw))
@@ -74,7 +76,7 @@ Step = bytes | Callable[[Connection], object]
 
 
 class Server(Factory):
-    """Answers each request with the next step of its script: bytes to send, or what to do with the connection."""
+    """Answers each request with the next step of its script: bytes to send, or a function of the connection."""
 
     noisy = False
 
@@ -106,7 +108,7 @@ class Server(Factory):
                 waiting.callback(None)
 
     def asked(self, count: int) -> Deferred[None]:
-        """Fires once so many requests have come."""
+        """Fire when ``count`` requests have arrived."""
         waiting: Deferred[None] = Deferred()
         if len(self.requests) >= count:
             waiting.callback(None)
@@ -116,7 +118,7 @@ class Server(Factory):
 
 
 def answer(status: int = 200, body: bytes = b"", *fields: str, version: str = "1.1", length: bool = True) -> bytes:
-    """The bytes of an answer."""
+    """The bytes of a response."""
     lines = [f"HTTP/{version} {status} Whatever", *fields]
     if length:
         lines.append(f"Content-Length: {len(body)}")
@@ -127,21 +129,21 @@ OK = answer(200, b"<ok/>")
 
 
 def close(connection: Connection) -> None:
-    """End the connection without a word."""
+    """Close the connection without a response."""
     connection.transport.loseConnection()
 
 
 def reset(connection: Connection) -> None:
-    """Break the connection off."""
+    """Abort the connection."""
     connection.transport.abortConnection()
 
 
 def silence(connection: Connection) -> None:
-    """Say nothing."""
+    """Send no response."""
 
 
 def then_close(data: bytes) -> Callable[[Connection], None]:
-    """Send ``data`` and end the connection."""
+    """Send ``data`` and close the connection."""
 
     def step(connection: Connection) -> None:
         connection.transport.write(data)
@@ -152,7 +154,7 @@ def then_close(data: bytes) -> Callable[[Connection], None]:
 
 @implementer(IHostnameResolver)
 class Names:
-    """A resolver that knows what it is told, and counts how often it is asked."""
+    """A resolver with fixed addresses. ``asked``: the queried names."""
 
     def __init__(self, **addresses: list[str]) -> None:
         self.addresses = addresses
@@ -175,7 +177,7 @@ class Names:
 
 
 class Stepped(Clock):
-    """A reactor whose sockets are real and whose time is the test's."""
+    """A reactor with real sockets and the clock of the test."""
 
     def connectTCP(self, *args: Any, **kwargs: Any) -> Any:
         return reactor.connectTCP(*args, **kwargs)
@@ -183,7 +185,7 @@ class Stepped(Clock):
 
 @implementer(IOpenSSLContextFactory)
 class Contexts:
-    """What ``listenSSL`` asks for the context."""
+    """Context factory for ``listenSSL``."""
 
     def __init__(self, context: SSL.Context) -> None:
         self.context = context
@@ -193,7 +195,7 @@ class Contexts:
 
 
 class ScriptedCase(TestCase):
-    """Starts scripted servers and clients, and leaves nothing open."""
+    """Base class: starts scripted servers and clients, and closes them at the end."""
 
     timeout = 120
 
@@ -246,5 +248,5 @@ class ScriptedCase(TestCase):
 
 
 def connections(server: Server) -> list[int]:
-    """On which connection each request came."""
+    """The connection number of each request."""
     return [request.connection for request in server.requests]

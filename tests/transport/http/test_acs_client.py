@@ -1,4 +1,4 @@
-"""The life of a session's connection: one, kept, ended by the ACS, broken, cancelled."""
+"""Connection of a session: reused, closed by the ACS, broken, cancelled."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.transport.http.scripted import (
 
 
 class Posting(ScriptedCase):
-    """What one POST looks like, and what comes back."""
+    """Request and response of one POST."""
 
     async def test_envelope(self) -> None:
         server = self.serve(answer(200, "<ü/>".encode(), 'Content-Type: text/xml; charset="UTF-8"'))
@@ -94,7 +94,7 @@ class Posting(ScriptedCase):
 
 
 class OneConnection(ScriptedCase):
-    """One connection carries the session, as long as the ACS lets it live."""
+    """One connection carries the session as long as the ACS keeps it open."""
 
     async def test_kept(self) -> None:
         server = self.serve(
@@ -181,7 +181,7 @@ class OneConnection(ScriptedCase):
 
 
 class Repeating(ScriptedCase):
-    """A used connection that ends without a byte of answer: the POST goes out once more."""
+    """A reused connection ends before the first byte of the response: the POST is repeated once."""
 
     async def test_repeated_once_with_the_cookies(self) -> None:
         for end in (close, reset):
@@ -233,7 +233,7 @@ class Repeating(ScriptedCase):
 
 
 class Broken(ScriptedCase):
-    """Whatever comes, there is one TransportError of one line that names host and port."""
+    """Every malformed response results in one TransportError of one line with host and port."""
 
     async def test_no_http(self) -> None:
         for data in (
@@ -261,7 +261,7 @@ class Broken(ScriptedCase):
     async def test_a_short_body(self) -> None:
         server = self.serve(then_close(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"))
         error = await self.assertFailure(Deferred.fromCoroutine(self.exchange(server).post(b"x")), TransportError)
-        self.assertIn("closed before the answer was complete", str(error))
+        self.assertIn("closed before the response was complete", str(error))
 
     async def test_interim_answers_are_passed_over(self) -> None:
         server = self.serve(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Wait\r\nX: y\r\n\r\n" + OK, OK)
@@ -290,7 +290,7 @@ class Broken(ScriptedCase):
 
 
 class Ending(ScriptedCase):
-    """Closing and cancelling leave nothing behind; trial itself fails on a dirty reactor."""
+    """Closing and cancelling leave nothing open; trial itself fails on a dirty reactor."""
 
     async def test_close_ends_the_connection(self) -> None:
         server = self.serve()
@@ -345,7 +345,7 @@ class Ending(ScriptedCase):
 
 
 class ManyDevices(ScriptedCase):
-    """One client serves many devices, and mixes nothing."""
+    """One client serves many devices and keeps their state apart."""
 
     async def test_connections_and_cookies_stay_apart(self) -> None:
         server = self.serve(*(answer(200, b"", f"Set-Cookie: device={number}") for number in range(5)))

@@ -1,4 +1,4 @@
-"""The time limits of an exchange, over real sockets and a clock of the test's own."""
+"""Time limits of an exchange, with real sockets and a test clock."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf"
 
 @implementer(IHostnameResolver)
 class NeverKnows:
-    """A resolver that never comes to an end."""
+    """A resolver that never completes."""
 
     receiver: Any = None
 
@@ -32,7 +32,7 @@ class NeverKnows:
 
 
 class Unanswered(Stepped):
-    """Connects to nobody, and nobody refuses."""
+    """A reactor whose connection attempts never complete."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,14 +43,14 @@ class Unanswered(Stepped):
         factory.startedConnecting(self)
 
     def getDestination(self) -> None:
-        """Stands for the connector, too."""
+        """Method of the connector, which this object also is."""
 
     def stopConnecting(self) -> None:
-        """Stands for the connector, too."""
+        """Method of the connector, which this object also is."""
 
 
 async def a_moment() -> None:
-    """Let the sockets do what they have to do."""
+    """Wait until the sockets have sent and received."""
     for _ in range(10):
         await deferLater(reactor, 0.005, lambda: None)
 
@@ -77,7 +77,7 @@ class Limited(ScriptedCase):
         await a_moment()
         self.assertNoResult(waiting)
         self.clock.advance(0.2)
-        await self.fails(waiting, f"127.0.0.1:{server.port}: did not answer within 30 s")
+        await self.fails(waiting, f"127.0.0.1:{server.port}: sent no response within 30 s")
         await server.connections[0].gone
         self.assertEqual(len(server.requests), 1)
 
@@ -88,7 +88,7 @@ class Limited(ScriptedCase):
         waiting = Deferred.fromCoroutine(exchange.post(b"2"))
         await server.asked(2)
         self.clock.advance(30.1)
-        await self.fails(waiting, "did not answer within 30 s")
+        await self.fails(waiting, "sent no response within 30 s")
         self.assertEqual(len(server.requests), 2)
 
     async def test_silence_in_the_middle(self) -> None:
@@ -101,7 +101,7 @@ class Limited(ScriptedCase):
             await a_moment()
             self.assertNoResult(waiting)
             self.clock.advance(0.2)
-            await self.fails(waiting, "fell silent for 30 s in the middle of its answer")
+            await self.fails(waiting, "sent nothing for 30 s in the middle of its response")
 
     async def test_a_drip_is_cut(self) -> None:
         for part, drop in ((HALF, b"x"), (b"HTTP/1.1 200 OK\r\nX: ", b"y")):
@@ -116,7 +116,7 @@ class Limited(ScriptedCase):
             await a_moment()
             self.assertNoResult(waiting)
             self.clock.advance(5.1)
-            await self.fails(waiting, "did not complete its answer within 120 s")
+            await self.fails(waiting, "did not complete its response within 120 s")
 
     async def test_a_slow_answer_within_the_limits_is_whole(self) -> None:
         server = self.serve(HALF)
@@ -148,9 +148,9 @@ class Limited(ScriptedCase):
         self.assertEqual(len(server.connections), 1)
 
     async def test_time_starts_when_the_last_byte_is_sent(self) -> None:
-        """A peer that reads slowly, but reads, is given its time."""
+        """A peer that reads slowly does not exceed the limits."""
         server = self.serve(silence)
-        server.listening.socket.setsockopt(SOL_SOCKET, SO_RCVBUF, 500_000)  # else the kernel may take everything
+        server.listening.socket.setsockopt(SOL_SOCKET, SO_RCVBUF, 500_000)  # else the kernel may accept everything
         made = server.buildProtocol
         taken: list[Connection] = []
 
@@ -167,7 +167,7 @@ class Limited(ScriptedCase):
         while not taken:
             await a_moment()
         for _ in range(8):
-            self.clock.advance(29)  # a slice leaves in each of these
+            self.clock.advance(29)  # one slice is sent in each interval
             await self._reads(taken[0])
         self.assertNoResult(waiting)
         taken[0].transport.resumeProducing()
@@ -177,7 +177,7 @@ class Limited(ScriptedCase):
         await a_moment()
         self.assertNoResult(waiting)
         self.clock.advance(0.2)
-        await self.fails(waiting, "did not answer within 30 s")
+        await self.fails(waiting, "sent no response within 30 s")
 
     async def _reads(self, connection: Connection) -> None:
         had = len(connection.held)
@@ -206,7 +206,7 @@ class Limited(ScriptedCase):
             await a_moment()
         await a_moment()
         self.clock.advance(30.1)
-        await self.fails(waiting, "took no more of the request for 30 s")
+        await self.fails(waiting, "accepted no more of the request for 30 s")
         server.connections[0].transport.resumeProducing()
 
     async def test_name_resolution(self) -> None:
@@ -216,7 +216,7 @@ class Limited(ScriptedCase):
         self.assertNoResult(waiting)
         self.clock.advance(0.2)
         await self.fails(waiting, "acs.test:80: its name was not resolved within 15 s")
-        names.receiver.resolutionComplete()  # too late, and nobody minds
+        names.receiver.resolutionComplete()  # too late, without effect
 
     async def test_connecting(self) -> None:
         self.clock = clock = Unanswered()
@@ -239,7 +239,7 @@ class Limited(ScriptedCase):
 
 
 class SteppedClocks(SynchronousTestCase):
-    """The reactor's timers run on the wall clock; a limit is kept by the monotonic one."""
+    """The reactor's timers run on the wall clock; limits are measured by the monotonic clock."""
 
     def setUp(self) -> None:
         self.wall = Clock()

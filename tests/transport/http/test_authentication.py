@@ -1,4 +1,4 @@
-"""401 at any point of a session."""
+"""Authentication: 401 at any point of a session."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def digest(nonce: str, *more: str) -> bytes:
 
 
 def given(request: Request) -> dict[str, str]:
-    """The parameters of its Authorization."""
+    """The parameters of the Authorization header."""
     return {
         name: plain or quoted
         for name, quoted, plain in re.findall(r'(\w+)=(?:"([^"]*)"|([^",]+))', request["Authorization"] or "")
@@ -34,7 +34,7 @@ def md5(text: str) -> str:
 
 class Authentication(ScriptedCase):
     def assertGood(self, request: Request, nonce: str, count: int) -> None:
-        """The request's Digest answer is right by RFC 2617 section 3.2.2."""
+        """Check the request's Digest response (RFC 2617 section 3.2.2)."""
         said = given(request)
         self.assertEqual((said["nonce"], said["nc"], said["username"]), (nonce, f"{count:08x}", "cpe"))
         target = request.line.split()[1]
@@ -70,7 +70,7 @@ class Authentication(ScriptedCase):
         self.assertGood(server.requests[3], "n1", 1)
 
     async def test_a_new_nonce_for_each_connection(self) -> None:
-        """As an ACS does whose nonces belong to the TCP connection: no stale, and the session goes on."""
+        """Nonces of an ACS belong to the TCP connection: a new challenge without stale, and the session continues."""
         server = self.serve(
             digest("n1"),
             answer(200, b"", "Connection: close"),
@@ -153,7 +153,7 @@ class Authentication(ScriptedCase):
         server = self.serve(digest("n"))
         failing = Deferred.fromCoroutine(self.exchange(server, user="", password="").post(b"x"))
         error = await self.assertFailure(failing, AuthenticationError)
-        self.assertIn("none are set", str(error))
+        self.assertIn("none is configured", str(error))
 
     async def test_the_body_of_a_401_does_not_matter(self) -> None:
         refusal = answer(401, b"not brotli", digest("n").split(b"\r\n")[1].decode(), "Content-Encoding: br")

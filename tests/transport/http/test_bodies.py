@@ -1,4 +1,4 @@
-"""Bodies: chunked, compressed, bounded."""
+"""Response bodies: chunked, compressed, bounded."""
 
 from __future__ import annotations
 
@@ -96,11 +96,11 @@ class Arriving(ScriptedCase):
             exchange = self.exchange(server, client)
             self.assertEqual((await exchange.post(b"1")).body, TEXT)
             error = await self.assertFailure(Deferred.fromCoroutine(exchange.post(b"2")), TooLargeError)
-            self.assertEqual(str(error), f"127.0.0.1:{server.port}: the answer is larger than {len(TEXT)} bytes")
+            self.assertEqual(str(error), f"127.0.0.1:{server.port}: the response is larger than {len(TEXT)} bytes")
             await server.connections[0].gone
 
     async def test_300_megabytes_in_300_kilobytes(self) -> None:
-        """Measured in a process of its own, where nothing else has grown the memory before."""
+        """Measured in a separate process, where no other test has used memory."""
         squeeze = zlib.compressobj(9, wbits=31)
         packed = b"".join(squeeze.compress(bytes(1 << 20)) for _ in range(300)) + squeeze.flush()
         self.assertLess(len(packed), 310_000)
@@ -122,7 +122,7 @@ class Arriving(ScriptedCase):
             self.assertLess(int(kilobytes), 64 * 1024)
 
     async def test_a_whole_answer_at_the_bound_in_tiny_chunks(self) -> None:
-        """Collecting it costs memory by the byte, not by the piece."""
+        """Memory use depends on the bytes, not on the number of pieces."""
         body = Body(1 << 20)
         for _ in range(1 << 20):
             body.feed(b"x")

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.transport.http.cookies import LONGEST_COOKIE, MOST_COOKIES, Cookies
-from cwmpagent.transport.http.destination import destination
+from cwmpagent.transport.http.destination import parse_destination
 from tests.transport.http.scripted import OK, ScriptedCase, answer
 
-HERE = destination("http://acs.example.net:7547/cwmp/session")
+HERE = parse_destination("http://acs.example.net:7547/cwmp/session")
 
 
 class Learning(SynchronousTestCase):
@@ -18,7 +18,7 @@ class Learning(SynchronousTestCase):
         self.cookies = Cookies()
 
     def sent(self, url: str = "http://acs.example.net:7547/cwmp/session") -> bytes | None:
-        return self.cookies.header(destination(url))
+        return self.cookies.header(parse_destination(url))
 
     def test_several_at_once(self) -> None:
         self.cookies.learn(HERE, [b"a=1", b'b="two words"; Path=/', b"c=x=y; HttpOnly; Version=1", b"d="])
@@ -45,12 +45,12 @@ class Learning(SynchronousTestCase):
         self.assertIsNone(self.sent("http://example.com/cwmp/"))
 
     def test_an_address_has_no_domain(self) -> None:
-        here = destination("http://192.0.2.1/")
+        here = parse_destination("http://192.0.2.1/")
         self.cookies.learn(here, [b"a=1; Domain=2.1", b"b=2; Domain=192.0.2.1"])
         self.assertEqual(self.cookies.header(here), b"b=2")
 
     def test_secure(self) -> None:
-        self.cookies.learn(destination("https://acs.example.net/"), [b"s=1; Secure", b"t=2"])
+        self.cookies.learn(parse_destination("https://acs.example.net/"), [b"s=1; Secure", b"t=2"])
         self.assertEqual(self.sent("https://acs.example.net/"), b"s=1; t=2")
         self.assertEqual(self.sent("http://acs.example.net/"), b"t=2")
 

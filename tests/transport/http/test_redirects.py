@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.errors import TransportError
-from cwmpagent.transport.http.destination import destination, redirected
+from cwmpagent.transport.http.destination import parse_destination, redirected
 from tests.transport.http.scripted import OK, Names, ScriptedCase, answer, connections
 
 
@@ -73,7 +73,7 @@ class Following(ScriptedCase):
 
 class Destinations(SynchronousTestCase):
     def test_relative(self) -> None:
-        here = destination("http://acs.test:7547/a/b?c=d")
+        here = parse_destination("http://acs.test:7547/a/b?c=d")
         for location, there in (
             (b"/x", "http://acs.test:7547/x"),
             (b"x?y", "http://acs.test:7547/a/x?y"),
@@ -86,15 +86,15 @@ class Destinations(SynchronousTestCase):
             self.assertEqual(redirected(here, location).url, there)
 
     def test_never_from_https_to_http(self) -> None:
-        here = destination("https://acs.test/")
+        here = parse_destination("https://acs.test/")
         self.assertEqual(redirected(here, b"/x").url, "https://acs.test/x")
         error = self.assertRaises(TransportError, redirected, here, b"http://acs.test/")
-        self.assertEqual(str(error), "acs.test:443: redirects from https to http, which is never followed")
+        self.assertEqual(str(error), "acs.test:443: redirects from https to http, which is not followed")
 
     def test_parts(self) -> None:
-        there = destination("https://[::1]:7547")
+        there = parse_destination("https://[::1]:7547")
         self.assertEqual((there.host, there.port, there.target, there.secure), ("::1", 7547, "/", True))
         self.assertEqual((there.name, there.host_header), ("[::1]:7547", "[::1]:7547"))
-        self.assertEqual(destination("http://acs.test/").host_header, "acs.test")
-        self.assertEqual(destination("http://[::1]/").host_header, "[::1]")
-        self.assertEqual(destination("HTTP://Bücher.test/").host, "xn--bcher-kva.test")
+        self.assertEqual(parse_destination("http://acs.test/").host_header, "acs.test")
+        self.assertEqual(parse_destination("http://[::1]/").host_header, "[::1]")
+        self.assertEqual(parse_destination("HTTP://Bücher.test/").host, "xn--bcher-kva.test")

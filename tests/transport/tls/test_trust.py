@@ -1,4 +1,4 @@
-"""TLS: whom it trusts, and when."""
+"""TLS: trusted certificates and validity dates."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEVICE = CA.sign("device")
 
 
 def context(shown: Signed, *, clients: Authority | None = None, newest: int = 0) -> SSL.Context:
-    """A server's TLS."""
+    """The TLS context of a server."""
     made = SSL.Context(SSL.TLS_SERVER_METHOD)
     made.use_certificate(shown.certificate)
     made.use_privatekey(shown.private)
@@ -39,7 +39,7 @@ def context(shown: Signed, *, clients: Authority | None = None, newest: int = 0)
 
 
 class Files(SynchronousTestCase):
-    """What is wrong with a file is one line that names the key of the configuration."""
+    """File errors are one line with the configuration key."""
 
     def setUp(self) -> None:
         self.directory = Path(self.mktemp())
@@ -225,7 +225,7 @@ class Handshakes(ScriptedCase):
 
     async def test_no_tls_at_all(self) -> None:
         server = self.serve()
-        server.buildProtocol = lambda addr: None  # hangs up
+        server.buildProtocol = lambda addr: None  # closes the connection
         await self.refused(server, "the connection was lost")
 
     async def test_client_certificate(self) -> None:
@@ -261,7 +261,7 @@ class Handshakes(ScriptedCase):
         exchange = self.exchange(start, self.client(trust=self.trust()))
         await exchange.post(b"1")
         error = await self.assertFailure(Deferred.fromCoroutine(exchange.post(b"2")), TransportError)
-        self.assertEqual(str(error), f"127.0.0.1:{secure.port}: redirects from https to http, which is never followed")
+        self.assertEqual(str(error), f"127.0.0.1:{secure.port}: redirects from https to http, which is not followed")
         self.assertEqual((len(start.requests), len(secure.requests), len(plain.requests)), (1, 2, 0))
 
     async def test_basic_over_https_needs_no_warning(self) -> None:
@@ -305,7 +305,7 @@ class Handshakes(ScriptedCase):
             clock.advance(0)
             await deferLater(reactor, 0.001, lambda: None)
         await posting
-        server.connections[0].transport.transport.pauseProducing()  # deaf from now on, below TLS
+        server.connections[0].transport.transport.pauseProducing()  # stop reading below TLS
         closing = Deferred.fromCoroutine(exchange.close())
         clock.advance(1.9)
         await deferLater(reactor, 0.01, lambda: None)

@@ -1,4 +1,4 @@
-"""The UDP port on loopback: what goes where, IPv4 and IPv6, and what cannot be."""
+"""UDP port on loopback: separation of datagrams, IPv4 and IPv6, and errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ reactor: Any = global_reactor
 
 
 class Target:
-    """Notes what came."""
+    """Records the datagrams."""
 
     def __init__(self) -> None:
         self.came: list[tuple[str, bytes, Address]] = []
@@ -57,7 +57,7 @@ class PortTests(TestCase):
         return made
 
     def knock(self, port: DatagramPort, *datagrams: bytes, host: str = "127.0.0.1") -> int:
-        """Send from a socket of our own; its port number."""
+        """Send from a new socket. Returns its port number."""
         assert port.host is not None
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family, socket.SOCK_DGRAM) as ours:
@@ -122,7 +122,7 @@ class PortTests(TestCase):
         await port.close()
 
     async def test_nobody_listens_where_it_is_sent(self) -> None:
-        """The kernel tells of it later; that ends nothing."""
+        """The kernel reports it later; the port stays open."""
         port, gone = self.open(), self.open()
         assert port.host is not None and gone.host is not None
         nowhere = gone.host

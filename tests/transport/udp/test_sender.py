@@ -1,4 +1,4 @@
-"""Datagrams on loopback; and what becomes of those that cannot be sent."""
+"""Datagrams on loopback, and datagrams that cannot be sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SkipTest, TestCase
 
-from cwmpagent.transport.udp.sender import MOST_WAITING, PATIENCE, QUIET, DatagramSender
+from cwmpagent.transport.udp.sender import LOOKUP_TIMEOUT, MOST_WAITING, WARN_INTERVAL, DatagramSender
 from tests.skips import NO_IPV6, has_ipv6
 
 reactor: Any = global_reactor
@@ -26,7 +26,7 @@ class Receiver(DatagramProtocol):
 
 
 class Resolver:
-    """Answers when it is told to."""
+    """A resolver that answers on demand."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any]] = []
@@ -43,7 +43,7 @@ class Resolver:
 
 
 class Timed:
-    """The real reactor's sockets, with made-up time and a resolver of ours."""
+    """Real sockets with a test clock and a test resolver."""
 
     def __init__(self, clock: Clock, resolver: Resolver) -> None:
         self.callLater = clock.callLater
@@ -113,10 +113,10 @@ class NotifyTests(TestCase):
             self.resolver.answer()
             self.assertEqual(len(self.warned), 1, attempt)
         self.assertIn("'nowhere.example'", self.warned[0])
-        self.clock.advance(QUIET)
+        self.clock.advance(WARN_INTERVAL)
         sender.send("127.0.0.1", 70_000, [b"no such port"])
         self.assertEqual(len(self.warned), 2)
-        self.clock.advance(QUIET)
+        self.clock.advance(WARN_INTERVAL)
         sender.send("127.0.0.1", self.port, [b"x" * 70_000])
         self.assertEqual(len(self.warned), 3)
         sender.send("127.0.0.1", self.port, [b"good"])
@@ -129,7 +129,7 @@ class NotifyTests(TestCase):
         self.assertEqual(len(self.resolver.asked), 1)
         self.assertEqual(len(self.warned), 1)
         for _ in range(MOST_WAITING):
-            self.clock.advance(PATIENCE)
+            self.clock.advance(LOOKUP_TIMEOUT)
         self.assertEqual(len(self.resolver.asked), MOST_WAITING)
         sender.send("127.0.0.1", self.port, [b"good"])
         self.assertEqual(await self.arrived(1), [b"good"])

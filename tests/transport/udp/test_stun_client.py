@@ -1,4 +1,4 @@
-"""The driver of the NAT binding: names, sockets and timers, in time that only the test moves."""
+"""STUN client: names, sockets and timers, with a test clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from cwmpagent.protocol.stun.binding import BindingSettings
 from cwmpagent.protocol.stun.message import Address
 from cwmpagent.transport.udp.port import DatagramPort
-from cwmpagent.transport.udp.stun_client import AGAIN, PATIENCE, RESOLVE_EVERY, StunClient, StunClients
+from cwmpagent.transport.udp.stun_client import (
+    LOOKUP_TIMEOUT,
+    RESOLVE_INTERVAL,
+    RETRY_INTERVAL,
+    StunClient,
+    StunClients,
+)
 from tests.transport.udp.udp_net import FakeSocket, UdpNet, answered
 
 OUTSIDE = Address("203.0.113.5", 40_001)
@@ -53,7 +59,7 @@ class ClientCase(SynchronousTestCase):
         ).keep(host, 3478, settings, found=lambda *found: self.found.append(found), trouble=self.troubles.append)
 
         class Target:
-            """What the agent is to the port."""
+            """Target of the port: the agent."""
 
             def stun(self, data: bytes, source: Address) -> None:
                 made.received(data)
@@ -69,7 +75,7 @@ class ClientCase(SynchronousTestCase):
             self.net.advance(step)
 
     def gone(self, client: StunClient) -> None:
-        """After a stop nothing is left."""
+        """Check that nothing is left after a stop."""
         self.successResultOf(client.stop())
         self.assertEqual(
             [call for call in self.net.getDelayedCalls() if call.getTime() > self.net.seconds() + 0.02], []
@@ -117,19 +123,19 @@ class ClientTests(ClientCase):
     def test_a_name_without_an_address_is_looked_up_again(self) -> None:
         self.net.nameResolver.addresses["stun"] = []
         self.begin()
-        self.run_for(AGAIN * 3 - 1)
+        self.run_for(RETRY_INTERVAL * 3 - 1)
         self.assertEqual((self.net.sent, self.troubles), ([], ["the STUN server 'stun.test' has no address"]))
         self.net.nameResolver.addresses["stun"] = ["198.51.100.9"]
-        self.run_for(AGAIN)
+        self.run_for(RETRY_INTERVAL)
         self.assertEqual((self.found, self.troubles[1:]), ([(OUTSIDE, True)], [""]))
 
     def test_a_name_server_that_is_silent(self) -> None:
         waiting: list[Any] = []
         self.net.nameResolver.resolveHostName = lambda receiver, *_, **__: waiting.append(receiver)  # type: ignore[method-assign]  # a resolver of another kind
         client = self.begin()
-        self.run_for(PATIENCE + 1)
-        self.assertEqual(self.troubles, ["the STUN server 'stun.test': its name server is too slow"])
-        self.run_for(AGAIN)
+        self.run_for(LOOKUP_TIMEOUT + 1)
+        self.assertEqual(self.troubles, ["the STUN server 'stun.test': its name was not resolved in time"])
+        self.run_for(RETRY_INTERVAL)
         self.assertEqual(len(waiting), 2)
         waiting[1].addressResolved(IPv4Address("UDP", "198.51.100.9", 0))
         waiting[1].resolutionComplete()
@@ -190,7 +196,7 @@ class ClientTests(ClientCase):
         self.begin()
         self.run_for(60)
         self.net.nameResolver.addresses["stun"] = ["198.51.100.10"]
-        self.run_for(RESOLVE_EVERY + 60, step=0.5)
+        self.run_for(RESOLVE_INTERVAL + 60, step=0.5)
         self.assertEqual(self.net.sent[-1][2], Address("198.51.100.10", 3478))
         self.assertEqual(self.troubles, [])
 
@@ -206,7 +212,7 @@ class ClientTests(ClientCase):
         self.begin()
         self.run_for(12)
         self.assertEqual(self.found, [(OUTSIDE, True)])
-        self.run_for(RESOLVE_EVERY * 2, step=0.5)
+        self.run_for(RESOLVE_INTERVAL * 2, step=0.5)
         self.assertEqual(self.net.sent[-1][2].host, alive, "it stays where it is answered")
         self.assertEqual(self.troubles[-1], "")
 
@@ -228,7 +234,7 @@ class ClientTests(ClientCase):
         self.begin()
         self.run_for(1)
         self.net.nameResolver.addresses["stun"] = []
-        self.run_for(RESOLVE_EVERY * 2, step=0.5)
+        self.run_for(RESOLVE_INTERVAL * 2, step=0.5)
         self.assertEqual((self.found, self.troubles), ([(OUTSIDE, True)], []))
 
     def test_this_machine_gets_another_address(self) -> None:
@@ -252,15 +258,15 @@ class ClientTests(ClientCase):
     def test_no_way_to_the_server(self) -> None:
         self.source = None
         self.begin()
-        self.run_for(AGAIN * 2)
+        self.run_for(RETRY_INTERVAL * 2)
         self.assertEqual((self.net.sent, len(self.troubles)), ([], 1))
-        self.assertIn("no way to the STUN server 198.51.100.9:3478", self.troubles[0])
+        self.assertIn("no route to the STUN server 198.51.100.9:3478", self.troubles[0])
         self.source = "192.168.1.2"
-        self.run_for(AGAIN)
+        self.run_for(RETRY_INTERVAL)
         self.assertEqual((self.found, self.troubles[1:]), ([(OUTSIDE, True)], [""]))
 
     def test_the_reactors_clock_is_set(self) -> None:
-        """The reactor may run on the wall clock: what counts is the monotonic one."""
+        """The reactor may run on the wall clock; time is measured by the monotonic clock."""
         self.begin()
         self.run_for(1)
         before = len(self.net.sent)
@@ -273,7 +279,7 @@ class ClientTests(ClientCase):
 
 
 class SearchTests(ClientCase):
-    """With the secondary socket; the server's answers to it go where RESPONSE-ADDRESS says."""
+    """Search for the period with the secondary socket; the server answers to RESPONSE-ADDRESS."""
 
     lifetime = 90.0
 

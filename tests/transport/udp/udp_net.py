@@ -1,4 +1,4 @@
-"""A reactor with UDP and time that only a test moves, and STUN servers that answer on it or on loopback."""
+"""Reactor with UDP in memory and a test clock, and STUN servers on it or on loopback."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class FakeSocket:
         return succeed(None)
 
     def receive(self, data: bytes, source: Address) -> None:
-        """A datagram comes in."""
+        """Receive a datagram."""
         self.protocol.datagramReceived(data, tuple(source))
 
 
 class UdpNet(Clock):
-    """``outbound`` is called with everything that is sent; ``names`` are hosts and their addresses."""
+    """Reactor. ``outbound`` is called with every sent datagram; ``names``: hosts and their addresses."""
 
     def __init__(self, **names: list[str]) -> None:
         super().__init__()
@@ -64,13 +64,13 @@ class UdpNet(Clock):
         return made
 
     def requests(self) -> list[tuple[int, StunMessage, Address]]:
-        """Every STUN request sent: from which port, what, where to."""
+        """Every STUN request sent: source port, message, destination."""
         found = [(port, decode(data), to) for port, data, to in self.sent]
         return [(port, message, to) for port, message, to in found if message is not None]
 
 
 def answered(data: bytes, mapped: Address, *, password: str | None = None) -> bytes:
-    """The answer of a plain STUN server to the request ``data``."""
+    """The response of a plain STUN server to the request ``data``."""
     request = decode(data)
     assert request is not None
     message = StunMessage(kind=MessageType.RESPONSE, transaction=request.transaction, mapped=mapped)
@@ -78,7 +78,7 @@ def answered(data: bytes, mapped: Address, *, password: str | None = None) -> by
 
 
 class StunPeer(DatagramProtocol):
-    """A STUN server on a real socket: ``mapped`` is what it tells where it is set, ``silent`` what it does not answer.
+    """A STUN server on a real socket. ``mapped``: the mapped address to send, if set; ``silent``: unanswered requests.
 
     It honours RESPONSE-ADDRESS.
     """

@@ -1,4 +1,4 @@
-"""An account kept logged in at a server on loopback: every way of logging in, TLS, pings, reconnecting, the end."""
+"""Client at a server on loopback: login mechanisms, TLS, pings, reconnection, end."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ LIMITS = XmppLimits(connect=5, step=5, stanza=5, sign_of_life=0.2, linger=0.2, s
 
 
 class Hasty(random.Random):
-    """Waits hardly at all between attempts."""
+    """Random source with almost no wait between attempts."""
 
     def uniform(self, a: float, b: float) -> float:
         return min(b, 0.02)
 
 
 class XmppCase(TestCase):
-    """``self.server`` on loopback, and an account of it."""
+    """Base class: ``self.server`` on loopback, and an account of it."""
 
     timeout = 20
     tls = True
@@ -158,7 +158,7 @@ class LoginTests(XmppCase):
             self.standings.clear()
             client = self.begin(password="wrong")
             standing = await self.standing("Error_AuthenticationFailure")
-            self.assertIn("does not take the user name and password", standing.reason)
+            self.assertIn("refuses the user name and password", standing.reason)
             self.assertNotIn("wrong", standing.reason)
             await client.close()
 
@@ -211,7 +211,7 @@ class TlsTests(XmppCase):
         self.assertIn("not trusted", (await self.refused()).reason)
 
     async def test_the_same_without_use_tls(self) -> None:
-        """TLS is taken where it is offered, and then it counts."""
+        """TLS is used where it is offered, and then a bad certificate is an error."""
         self.server.options = XmppServer({}, Authority("Another CA").sign(DOMAIN)).options
         await self.refused(use_tls=False)
 
@@ -234,7 +234,7 @@ class TlsTests(XmppCase):
             )
 
         self.server.script["starttls"] = inject
-        self.assertIn("goes on where TLS", (await self.refused()).reason)
+        self.assertIn("where TLS or a new stream must begin", (await self.refused()).reason)
 
 
 class ClearTests(XmppCase):
@@ -261,7 +261,7 @@ class ClearTests(XmppCase):
             self.server.mechanisms = mechanisms
             self.standings.clear()
             client = self.begin()
-            self.assertIn("no way to log in", (await self.standing("Error_Misconfigured")).reason)
+            self.assertIn("no supported SASL mechanism", (await self.standing("Error_Misconfigured")).reason)
             await client.close()
 
 
@@ -350,7 +350,7 @@ class UpTests(XmppCase):
             self.assertIn(words, self.standings[2].reason)
             await client.close()
             await self.until(lambda: not self.server.open)
-        self.assertEqual({stanza["type"] for stanza in self.server.stanzas}, {"set"})  # the bindings: nothing answered
+        self.assertEqual({stanza["type"] for stanza in self.server.stanzas}, {"set"})  # the bindings: no responses
 
     async def test_the_password_shows_nowhere(self) -> None:
         events: list[Any] = []
@@ -427,7 +427,7 @@ class UpTests(XmppCase):
         await self.assertFailure(waiting, XmppError)
 
     async def test_a_server_that_takes_nothing(self) -> None:
-        """Answers pile up only so far: what is not taken stops the reading, and then the link."""
+        """A peer that accepts no responses stops the reading, and then the connection."""
         self.begin(self.connector(limits=XmppLimits(sending=0.3, linger=0.2, steady=60)))
         await self.standing("Enabled")
         client = self.server.clients[0]
@@ -437,11 +437,11 @@ class UpTests(XmppCase):
             client.raw(big)
         await self.until(lambda: len(self.server.clients) > 1)
         self.assertLess(self.stats.received, 400)
-        self.assertIn("does not take", [each.reason for each in self.standings][2])
+        self.assertIn("accepts no data", [each.reason for each in self.standings][2])
 
 
 class Drawing(random.Random):
-    """Notes what is drawn: the bound, and what came of it; ``share`` of it is waited."""
+    """Random source that records bounds and results; each result is multiplied by ``share``."""
 
     def __new__(cls, seed: int, share: float = 1) -> Drawing:
         return super().__new__(cls, seed)
@@ -459,7 +459,7 @@ class Drawing(random.Random):
 
 class StormTests(XmppCase):
     async def test_many_that_lose_their_server_at_once(self) -> None:
-        """Each waits a time of its own, from nothing to the first interval, before it comes back."""
+        """Each client waits a random time, up to the first interval, before it connects again."""
         chance = Drawing(5)
         connector = self.connector(random=chance, limits=XmppLimits(steady=0))
         for number in range(30):
@@ -478,7 +478,7 @@ class StormTests(XmppCase):
         self.assertEqual(len({round(wait) for wait in waits}), 30)
 
     async def test_thrown_out_at_once_it_does_not_come_back_by_another_address(self) -> None:
-        """Two with the same name would otherwise throw each other out as fast as they can."""
+        """Two clients with the same resource would otherwise replace each other without pause."""
         chance = Drawing(5)
         server = Server("127.0.0.1", self.number)
         self.begin(
@@ -496,7 +496,7 @@ class StormTests(XmppCase):
         self.assertIn("conflict", self.standings[-1].reason)
 
     async def test_an_address_without_a_way_there_is_no_attempt(self) -> None:
-        """A device without IPv6 would else try one of those addresses for days before the next one."""
+        """A device without IPv6 would otherwise try such an address for days before the next one."""
         real = TCP4ClientEndpoint.connect
         tried: list[str] = []
 
@@ -514,7 +514,7 @@ class StormTests(XmppCase):
         self.assertEqual((tried, chance.drawn), (["127.0.0.2", "127.0.0.1"], []))
 
     async def test_a_device_that_boots_before_its_network(self) -> None:
-        """The waits begin with the first, whatever the number of attempts is, and grow one by one."""
+        """The waits begin with the first one for any number of attempts, and grow step by step."""
 
         async def lookup(name: str) -> list[Server]:
             return [Server("nobody.invalid")] if len(chance.drawn) < 3 else [Server("127.0.0.1", self.number)]

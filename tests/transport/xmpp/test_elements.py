@@ -1,4 +1,4 @@
-"""What a stream may hold: all that is allowed comes through in pieces of any size, all else ends it."""
+"""Stream parser: valid XML is read in pieces of any size, everything else ends the stream."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEADER = b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabb
 
 
 def reader(limits: XmppLimits = LIMITS) -> tuple[BoundedElements, list[Any]]:
-    """A reader, and what it has read."""
+    """A parser and its elements."""
     elements = BoundedElements(limits)
     seen: list[Any] = []
     elements.DocumentStartEvent = lambda root: None
@@ -28,7 +28,7 @@ def reader(limits: XmppLimits = LIMITS) -> tuple[BoundedElements, list[Any]]:
 
 class BoundTests(SynchronousTestCase):
     def refused(self, *pieces: bytes, limits: XmppLimits = LIMITS) -> str:
-        """Why these end a stream."""
+        """The reason with which these pieces end a stream."""
         elements, _ = reader(limits)
         elements.parse(HEADER)
         with self.assertRaises(ParserError) as caught:

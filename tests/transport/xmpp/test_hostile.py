@@ -1,4 +1,4 @@
-"""Servers that are broken or mean, at every step: it ends cleanly, is retried, and goes on once they behave."""
+"""Broken or hostile servers at every step: the stream ends cleanly, and a retry succeeds with a good server."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ WRONG = {
     "many": b"<message>" + b"<a/>" * 5000,
     "names": b"<message " + b" ".join(b"a%d=''" % number for number in range(5000)) + b"/>",
 }
-"""What is sent in the place of what is usual."""
+"""Data that replaces the usual data of a step."""
 HEADERS = {
     "a doctype": "<?xml version='1.0'?>" + BOMB + "<x>&b;</x>",
     "http": "HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n",
@@ -66,14 +66,14 @@ HEADERS = {
 
 
 class HostileCase(XmppCase):
-    """Time-outs are short, so that silence ends as well."""
+    """Short time limits, so that silence is tested as well."""
 
     timeout = 60
     tls = False
     QUICK_LIMITS = XmppLimits(connect=5, step=0.15, stanza=0.15, sign_of_life=0.1, linger=0.05, steady=60)
 
     async def survive(self, what: str, step: str, doing: Any, **more: Any) -> None:
-        """The server does ``doing`` at ``step`` until it has been tried twice, and behaves then."""
+        """The server does ``doing`` at ``step`` for two attempts, and then works."""
         self.server.script = {step: doing}
         self.standings.clear()
         before = len(self.server.clients)
@@ -96,7 +96,7 @@ class StepTests(HostileCase):
                 continue
             for what, content in WRONG.items():
                 if step == "success" and what == "features again":
-                    continue  # which is what comes there, apart from the stream's header
+                    continue  # the usual data of that step, apart from the stream header
                 await self.survive(what, step, content)
         self.assertEqual(self.flushLoggedErrors(), [])
 
@@ -181,7 +181,7 @@ class LoggedInTests(HostileCase):
             await client.close()
 
     async def test_a_flood_of_requests(self) -> None:
-        """Each is answered, in order, and nothing is left of them."""
+        """Each request is answered, in order, and no state is left."""
         self.begin()
         await self.standing("Enabled")
         served = self.server.clients[0]
@@ -192,7 +192,7 @@ class LoggedInTests(HostileCase):
 
 
 class ElementsTests(SynchronousTestCase):
-    """The parser alone, fed in pieces."""
+    """The parser alone, with input in pieces."""
 
     def reader(self, limits: XmppLimits | None = None) -> tuple[BoundedElements, list[Any]]:
         reader = BoundedElements(limits or XmppLimits())
@@ -273,7 +273,7 @@ class ElementsTests(SynchronousTestCase):
             self.assertTrue(str(error).isprintable())
 
     def test_mutations_of_a_whole_stream(self) -> None:
-        """Whatever becomes of good bytes, the stream either fails with a reason or waits; nothing escapes."""
+        """With mutated input the stream fails with a reason or waits; no exception escapes."""
         good = (
             HEADER
             + f"<stream:features><mechanisms xmlns='{NS_SASL}'><mechanism>PLAIN</mechanism></mechanisms>"
@@ -312,7 +312,7 @@ class ElementsTests(SynchronousTestCase):
 
 
 class _Transport(StringTransport):
-    """Remembers how it was ended."""
+    """Transport that records its end."""
 
     ending = False
 

@@ -1,4 +1,4 @@
-"""Where an account may connect to: what DNS says on loopback, and the order in which it is tried."""
+"""Server addresses of an account: DNS on loopback, and the order of attempts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from cwmpagent.errors import XmppError
 from cwmpagent.protocol.connection_request.xmpp_account import Account, Server
-from cwmpagent.transport.xmpp.servers import Place, Places, ascii_host
+from cwmpagent.transport.xmpp.servers import ServerAddress, ServerAddresses, ascii_host
 from cwmpagent.transport.xmpp.srv import MOST_SERVERS, Lookup, system_name_servers
 
 reactor: Any = global_reactor
@@ -40,7 +40,7 @@ def answer(*records: dns.RRHeader, code: int = dns.OK) -> Answering:
 
 
 class NameServer(DatagramProtocol):
-    """Answers every question the same way. ``asked``: the names and types of the questions."""
+    """DNS server with one fixed response. ``asked``: the names and types of the queries."""
 
     def __init__(self, answering: Answering) -> None:
         self.answering = answering
@@ -166,7 +166,7 @@ class NameServersTests(SynchronousTestCase):
 
 
 class _Resolving:
-    """A clock whose name resolver knows ``known``."""
+    """A clock with a name resolver for the names of ``known``."""
 
     def __init__(self, known: dict[str, list[str]]) -> None:
         self.known = known
@@ -197,23 +197,23 @@ class PlacesTests(SynchronousTestCase):
             raise self.records
         return self.records
 
-    def of(self, **account: Any) -> Any:
-        places = Places(self.reactor, random.Random(1), self.reactor.seconds, self.lookup, 5.0)
+    def resolve(self, **account: Any) -> Any:
+        places = ServerAddresses(self.reactor, random.Random(1), self.reactor.seconds, self.lookup, 5.0)
         given = {"username": "u", "password": "p", "domain": "example.org"} | account
-        return Deferred.fromCoroutine(places.of(Account(**given)))
+        return Deferred.fromCoroutine(places.resolve(Account(**given)))
 
-    def found(self, **account: Any) -> list[Place]:
-        return self.successResultOf(self.of(**account))  # type: ignore[no-any-return]
+    def found(self, **account: Any) -> list[ServerAddress]:
+        return self.successResultOf(self.resolve(**account))  # type: ignore[no-any-return]
 
     def refused(self, **account: Any) -> XmppError:
-        return self.failureResultOf(self.of(**account), XmppError).value  # type: ignore[no-any-return]
+        return self.failureResultOf(self.resolve(**account), XmppError).value  # type: ignore[no-any-return]
 
     def test_by_records(self) -> None:
         self.records = [Server("example.org", 5222, 20), Server("a.example.org", 5223, 10)]
         found = self.found()
         self.assertEqual(self.looked_up, NAME)
         self.assertEqual({each.address for each in found[:2]}, {"192.0.2.2", "192.0.2.3"})
-        self.assertEqual(found[2], Place("192.0.2.1", 5222, "example.org:5222 at 192.0.2.1"))
+        self.assertEqual(found[2], ServerAddress("192.0.2.1", 5222, "example.org:5222 at 192.0.2.1"))
 
     def test_without_records_the_domain_itself(self) -> None:
         for records in ([], OSError("no network"), [Server("a.example.org", 0)]):
@@ -238,7 +238,7 @@ class PlacesTests(SynchronousTestCase):
     def test_the_table(self) -> None:
         servers = (Server("nobody.example.org"), Server("192.0.2.7", 5299))
         self.assertEqual(
-            self.found(algorithm="ServerTable", servers=servers), [Place("192.0.2.7", 5299, "192.0.2.7:5299")]
+            self.found(algorithm="ServerTable", servers=servers), [ServerAddress("192.0.2.7", 5299, "192.0.2.7:5299")]
         )
         self.assertEqual(self.refused(algorithm="ServerTable").status, "Error_Misconfigured")
         self.assertEqual(self.refused(algorithm="ServerTable", servers=servers[:1]).status, "ServerNotPresent")
@@ -248,7 +248,7 @@ class PlacesTests(SynchronousTestCase):
             return await Deferred()
 
         self.lookup = lookup  # type: ignore[method-assign]
-        waiting = self.of()
+        waiting = self.resolve()
         self.assertNoResult(waiting)
         self.reactor.advance(5.1)
         self.assertEqual([each.address for each in self.successResultOf(waiting)], ["192.0.2.1"])

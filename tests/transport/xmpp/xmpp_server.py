@@ -1,4 +1,4 @@
-"""A small XMPP server for tests: it logs in whoever knows a password, passes iqs on, and misbehaves where told."""
+"""XMPP server for tests: it logs in clients, forwards iqs, and misbehaves at given steps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Doing = bytes | Callable[["Served"], object]
 
 
 class Served(XmlStream):
-    """One client. ``told`` is all that it has sent, ``tls`` whether TLS is on."""
+    """One client. ``told``: all bytes that it has sent; ``tls``: whether TLS is active."""
 
     factory: Any
 
@@ -65,7 +65,7 @@ class Served(XmlStream):
         self._initializeStream()
 
     def does(self, step: str) -> bool:
-        """Whether something else than usual was to be done at ``step``."""
+        """Run the script of ``step``. Returns whether there is one."""
         doing = self.server.script.get(step)
         if doing is None:
             return False
@@ -181,7 +181,7 @@ class Served(XmlStream):
 
 
 class XmppServer(Factory):
-    """``accounts``: user name -> password. ``script``: step -> bytes or a function, in the place of what is usual.
+    """Server. ``accounts``: user name -> password. ``script``: step -> bytes or a function that replaces the usual one.
 
     ``options``: its TLS, if it has any. ``session``: the content of the session feature; None: there is none.
     """
@@ -203,7 +203,7 @@ class XmppServer(Factory):
         return Served(self)
 
     def route(self, sender: Served, element: Any) -> None:
-        """Pass a stanza on, or say that there is nobody."""
+        """Forward a stanza, or answer that the recipient is unavailable."""
         element["from"] = sender.jid
         there = self.bound.get(element["to"])
         if there is not None:
@@ -216,17 +216,17 @@ class XmppServer(Factory):
 
     @property
     def open(self) -> list[Served]:
-        """The connections that there are now."""
+        """The open connections."""
         return [client for client in self.clients if not client.lost]
 
     async def drop(self) -> None:
-        """Break every connection."""
+        """Abort every connection."""
         for client in self.open:
             client.transport.abortConnection()
 
 
 def server_options(certificate: Signed) -> CertificateOptions:
-    """TLS with this certificate."""
+    """The TLS context of this certificate."""
     return CertificateOptions(
         privateKey=crypto.load_privatekey(crypto.FILETYPE_PEM, certificate.key),
         certificate=crypto.load_certificate(crypto.FILETYPE_PEM, certificate.pem),
