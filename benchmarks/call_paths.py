@@ -1,6 +1,6 @@
 """The files on the way of a start, a SetParameterValues and a UDP ConnectionRequest.
 
-An arrow is a pair of files of which one calls the other, counted once. ``python benchmarks/call_paths.py`` prints the table.
+An arrow is a pair of files of which one calls the other, counted once. ``python benchmarks/call_paths.py`` prints it.
 """
 
 from __future__ import annotations
