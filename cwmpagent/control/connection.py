@@ -19,7 +19,7 @@ from cwmpagent.agent.facts import Fact
 from cwmpagent.control.commands import CommandAnswer, Commands, Watch
 from cwmpagent.control.recent_facts import Item, RecentFacts
 from cwmpagent.control.request import LONGEST, parse
-from cwmpagent.errors import ControlError, CwmpFault
+from cwmpagent.errors import ControlError, CwmpFault, internal_error
 from cwmpagent.faults import fault_text
 
 PATIENCE = 60.0
@@ -96,8 +96,8 @@ class Connection(LineReceiver, TimeoutMixin):
         except CwmpFault as fault:
             answer = CommandAnswer(_fault(fault))
         except Exception:  # a client must not be left without an answer
-            self._warn(f"an error of the agent itself: {Failure().getTraceback()}")  # type: ignore[no-untyped-call]  # Twisted has no types there
-            answer = CommandAnswer(_error("an error of the agent itself, which its log shows"))
+            self._warn(internal_error(Failure().getTraceback()))  # type: ignore[no-untyped-call]  # Twisted has no types there
+            answer = CommandAnswer(_error("internal error of the agent; the log of the agent has the details"))
         else:
             if isinstance(answer, Watch):
                 self._watch(answer)
@@ -133,7 +133,7 @@ class Connection(LineReceiver, TimeoutMixin):
         self.setTimeout(PATIENCE)  # type: ignore[no-untyped-call]  # Twisted has no types there
 
     def _crashed(self, failure: Failure) -> None:
-        self._warn(f"an error of the agent itself: {failure.getTraceback()}")
+        self._warn(internal_error(failure.getTraceback()))
         self.transport.abortConnection()
 
 

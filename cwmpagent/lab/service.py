@@ -31,6 +31,7 @@ from cwmpagent.lab.network.nat_kind import NatKind
 from cwmpagent.lab.network.stun_server import Challenge, ResponseAddress, StunServer
 from cwmpagent.protocol.auth import Credentials
 from cwmpagent.protocol.stun.message import Address
+from cwmpagent.transport.addresses import is_loopback
 
 _UDP = re.compile(r"udp:(?P<port>\d{1,5})(:interface=(?P<host>[0-9a-fA-F.:\\]+))?")
 
@@ -296,10 +297,7 @@ def _local(address: object) -> bool:
     """Whether only this machine can reach ``address``."""
     if isinstance(address, UNIXAddress):
         return True
-    try:
-        return ip_address(str(getattr(address, "host", ""))).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(str(getattr(address, "host", "")))
 
 
 def _url(scheme: str, address: Any) -> str:

@@ -64,3 +64,20 @@ def shuffled(addresses: Sequence[str], random: Random, avoid: str | None = None)
     order = list(addresses)
     random.shuffle(order)
     return sorted(order, key=lambda address: address == avoid)
+
+
+def is_address(host: str) -> bool:
+    """Whether ``host`` is an IP address and no name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is an IP address of this machine's loopback interface."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -240,7 +240,7 @@ class LightweightTests(LivesCase):
         lives.change(NTP, "new.example")
         old = lives.runtime
         lives.reboot()
-        old.lightweight.watch.look()
+        old.notification.by_datagram.watch.look()
         lives.run(61)
         self.assertEqual(self.sent(lives), [{NTP: "new.example"}])
 

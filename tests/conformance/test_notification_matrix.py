@@ -139,7 +139,7 @@ class MatrixTests(SynchronousTestCase):
         for origin, (name, change) in CHANGES.items():
             for level in LEVELS:
                 with self.subTest(origin=origin, level=level):
-                    lives, box = self.runtime(name, level)
+                    lives, box = self.life(name, level)
                     begun = len(lives.acs.sessions)
                     change(lives, box)
                     self.assertEqual(self.outcome(lives, name, begun), expected(origin, level), (origin, level))
@@ -148,7 +148,7 @@ class MatrixTests(SynchronousTestCase):
         for origin, (name, change) in CHANGES.items():
             for level in LEVELS:
                 with self.subTest(origin=origin, level=level):
-                    lives, box = self.runtime(name, level)
+                    lives, box = self.life(name, level)
                     answer: Deferred[Reply] = Deferred()
                     held: list[Posted] = []
 
@@ -186,7 +186,7 @@ class MatrixTests(SynchronousTestCase):
             self.assertEqual(lives.datagrams, [])
 
     def test_a_refused_change_is_told_to_nobody(self) -> None:
-        lives, _ = self.runtime(NTP, 2)
+        lives, _ = self.life(NTP, 2)
         begun = len(lives.acs.sessions)
         with self.assertRaises(CwmpFault):
             lives.change(NTP, "x" * 1000)
@@ -194,7 +194,7 @@ class MatrixTests(SynchronousTestCase):
         self.assertEqual(len(lives.acs.sessions), begun)
 
     def test_deleted_with_its_row_it_is_told_to_nobody(self) -> None:
-        lives, _ = self.runtime(INTERFACE, 2)
+        lives, _ = self.life(INTERFACE, 2)
         begun = len(lives.acs.sessions)
         self.assertTrue(lives.ask(DeleteObject(ROUTES + "1.", "")))
         self.assertEqual(len(lives.acs.sessions), begun + 1)

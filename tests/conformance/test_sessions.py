@@ -137,7 +137,7 @@ class OrderTests(SynchronousTestCase):
 
         lives = Lives()
         lives.begin()
-        lives.runtime.connection_requests.http._local_address = fail  # type: ignore[assignment]  # a port that breaks its promise
+        self.patch(lives.runtime.connection_requests.http._own_address, "_local_address", fail)
         lives.happen(Event(CONNECTION_REQUEST))
         lives.run(100)
         self.assertEqual(lives.acs.told()[1:], [("6 CONNECTION REQUEST",)])

@@ -13,7 +13,7 @@ from tests.agent.bench import reactor
 from tests.process import ROOT, Child
 
 SHOW = """
-print(sorted(agent._performers), len(agents), all(each.model.root.parameters for each in agents))
+print(sorted(agent._extensions._performers), len(agents), all(each.model.root.parameters for each in agents))
 print([name for name, writable in Tree(agent.model).names("Device.", True) if "EXAMPLE" in name and writable])
 print(setpoint(), reactor.seconds is time.monotonic)
 """

@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from ipaddress import ip_address
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -24,6 +23,7 @@ from cwmpagent.lab.console.api import LAB_FAILED, Api, ApiReply, failed
 from cwmpagent.lab.console.page import CSP, page
 from cwmpagent.lab.network.bounded_site import BoundedRequest, BoundedSite
 from cwmpagent.protocol.auth import Credentials, DigestVerdict
+from cwmpagent.transport.addresses import is_loopback
 
 BODY = 1024 * 1024
 PATH = 2000
@@ -98,7 +98,7 @@ class Console(Resource):
             return failed(401, "the console requires a password", offered)
         changes = method not in ("GET", "HEAD")
         host = _host(request.text("Host"))
-        if not (_loopback(host) or host in self._hosts or (self._protected and not changes)):
+        if not (host == "localhost" or is_loopback(host) or host in self._hosts or (self._protected and not changes)):
             return failed(403, "the Host header must be a loopback name, such as 127.0.0.1 or localhost")
         content_type = request.text("Content-Type").partition(";")[0].strip().lower()
         if method == "POST" and content_type != "application/json":
@@ -155,12 +155,3 @@ def _host(header: str) -> str:
     if header.startswith("["):
         return header[1:].partition("]")[0]
     return header.partition(":")[0]
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -16,7 +16,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.internet.interfaces import IDelayedCall
 
-from cwmpagent.errors import ConfigError, MisuseError
+from cwmpagent.errors import ConfigError, MisuseError, internal_error
 from cwmpagent.protocol.auth import DigestServer, DigestVerdict
 from cwmpagent.protocol.auth.digest_response import ALGORITHMS, request_target
 from cwmpagent.transport.connection_request.bounded_http import BoundedHttpFactory, BoundedHttpRequest, HttpBounds
@@ -184,7 +184,7 @@ class ConnectionRequestListener(Service):
 
     def _update_later(self) -> None:
         Deferred.fromCoroutine(self._update_ports()).addErrback(
-            lambda failure: self._warn(f"an error of the agent itself: {failure.getTraceback()}")
+            lambda failure: self._warn(internal_error(failure.getTraceback()))
         )
 
     def _open_or_close(self) -> Deferred[None]:

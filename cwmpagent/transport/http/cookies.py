@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 
+from cwmpagent.transport.addresses import is_address
 from cwmpagent.transport.http.destination import Destination
 
 MOST_COOKIES = 50
@@ -95,11 +95,7 @@ def _matches(host: str, domain: str) -> bool:
     subdomain, an IP address only itself."""
     if host.lower() == domain:
         return True
-    try:
-        ip_address(host)
-    except ValueError:
-        return "." in domain and host.lower().endswith("." + domain)
-    return False
+    return not is_address(host) and "." in domain and host.lower().endswith("." + domain)
 
 
 def _default_path(target: str) -> str:

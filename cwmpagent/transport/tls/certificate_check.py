@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import ip_address
 
 from cryptography import x509
 from OpenSSL import SSL, crypto
@@ -13,6 +12,8 @@ from service_identity.hazmat import DNS_ID, IPAddress_ID, verify_service_identit
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
+
+from cwmpagent.transport.addresses import is_address
 
 # X509_V_ERR_* of OpenSSL's x509_vfy.h; pyOpenSSL does not define them.
 _NOT_YET_VALID = 9
@@ -62,7 +63,7 @@ class CertificateCheck:
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """Create the connection, with SNI and verification."""
         connection = SSL.Connection(self._context, None)
-        if not _is_address(self._host):  # RFC 6066 section 3: names only
+        if not is_address(self._host):  # RFC 6066 section 3: names only
             connection.set_tlsext_host_name(self._host.encode("ascii"))
         connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._verify)
         return connection
@@ -92,17 +93,9 @@ class CertificateCheck:
 
 
 def _wrong_name(certificate: x509.Certificate, host: str) -> str:
-    identity = IPAddress_ID(host) if _is_address(host) else DNS_ID(host)
+    identity = IPAddress_ID(host) if is_address(host) else DNS_ID(host)
     try:
         verify_service_identity(extract_patterns(certificate), [identity], [])
     except (VerificationError, CertificateError):
         return f"its certificate is refused: it is not for {host}"
     return ""
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
 from random import Random
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from cwmpagent.errors import XmppError
 from cwmpagent.protocol.auth import stringprep_profiles
 from cwmpagent.protocol.connection_request.xmpp_account import Account, Server, in_order
-from cwmpagent.transport.addresses import resolved, shuffled
+from cwmpagent.transport.addresses import is_address, resolved, shuffled
 from cwmpagent.transport.deadline import within
 
 MOST_ADDRESSES = 8
@@ -61,7 +60,7 @@ class ServerAddresses:
             return list(account.servers)
         host = ascii_host(account.domain)
         itself = [Server(host)]
-        if account.algorithm == "DNS" or _is_address(host):
+        if account.algorithm == "DNS" or is_address(host):
             return itself
         try:
             servers = await self._bounded(Deferred.fromCoroutine(_awaited(self._lookup(_SRV + host))))
@@ -98,14 +97,6 @@ def ascii_host(domain: str) -> str:
         return prepared_domain if prepared_domain.isascii() else prepared_domain.encode("idna").decode("ascii")
     except ValueError:  # also UnicodeError
         raise XmppError("its Domain is not a domain name", "Error_Misconfigured") from None
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 async def _awaited(waiting: Awaitable[Any]) -> Any:

@@ -159,7 +159,7 @@ class Stream(XmlStream):
         except ParserError as error:
             self.fail(str(error))
         except Exception as error:  # in the agent or Twisted; it must not reach the reactor
-            self.fail(f"sent data that caused an error of the agent itself ({type(error).__name__})")
+            self.fail(f"sent data that caused an internal error of the agent ({type(error).__name__})")
         if self.failure is not None:
             return
         if self.stream.unfinished:
