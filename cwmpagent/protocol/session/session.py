@@ -7,7 +7,7 @@ the ACS as an :class:`~cwmpagent.protocol.session.transitions.Input` and carries
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from cwmpagent.errors import MisuseError, SequenceError
 from cwmpagent.protocol.rpc import (
@@ -39,8 +39,7 @@ class Session:
     """A session that begins with ``inform``.
 
     ``envelope_ids``: IDs of the CPE requests, one each. ``version``: the highest supported CWMP version.
-    ``session_timeout``: SessionTimeout of the Inform in seconds; None sends none. ``requests``: passed to
-    :meth:`offer` first.
+    ``session_timeout``: SessionTimeout of the Inform in seconds; None sends none.
     """
 
     def __init__(
@@ -50,7 +49,6 @@ class Session:
         envelope_ids: Iterator[str],
         version: str = "1.4",
         session_timeout: int | None = 60,
-        requests: Iterable[CpeRequest] = (),
         limits: EnvelopeLimits | None = None,
     ) -> None:
         self._ids = envelope_ids
@@ -68,8 +66,6 @@ class Session:
         self._repeats = 0
         self._holds = 0
         self._finished: Finished | None = None
-        for request in requests:
-            self.offer(request)
 
     @property
     def state(self) -> State:

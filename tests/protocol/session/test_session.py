@@ -85,7 +85,9 @@ class Run:
     """A session and its last action."""
 
     def __init__(self, *requests: CpeRequest, **options: Any) -> None:
-        self.session = Session(INFORM, envelope_ids=numbers(), requests=requests, **options)
+        self.session = Session(INFORM, envelope_ids=numbers(), **options)
+        for request in requests:
+            self.session.offer(request)
         self.post = self.session.begin()
         self.actions: tuple[Action, ...] = (self.post,)
 
@@ -174,6 +176,8 @@ class TransitionTests(SynchronousTestCase):
         rows = as_markdown().splitlines()
         self.assertEqual(len(rows), 2 + sum(do is not Do.FAIL for do, _ in TRANSITIONS.values()))
         self.assertIn("| Inform sent | the expected response | deliver the answer | CPE may send |", rows)
+        page = (CHECKOUT / "docs" / "architecture.md").read_text(encoding="utf-8")
+        self.assertIn(as_markdown(), page, "put what as_markdown() gives into the page")
 
 
 class CourseTests(SynchronousTestCase):
