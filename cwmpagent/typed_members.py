@@ -41,8 +41,8 @@ class TypedMembers:
     ``error``: makes the exception from the full name of a member and the reason. ``separator``: stands between the two
     names.
 
-    A member without a ``default`` is required; a default is returned as it is. The constants are the words of errors, for subclasses to change;
-    ``{name}`` in them is the name of the member.
+    A member without a ``default`` is required; a default is returned as it is. The constants are the words of errors,
+    for subclasses to change; ``{name}`` in them is the name of the member.
     """
 
     TEXT = "a string"

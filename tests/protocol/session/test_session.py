@@ -50,6 +50,7 @@ from cwmpagent.protocol.session.session import (
 from cwmpagent.protocol.session.transitions import AWAITING_ACS, FROM_ACS, TRANSITIONS, Do, Input, as_markdown
 from cwmpagent.protocol.soap import CWMP_1_0, CWMP_1_1, CWMP_1_2, Envelope, decode, encode
 from cwmpagent.values import UNKNOWN_TIME, Value, ValueType
+from tests.skips import CHECKOUT
 
 INFORM = Inform(
     device_id=DeviceIdStruct(manufacturer="Example", oui="00D09E", product_class="Gateway", serial_number="SN1"),
