@@ -115,7 +115,7 @@ class TypedMembers:
         value = self.value(name, default)
         if not self.is_text(value):
             raise self._must_be(name, self.TEXT)
-        if not empty and not value:
+        if not empty and not value and name in self._members:  # a default may be empty
             raise self.error(name, "must not be empty")
         if most is not None and len(value) > most:
             raise self.error(name, f"has {len(value)} characters, at most {most} are allowed")
