@@ -78,7 +78,7 @@ class ServiceTests(SteppedCase):
         self.lab.queue(DEVICE, Reboot("bye"))
         call(agent)
         await self.until(lambda: bool(lines))
-        self.assertEqual(lines, ["the agent cannot go on: the state cannot be read: disk I/O error"])
+        self.assertEqual(lines, ["the agent cannot continue: the state cannot be read: disk I/O error"])
         self.assertEqual([type(fact) for fact in self.odd()], [Warned])
         await agent.stopService()
         self.assertEqual(self.stops(), 2)
@@ -91,7 +91,7 @@ class ServiceTests(SteppedCase):
         lines: list[str] = []
         agent = self.begin(fatal=lines.append)
         await self.until(lambda: bool(lines))
-        self.assertEqual(lines, ["the agent cannot go on: impossible"])
+        self.assertEqual(lines, ["the agent cannot continue: impossible"])
         await agent.stopService()
         self.facts.clear()
         self.begin()  # nobody wants to know
@@ -109,7 +109,7 @@ class ServiceTests(SteppedCase):
             else:
                 listening.errback(OSError("no such door"))
             reason = "connection_request.endpoint: tcp:0:interface=127.0.0.1: no such door"
-            self.assertEqual(lines, [f"the agent cannot go on: {reason}"])
+            self.assertEqual(lines, [f"the agent cannot continue: {reason}"])
             await self.end(agent)
 
     async def test_an_endpoint_that_fails_at_once_fails_at_each_start(self) -> None:
