@@ -14,7 +14,7 @@ from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.embedding.extensions import Extensions
 from cwmpagent.embedding.python_values import python_value, text_of
 from cwmpagent.errors import CwmpFault, MisuseError
-from cwmpagent.protocol.agenda.events import EVENTS, LONGEST_CODE, Event
+from cwmpagent.protocol.agenda.events import EVENTS, LONGEST_CODE, LONGEST_COMMAND_KEY, Event
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.lifecycle import Lifecycle
 
@@ -102,6 +102,8 @@ class DeviceAccess:
             raise MisuseError(
                 f"{name[:LONGEST_CODE]!r} cannot be a vendor event: use printable ASCII, and no standard EventCode"
             )
+        if not command_key.isprintable():  # XML cannot carry some of the other characters
+            raise MisuseError(f"the CommandKey {command_key[:LONGEST_COMMAND_KEY]!r} has an unprintable character")
         runtime = self.runtime
         oui = runtime.tree.value(runtime.tree.model.root.path + "DeviceInfo.ManufacturerOUI").text
         code = name if name.startswith(("X ", "M X_")) else f"X {oui} {name}"
