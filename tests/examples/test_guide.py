@@ -13,7 +13,7 @@ from tests.agent.bench import reactor
 from tests.process import ROOT, Child
 
 SHOW = """
-print(sorted(agent._performers), len(agents), all(each.model.root.parameters for each in agents))
+print(sorted(agent._extensions._performers), len(agents), all(each.model.root.parameters for each in agents))
 print([name for name, writable in Tree(agent.model).names("Device.", True) if "EXAMPLE" in name and writable])
 print(setpoint(), reactor.seconds is time.monotonic)
 """
@@ -22,7 +22,7 @@ print(setpoint(), reactor.seconds is time.monotonic)
 class GuideTests(TestCase):
     async def test_its_program_runs(self) -> None:
         blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / "embedding.md").read_text(), re.M | re.S)
-        self.assertEqual(len(blocks), 5)
+        self.assertEqual(len(blocks), 6)
         directory = Path(self.mktemp())
         directory.mkdir()
         program = directory / "program.py"
