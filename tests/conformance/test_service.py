@@ -1,4 +1,4 @@
-"""The agent as a service among others: stopped more than once, before its start, after one that failed; begun again."""
+"""The agent as a service: stops before the start, repeated stops, stops after a failed start, and a new start."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.conformance.stage import SteppedCase, call
 
 
 class _Endpoint:
-    """One that listens when its Deferred says so."""
+    """An endpoint that listens when its Deferred fires."""
 
     def __init__(self, listening: Deferred[object]) -> None:
         self._listening = listening
@@ -69,7 +69,7 @@ class ServiceTests(SteppedCase):
 
         def damaged(store: Store) -> Saved:
             loads.append(store)
-            if len(loads) > 2:  # the present boot is looked up, the first life begins
+            if len(loads) > 2:  # looks up the present boot and begins the first runtime
                 raise StoreError("the state cannot be read:\n disk I/O error")
             return load(store)
 
@@ -94,7 +94,7 @@ class ServiceTests(SteppedCase):
         self.assertEqual(lines, ["the agent cannot continue: impossible"])
         await agent.stopService()
         self.facts.clear()
-        self.begin()  # nobody wants to know
+        self.begin()  # without an observer of fatal errors
         await self.until(lambda: bool(self.odd()))
         self.assertIn("RuntimeError", str(self.odd()))
 
