@@ -41,8 +41,8 @@ class TypedMembers:
     ``error``: makes the exception from the full name of a member and the reason. ``separator``: stands between the two
     names.
 
-    A member without a ``default`` is required. The constants are the words of errors, for subclasses to change;
-    ``{name}`` in them is the name of the member.
+    A member without a ``default`` is required; a default is returned as it is. The constants are the words of errors,
+    for subclasses to change; ``{name}`` in them is the name of the member.
     """
 
     TEXT = "a string"
@@ -113,9 +113,11 @@ class TypedMembers:
     ) -> str:
         """A string of at most ``most`` characters."""
         value = self.value(name, default)
+        if default is not None and name not in self._members:
+            return default
         if not self.is_text(value):
             raise self._must_be(name, self.TEXT)
-        if not empty and not value and name in self._members:  # a default may be empty
+        if not empty and not value:
             raise self.error(name, "must not be empty")
         if most is not None and len(value) > most:
             raise self.error(name, f"has {len(value)} characters, at most {most} are allowed")
@@ -149,6 +151,8 @@ class TypedMembers:
     def whole(self, name: str, default: int | None = None, *, least: int | None = None, most: int | None = None) -> int:
         """A whole number; from ``least`` to ``most`` where both are given."""
         value = self.value(name, default)
+        if default is not None and name not in self._members:
+            return default
         if not is_whole(value):
             raise self._must_be(name, self.WHOLE)
         if least is not None and most is not None and not least <= value <= most:
@@ -164,6 +168,8 @@ class TypedMembers:
     ) -> float:
         """A finite number; more than ``above`` and at most ``most`` where that is given, in the unit ``unit``."""
         value = self.value(name, default)
+        if default is not None and name not in self._members:
+            return float(default)
         if not is_number(value) or (most is None and not abs(value) < LARGEST):
             raise self._must_be(name, self.NUMBER)
         if most is not None and not above < value <= most:
@@ -181,6 +187,8 @@ class TypedMembers:
     ) -> tuple[str, ...]:
         """A list of at least ``least`` strings."""
         value = self.value(name, None if default is None else list(default))
+        if default is not None and name not in self._members:
+            return tuple(default)
         if not isinstance(value, list) or not all(map(self.is_text, value)):
             raise self._must_be(name, self.TEXTS)
         if printable and not all(map(str.isprintable, value)):

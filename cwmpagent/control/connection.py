@@ -99,9 +99,9 @@ class Connection(LineReceiver, TimeoutMixin):
             answer = CommandAnswer(_error(str(error)))
         except CwmpFault as fault:
             answer = CommandAnswer(_fault(fault))
-        except Exception:  # the client must get an answer
-            self._warn(f"internal error: {Failure().getTraceback()}")  # type: ignore[no-untyped-call]  # Twisted has no types there
-            answer = CommandAnswer(_error("internal error of the agent: see its log"))
+        except Exception:  # a client must not be left without an answer
+            self._warn(f"an error of the agent itself: {Failure().getTraceback()}")  # type: ignore[no-untyped-call]  # Twisted has no types there
+            answer = CommandAnswer(_error("an error of the agent itself, which its log shows"))
         else:
             if isinstance(answer, Watch):
                 self._watch(answer)
@@ -137,7 +137,7 @@ class Connection(LineReceiver, TimeoutMixin):
         self.setTimeout(PATIENCE)  # type: ignore[no-untyped-call]  # Twisted has no types there
 
     def _crashed(self, failure: Failure) -> None:
-        self._warn(f"internal error: {failure.getTraceback()}")
+        self._warn(f"an error of the agent itself: {failure.getTraceback()}")
         self.transport.abortConnection()
 
 

@@ -68,7 +68,7 @@ ONE_OF_EACH = (
     EnvelopeReceived(200, "<x/>"),
     ConnectionRequested("127.0.0.1", True, "UDP"),
     ConnectionRequested("127.0.0.1", False),
-    ParametersChanged("acs", ("Device.A",), {"Device.A": "1"}),
+    ParametersChanged("acs", ("Device.A",), {"Device.A": "x"}),
     Rebooting("key", False),
     RpcCrashed("Reboot", "Traceback:\n  KeyError: 'x'\n"),
     Warned("careful"),
