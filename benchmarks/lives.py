@@ -26,7 +26,7 @@ from cwmpagent.protocol.soap import Envelope, decode, encode
 from cwmpagent.records import Saved
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.environment import Environment
-from cwmpagent.runtime.factory_defaults import given, texts
+from cwmpagent.runtime.factory_defaults import factory_values, texts
 from cwmpagent.store.memory import MemoryStore
 
 CONFIG = """
@@ -107,7 +107,7 @@ def main(count: int) -> None:
     timers = Timers()
     model = find_model("device2")
     clock, acs, chance = SharedClock(timers), IdleAcs(), random.Random(1)
-    values = [given(parse(CONFIG % number, Path()), "Device.") for number in range(2)]
+    values = [factory_values(parse(CONFIG % number, Path()), "Device.") for number in range(2)]
 
     def runtime(number: int) -> AgentRuntime:
         environment = Environment(

@@ -31,7 +31,7 @@ from cwmpagent.device.models import find_model
 from cwmpagent.device.provider import Name, Provider
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.environment import Environment
-from cwmpagent.runtime.factory_defaults import given
+from cwmpagent.runtime.factory_defaults import factory_values
 from cwmpagent.store.memory import MemoryStore
 
 CONFIG = """
@@ -147,7 +147,7 @@ def begin(*providers: Provider) -> tuple[AgentRuntime, Clock]:
         connection_requests=ConnectionRequestOptions(listener=NoNetwork(), local_address=_no_address),
         parameters=ParameterOptions(providers=lambda root: providers),
     )
-    values = given(parse(CONFIG + '"Device.ManagementServer.EnableCWMP" = true\n', Path()), "Device.")
+    values = factory_values(parse(CONFIG + '"Device.ManagementServer.EnableCWMP" = true\n', Path()), "Device.")
     saved = environment.store.load()  # type: ignore[attr-defined]  # it is a MemoryStore
     runtime = AgentRuntime(find_model("device2"), values, saved, environment, NoRestart(), booted=True, boot_id="b")
     _done(runtime.start())

@@ -24,7 +24,7 @@ from cwmpagent.device.models import find_model
 from cwmpagent.protocol.rpc import Fault, GetParameterValues, GetParameterValuesResponse
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.environment import Environment
-from cwmpagent.runtime.factory_defaults import given
+from cwmpagent.runtime.factory_defaults import factory_values
 from cwmpagent.store.memory import MemoryStore
 
 CONFIG = """
@@ -116,7 +116,7 @@ def main(rounds: int) -> None:
         ),
     )
     store = environment.store.load()  # type: ignore[attr-defined]  # it is a MemoryStore
-    values = given(parse(CONFIG, Path()), "Device.")
+    values = factory_values(parse(CONFIG, Path()), "Device.")
     runtime = AgentRuntime(find_model("device2"), values, store, environment, NoRestart(), booted=True, boot_id="b")
 
     def ask(path: str) -> tuple[float, int]:

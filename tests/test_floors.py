@@ -1,4 +1,4 @@
-"""The house rules that a machine can see: who imports whom, what floor 0 may know, names, module-level state."""
+"""Structural rules of the code: imports between rooms, imports of floor 0, names, module-level state."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PROTOCOL: Mapping[str, frozenset[str]] = MappingProxyType(
         "connection_request": frozenset({"auth"}),
     }
 )
-"""Each room of ``protocol/`` and those beside it that it may use; a new room needs a row."""
+"""Each room of ``protocol/``, and the rooms beside it that it may import; a new room needs a row."""
 
 IMPURE_MODULES = """
     asyncio io multiprocessing os pathlib psutil random secrets select selectors shutil signal socket ssl sqlite3
@@ -41,7 +41,7 @@ IMPURE_MODULES = """
 """
 IMPURE = frozenset(IMPURE_MODULES.split())
 TYPES_ONLY = frozenset({("random", "Random")})
-"""A class whose instances floor 0 may be given."""
+"""A class whose instances may be passed to floor 0."""
 CLOCKS = frozenset({"now", "utcnow", "today"})
 
 WORDS_THAT_SAY_NOTHING = "util utils helper helpers manager handler handlers processor engine common misc"
@@ -49,7 +49,7 @@ EMPTY_WORDS = frozenset(WORDS_THAT_SAY_NOTHING.split())
 MUTABLE_TYPES = "list dict set bytearray defaultdict OrderedDict deque Counter ChainMap WeakValueDictionary"
 MUTABLE = frozenset(MUTABLE_TYPES.split())
 FORMS = frozenset({"__all__", "__slots__", "optFlags", "optParameters", "subCommands"})
-"""Lists that Python and Twisted's ``usage.Options`` ask for."""
+"""Lists that Python and Twisted's ``usage.Options`` require."""
 CHANGING_METHODS = "append appendleft add clear discard extend insert pop popitem popleft remove setdefault sort update"
 CHANGING = frozenset(CHANGING_METHODS.split())
 
@@ -68,7 +68,7 @@ class Module:
         return self.name.partition(".")[2].partition(".")[0]
 
     def imports(self) -> Iterator[tuple[str, str]]:
-        """Every (module, name) imported anywhere in it, absolute; an ``import x`` has the name ''."""
+        """Every absolute (module, name) imported anywhere in it; ``import x`` has the name ''."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
                 for alias in node.names:
@@ -97,7 +97,7 @@ def modules() -> list[Module]:
 
 
 def allowed_rooms(room: str) -> frozenset[str] | None:
-    """The rooms of ours that ``room`` may import; None where there is no limit (floor 3)."""
+    """The rooms that ``room`` may import; None: no limit (floor 3)."""
     if room in ALONE:
         return frozenset()
     if room in PURE:
@@ -108,7 +108,7 @@ def allowed_rooms(room: str) -> frozenset[str] | None:
 
 
 def ours(module: Module) -> Iterator[str]:
-    """The modules and packages of ours that ``module`` imports, each by its dotted name."""
+    """Modules and packages of the project that ``module`` imports, by dotted name."""
     for origin, name in module.imports():
         if origin.partition(".")[0] == "cwmpagent":
             yield f"{origin}.{name}" if f"{origin}.{name}" in names() else origin
@@ -120,7 +120,7 @@ def names() -> frozenset[str]:
 
 
 def wrong_imports(module: Module) -> list[str]:
-    """Every import of ours that leads to a room above or beside."""
+    """Every import of a room above or beside."""
     allowed = allowed_rooms(module.room)
     if allowed is None:
         return []
@@ -146,7 +146,7 @@ def wrong_in_protocol(module: Module) -> list[str]:
 
 
 def exported(package: Module) -> frozenset[str]:
-    """What ``__all__`` of a package lists: names of its own, and its modules that others may import."""
+    """The names in ``__all__`` of a package: its own names, and its modules that others may import."""
     for node in package.tree.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return frozenset(ast.literal_eval(node.value))
@@ -167,10 +167,10 @@ def unexported(module: Module, packages: Mapping[str, frozenset[str]]) -> list[s
 
 
 def rooms_of(found: Iterable[Module]) -> dict[str, dict[str, set[str]]]:
-    """For each package, which of the modules and packages directly in it import which others there.
+    """For each package: the imports between the modules and packages directly in it.
 
-    An import under ``TYPE_CHECKING`` or inside a function counts like any other. A package's ``__init__`` is the room's
-    front: it belongs to none of the rooms inside, but to the room that the package is in the one around it.
+    An import under ``TYPE_CHECKING`` or inside a function counts, too. The ``__init__`` of a package belongs to none of
+    the rooms inside it; it belongs to the package as a room of the one around it.
     """
     graph: dict[str, dict[str, set[str]]] = {}
     for module in found:
@@ -186,7 +186,7 @@ def rooms_of(found: Iterable[Module]) -> dict[str, dict[str, set[str]]]:
 
 
 def circles(graph: Mapping[str, set[str]]) -> list[str]:
-    """The rooms that depend on themselves, each with what it goes through."""
+    """The rooms that depend on themselves, each with the rooms of its cycle."""
     found = []
     for start in sorted(graph):
         reached: dict[str, str] = {}
@@ -205,7 +205,7 @@ def circles(graph: Mapping[str, set[str]]) -> list[str]:
 
 
 def impurities(module: Module) -> list[str]:
-    """What a module of floor 0 knows of the world though it must not."""
+    """The imports and names in a module of floor 0 that are not allowed there."""
     if module.room not in ALONE | PURE:
         return []
     wrong = []
@@ -234,12 +234,12 @@ def is_mutable(value: ast.expr | None) -> bool:
 
 
 def is_constant(target: ast.Name) -> bool:
-    """A name in capitals says that nobody changes it; :func:`changes` finds those who do."""
+    """Whether the name is in capitals, so that no code may change it; :func:`changes` finds changes."""
     return target.id.isupper() or target.id in FORMS
 
 
 def mutable_state(module: Module) -> list[str]:
-    """Values of a module or class that could change for everybody in the process."""
+    """Mutable values of a module or class."""
     wrong = []
     bodies = [module.tree.body, *(node.body for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef))]
     for statement in (statement for body in bodies for statement in body):
@@ -262,7 +262,7 @@ def mutable_state(module: Module) -> list[str]:
 
 
 def changes(module: Module) -> list[str]:
-    """Where something in capitals, here or of another module, is changed inside a function."""
+    """Changes, inside a function, of constants of this or another module."""
     functions = [node for node in ast.walk(module.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     wrong = set()
     for node in (node for function in functions for node in ast.walk(function)):
@@ -281,7 +281,7 @@ def changes(module: Module) -> list[str]:
 
 
 def reactor_imports(module: Module) -> list[str]:
-    """Imports of the global reactor: only a function of floor 3 may have one."""
+    """Imports of the global reactor; only a function of floor 3 may have one."""
     body = ast.walk(module.tree)
     if allowed_rooms(module.room) is None:
         functions = {
@@ -356,7 +356,7 @@ class FloorTests(SynchronousTestCase):
 
 
 class WalkTests(SynchronousTestCase):
-    """The checks see what they are meant to see."""
+    """Tests of the checks themselves."""
 
     def test_wrong_imports(self) -> None:
         for name, source in (
@@ -460,11 +460,11 @@ def tracked() -> list[str]:
 
 
 WIDEST = 120
-"""Columns of a line of Markdown outside tables and code."""
+"""Maximum number of columns of a line of Markdown outside tables and code."""
 
 
 def wide_lines(text: str) -> list[int]:
-    """Numbers of the lines of a Markdown text that are too long and stand neither in a table nor in a code block."""
+    """Numbers of the lines that are too long in a Markdown text, outside tables and code blocks."""
     wide = []
     code = False
     for number, line in enumerate(text.splitlines(), 1):

@@ -1,4 +1,4 @@
-"""Nothing that was answered is lost, and nothing is there by half, whenever the process dies."""
+"""Kills of the process at random moments: no answered change is lost, and no change is made in part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is installed: the wheel holds every file of the package, and twistd finds the plugin in it."""
+"""The installed package: the wheel has every file, and twistd finds the plugin in it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ print(cwmpagent.__file__)
 
 
 def installed(package: str, directory: Path) -> set[str]:
-    """The files of a package as the wheel should have them."""
+    """The files of a package that the wheel must have."""
     return {
         str(path.relative_to(directory))
         for path in (directory / package).rglob("*")
@@ -57,7 +57,7 @@ class WheelTests(SynchronousTestCase):
 
         self.assertEqual(installed("cwmpagent", target), installed("cwmpagent", CHECKOUT))
         self.assertEqual(installed("twisted", target), {"twisted/plugins/cwmpagent_plugin.py"})
-        # -S: no .pth of this environment may bring the checkout back in
+        # -S: no .pth of this environment may put the checkout on the path
         libraries = Path(twisted.__file__).parent.parent
         program = f"import sys; sys.path[1:1] = [{str(target)!r}, {str(libraries)!r}]\n{PLUGINS}"
         found = subprocess.run(
@@ -92,7 +92,7 @@ class ReadmeTests(SynchronousTestCase):
 
 class MakeTests(SynchronousTestCase):
     def commands(self, *arguments: str) -> str:
-        """What make would run once the environment is there."""
+        """The commands that make would run, with the environment ready."""
         run = subprocess.run(
             ["make", "--dry-run", "--old-file=.venv/ready", *arguments],
             cwd=CHECKOUT,
@@ -116,7 +116,7 @@ class MakeTests(SynchronousTestCase):
 
 
 class UnitTests(SynchronousTestCase):
-    """The systemd unit: whatever else it says, passwords do not pass through the process list."""
+    """The systemd unit: it is valid, and passwords do not appear in the process list."""
 
     unit = (CHECKOUT / "etc" / "cwmpagent.service").read_text(encoding="utf-8")
 

@@ -266,7 +266,7 @@ class FatalTests(TapCase):
         child = self.run_damaged("--nodaemon", "--pidfile=")
         await self.reboot()
         self.assertEqual(await child.ended, 1, child.out)
-        self.assertEqual(child.err, "cwmpagent: the agent cannot go on: the state cannot be read: disk I/O error\n")
+        self.assertEqual(child.err, "cwmpagent: the agent cannot continue: the state cannot be read: disk I/O error\n")
         self.assertIn("state is saved", child.out)
 
     async def test_a_daemon(self) -> None:

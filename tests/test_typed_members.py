@@ -69,6 +69,7 @@ class ReadingTests(SynchronousTestCase):
     def test_defaults(self) -> None:
         members = read(null=None)
         self.assertEqual((members.text("a", ""), members.flag("a", False), members.whole("a", 0)), ("", False, 0))
+        self.assertEqual(members.text("a", "", empty=False), "")
         self.assertEqual((members.texts("a", ()), members.text_or_texts("a", ("x",))), ((), ("x",)))
         self.assertEqual([members.whole_or_none(name) for name in ("a", "null")], [None, None])
         self.assertEqual([members.members_or_none(name) for name in ("a", "null")], [None, None])

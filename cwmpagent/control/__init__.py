@@ -1,3 +1,3 @@
-"""The control socket of a running agent, where the command `cwmpagent` asks."""
+"""The control socket of a running agent, to which the command `cwmpagent` connects."""
 
 __all__ = ["recent_facts", "service", "socket_path"]

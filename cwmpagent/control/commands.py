@@ -22,7 +22,7 @@ from cwmpagent.protocol.agenda.events import BOOTSTRAP, Event
 
 @dataclass(frozen=True, slots=True)
 class CommandAnswer:
-    """Items, each a line of its own and made when the client takes it, and then the result."""
+    """The answer to a command: items, one line each, made only as the client reads them, and then the result."""
 
     result: Item
     items: Iterable[Item] = ()
@@ -30,19 +30,19 @@ class CommandAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Facts as they happen: those for which ``wanted`` is true, up to and with the first for which ``last`` is.
+    """A subscription to new facts: those that ``matches`` accepts, up to and including the first that ``ends`` accepts.
 
-    ``begin`` is called once they are followed.
+    ``begin`` is called once the subscription is active.
     """
 
-    wanted: Callable[[Fact], bool]
-    last: Callable[[Fact], bool]
+    matches: Callable[[Fact], bool]
+    ends: Callable[[Fact], bool]
     envelopes: bool = False
     begin: Callable[[], None] = lambda: None
 
 
 class Commands:
-    """Carries requests out, each on the present runtime of the agent."""
+    """The commands of one agent. Each is executed on the runtime that is present at that time."""
 
     def __init__(self, agent: Running, recent: RecentFacts, clock: Clock) -> None:
         self._agent = agent
@@ -65,55 +65,55 @@ class Commands:
         }
 
     async def carry_out(self, request: ControlRequest) -> CommandAnswer | Watch:
-        """Raises ControlError, and CwmpFault as the data model does."""
+        """Execute ``request``. Raises ControlError, and CwmpFault from the data model."""
         return await self._commands[request.command](**request.arguments)
 
     async def status(self) -> CommandAnswer:
-        """The state of the device and its sessions at a glance."""
+        """Report the state of the device and of its sessions."""
         return CommandAnswer(status(self._reports()))
 
     async def events(self) -> CommandAnswer:
-        """Events still to be delivered, and planned sessions."""
+        """Report undelivered events and planned sessions."""
         return CommandAnswer(events(self._reports()))
 
     async def get(self, paths: list[str]) -> CommandAnswer:
-        """Values of parameters and of all below partial paths."""
+        """Read the values of parameters, and of all parameters below partial paths."""
         runtime = self._agent.runtime
         values = await parameters_view.parameters(runtime, await parameters_view.named(runtime, paths))
         return CommandAnswer({"count": len(values)}, parameters_view.items(runtime.tree, values))
 
     async def names(self, path: str, all: bool) -> CommandAnswer:
-        """Names below a path: the next level, or all."""
+        """List the names below a path: the next level, or all levels."""
         runtime = self._agent.runtime
-        found: dict[str, bool] = {}
-        for each in await parameters_view.named(runtime, [path]):
-            next_level = not all and not (each and runtime.tree.find(each).parameter)
-            found.update(runtime.tree.names(each, next_level))
-        items = ({"name": name, "writable": writable} for name, writable in found.items())
-        return CommandAnswer({"count": len(found)}, items)
+        names: dict[str, bool] = {}
+        for full_path in await parameters_view.named(runtime, [path]):
+            next_level = not all and not (full_path and runtime.tree.find(full_path).parameter)
+            names.update(runtime.tree.names(full_path, next_level))
+        items = ({"name": name, "writable": writable} for name, writable in names.items())
+        return CommandAnswer({"count": len(names)}, items)
 
     async def set(self, values: dict[str, str]) -> CommandAnswer:
-        """New values, all or none, as the AccessList allows a Subscriber."""
+        """Set parameters, all or none, where the AccessList allows a Subscriber to write."""
         self._refuse_while_rebooting()
         runtime = self._agent.runtime
         await runtime.refresher.rows(list(values))
         assignments = [ParameterAssignment(*pair) for pair in values.items()]
         await self._changes().set_values(assignments, Origin.LOCAL)
-        return await self._now_of(await parameters_view.named(runtime, list(values)))
+        return await self._present_values(await parameters_view.named(runtime, list(values)))
 
     async def reset(self, paths: list[str]) -> CommandAnswer:
-        """Return parameters to the values of the configuration or the model."""
+        """Reset parameters to the values of the configuration or the model."""
         names = await parameters_view.named(self._agent.runtime, paths)
-        return await self._now_of(await self._changes().reset_values(names, Origin.LOCAL))
+        return await self._present_values(await self._changes().reset_values(names, Origin.LOCAL))
 
     async def add(self, table: str) -> CommandAnswer:
-        """A new row, with the alias that stands behind the table, if there is one."""
+        """Add a row to ``table``. A path such as ``Device.Table.[name].`` gives the new row that alias."""
         *above, last = segments(table.removesuffix("."))
         alias = "" if alias_in(last) is None else last + "."
-        found = await parameters_view.named(self._agent.runtime, [".".join(above) + "." if alias else table])
-        (path, *more) = found or [table]
+        tables = await parameters_view.named(self._agent.runtime, [".".join(above) + "." if alias else table])
+        (path, *more) = tables or [table]
         if more:
-            raise ControlError(f"{table} names several tables: a row is added to one")
+            raise ControlError(f"{table} matches several tables: name one of them")
         number, _ = await self._changes().add_object(path + alias, Origin.LOCAL)
         return CommandAnswer({"row": f"{path}{number}."})
 
@@ -121,12 +121,12 @@ class Commands:
         """Delete a row."""
         (path, *more) = await parameters_view.named(self._agent.runtime, [row]) or [row]
         if more:
-            raise ControlError(f"{row} names several rows: they are deleted one by one")
+            raise ControlError(f"{row} matches several rows: delete them one by one")
         await self._changes().delete_object(path, Origin.LOCAL)
         return CommandAnswer({"row": path})
 
     async def inform(self, wait: bool) -> CommandAnswer | Watch:
-        """A session now, with a vendor's event: none of the standard's is for this (TR-069 3.7.1.5)."""
+        """Open a session now, with a vendor event: no EventCode of TR-069 3.7.1.5 fits."""
         self._refuse_while_rebooting()
         runtime = self._agent.runtime
         if not runtime.server.flag("EnableCWMP", True):
@@ -135,7 +135,7 @@ class Commands:
         event = Event(f"X {oui} Local Inform")
 
         def concerns(fact: Fact) -> bool:
-            # A bootstrap for another ACS discards the event, and is a session as well.
+            # The bootstrap of a new ACS discards the event. The session with it counts as well.
             return isinstance(fact, SessionEnded) and not {event.code, BOOTSTRAP}.isdisjoint(fact.events)
 
         def begin() -> None:
@@ -147,22 +147,22 @@ class Commands:
         return CommandAnswer({"event": event.code})
 
     async def trace(self, follow: bool, envelopes: bool) -> CommandAnswer | Watch:
-        """Recent facts, or new ones as they happen."""
+        """List recent facts, or subscribe to new ones."""
         if follow:
             return Watch(lambda fact: True, lambda fact: False, envelopes)
         if envelopes:
-            raise ControlError("envelopes are not kept: they can only be followed as they come")
-        found = self._recent.items()
-        return CommandAnswer({"count": len(found)}, found)
+            raise ControlError("envelopes are not kept: use them with follow, which shows new ones")
+        items = self._recent.items()
+        return CommandAnswer({"count": len(items)}, items)
 
     async def factory_reset(self) -> CommandAnswer:
-        """Return to factory values."""
+        """Reset the device to factory values."""
         self._refuse_while_rebooting()
         await self._agent.factory_reset()
         return CommandAnswer({"begun": True})
 
     async def export(self) -> CommandAnswer:
-        """The whole state, for a support case."""
+        """Export the whole state, for a support case."""
         runtime = self._agent.runtime
         values = await parameters_view.parameters(runtime, [""])
         return CommandAnswer(
@@ -174,14 +174,14 @@ class Commands:
 
     def _refuse_while_rebooting(self) -> None:
         if self._agent.rebooting:
-            raise ControlError("the device is rebooting: nothing is changed now; try again in a moment")
+            raise ControlError("the device is rebooting and accepts no changes: try again in a moment")
 
     def _changes(self) -> Changes:
         self._refuse_while_rebooting()
         return self._agent.runtime.changes
 
-    async def _now_of(self, names: Iterable[str]) -> CommandAnswer:
-        """The values that parameters have now."""
+    async def _present_values(self, names: Iterable[str]) -> CommandAnswer:
+        """The present values of ``names``; names that do not exist are left out."""
         runtime = self._agent.runtime
         values = await parameters_view.parameters(runtime, [name for name in names if runtime.tree.exists(name)])
         return CommandAnswer({"count": len(values)}, parameters_view.items(runtime.tree, values))

@@ -1,4 +1,8 @@
-"""One client: a request a line, answered one after another, and never more in memory than the client takes."""
+"""The connection of one client of the control socket.
+
+Each line is a request. Requests are answered one after another. An answer is produced only as fast as the client reads
+it, so that memory stays bounded.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +27,15 @@ from cwmpagent.errors import ControlError, CwmpFault, internal_error
 from cwmpagent.faults import fault_text
 
 PATIENCE = 60.0
-"""Seconds that a client may take to send its next request, or to take the next piece of an answer."""
+"""Seconds within which a client must send its next request, or read the next piece of an answer."""
 PIECE = 1 << 16
-"""Bytes of an answer that wait for the client at a time."""
+"""Bytes of an answer that are buffered for the client at a time."""
 MOST_WAITING = 1 << 20
-"""Bytes of watched facts that wait for the client; what comes beyond that is counted, and lost."""
+"""Maximum number of bytes of facts that are buffered for a client. Facts beyond it are dropped and counted."""
 
 
 class Connection(LineReceiver, TimeoutMixin):
-    """``warn`` is told of what should never happen; ``closed`` when the client has gone."""
+    """One client. ``warn`` receives internal errors; ``closed`` is called when the connection has ended."""
 
     delimiter = b"\n"
     MAX_LENGTH = LONGEST
@@ -55,19 +59,19 @@ class Connection(LineReceiver, TimeoutMixin):
         self._gone = False
 
     def callLater(self, delay: float, function: Callable[[], object]) -> Any:
-        """The agent's own reactor, for :class:`TimeoutMixin`."""
+        """Schedule on the agent's own reactor, for :class:`TimeoutMixin`."""
         return self._reactor.callLater(delay, function)
 
     def connectionMade(self) -> None:
-        """A client has come."""
+        """Start the timeout for the first request."""
         self.setTimeout(PATIENCE)  # type: ignore[no-untyped-call]  # Twisted has no types there
 
     def timeoutConnection(self) -> None:
-        """It sends nothing, or takes nothing."""
+        """Abort the connection: the client neither sends nor reads."""
         self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        """It has gone; a change that is being made for it is finished."""
+        """Release the client. A change under way for it is completed."""
         self._gone = True
         self.setTimeout(None)  # type: ignore[no-untyped-call]  # Twisted has no types there
         if self._watching is not None:
@@ -75,7 +79,7 @@ class Connection(LineReceiver, TimeoutMixin):
         self._closed(self)
 
     def lineReceived(self, line: bytes) -> None:
-        """A request; nothing more is read before its answer has been taken."""
+        """Serve one request. Nothing more is read until its answer has been sent."""
         if self._watching is not None:
             self.transport.abortConnection()
             return
@@ -84,7 +88,7 @@ class Connection(LineReceiver, TimeoutMixin):
         Deferred.fromCoroutine(self._serve(line)).addErrback(self._crashed)
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """It goes on for too long."""
+        """Refuse a request that is too long, and close."""
         self.transport.write(_line(_error(f"a request has at most {LONGEST} bytes")))
         self.transport.loseConnection()
 
@@ -110,7 +114,7 @@ class Connection(LineReceiver, TimeoutMixin):
             lines = map(_line, chain(({"item": item} for item in answer.items), (answer.result,)))
             self.transport.registerProducer(_Sending(self, lines), False)
 
-    def _sent(self) -> None:
+    def _answer_sent(self) -> None:
         self.transport.unregisterProducer()
         self.setTimeout(PATIENCE)  # type: ignore[no-untyped-call]  # Twisted has no types there
         self.resumeProducing()  # type: ignore[no-untyped-call]  # Twisted has no types there
@@ -118,14 +122,14 @@ class Connection(LineReceiver, TimeoutMixin):
     def _watch(self, watch: Watch) -> None:
         if self._gone:
             return
-        self._watching = watching = _Watching(watch, self.transport, self._seen)
+        self._watching = watching = _Watching(watch, self.transport, self._watch_ended)
         self._recent.follow(watching, envelopes=watch.envelopes)
         self.transport.registerProducer(watching, True)
-        self.resumeProducing()  # type: ignore[no-untyped-call]  # no types there; only so that its end is noticed
+        self.resumeProducing()  # type: ignore[no-untyped-call]  # no types there; needed to notice the end of the connection
         watch.begin()
 
-    def _seen(self) -> None:
-        """The last fact that was asked for has been passed on."""
+    def _watch_ended(self) -> None:
+        """End the subscription: its last fact has been sent."""
         assert self._watching is not None
         self._recent.leave(self._watching)
         self._watching = None
@@ -139,7 +143,7 @@ class Connection(LineReceiver, TimeoutMixin):
 
 @implementer(IPullProducer)
 class _Sending:
-    """Gives the transport the next piece of an answer each time that it has got rid of the last one."""
+    """A producer that gives the transport the next piece of an answer when the last one has been sent."""
 
     def __init__(self, connection: Connection, lines: Iterator[bytes]) -> None:
         self._connection = connection
@@ -155,7 +159,7 @@ class _Sending:
             self._connection.setTimeout(PATIENCE)  # type: ignore[no-untyped-call]  # Twisted has no types there
             self._connection.transport.write(bytes(piece))
         else:
-            self._connection._sent()
+            self._connection._answer_sent()
 
     def stopProducing(self) -> None:
         self._lines = iter(())
@@ -163,12 +167,12 @@ class _Sending:
 
 @implementer(IPushProducer)
 class _Watching:
-    """A follower of facts whose client may be slow."""
+    """A subscriber to facts, with a bounded buffer for a slow client. ``ended`` is called after the last fact."""
 
-    def __init__(self, watch: Watch, transport: Any, seen: Callable[[], None]) -> None:
+    def __init__(self, watch: Watch, transport: Any, ended: Callable[[], None]) -> None:
         self._watch = watch
         self._transport = transport
-        self._seen = seen
+        self._ended = ended
         self._paused = False
         self._waiting: deque[bytes] = deque()
         self._size = 0
@@ -176,10 +180,10 @@ class _Watching:
         self._over = False
 
     def __call__(self, fact: Fact, item: Item) -> None:
-        if self._over or not self._watch.wanted(fact):
+        if self._over or not self._watch.matches(fact):
             return
         self._put(_line({"item": item}))
-        if self._watch.last(fact):
+        if self._watch.ends(fact):
             self._over = True
             self._put(_line({"result": {}}), needed=True)
         self._flush()
@@ -189,9 +193,9 @@ class _Watching:
             self._lost += 1
             return
         if self._lost:
-            told = _line({"item": {"lost": self._lost}})
-            self._waiting.append(told)
-            self._size += len(told)
+            note = _line({"item": {"lost": self._lost}})
+            self._waiting.append(note)
+            self._size += len(note)
             self._lost = 0
         self._waiting.append(line)
         self._size += len(line)
@@ -202,7 +206,7 @@ class _Watching:
             self._size -= len(line)
             self._transport.write(line)
         if self._over and not self._waiting:
-            self._seen()
+            self._ended()
 
     def resumeProducing(self) -> None:
         self._paused = False

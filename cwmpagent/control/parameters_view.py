@@ -1,4 +1,4 @@
-"""Parameters as the control socket shows them, secrets masked."""
+"""Parameters as the control socket shows them, with secrets masked."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from cwmpagent.values import Value
 
 
 async def named(runtime: AgentRuntime, texts: Sequence[str]) -> list[str]:
-    """The paths, with instance numbers, that ``texts`` name; the rows of the device are read first.
+    """Read the rows of the device, and return the paths, with instance numbers, that ``texts`` name.
 
-    The dot at the end of an object may be left out; ``[alias]`` or ``*`` may stand for a row, as in an RPC. Raises
-    CwmpFault 9005 for an alias or a wildcard that matches nothing.
+    The dot at the end of an object may be left out; ``[alias]`` or ``*`` may replace an instance number, as in an RPC.
+    Raises CwmpFault 9005 for an alias or a wildcard that matches nothing.
     """
     await runtime.refresher.rows([*texts, *(text + "." for text in texts if text[-1:] not in ("", "."))])
     return list(dict.fromkeys(path for text in texts for path in _paths(runtime.tree, text)))
@@ -27,16 +27,16 @@ async def named(runtime: AgentRuntime, texts: Sequence[str]) -> list[str]:
 
 def _paths(tree: Tree, text: str) -> list[str]:
     resolver = Resolver(tree)
-    for written in (text, text + "."):
+    for path in (text, text + "."):
         with suppress(CwmpFault):
-            found = resolver.paths(written)
-            if any(map(tree.exists, found)):
-                return found
+            paths = resolver.paths(path)
+            if any(map(tree.exists, paths)):
+                return paths
     return resolver.paths(text)
 
 
 class Shown(NamedTuple):
-    """A parameter; ``unread``: its value could not be read now, this is the last that is known."""
+    """A parameter. ``unread``: its value cannot be read now, and ``value`` is the last known one."""
 
     name: str
     value: Value
@@ -44,32 +44,32 @@ class Shown(NamedTuple):
 
 
 async def parameters(runtime: AgentRuntime, paths: Sequence[str]) -> list[Shown]:
-    """Names and values below ``paths``, each once, secret ones masked. Raises CwmpFault 9005."""
+    """Names and values below ``paths``, each once, with secrets masked. Raises CwmpFault 9005."""
     tree = runtime.tree
-    lost: frozenset[str] = frozenset()
+    unread: frozenset[str] = frozenset()
     try:
         await runtime.refresher.read(paths)
     except CwmpFault as fault:
         if fault.code != 9002:
             raise
-        # An ACS gets a complete answer or a fault; a person is shown what can be read.
-        lost = await runtime.refresher.freshen(name for path in paths for name in tree.parameters(path))
-    found = {name: value for path in paths for name, value in tree.read(path)}
-    return [Shown(name, _masked(tree, name, value), name in lost) for name, value in found.items()]
+        # An ACS gets a complete answer or a fault; the command line shows all values that can be read.
+        unread = await runtime.refresher.freshen(name for path in paths for name in tree.parameters(path))
+    values = {name: value for path in paths for name, value in tree.read(path)}
+    return [Shown(name, _masked(tree, name, value), name in unread) for name, value in values.items()]
 
 
-def items(tree: Tree, found: Iterable[Shown]) -> Iterator[Item]:
+def items(tree: Tree, parameters: Iterable[Shown]) -> Iterator[Item]:
     """One JSON object for each parameter; parameters deleted meanwhile are left out."""
-    for name, value, unread in found:
+    for name, value, unread in parameters:
         if tree.exists(name):
             writable = tree.definition(name).writable
             item = {"name": name, "type": value.kind.value, "value": value.text, "writable": writable}
             yield {**item, "unread": True} if unread else item
 
 
-def _masked(tree: Tree, name: str, read: Value) -> Value:
-    """The masked value of the parameter ``name``; ``read`` is the value that an ACS may read."""
+def _masked(tree: Tree, name: str, readable: Value) -> Value:
+    """The masked value of the parameter ``name``; ``readable`` is the value that an ACS may read."""
     try:
-        return masked_value(tree, name, tree.value(name) if is_hidden(tree, name) else read)
+        return masked_value(tree, name, tree.value(name) if is_hidden(tree, name) else readable)
     except CwmpFault:
-        return read
+        return readable

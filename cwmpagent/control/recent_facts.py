@@ -1,4 +1,4 @@
-"""Recent facts: a bounded memory of them, and those who follow new ones."""
+"""Recent facts in bounded memory, and subscribers to new ones."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from cwmpagent.logs.output import plain_fields
 from cwmpagent.protocol.masking import without_userinfo
 
 MOST = 200
+"""Maximum number of facts kept."""
 LONGEST_TEXT = 1 << 18
-"""Characters of one string in an item: an envelope is cut there."""
+"""Maximum number of characters of one string in an item; longer ones are cut, envelopes too."""
 
 Item = Mapping[str, object]
 Follower = Callable[[Fact, Item], None]
 
 
 class RecentFacts:
-    """An observer of facts that keeps the last :data:`MOST`, without envelopes, and calls its followers.
+    """An observer that keeps the last :data:`MOST` facts, without envelopes, and passes new facts to its followers.
 
-    ``wall``: seconds since 1970, for time stamps. ``last_session``: time and fact of the last end of a session.
+    ``wall``: seconds since 1970, for time stamps. ``last_session``: time and fact of the end of the last session.
     """
 
     def __init__(self, wall: Callable[[], float]) -> None:
@@ -46,7 +47,7 @@ class RecentFacts:
                 follower(fact, item)
 
     def wants_envelopes(self) -> bool:
-        """Whether a follower wants whole messages."""
+        """Whether a follower needs whole messages."""
         return any(self._followers.values())
 
     def items(self) -> list[Item]:
@@ -54,23 +55,23 @@ class RecentFacts:
         return list(self._items)
 
     def follow(self, follower: Follower, *, envelopes: bool) -> None:
-        """Call ``follower`` with each fact from now on, and with the item made of it."""
+        """Call ``follower`` from now on with each fact and the item made of it."""
         self._followers[follower] = envelopes
 
     def leave(self, follower: Follower) -> None:
-        """Call ``follower`` no more."""
+        """Stop calling ``follower``."""
         self._followers.pop(follower, None)
 
 
 def _item(fact: Fact, stamp: float) -> Item:
-    """A fact as JSON can carry it, with the names that the log's JSON has."""
+    """A fact as a JSON object, with the names that the JSON log has."""
     fields = {name: _bounded(value) for name, value in plain_fields(fact).items()}
-    told = "" if isinstance(fact, EnvelopeSent | EnvelopeReceived) else _bounded(line(fact))
+    message = "" if isinstance(fact, EnvelopeSent | EnvelopeReceived) else _bounded(line(fact))
     return {
         "time": stamped(stamp),
         "level": level_of(fact),
         "fact": type(fact).__name__,
-        "message": told or ("sent" if isinstance(fact, EnvelopeSent) else "received"),
+        "message": message or ("sent" if isinstance(fact, EnvelopeSent) else "received"),
         **fields,
     }
 

@@ -15,28 +15,28 @@ from cwmpagent.config import Config
 from cwmpagent.control.recent_facts import RecentFacts
 from cwmpagent.protocol.masking import without_userinfo
 from cwmpagent.runtime.agent_runtime import AgentRuntime
-from cwmpagent.runtime.factory_defaults import FactoryValue, overruled
+from cwmpagent.runtime.factory_defaults import FactoryValue, overridden_values
 
 
 class Running(Protocol):
-    """An agent as the control socket sees it."""
+    """The interface of an agent for the control socket."""
 
     config: Config
 
     @property
     def runtime(self) -> AgentRuntime:
-        """The present one; another after each reboot that the agent carries out itself."""
+        """The present runtime; a new one after each reboot that the agent performs itself."""
 
     @property
     def rebooting(self) -> bool:
-        """Whether the present runtime is about to end, so that nothing may be changed in it."""
+        """Whether the present runtime is about to end, so that it accepts no changes."""
 
     @property
     def values(self) -> Mapping[str, FactoryValue]:
         """The factory values of the configuration."""
 
     async def factory_reset(self) -> None:
-        """Promise a factory reset and begin it. Raises CwmpFault 9002 where it cannot be saved."""
+        """Save the request for a factory reset and begin it. Raises CwmpFault 9002 where it cannot be saved."""
 
 
 class AgentReport(Report):
@@ -47,7 +47,7 @@ class AgentReport(Report):
         self._started = started
 
     def status(self) -> Json:
-        """Identity, process, ACS, and values of the file that are not in force."""
+        """Identity, process, ACS, and values of the configuration that are not in force."""
         tree, server = self._agent.runtime.tree, self._agent.runtime.server
         identity = device_id(tree)
         return {
@@ -66,12 +66,12 @@ class AgentReport(Report):
             "acs": {"url": without_userinfo(server.text("URL")), "enabled": server.flag("EnableCWMP", True)},
             "overruled": [
                 {
-                    "key": each.key,
-                    "name": each.path,
-                    "file": masked_value(tree, each.path, each.file).text,
-                    "present": masked_value(tree, each.path, each.present).text,
+                    "key": value.key,
+                    "name": value.path,
+                    "file": masked_value(tree, value.path, value.file).text,
+                    "present": masked_value(tree, value.path, value.present).text,
                 }
-                for each in overruled(self._agent.values, tree)
+                for value in overridden_values(self._agent.values, tree)
             ],
         }
 
@@ -88,7 +88,7 @@ class AgentReport(Report):
 
 
 def reports(agent: Running, recent: RecentFacts, started: float) -> Sequence[Report]:
-    """The reports of all subsystems, in the order in which people read them."""
+    """The reports of all subsystems, in the order of the output of `status`."""
     runtime = agent.runtime
     session = SessionReport(
         runtime.sessions, runtime.agenda, runtime.server, runtime.notification.by_inform, recent.last_session
@@ -97,13 +97,13 @@ def reports(agent: Running, recent: RecentFacts, started: float) -> Sequence[Rep
 
 
 def status(every: Sequence[Report]) -> dict[str, Any]:
-    """The answer to `status`: the members of every report, and ``summary``, the same for people."""
+    """The answer to `status`: the members of every report, and ``summary``, the same as labelled lines of text."""
     members = {name: value for report in every for name, value in report.status().items()}
     return {**members, "summary": [list(row) for report in every for row in report.summary()]}
 
 
 def events(every: Sequence[Report]) -> dict[str, Any]:
-    """The answer to `events`: what is still to be sent or done."""
+    """The answer to `events`: undelivered events, retries and planned sessions."""
     members = {name: value for report in every for name, value in report.events().items()}
     retry = f", next try in {span(members['retry_in'])}" if members["retry_in"] is not None else ""
     session = [list(row) for report in every if isinstance(report, SessionReport) for row in report.summary()]

@@ -1,4 +1,4 @@
-"""What a client may ask: one JSON object a line, checked wholly before anything is done.
+"""Requests of a client: one JSON object per line, checked completely before it is executed.
 
 ``{"command": "get", "paths": ["Device.DeviceInfo."]}``
 """
@@ -15,7 +15,7 @@ from cwmpagent.errors import ControlError
 from cwmpagent.typed_members import TypedMembers
 
 LONGEST = 1 << 18
-"""Bytes of a request."""
+"""Maximum number of bytes of a request."""
 
 
 class Arguments(TypedMembers):
@@ -59,41 +59,41 @@ COMMANDS: Mapping[str, Mapping[str, Callable[[Arguments, str], Any]]] = MappingP
         "export": {},
     }
 )
-"""Command -> its arguments and the reader of each. A boolean may be left out."""
+"""Arguments of each command, and the function that reads each argument. A boolean may be left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class ControlRequest:
-    """A checked request; ``arguments`` are those of :data:`COMMANDS`, all of them."""
+    """A checked request. ``arguments`` has every argument that :data:`COMMANDS` lists for the command."""
 
     command: str
     arguments: Mapping[str, Any] = field(repr=False)
 
 
 def parse(line: bytes) -> ControlRequest:
-    """Raises ControlError with a sentence for the client."""
+    """Parse and check one line. Raises ControlError with a message for the client."""
     try:
-        found = json.loads(line.decode(), object_pairs_hook=_object)
+        message = json.loads(line.decode(), object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise ControlError(f"a request is one JSON object on one line: {_first_line(error)}") from None
-    if not isinstance(found, dict) or not isinstance(found.get("command"), str):
+    if not isinstance(message, dict) or not isinstance(message.get("command"), str):
         raise ControlError('a request is a JSON object with "command", as in {"command": "status"}')
-    command = found.pop("command")
-    known = COMMANDS.get(command)
-    if known is None:
-        raise ControlError(f"there is no command {command[:40]!r}; there are {', '.join(COMMANDS)}")
-    for name in found:
-        if name not in known:
-            raise ControlError(f"{command} takes no {name[:40]!r}")
-    arguments = Arguments(found, "", lambda name, reason: ControlError(f"{command} needs {name}: it {reason}"))
-    return ControlRequest(command, MappingProxyType({name: read(arguments, name) for name, read in known.items()}))
+    command = message.pop("command")
+    readers = COMMANDS.get(command)
+    if readers is None:
+        raise ControlError(f"unknown command {command[:40]!r}: use one of {', '.join(COMMANDS)}")
+    for name in message:
+        if name not in readers:
+            raise ControlError(f"{command} has no argument {name[:40]!r}")
+    arguments = Arguments(message, "", lambda name, reason: ControlError(f"{command} needs {name}: it {reason}"))
+    return ControlRequest(command, MappingProxyType({name: read(arguments, name) for name, read in readers.items()}))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        raise ValueError("a name stands twice in one object")
-    return made
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("an object has the same name twice")
+    return members
 
 
 def _first_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""The control socket of one running agent: `cwmpagent` on the same machine asks here."""
+"""The control socket of one running agent: the server side of the command `cwmpagent`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ from cwmpagent.control.unix_listener import KEY, UnixListener
 from cwmpagent.errors import ConfigError
 
 MOST_CLIENTS = 8
+"""Maximum number of clients at a time."""
 TOO_MANY = b'{"error":{"reason":"%d clients are connected already","code":0,"parameters":[]}}\n' % MOST_CLIENTS
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""Errors of a machine that is out of a resource, or whose disk is read-only."""
 
 
 class ControlSocket:
-    """Listens at ``path`` between :meth:`open` and :meth:`close`; ``warn`` is told of what a person should know."""
+    """The socket at ``path``, which listens between :meth:`open` and :meth:`close`. ``warn`` logs a warning."""
 
     def __init__(
         self,
@@ -49,18 +51,18 @@ class ControlSocket:
         self._emptied: Deferred[None] | None = None
 
     def open(self) -> None:
-        """Listen. Raises ConfigError for what a person must mend; a machine that is full is a warning only."""
+        """Listen. Raises ConfigError where the configuration must be changed; a full machine is only a warning."""
         self._commands = Commands(self._agent, self._recent, self._clock)
         try:
             self._listener = UnixListener(self._reactor, self._path, self._welcome)
         except OSError as error:
-            reason = f"{self._path} cannot be made: {error.strerror}"
+            reason = f"cannot create {self._path}: {error.strerror}"
             if error.errno not in _FULL:
                 raise ConfigError(KEY, reason) from error
-            self._warn(f"the command line cannot reach this agent: {KEY}: {reason}")
+            self._warn(f"no control socket, so the command line cannot reach this agent: {KEY}: {reason}")
 
     async def close(self) -> None:
-        """Stop listening, and let all clients go; a change under way is finished by whoever makes it."""
+        """Stop listening and disconnect all clients. A change under way is completed."""
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -73,13 +75,13 @@ class ControlSocket:
 
     def _welcome(self, peer: socket.socket) -> None:
         if len(self._connections) >= MOST_CLIENTS:
-            with suppress(OSError):  # it need not wait for the refusal
+            with suppress(OSError):  # a client that does not read is not waited for
                 peer.send(TOO_MANY)
             return
         assert self._commands is not None
         connection = Connection(self._reactor, self._commands, self._recent, warn=self._warn, closed=self._closed)
         self._connections.add(connection)
-        self._reactor.adoptStreamConnection(peer.fileno(), socket.AF_UNIX, _One(connection))
+        self._reactor.adoptStreamConnection(peer.fileno(), socket.AF_UNIX, _ConnectionFactory(connection))
 
     def _closed(self, connection: Connection) -> None:
         self._connections.discard(connection)
@@ -87,8 +89,8 @@ class ControlSocket:
             self._emptied.callback(None)
 
 
-class _One(Factory):
-    """What a reactor wants to be given for a connection that is there already."""
+class _ConnectionFactory(Factory):
+    """The factory that ``adoptStreamConnection`` requires, for one connection."""
 
     noisy = False
 

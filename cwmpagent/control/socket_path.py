@@ -1,4 +1,4 @@
-"""Where the control socket is, for both its ends."""
+"""Path and address of the control socket, for the agent and its clients."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NAME = "control.sock"
-"""The file in the state directory, unless the configuration names another one."""
+"""File name in the state directory; ``[control] socket`` of the configuration can name another path."""
 LONGEST = 107
-"""Bytes of a path that a socket address of Linux has room for."""
+"""Maximum number of bytes of the path in a socket address of Linux."""
 _CREDENTIALS = struct.Struct("3i")
 
 
 @contextmanager
 def address(path: Path) -> Iterator[str]:
-    """The address of ``path`` for ``bind`` and ``connect``; a longer path goes by way of its open directory."""
+    """The address of ``path`` for ``bind`` and ``connect``; that of a longer path goes through its open directory."""
     if len(os.fsencode(path)) <= LONGEST:
         yield str(path)
         return
@@ -30,6 +30,6 @@ def address(path: Path) -> Iterator[str]:
 
 
 def user_of(peer: socket.socket) -> int:
-    """The user id of the process at the other end."""
-    found = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return int(_CREDENTIALS.unpack(found)[1])
+    """The user id of the peer process."""
+    credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(credentials)[1])

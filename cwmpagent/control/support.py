@@ -1,4 +1,4 @@
-"""The export for a support case, as sections of one JSON object: the whole state, without secrets."""
+"""The export for a support case: the whole state without secrets, as sections of one JSON object."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ from cwmpagent.protocol.masking import MASK, without_userinfo
 from cwmpagent.values import Value
 
 FORMAT = 1
+"""Version of the format of the export."""
 _PACKAGES = ("cwmpagent", "Twisted", "treq", "pyOpenSSL", "cryptography", "defusedxml", "service-identity", "psutil")
 
 
 def sections(
     agent: Running, recent: RecentFacts, started: float, clock: Clock, values: Sequence[Shown]
 ) -> Iterator[Item]:
-    """``{"section": ..., "content": ...}`` for each; that of ``parameters`` comes in parts, one a parameter.
+    """Each section as ``{"section": ..., "content": ...}``; ``parameters`` is sent in parts, one for each parameter.
 
     ``values``: every parameter with its masked value.
     """
@@ -51,7 +52,7 @@ def sections(
 
 
 def configuration(config: Config, tree: Tree) -> dict[str, Any]:
-    """The configuration as it was read; fields without ``repr`` and arguments of hooks are masked."""
+    """The configuration as read. Fields without ``repr`` and the arguments of hooks are masked."""
     content = _plain(config)
     assert isinstance(content, dict)
     content["parameters"] = {
@@ -77,7 +78,7 @@ def _plain(value: object) -> Any:
 
 
 def _more(tree: Tree, name: str) -> dict[str, Any]:
-    """Attributes of the parameter, and whether its value was written."""
+    """Attributes of the parameter, and whether its value has been written."""
     attributes = tree.attributes(name)
     return {
         "notification": attributes.notification,
@@ -87,10 +88,10 @@ def _more(tree: Tree, name: str) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    found = {"Python": sys.version.split()[0], "OpenSSL": ssl.OPENSSL_VERSION, "system": platform.platform()}
+    versions = {"Python": sys.version.split()[0], "OpenSSL": ssl.OPENSSL_VERSION, "system": platform.platform()}
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = ""
-    return found
+            versions[package] = ""
+    return versions

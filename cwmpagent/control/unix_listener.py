@@ -1,4 +1,4 @@
-"""The socket file: made so that only its owner can come in, and taken away only where it is this agent's own."""
+"""The socket file. Only its owner and root can connect; only the agent that created it removes it."""
 
 from __future__ import annotations
 
@@ -19,97 +19,99 @@ from cwmpagent.errors import ConfigError
 KEY = "control.socket"
 PRIVATE = 0o600
 BACKLOG = 8
-REST = 1.0
-"""Seconds without accepting after the process ran out of descriptors."""
+PAUSE = 1.0
+"""Seconds without ``accept`` after the process has run out of descriptors."""
 
 
 def listening(path: Path) -> socket.socket:
-    """A socket that listens at ``path`` with mode 0600; a stale one of this user is replaced.
+    """A socket that listens at ``path`` with mode 0600. A stale socket of the same user is replaced.
 
-    Raises ConfigError for what a person must mend: something else is there, somebody else's, or of a living process;
-    OSError for what the system refuses.
+    Raises ConfigError where the configuration must be changed: ``path`` is no socket, belongs to another user, or a
+    process listens there. Raises OSError for other errors of the system.
     """
     _clear(path)
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
-        # Only a mask keeps others out from the first moment on; a chmod would come a moment later.
+        # The umask, because chmod after bind would leave the socket open to others for a moment.
         mask = os.umask(0o777 & ~PRIVATE)
         try:
-            with address(path) as where:
-                made.bind(where)
+            with address(path) as socket_address:
+                listener.bind(socket_address)
         finally:
             os.umask(mask)
-        made.listen(BACKLOG)
+        listener.listen(BACKLOG)
     except BaseException:
-        made.close()
+        listener.close()
         raise
-    return made
+    return listener
 
 
 def _clear(path: Path) -> None:
-    """Make room at ``path``. Raises ConfigError, OSError."""
+    """Remove a stale socket at ``path``. Raises ConfigError, OSError."""
     directory = path.parent.stat()
     if directory.st_uid not in (0, os.geteuid()) or (
         directory.st_mode & stat.S_IWOTH and not directory.st_mode & stat.S_ISVTX
     ):
-        raise ConfigError(KEY, f"other users may change {path.parent}: name a directory of the agent's own")
+        raise ConfigError(
+            KEY, f"other users can write to {path.parent}: use a directory that only the agent can write to"
+        )
     try:
-        there = path.lstat()
+        status = path.lstat()
     except FileNotFoundError:
         return
-    if not stat.S_ISSOCK(there.st_mode):
-        raise ConfigError(KEY, f"{path} is there and is no socket: name another path, or remove it")
-    if there.st_uid != os.geteuid():
-        raise ConfigError(KEY, f"{path} belongs to user {there.st_uid}: name another path, or remove it")
-    if _answered(path):
-        raise ConfigError(KEY, f"{path} is in use by another process: each agent needs a socket of its own")
+    if not stat.S_ISSOCK(status.st_mode):
+        raise ConfigError(KEY, f"{path} exists and is not a socket: use another path, or remove it")
+    if status.st_uid != os.geteuid():
+        raise ConfigError(KEY, f"{path} belongs to user {status.st_uid}: use another path, or remove it")
+    if _is_in_use(path):
+        raise ConfigError(KEY, f"{path} is in use by another process: each agent needs its own socket")
     path.unlink()
 
 
-def _answered(path: Path) -> bool:
-    """Whether a process listens there."""
+def _is_in_use(path: Path) -> bool:
+    """Whether a process listens at ``path``."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
         try:
-            with address(path) as where:
-                probe.connect(where)
+            with address(path) as socket_address:
+                probe.connect(socket_address)
         except (ConnectionRefusedError, FileNotFoundError):
             return False
-        except BlockingIOError:  # its queue is full
+        except BlockingIOError:  # the queue of a listener is full
             return True
     return True
 
 
 @implementer(IReadDescriptor)
 class UnixListener:
-    """Takes connections at ``path`` and hands on, as a socket and its user id, each of this user and of root."""
+    """A listener at ``path``. ``welcome`` receives the socket of each client of this user or of root."""
 
     def __init__(self, reactor: Any, path: Path, welcome: Callable[[socket.socket], None]) -> None:
-        """Raises as :func:`listening`."""
+        """Listen. Raises as :func:`listening`."""
         self._reactor = reactor
         self._path = path
         self._welcome = welcome
         self._socket = listening(path)
-        made = path.lstat()
-        self._mine = made.st_dev, made.st_ino
-        self._rest: Any = None
+        status = path.lstat()
+        self._file = status.st_dev, status.st_ino
+        self._pause: Any = None
         reactor.addReader(self)
 
     def fileno(self) -> int:
-        """The descriptor that the reactor watches."""
+        """The descriptor of the listening socket."""
         return self._socket.fileno()
 
     def logPrefix(self) -> str:
-        """For Twisted's log."""
+        """The system name in Twisted's log."""
         return "control"
 
     def doRead(self) -> None:
-        """Somebody is at the door."""
+        """Accept one client; clients of other users are disconnected."""
         try:
             peer, _ = self._socket.accept()
         except OSError as error:
             if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                 self._reactor.removeReader(self)
-                self._rest = self._reactor.callLater(REST, self._reactor.addReader, self)
+                self._pause = self._reactor.callLater(PAUSE, self._reactor.addReader, self)
             return
         with peer:
             if user_of(peer) in (0, os.geteuid()):
@@ -117,17 +119,17 @@ class UnixListener:
                 self._welcome(peer)
 
     def connectionLost(self, reason: object) -> None:
-        """The reactor is done with it."""
+        """Do nothing: :meth:`close` closes the socket."""
 
     def close(self) -> None:
-        """Stop listening, and remove the file unless it has become somebody else's."""
+        """Stop listening. Remove the file unless another file has replaced it."""
         self._reactor.removeReader(self)
-        if self._rest is not None and self._rest.active():
-            self._rest.cancel()
+        if self._pause is not None and self._pause.active():
+            self._pause.cancel()
         self._socket.close()
         try:
-            there = self._path.lstat()
-            if (there.st_dev, there.st_ino) == self._mine:
+            status = self._path.lstat()
+            if (status.st_dev, status.st_ino) == self._file:
                 self._path.unlink()
-        except OSError:  # gone already, or not to be removed: the next start replaces it
+        except OSError:  # removed already, or not removable: the next start replaces it
             pass

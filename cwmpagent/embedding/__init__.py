@@ -1,3 +1,3 @@
-"""``cwmpagent.Agent``: the service that a Twisted program embeds, and what such a program adds to it."""
+"""``cwmpagent.Agent``: the service that a Twisted program embeds, and the extensions of such a program."""
 
 __all__ = ["service"]

@@ -1,4 +1,4 @@
-"""Access of a program to its running device: values read and set, changes announced, events raised."""
+"""Access of a program to its running device: it reads and sets values, announces changes, and raises events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.embedding.extensions import Extensions
 from cwmpagent.embedding.python_values import python_value, text_of
 from cwmpagent.errors import CwmpFault, MisuseError
-from cwmpagent.protocol.agenda.events import EVENTS, LONGEST_CODE, Event
+from cwmpagent.protocol.agenda.events import EVENTS, LONGEST_CODE, LONGEST_COMMAND_KEY, Event
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.lifecycle import Lifecycle
 
@@ -22,12 +22,12 @@ NOT_RUNNING = "the device is rebooting, or the agent has been stopped"
 
 
 class DeviceAccess:
-    """``lifecycle`` gives that of the agent, None before its first start."""
+    """The values and events of one agent. ``lifecycle`` returns its lifecycle, None before the first start."""
 
     def __init__(self, extensions: Extensions, lifecycle: Callable[[], Lifecycle | None]) -> None:
         self._extensions = extensions
         self._lifecycle = lifecycle
-        self._looks: set[Deferred[None]] = set()
+        self._readings: set[Deferred[None]] = set()
 
     @property
     def runtime(self) -> AgentRuntime:
@@ -43,16 +43,16 @@ class DeviceAccess:
         tree = runtime.tree
         if self._is_running():
             await runtime.refresher.read([path])
-        names = [name for each in Resolver(tree).paths(path) for name in tree.parameters(each)]
-        values = {name: tree.value(name) for name in names}
-        found = {name: python_value(value.kind, value.text) for name, value in values.items()}
+        names = [name for full_path in Resolver(tree).paths(path) for name in tree.parameters(full_path)]
+        texts = {name: tree.value(name) for name in names}
+        values = {name: python_value(value.kind, value.text) for name, value in texts.items()}
         several = not path or path.endswith(".") or ANY in segments(path)
-        return found if several else found[names[0]]
+        return values if several else values[names[0]]
 
     async def set(self, path: str, value: object) -> None:
         """See :meth:`cwmpagent.Agent.set`."""
         if self._extensions.has_parameter(path):
-            raise MisuseError(f"{path}: its function gives the value; change it there, and call changed()")
+            raise MisuseError(f"{path}: its function supplies the value: change it there, and call changed()")
         runtime = self.runtime
         if not self._is_running():
             raise CwmpFault(9002, NOT_RUNNING)
@@ -60,8 +60,8 @@ class DeviceAccess:
         try:
             await runtime.changes.set_values([ParameterAssignment(path, text)], Origin.DEVICE)
         except CwmpFault as fault:
-            for each in fault.parameters:
-                raise CwmpFault(each.code, each.text) from fault
+            for parameter in fault.parameters:
+                raise CwmpFault(parameter.code, parameter.text) from fault
             raise
         await self.changed(path)
 
@@ -72,11 +72,11 @@ class DeviceAccess:
             raise MisuseError(f"{path}: the model {model.name} has no such parameter or object")
         if not self._is_running():
             return succeed(None)
-        look = Deferred.fromCoroutine(self._look(path))
-        if not look.called:
-            self._looks.add(look)
-            look.addBoth(lambda _: self._looks.discard(look))
-        return look
+        reading = Deferred.fromCoroutine(self._read(path))
+        if not reading.called:
+            self._readings.add(reading)
+            reading.addBoth(lambda _: self._readings.discard(reading))
+        return reading
 
     def raise_event(self, name: str, command_key: str = "") -> Deferred[None]:
         """See :meth:`cwmpagent.Agent.raise_event`."""
@@ -92,14 +92,18 @@ class DeviceAccess:
             self.runtime.events.raise_event(event)
 
     def stop(self) -> None:
-        """Cancel what :meth:`changed` began; everything is compared at the next start."""
-        for look in tuple(self._looks):
-            look.cancel()
+        """Cancel the readings that :meth:`changed` began: all values are compared at the next start."""
+        for reading in tuple(self._readings):
+            reading.cancel()
 
     def _event(self, name: str, command_key: str) -> Event:
-        """The event ``name``. Raises MisuseError for what cannot be an event of a vendor."""
+        """The event ``name``. Raises MisuseError where it cannot be a vendor event."""
         if not (name.isascii() and name.isprintable() and name[:1].strip()) or name in EVENTS:
-            raise MisuseError(f"{name[:LONGEST_CODE]!r} is no event of a vendor: a few ASCII letters and digits are")
+            raise MisuseError(
+                f"{name[:LONGEST_CODE]!r} cannot be a vendor event: use printable ASCII, and no standard EventCode"
+            )
+        if not command_key.isprintable():  # XML cannot carry some of the other characters
+            raise MisuseError(f"the CommandKey {command_key[:LONGEST_COMMAND_KEY]!r} has an unprintable character")
         runtime = self.runtime
         oui = runtime.tree.value(runtime.tree.model.root.path + "DeviceInfo.ManufacturerOUI").text
         code = name if name.startswith(("X ", "M X_")) else f"X {oui} {name}"
@@ -111,7 +115,7 @@ class DeviceAccess:
         lifecycle = self._lifecycle()
         return lifecycle is not None and lifecycle.running
 
-    async def _look(self, path: str) -> None:
+    async def _read(self, path: str) -> None:
         try:
             await self.runtime.look(path)
         except CancelledError:

@@ -18,10 +18,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Extensions:
-    """The additions of one program; all are refused (MisuseError) while ``running()``.
+    """The extensions of one program. While ``running()``, additions are refused (MisuseError).
 
-    :attr:`model` is the model of the device with the parameters that were added; ``announce`` is called for a new
-    value of such a parameter.
+    :attr:`model` is the model of the device with the added parameters. ``announce`` is called when an added parameter
+    has a new value.
     """
 
     def __init__(self, model: Model, *, running: Callable[[], bool], announce: Callable[[str], Deferred[None]]) -> None:
@@ -30,11 +30,11 @@ class Extensions:
         self._running = running
         self._announce = announce
         self._performers: dict[str, Performer] = {}
-        self._own: set[str] = set()
+        self._added: set[str] = set()
 
     def has_parameter(self, path: str) -> bool:
-        """Whether the parameter ``path`` was added, so that its function gives its value."""
-        return path in self._own
+        """Whether the parameter ``path`` was added, so that its function supplies its value."""
+        return path in self._added
 
     def register_all(self, dispatcher: Dispatcher) -> None:
         """Register the RPCs with a dispatcher."""
@@ -68,11 +68,11 @@ class Extensions:
             self.model = with_parameter(self.model, path.rpartition(".")[0] + ".", definition)
 
         def add(read: Callable[[], Any]) -> VendorParameter:
-            new_parameter(self.model, path, type, range, unit)  # a decorator may be kept, and used twice
-            made = VendorParameter(path, definition, read, define=define, announce=self._announce)
-            self.add_provider(made)
-            self._own.add(path)
-            return made
+            new_parameter(self.model, path, type, range, unit)  # again, because a decorator may be used twice
+            added = VendorParameter(path, definition, read, define=define, announce=self._announce)
+            self.add_provider(added)
+            self._added.add(path)
+            return added
 
         return add
 
@@ -80,8 +80,8 @@ class Extensions:
         """See :meth:`cwmpagent.Agent.add_provider`."""
         self._refuse_while_running("a provider")
         for name in ("paths", "tables"):
-            given = getattr(provider, name, None)
-            if given is None or isinstance(given, str):
+            paths = getattr(provider, name, None)
+            if paths is None or isinstance(paths, str):
                 raise MisuseError(f"{name} of the provider {provider!r} must be a list of paths")
         self.providers.append(provider)
 
@@ -91,6 +91,6 @@ class Extensions:
         if name in self._performers:
             raise MisuseError(f"the RPC {name} is registered already")
 
-    def _refuse_while_running(self, what: str) -> None:
+    def _refuse_while_running(self, addition: str) -> None:
         if self._running():
-            raise MisuseError(f"{what}: must be added before the agent is started")
+            raise MisuseError(f"{addition}: must be added before the agent is started")

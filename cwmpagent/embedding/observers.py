@@ -1,4 +1,4 @@
-"""Those who are told every fact: any number of them, none of which can do harm by raising."""
+"""The observers of all facts. An exception in one of them does not affect the agent or other observers."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from twisted.logger import Logger
 from cwmpagent.agent.facts import Fact
 
 QUIET = 60.0
-"""Seconds between two tracebacks in the log of the same observer."""
+"""Minimum seconds between two tracebacks of the same observer in the log."""
 
 
 class Observers:
-    """The observer that tells others, in the order in which they came. ``monotonic`` is in seconds."""
+    """An observer that calls others in the order in which they were added. ``monotonic``: seconds, never set back."""
 
     def __init__(self, monotonic: Callable[[], float], logger: Logger | None = None) -> None:
         self._monotonic = monotonic
         self._logger = logger or Logger(namespace="cwmpagent")
-        self._told: list[Callable[[Fact], object]] = []
-        self._complained_at: dict[int, float] = {}
+        self._observers: list[Callable[[Fact], object]] = []
+        self._logged_at: dict[int, float] = {}
 
     def add(self, observer: Callable[[Fact], object]) -> None:
-        """Tell ``observer``, too."""
-        self._told.append(observer)
+        """Call ``observer`` with every fact from now on."""
+        self._observers.append(observer)
 
     def __call__(self, fact: Fact) -> None:
-        for number, observer in enumerate(self._told):
+        for number, observer in enumerate(self._observers):
             try:
                 observer(fact)
-            except Exception:  # it is the embedding program's own code
-                self._complain(number, observer, fact)
+            except Exception:  # code of the embedding program may raise anything
+                self._log(number, observer, fact)
 
-    def _complain(self, number: int, observer: Callable[[Fact], object], fact: Fact) -> None:
+    def _log(self, number: int, observer: Callable[[Fact], object], fact: Fact) -> None:
         now = self._monotonic()
-        if now - self._complained_at.get(number, -QUIET) >= QUIET:
-            self._complained_at[number] = now
+        if now - self._logged_at.get(number, -QUIET) >= QUIET:
+            self._logged_at[number] = now
             self._logger.failure(
-                "the observer {observer} raised when it was told {fact}", observer=observer, fact=type(fact).__name__
+                "the observer {observer} raised an exception for {fact}", observer=observer, fact=type(fact).__name__
             )

@@ -1,4 +1,4 @@
-"""Values as Python has them, and as a device model writes them."""
+"""Conversion of values between Python types and the texts of CWMP."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _FROM_TEXT: Mapping[ValueType, Callable[[str], Any]] = MappingProxyType(
 
 
 def python_value(kind: ValueType, text: str) -> Any:
-    """The canonical ``text`` of a value as Python has it: int, Decimal, bool, bytes; a string or dateTime as it is."""
+    """The Python value of the canonical ``text``: int, Decimal, bool, bytes; a string or dateTime stays a str."""
     convert = _FROM_TEXT.get(kind)
     return text if convert is None else convert(text)
 
 
 def text_of(kind: ValueType, value: object) -> str:
-    """``value`` as a text of ``kind``; a str is taken as it is, whether or not it is one.
+    """The text of ``value`` for type ``kind``. A str is returned unchanged and not checked.
 
-    Raises TypeError with a sentence where a value of that Python type cannot be one of ``kind``.
+    Raises TypeError with a message where the Python type of ``value`` does not fit ``kind``.
     """
     match value:
         case str():
@@ -52,23 +52,23 @@ def text_of(kind: ValueType, value: object) -> str:
             return value.hex()
         case datetime() if kind is ValueType.DATE_TIME and value.tzinfo is not None:
             return value.isoformat()
-    raise TypeError(f"{_called(value)} cannot be told as {kind.value}: {_WANTED[kind]}")
+    raise TypeError(f"{_type_name(value)} cannot be a value of type {kind.value}: {_REMEDIES[kind]}")
 
 
-def _called(value: object) -> str:
+def _type_name(value: object) -> str:
     if isinstance(value, datetime):
         return "a datetime without a time zone" if value.tzinfo is None else "a datetime"
     return f"a {type(value).__name__}" if value is not None else "None"
 
 
-_WANTED: Mapping[ValueType, str] = MappingProxyType(
+_REMEDIES: Mapping[ValueType, str] = MappingProxyType(
     {
-        **dict.fromkeys(_NUMBERS, "give an int, round() makes one"),
-        ValueType.DECIMAL: "give an int, a Decimal or a float",
-        ValueType.BOOLEAN: "give True or False",
-        ValueType.BASE64: "give bytes",
-        ValueType.HEX_BINARY: "give bytes",
-        ValueType.DATE_TIME: "give a datetime with a time zone",
-        ValueType.STRING: "give a str",
+        **dict.fromkeys(_NUMBERS, "use an int, as round() returns"),
+        ValueType.DECIMAL: "use an int, a Decimal or a float",
+        ValueType.BOOLEAN: "use True or False",
+        ValueType.BASE64: "use bytes",
+        ValueType.HEX_BINARY: "use bytes",
+        ValueType.DATE_TIME: "use a datetime with a time zone",
+        ValueType.STRING: "use a str",
     }
 )

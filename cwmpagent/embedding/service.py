@@ -1,4 +1,4 @@
-"""``cwmpagent.Agent``: the agent as a Twisted service, to be run by ``twistd`` or added to any application."""
+"""``cwmpagent.Agent``: the agent as a Twisted service, run by ``twistd`` or added to any application."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from cwmpagent.embedding.vendor_extensions import Range, VendorParameter
 from cwmpagent.errors import CwmpAgentError, MisuseError
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.assembly import Additions, Assembly
-from cwmpagent.runtime.factory_defaults import FactoryValue, check, given
+from cwmpagent.runtime.factory_defaults import FactoryValue, check, factory_values
 from cwmpagent.runtime.network import Host
 from cwmpagent.store.durable import LOCK, Store
 from cwmpagent.store.lock import refuse_if_held
@@ -42,19 +42,19 @@ class Agent(Service):
 
     ``config`` is a :class:`~cwmpagent.config.Config`, the path of a file, or left out: then the file's tables are
     keyword arguments (``Agent(device={...}, acs={"url": ...})``), relative paths in which start where the process runs.
-    The constructor checks all that can be checked without the network and the state directory; it raises
-    :class:`~cwmpagent.errors.ConfigError`. :meth:`bind` comes next, or is left to ``startService``, which opens the
-    state directory (:class:`~cwmpagent.errors.StoreError`) and begins sessions. ``stopService`` fires when the state is
-    saved.
+    The constructor checks all that can be checked without the network and the state directory, and raises
+    :class:`~cwmpagent.errors.ConfigError`. ``startService`` calls :meth:`bind` if the program has not called it, opens
+    the state directory (:class:`~cwmpagent.errors.StoreError`) and begins sessions. ``stopService`` fires when the
+    state is saved.
 
-    ``observer`` is the first of those that :meth:`observe` adds; ``envelopes`` says whether its facts include whole
-    messages. ``fatal`` is called with a line where the agent cannot go on and only a new start of the process helps.
-    ``model``: one that agents of one process share, in place of the configuration's, which is then not read.
-    ``beside``: another agent of this process whose listener serves this one too, for as long as it runs, and whose
-    model is shared where both configurations name the same.
+    ``observer`` is the first observer, as with :meth:`observe`; ``envelopes`` returns whether facts include whole
+    messages. ``fatal`` is called with a line of text when the agent cannot continue and the process must be restarted.
+    ``model``: a model that agents of one process share; that of the configuration is then not read. ``beside``: another
+    agent of this process, whose listener serves this one too while it runs, and whose model is shared where both
+    configurations name the same.
 
-    What a program adds (:meth:`rpc`, :meth:`parameter`, :meth:`add_provider`) belongs to the device from its next
-    start; it is refused (MisuseError) while the agent runs.
+    Extensions (:meth:`rpc`, :meth:`parameter`, :meth:`add_provider`) take effect at the next start; they are refused
+    (MisuseError) while the agent runs.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Agent(Service):
         self._cache = ModelCache(self.config.state.directory)
         self._shared, self._reports = self._find_model(model, beside)
         self._extensions = Extensions(self._shared, running=self._is_started, announce=self.changed)
-        self._values = given(self.config, self._shared.root.path)
+        self._values = factory_values(self.config, self._shared.root.path)
         self._name = check(self._shared, self._values)
         self._beside = beside
         self._assembly = self._assemble(beside)
@@ -94,26 +94,26 @@ class Agent(Service):
         socket = self.config.control.socket or self.config.state.directory / NAME
         self._control = ControlSocket(reactor, socket, self, self._recent, clock, self._warn)
 
-    # --- additions of a program, before the start
+    # --- extensions, before the start
 
     @property
     def model(self) -> Model:
-        """The data model of the device, with the parameters that were added."""
+        """The data model of the device, with the added parameters."""
         return self._extensions.model
 
     def rpc(self, name: str) -> Callable[[Function], Function]:
-        """Decorates the function that carries out the vendor's RPC ``name`` (``X_<VENDOR>_<Name>``).
+        """Decorate the function that performs the vendor RPC ``name`` (``X_<VENDOR>_<Name>``).
 
-        The function gets the arguments, a mapping of names to texts, and returns those of the answer, or None for an
-        answer without any: names to str, numbers, True and False. It may be a coroutine or return a Deferred; after
-        ``[acs] rpc_timeout`` that is cancelled, and the ACS gets fault 9002. It refuses by raising
-        :class:`~cwmpagent.errors.CwmpFault`; any other error is a 9002 and a fact (``RpcCrashed``).
-        Raises MisuseError for a name that no vendor's RPC can have, or that is taken.
+        The function is called with the arguments, a mapping of names to texts. It returns the arguments of the
+        response, a mapping of names to str, numbers, True or False; or None for a response without arguments. It may be
+        a coroutine or return a Deferred. After ``[acs] rpc_timeout`` that is cancelled, and the ACS receives fault
+        9002. It refuses by raising :class:`~cwmpagent.errors.CwmpFault`; any other error is fault 9002 and a fact
+        (``RpcCrashed``). Raises MisuseError for a name that is not possible, or that is registered already.
         """
         return self._extensions.rpc(name)
 
     def register(self, rpc: str, perform: Performer) -> None:
-        """As :meth:`rpc`, for a function that gets the RPC whole.
+        """Register a function that receives the whole RPC; otherwise as :meth:`rpc`.
 
         ``perform`` takes a :class:`~cwmpagent.protocol.rpc.GenericRequest` and returns a ``GenericResponse``, or an
         awaitable of one.
@@ -123,20 +123,20 @@ class Agent(Service):
     def parameter(
         self, path: str, *, type: str = "string", range: Range | None = None, unit: str = ""
     ) -> Callable[[Callable[[], Any]], VendorParameter]:
-        """Decorates the function that reads the vendor's parameter ``path``, a new one in an object of the model.
+        """Decorate the function that reads the vendor parameter ``path``, a new parameter in an object of the model.
 
-        ``type`` is a word of CWMP: string, int, unsignedInt, long, unsignedLong, decimal, boolean, dateTime, base64,
-        hexBinary. ``range``: the lowest and highest number, None where that end is open; ``unit``: its unit, for the
-        text of a fault. The function returns str, int, bool, bytes, or what else is natural for the type, or an
-        awaitable of it; it is called for each reading. It becomes a ``VendorParameter``, whose ``setter`` decorates the
-        function that writes. Raises MisuseError where such a parameter cannot be.
+        ``type`` is a type of CWMP: string, int, unsignedInt, long, unsignedLong, decimal, boolean, dateTime, base64,
+        hexBinary. ``range``: the lowest and highest number, None for no limit; ``unit``: for the texts of faults. The
+        function is called for each reading. It returns the Python type of the value (str, int, Decimal, bool, bytes,
+        datetime), or an awaitable of it. The result is a ``VendorParameter``, whose ``setter`` decorates the function
+        that writes. Raises MisuseError where the parameter is not possible.
         """
         return self._extensions.parameter(path, type, range, unit)
 
     def add_provider(self, provider: Provider) -> None:
-        """Let ``provider`` (:class:`cwmpagent.device.provider.Provider`) supply its part of the device.
+        """Add a provider (:class:`cwmpagent.device.provider.Provider`), which supplies its part of the device.
 
-        Where several answer for the same path, the one that was added last counts.
+        Where several providers supply the same path, the one that was added last is used.
         """
         self._extensions.add_provider(provider)
 
@@ -145,55 +145,57 @@ class Agent(Service):
     def observe(self, observer: Callable[[Fact], object]) -> Callable[[Fact], object]:
         """Call ``observer`` with every fact from now on (:mod:`cwmpagent.agent.facts`); may be used as a decorator.
 
-        It is called in the middle of the agent's work and must return soon. What it raises is logged, once a minute at
-        most, and has no other effect.
+        The call is synchronous, so the observer must return soon. An exception in it is logged, once a minute at most,
+        and has no other effect.
         """
         self._observers.add(observer)
         return observer
 
     def get(self, path: str) -> Deferred[Any]:
-        """The present value of a parameter, of Python's natural type; the device is read first.
+        """Read the device, and return the present value of a parameter as its Python type.
 
-        For an object or partial path (``"Device.IP."``), or with ``*`` for a row: a mapping of full names to values.
-        Secrets are given as they are. Errbacks with CwmpFault 9005 for an unknown path, 9002 where a value cannot be
-        read now. Raises MisuseError before the first start.
+        For an object or partial path (``"Device.IP."``), or with ``*`` in place of an instance number: a mapping of
+        full names to values. Secrets are not masked. After a stop and during a reboot: the last known values. Errbacks
+        with CwmpFault 9005 for an unknown path, with 9002 where a value cannot be read now, and with MisuseError before
+        the first start.
         """
         return Deferred.fromCoroutine(self._device.get(path))
 
     def set(self, path: str, value: object) -> Deferred[None]:
-        """The device has changed a parameter by itself: fires when that is saved; the ACS is notified if it asked.
+        """Set a parameter as a change of the device itself. Fires when the value is saved.
 
-        ``value`` is of Python's natural type, or a text as CWMP writes it; parameters that an ACS may only read can
-        be set as well. Errbacks with CwmpFault for an unknown path or a value that the model does not allow, or that
-        cannot be saved now, TypeError for a value of a wrong type, MisuseError for a parameter that was added with
-        :meth:`parameter` (its function gives the value: see :meth:`changed`) and before the first start.
+        The ACS is notified as the Notification of the parameter says. ``value`` is of the Python type, or a text as
+        CWMP writes it. Read-only parameters can be set, too. Errbacks with CwmpFault for an unknown path, a value that
+        the model does not allow, or one that cannot be saved now; with TypeError for a wrong type; with MisuseError
+        before the first start, and for a parameter that was added with :meth:`parameter` (its function supplies the
+        value: see :meth:`changed`).
         """
         return Deferred.fromCoroutine(self._device.set(path, value))
 
     def changed(self, path: str) -> Deferred[None]:
-        """A provider has other values at ``path``, a parameter or an object.
+        """Announce new values of a provider at ``path``, a parameter or an object.
 
-        They are read again, and the ACS is notified of those that it watches: at once of those with active
-        notification. Fires when they are read; never errbacks, so it need not be waited for. Does nothing while the
-        agent is not running, as everything is compared at the start. Raises MisuseError for a path that the model does
-        not have.
+        The parameters that the ACS watches are read, and a change is reported to the ACS: at once for active
+        notification. Fires when they are read; never errbacks, so the program need not wait for it. Does nothing while
+        the agent is not running, because all values are compared at the start. Raises MisuseError for a path that is
+        not in the model.
         """
         return self._device.changed(path)
 
     def raise_event(self, name: str, command_key: str = "") -> Deferred[None]:
-        """Report an event of the vendor to the ACS, in a session as soon as possible.
+        """Report a vendor event to the ACS, in a session as soon as possible.
 
-        ``name`` is the text after ``X <OUI>``, or a whole EventCode: ``X <OUI> <text>``, ``M X_<VENDOR>_<Method>``; the
-        latter may have a CommandKey. The event is retried until an Inform with it is answered, over restarts and boots
-        too. Fires when it is saved; errbacks with CwmpFault 9002 during a reboot and after a stop. Raises MisuseError
-        before the first start, and for what cannot be an event of a vendor.
+        ``name`` is the text after ``X <OUI>``, or a whole EventCode: ``X <OUI> <text>`` or ``M X_<VENDOR>_<Method>``.
+        The latter may have a CommandKey. The event is retried, also after restarts and reboots, until an Inform with it
+        is answered. Fires when it is saved; errbacks with CwmpFault 9002 during a reboot and after a stop. Raises
+        MisuseError before the first start, and where it cannot be a vendor event.
         """
         return self._device.raise_event(name, command_key)
 
     def inform(self, about: str = "Inform") -> None:
         """Open a session as soon as possible, with the event ``X <OUI> <about>``.
 
-        As :meth:`raise_event`, but does nothing during a reboot, whose end opens a session in any case.
+        As :meth:`raise_event`, but does nothing during a reboot, because a session follows it in any case.
         """
         self._device.inform(about)
 
@@ -201,24 +203,24 @@ class Agent(Service):
 
     @property
     def runtime(self) -> AgentRuntime:
-        """The parts of the agent; others after each reboot that the agent carries out itself."""
+        """The present runtime; a new one after each reboot that the agent performs itself."""
         return self._device.runtime
 
     @property
     def rebooting(self) -> bool:
-        """Whether the present runtime is about to end: until the next one begins, nothing may be changed."""
+        """Whether the present runtime is about to end: changes are refused until the next one begins."""
         lifecycle = self._assembly.lifecycle
         return lifecycle is not None and lifecycle.rebooting
 
     @property
     def values(self) -> Mapping[str, FactoryValue]:
-        """The factory values that the configuration gives, by path."""
+        """The factory values of the configuration, by path."""
         return self._values
 
     async def factory_reset(self) -> None:
-        """Return to factory values, for a person at the device; returns once that is promised in the store.
+        """Reset to factory values, requested at the device. Returns once the request is saved.
 
-        A session under way is aborted. Raises CwmpFault 9002 where the promise cannot be saved.
+        A session under way is aborted. Raises CwmpFault 9002 where the request cannot be saved.
         """
         lifecycle = self._assembly.lifecycle
         if lifecycle is None:
@@ -226,34 +228,34 @@ class Agent(Service):
         await lifecycle.local_factory_reset()
 
     def read_certificates(self) -> Callable[[], None]:
-        """Read certificates and keys again: a function that puts them in force. Raises ConfigError."""
+        """Read certificates and keys again, and return a function that applies them. Raises ConfigError."""
         network = self._assembly.network
         fresh = [trust.read_again() for trust in {network.trust, network.xmpp_trust}]
 
-        def put_in_force() -> None:
-            for each in fresh:
-                each()
+        def apply_all() -> None:
+            for apply in fresh:
+                apply()
 
-        return put_in_force
+        return apply_all
 
     # --- the service
 
     def check_state(self) -> None:
-        """Raises StoreLockedError where another process has the state directory; changes nothing."""
+        """Raise StoreLockedError where another process has the state directory; change nothing."""
         refuse_if_held(self.config.state.directory / LOCK)
 
     def bind(self) -> Deferred[None]:
-        """Listen for ConnectionRequests. Errbacks with ConfigError where that is impossible; done only once."""
+        """Listen for ConnectionRequests; a second call has no effect. Errbacks with ConfigError if that fails."""
         return self._assembly.bind()
 
     def privilegedStartService(self) -> None:
-        """Listen while privileges last. Raises ConfigError if an endpoint cannot be had at once."""
+        """Listen before privileges are dropped. Raises ConfigError if an endpoint fails at once."""
         self._assembly.listen()
 
     def startService(self) -> None:
-        """Open the state and begin. Raises StoreError, and ConfigError if an endpoint cannot be had at once."""
+        """Open the state and begin. Raises StoreError, and ConfigError if an endpoint fails at once."""
         if self._beside is not None and not self._beside.running:
-            raise MisuseError("the agent that this one is beside must be started first")
+            raise MisuseError("the agent given as beside must be started first")
         store = self._assembly.open_store()
         try:
             self._assembly.listen()
@@ -270,7 +272,7 @@ class Agent(Service):
         super().startService()  # type: ignore[no-untyped-call]  # Twisted has no types there
 
     def stopService(self) -> Deferred[None]:
-        """End the session under way (within 5 seconds), save, close; fires when all is done. A new start may follow."""
+        """End the session under way (within 5 seconds), save, and close. Fires when done; a new start may follow."""
         if self._assembly.lifecycle is not None:
             self._assembly.lifecycle.stopping = True
         self._device.stop()
@@ -291,7 +293,7 @@ class Agent(Service):
         return lifecycle is not None and not lifecycle.stopping
 
     def _find_model(self, model: Model | None, beside: Agent | None) -> tuple[Model, Sequence[str]]:
-        """The model, and lines about what of its files is not followed."""
+        """The model, and reports about parts of its files that are not followed exactly."""
         if model is not None:
             return model, ()
         device = self.config.device
@@ -322,14 +324,16 @@ class Agent(Service):
 
     def _log_start(self, store: Store) -> None:
         if store.moved_aside is not None:
-            self._warn(f"the state was damaged and is moved to {store.moved_aside}: the device starts from the factory")
+            self._warn(
+                f"the state was damaged and is now in {store.moved_aside}: the device starts with factory values"
+            )
         for warning in self._warnings:
             self._warn(warning)
         for report in self._reports:
-            self._observer(Noted(f"the model is not followed to the letter: {report}"))
+            self._observer(Noted(f"the model is not followed exactly: {report}"))
 
     def _observer(self, fact: Fact) -> None:
-        """Keep the fact for the control socket, and call the observers; with envelopes only if they are wanted."""
+        """Keep the fact for the control socket, and call the observers; envelopes only where they are requested."""
         self._recent(fact)
         if not isinstance(fact, EnvelopeSent | EnvelopeReceived) or self._envelopes():
             self._observers(fact)
@@ -344,21 +348,21 @@ class Agent(Service):
             report_internal_error(self._observer, failure)
 
     def _broken(self, failure: Failure) -> None:
-        """No sessions will open any more."""
+        """Report an error after which no session opens any more."""
         if not failure.check(CancelledError):  # type: ignore[no-untyped-call]  # Twisted has no types there
             self._report(failure)
             cause = " ".join(failure.getErrorMessage().split()) or type(failure.value).__name__
-            self._fatal(f"the agent cannot go on: {cause}")
+            self._fatal(f"the agent cannot continue: {cause}")
 
 
 def _configured(
     config: Config | str | os.PathLike[str] | None, settings: Mapping[str, Mapping[str, object]]
 ) -> tuple[Config, Sequence[str]]:
-    """The configuration, and its warnings; those of a ``Config`` that was given are its maker's to show."""
+    """The configuration, and its warnings; the program shows those of a ``Config`` itself."""
     if config is not None and settings:
-        where = "Config" if isinstance(config, Config) else "file"
-        raise MisuseError(f"{', '.join(settings)} must be set in the {where} that was given")
+        source = "Config" if isinstance(config, Config) else "file"
+        raise MisuseError(f"{', '.join(settings)} must be set in the {source} that was given")
     if isinstance(config, Config):
         return config, ()
-    made = from_settings(settings, Path.cwd()) if config is None else load(Path(config))
-    return made, made.warnings
+    loaded = from_settings(settings, Path.cwd()) if config is None else load(Path(config))
+    return loaded, loaded.warnings

@@ -1,4 +1,4 @@
-"""What a program adds to its device: parameters and RPCs of its vendor, carried out by functions of the program."""
+"""Vendor parameters and vendor RPCs of a device, implemented by functions of a program."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from cwmpagent.protocol.soap import Envelope, encode
 from cwmpagent.values import NULL, LexicalError, Restriction, ValueType
 
 LONGEST_RPC = 64
-"""Characters of an RPC's name (the MethodList of TR-069 A.3.1.1)."""
+"""Maximum number of characters of the name of an RPC (the MethodList of TR-069 A.3.1.1)."""
 LONGEST_PATH = 256
+"""Maximum number of characters of the full name of a parameter."""
 _VENDOR = re.compile(r"X_[0-9A-Z][0-9A-Z-]*_[A-Za-z0-9_-]+")
 _FORM = "X_<VENDOR>_<Name>, the vendor in capitals: X_EXAMPLE_Blink"
 _NUMBERS = (ValueType.INT, ValueType.UNSIGNED_INT, ValueType.LONG, ValueType.UNSIGNED_LONG, ValueType.DECIMAL)
 
 Range = tuple[int | None, int | None]
-"""Lowest and highest, both included; None leaves that end open."""
+"""Lowest and highest number, both allowed; None means no limit."""
 
 
 class VendorParameter(Provider):
-    """One parameter that functions of the program read and write; it is what ``@agent.parameter`` makes of a function.
+    """A parameter that functions of the program read and write; the result of ``@agent.parameter``.
 
-    Calling it calls the function that reads. ``define`` is told what the model must say of it, ``announce`` that its
-    value is another one.
+    A call calls the function that reads. ``define`` puts a definition into the model; ``announce`` reports a new value.
     """
 
     def __init__(
@@ -62,38 +62,38 @@ class VendorParameter(Provider):
         return self._read()
 
     def setter(self, function: Callable[[Any], Any]) -> VendorParameter:
-        """Let the ACS write the parameter: ``function`` gets the new value, may return an awaitable, and refuses
-        by raising ``ValueError`` with a sentence for the ACS. Range and type have been checked by then.
+        """Make the parameter writable: ``function`` is called with the new value and may return an awaitable.
 
-        Where another part of the ACS's request fails afterwards, it is called once more, with the former value.
+        Range and type have been checked before. ``function`` refuses a value with a ``ValueError``, whose text is sent
+        to the ACS. If another part of the ACS's request fails later, it is called again with the former value.
         """
         if self._write is not None:
-            raise MisuseError(f"{self.path} has a setter already")
+            raise MisuseError(f"{self.path} already has a setter")
         self._define(replace(self._definition, writable=True))
         self._write = function
         return self
 
     def changed(self) -> Deferred[None]:
-        """The program has given it another value: the ACS is told, if it wants to be. As ``Agent.changed``."""
+        """Announce a new value, which is reported to the ACS as its Notification says. As ``Agent.changed``."""
         return self._announce(self.path)
 
     async def read(self, names: Sequence[Name]) -> Mapping[str, str]:
-        """What its function gives; None is left to the value that was set last."""
+        """Call the function that reads. None means the value that was set last."""
         value = await maybeDeferred(self._read)
         return {} if value is None else {self.path: text_of(self._kind, value)}
 
     def check(self, changes: Mapping[Name, str | None]) -> None:
-        """Nothing to refuse: the model knows type and range, and whether there is a setter."""
+        """Refuse nothing: the model has checked type and range, and whether there is a setter."""
 
     async def apply(self, changes: Mapping[Name, str | None]) -> None:
-        """Have its other function set it."""
+        """Call the setter with the new value."""
         try:
             await self._set(changes)
         except ValueError as error:
             raise CwmpFault(9003, "", (ParameterFault(self.path, 9007, quoted(str(error))),)) from error
 
     async def undo(self, former: Mapping[Name, str | None]) -> None:
-        """Have it set to what it was."""
+        """Call the setter with the former value."""
         await self._set(former)
 
     async def _set(self, texts: Mapping[Name, str | None]) -> None:
@@ -104,25 +104,27 @@ class VendorParameter(Provider):
 
 
 def new_parameter(model: Model, path: str, kind: str, bounds: Range | None, unit: str) -> ParameterDefinition:
-    """The definition of a parameter that ``model`` has not. Raises MisuseError with a sentence for the programmer."""
+    """The definition of a parameter that is new in ``model``. Raises MisuseError with a message for the programmer."""
     if not isinstance(path, str):
-        raise MisuseError('a parameter needs its path: @agent.parameter("Device.X_EXAMPLE_Temperature")')
+        raise MisuseError('the decorator needs a path: @agent.parameter("Device.X_EXAMPLE_Temperature")')
     above, _, name = path.rpartition(".")
     parent = model.definition(above + ".")
     if not isinstance(parent, ObjectDefinition) or _absent(model, above + "."):
-        raise MisuseError(f"{path}: the model {model.name} has no object {above}. to declare a parameter in")
+        raise MisuseError(f"{path}: the model {model.name} has no object {above}.")
     if "{i}" in parent.path:
-        raise MisuseError(f"{path}: is in a table; its rows get parameters by a model file and a Provider")
+        raise MisuseError(f"{path}: is in a table: parameters of rows need a model file and a Provider")
     if not _VENDOR.fullmatch(name) and not any(map(_VENDOR.fullmatch, parent.path.split("."))):
-        raise MisuseError(f"{path}: a vendor's own name is needed, {_FORM}")
+        raise MisuseError(f"{path}: must have a vendor's name, {_FORM}")
     if model.definition(path) is not None or model.definition(path + ".") is not None:
-        raise MisuseError(f"{path}: is there already")
+        raise MisuseError(f"{path}: exists already")
     if len(path) > LONGEST_PATH or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name):
-        raise MisuseError(f"{path}: is no name of a parameter, or has more than {LONGEST_PATH} characters")
+        raise MisuseError(
+            f"{path}: a name has letters, digits, - and _ only, and a full name at most {LONGEST_PATH} characters"
+        )
     try:
         value_type = ValueType(kind)
     except ValueError:
-        raise MisuseError(f"{path}: {kind!r} is no type; there are {', '.join(ValueType)}") from None
+        raise MisuseError(f"{path}: unknown type {kind!r}: use one of {', '.join(ValueType)}") from None
     restriction = _restriction(path, value_type, bounds, unit)
     return ParameterDefinition(
         name=name,
@@ -134,28 +136,30 @@ def new_parameter(model: Model, path: str, kind: str, bounds: Range | None, unit
 
 
 def performer(name: str, function: Callable[[Mapping[str, str]], Any]) -> Performer:
-    """What carries out the vendor's RPC ``name`` by ``function`` (see ``Agent.rpc``)."""
+    """The performer of the vendor RPC ``name``, which calls ``function`` (see ``Agent.rpc``)."""
 
     async def perform(request: GenericRequest) -> GenericResponse | Answer:
-        given = await maybeDeferred(function, MappingProxyType(dict(request.arguments)))
-        if isinstance(given, GenericResponse | Answer):
-            return given
-        if given is not None and not isinstance(given, Mapping):
-            raise TypeError(f"its function gave {type(given).__name__}, neither None nor a mapping of names to values")
-        arguments = tuple((argument, _argument(value)) for argument, value in (given or {}).items())
+        result = await maybeDeferred(function, MappingProxyType(dict(request.arguments)))
+        if isinstance(result, GenericResponse | Answer):
+            return result
+        if result is not None and not isinstance(result, Mapping):
+            raise TypeError(
+                f"the function returned {type(result).__name__}: return None, or a mapping of names to values"
+            )
+        arguments = tuple((argument, _argument(value)) for argument, value in (result or {}).items())
         response = GenericResponse(f"{name}Response", arguments)
-        encode(Envelope(body=response))  # what cannot be sent is this function's error, not the session's
+        encode(Envelope(body=response))  # an argument that cannot be sent fails here, as an error of the function
         return response
 
     return perform
 
 
 def check_rpc(name: str) -> None:
-    """Raises MisuseError for a name that no vendor's RPC can have."""
+    """Check the name of a vendor RPC. Raises MisuseError."""
     if not isinstance(name, str):
-        raise MisuseError('an RPC needs its name: @agent.rpc("X_EXAMPLE_Blink")')
+        raise MisuseError('the decorator needs a name: @agent.rpc("X_EXAMPLE_Blink")')
     if not _VENDOR.fullmatch(name) or name.endswith("Response"):
-        raise MisuseError(f"the RPC name {name!r} is none of a vendor: it is {_FORM}, and does not end in Response")
+        raise MisuseError(f"{name!r} cannot be the name of a vendor RPC: use {_FORM}, without Response at the end")
     if len(name) > LONGEST_RPC:
         raise MisuseError(f"the RPC name {name} has {len(name)} characters, at most {LONGEST_RPC} are allowed")
 
@@ -164,22 +168,24 @@ def _restriction(path: str, kind: ValueType, bounds: Range | None, unit: str) ->
     if bounds is None:
         return Restriction(unit=unit) if unit else None
     if kind not in _NUMBERS:
-        raise MisuseError(f"{path}: only numbers have a range, not {kind.value}")
-    if len(bounds) != 2 or not all(each is None or type(each) is int for each in bounds):
-        raise MisuseError(f"{path}: a range is two whole numbers or None, the lowest and the highest: (5, 30)")
+        raise MisuseError(f"{path}: only numbers can have a range, not {kind.value}")
+    if len(bounds) != 2 or not all(bound is None or type(bound) is int for bound in bounds):
+        raise MisuseError(
+            f"{path}: a range must be two values, the lowest and the highest, each an int or None: (5, 30)"
+        )
     low, high = bounds
     if low is not None and high is not None and low > high:
-        raise MisuseError(f"{path}: the range begins with its lowest number: ({high}, {low})")
-    for each in bounds:
+        raise MisuseError(f"{path}: a range must begin with the lowest number: ({high}, {low})")
+    for bound in bounds:
         try:
-            ParameterDefinition(name="range", kind=kind).lexical(NULL[kind] if each is None else str(each))
+            ParameterDefinition(name="range", kind=kind).lexical(NULL[kind] if bound is None else str(bound))
         except LexicalError as error:
-            raise MisuseError(f"{path}: the range goes beyond its type: {error}") from None
+            raise MisuseError(f"{path}: the range exceeds the type: {error}") from None
     return Restriction(ranges=((low, high),), unit=unit)
 
 
 def _first(kind: ValueType, bounds: Range) -> str:
-    """The allowed value next to null: what is told as long as the program does not know any."""
+    """The allowed value next to zero or the empty text: the value until the function supplies one."""
     low, high = bounds
     if low is not None and low > 0:
         return str(low)
@@ -196,4 +202,4 @@ def _argument(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, str | int | float | Decimal):
         return str(value)
-    raise TypeError(f"a {type(value).__name__} is no argument of an RPC: give a str, a number, True or False")
+    raise TypeError(f"a {type(value).__name__} cannot be an argument of an RPC: use a str, a number, True or False")

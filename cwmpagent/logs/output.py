@@ -89,17 +89,17 @@ def plain_fields(fact: Fact) -> dict[str, object]:
     for field in fields(fact):
         value = getattr(fact, field.name)
         if isinstance(value, tuple):
-            value = [item if not isinstance(item, str) else _cut(item) for item in value[:CUT]]
+            value = [_cut(item) for item in value[:CUT]]
         elif isinstance(value, Mapping):
-            value = {_cut(str(key)): value[key] for key in list(value)[:CUT]}
+            value = {_cut(str(key)): _cut(value[key]) for key in list(value)[:CUT]}
         elif isinstance(value, str) and not (whole and field.name in ("text", "trace")):
             value = _cut(value)
         shown[field.name] = value
     return shown
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= CUT else text[:CUT] + "..."
+def _cut(value: object) -> object:
+    return value[:CUT] + "..." if isinstance(value, str) and len(value) > CUT else value
 
 
 def observer(out: TextIO, form: str, threshold: Threshold) -> ILogObserver:

@@ -1,4 +1,4 @@
-"""One agent put together, from a boot of its device, or a start of its process, to the next."""
+"""The runtime of one agent: from a boot of its device, or a start of its process, to the next."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from cwmpagent.protocol.agenda.events import HEARTBEAT
 from cwmpagent.records import Saved
 from cwmpagent.runtime.connection_requests import build_connection_requests, own_providers
 from cwmpagent.runtime.environment import Environment
-from cwmpagent.runtime.factory_defaults import FactoryValue, outvoted
+from cwmpagent.runtime.factory_defaults import FactoryValue, unapplied_changes
 from cwmpagent.runtime.notification import build_notification, build_polling
 from cwmpagent.runtime.parameters import build_parameters, open_device
 from cwmpagent.runtime.sessions import build_agenda, build_dispatcher, build_sessions
 
 
 class AgentRuntime:
-    """The parts of one agent, joined; ``restart`` is how the device starts anew.
+    """The parts of one agent. ``restart`` performs reboots and factory resets.
 
-    ``booted``: whether the device has booted since the last start, ``boot_id`` names its present boot.
+    ``booted``: whether the device has booted since the last start; ``boot_id`` identifies its present boot.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class AgentRuntime:
         self.reports: Sequence[Report] = (ConnectionRequestReport(self.server, self.connection_requests),)
 
     async def start(self) -> None:
-        """Save the first notes, complete what an earlier process left, and open sessions."""
+        """Complete the work that an earlier process left, save the first notes, and open sessions."""
         self._settings.configure()
         await self.changes.reconcile()
         await self.changes.finish()
@@ -107,11 +107,11 @@ class AgentRuntime:
             self._open()
 
     async def look(self, path: str) -> None:
-        """The device has other values at ``path``, a parameter or object: read and compare those that are watched."""
-        watches = [(each, each.watched_in(path)) for each in self.notification.watches]
+        """Read the watched parameters at ``path``, a parameter or object, and compare: the device has new values."""
+        watches = [(watch, watch.watched_in(path)) for watch in self.notification.watches]
         unread = await self.refresher.reread(path, [name for _, names in watches for name in names])
-        for each, names in watches:
-            each.noticed(names, unread.intersection(names))
+        for watch, names in watches:
+            watch.noticed(names, unread.intersection(names))
 
     async def stop(self) -> None:
         """End the session under way, and save."""
@@ -121,7 +121,7 @@ class AgentRuntime:
         self.polling.stop()
         self.notification.by_datagram.stop()
         requests.http.stop()
-        # At the same time: neither may take from the few seconds that the other has.
+        # Both at the same time: each has the few seconds of its own timeout.
         closing = Deferred.fromCoroutine(requests.xmpp.stop()) if requests.xmpp is not None else succeed(None)
         await self.sessions.stop()
         await self.after_session.stop()
@@ -132,7 +132,7 @@ class AgentRuntime:
         await self.journal.save_or_warn()
 
     def resume(self) -> None:
-        """Go on after :meth:`stop`, where the restart that it made room for failed."""
+        """Continue after :meth:`stop`, where the restart has failed."""
         requests = self.connection_requests
         if self._discovery is not None:
             self._discovery.resume()
@@ -144,8 +144,8 @@ class AgentRuntime:
         self._open()
 
     def _first_notes(self, values: Mapping[str, FactoryValue], boot_id: str) -> dict[str, str | None]:
-        """The notes that this start saves; values of the file that are not in force are logged."""
-        lines, file_values = outvoted(values, self.tree, self._device.saved.notes.get(FILE_VALUES))
+        """The notes that this start saves. Changed values of the file that do not take effect are logged."""
+        lines, file_values = unapplied_changes(values, self.tree, self._device.saved.notes.get(FILE_VALUES))
         for line in lines:
             self._environment.observer(Noted(line))
         return {
@@ -170,13 +170,13 @@ class AgentRuntime:
         )
 
     def _open(self) -> None:
-        """Open sessions, and let the ACS request them by XMPP."""
+        """Open sessions, and accept ConnectionRequests by XMPP."""
         self.sessions.start()
         if self.connection_requests.xmpp is not None:
             self.connection_requests.xmpp.start()
 
     async def _prepare(self) -> None:
-        """Bring up to date what an Inform may report."""
+        """Bring the parameters up to date that an Inform can report."""
         requests = self.connection_requests
         await self.changes.finish()
         await requests.http.refresh()
@@ -184,14 +184,14 @@ class AgentRuntime:
             await requests.udp.refresh()
         if requests.xmpp is not None:
             requests.xmpp.refresh()
-        asked = patterns(self.tree)
-        if asked:
-            await self.refresher.rows(asked)
-            asked = informed(self.tree, [event.code for event in self.agenda.pending] + [HEARTBEAT])
-        watched = [name for each in self.notification.watches for name in each.watched]
-        unread = await self.refresher.freshen([*self.tree.model.forced_inform, *asked, *watched])
-        for each in self.notification.watches:
-            each.look(unread)
+        additional = patterns(self.tree)
+        if additional:
+            await self.refresher.rows(additional)
+            additional = informed(self.tree, [event.code for event in self.agenda.pending] + [HEARTBEAT])
+        watched = [name for watch in self.notification.watches for name in watch.watched]
+        unread = await self.refresher.freshen([*self.tree.model.forced_inform, *additional, *watched])
+        for watch in self.notification.watches:
+            watch.look(unread)
 
     def _holds(self, name: str) -> bool:
         udp = self.connection_requests.udp

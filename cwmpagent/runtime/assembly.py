@@ -1,4 +1,4 @@
-"""The agent assembled from its configuration: ports opened, state opened, runtimes begun one after another."""
+"""Assembly of an agent from its configuration: it opens ports and state, and begins the runtimes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from cwmpagent.store.durable import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Additions:
-    """Parts of the device that its program gives: the model as it is now, providers, RPCs, and factory values."""
+    """Parts of the device that its program adds: the present model, providers, RPCs, and factory values."""
 
     model: Callable[[], Model]
     providers: Callable[[], Sequence[Provider]]
@@ -39,10 +39,11 @@ class Additions:
 
 
 class Assembly:
-    """One agent between its configuration and its runtimes.
+    """One agent with its network, its state directory and its lifecycle.
 
-    ``observer`` gets every fact; ``envelopes`` says whether those of whole messages are wanted. ``broken`` is called
-    with an error after which the agent cannot go on. ``beside``: the agent of this process whose listener is shared.
+    ``observer`` receives every fact; ``envelopes`` returns whether facts of whole messages are required. ``broken`` is
+    called with an error after which the agent cannot continue. ``beside``: the agent of this process whose listener is
+    shared.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Assembly:
         self._store: Store | None = None
 
     def bind(self) -> Deferred[None]:
-        """Listen for ConnectionRequests. Errbacks with ConfigError where that is impossible; done only once."""
+        """Listen for ConnectionRequests; a second call has no effect. Errbacks with ConfigError if that fails."""
         if self._beside is not None:
             return self._beside.bind()
         if self._bound is None:
@@ -77,7 +78,7 @@ class Assembly:
         return self._bound
 
     def listen(self) -> None:
-        """Listen by HTTP and UDP. Raises ConfigError if an endpoint cannot be had at once; a later error is fatal."""
+        """Listen by HTTP and UDP. Raises ConfigError if an endpoint fails at once; a later error is fatal."""
         self._raise_at_once(self.bind())
         self.network.udp.listen(self.network.listener.first, own=self._beside is None)
 
@@ -104,12 +105,12 @@ class Assembly:
         self.lifecycle.begin(process or self._store.load().notes.get(BOOT_ID) != boot_id())
 
     def abandon(self) -> Deferred[None] | None:
-        """Undo a start that failed: what is returned fires when the state is closed, None where it was not open."""
+        """Undo a start that failed. The Deferred fires when the state is closed; None where it was not open."""
         store, self._store, self.lifecycle = self._store, None, None
         return store.close() if store is not None else None
 
     async def stop(self) -> bool:
-        """End the runtime, save, close the state: whether there was any."""
+        """End the runtime, save, and close the state. Returns whether there was a runtime."""
         if self._store is None:
             return False
         assert self.lifecycle is not None
@@ -120,7 +121,7 @@ class Assembly:
         return True
 
     def close_listener(self) -> Deferred[None] | None:
-        """Stop listening by HTTP: fires when all ports are closed; None where the listener is another agent's."""
+        """Stop listening by HTTP. Fires when all ports are closed; None where the listener is another agent's."""
         if self._beside is not None:
             return None
         bound, self._bound = self._bound, None

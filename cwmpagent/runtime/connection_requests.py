@@ -1,4 +1,4 @@
-"""The ConnectionRequest subsystem put together: by HTTP, and by UDP and XMPP where the agent has them."""
+"""Assembly of the ConnectionRequest subsystem: HTTP, and UDP and XMPP where the agent has them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cwmpagent.runtime.parameters import Device
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRequestParts:
-    """The parts of the subsystem; ``udp``, ``xmpp``: None where the agent has none."""
+    """The parts of the subsystem. ``udp``, ``xmpp``: None where the agent does not have them."""
 
     http: ConnectionRequests
     udp: UdpConnectionRequests | None
@@ -41,7 +41,10 @@ def build_connection_requests(
     path: str,
     released: Callable[[], None],
 ) -> ConnectionRequestParts:
-    """``path`` of the ConnectionRequestURL; ``released`` as for :class:`UdpConnectionRequests`."""
+    """Assemble the subsystem.
+
+    ``path``: path of the ConnectionRequestURL; ``released`` as for :class:`UdpConnectionRequests`.
+    """
     options, observer = environment.connection_requests, environment.observer
     http = ConnectionRequests(
         server=device.server,

@@ -14,7 +14,7 @@ from cwmpagent.agent.session.dispatcher import Dispatcher
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """All that one agent is given; ``registrations`` add the RPCs of a program to its dispatcher."""
+    """The environment of one agent. ``registrations`` add the RPCs of a program to its dispatcher."""
 
     timers: Timers
     clock: Clock

@@ -1,4 +1,4 @@
-"""What the configuration gives a device: factory values by full path, each with the key that it comes from."""
+"""Factory values of a device by full path, each with the key of the configuration that sets it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _NO_OUI = "000000"
 
 
 class FactoryValue(NamedTuple):
-    """A factory value, and the key of the configuration that gives it."""
+    """A factory value, and the key of the configuration that sets it."""
 
     text: str
     key: str
 
 
-def given(config: Config, root: str) -> dict[str, FactoryValue]:
-    """The factory values that ``config`` gives a device whose root object is ``root``."""
+def factory_values(config: Config, root: str) -> dict[str, FactoryValue]:
+    """The factory values in ``config``, by full path. ``root``: path of the root object of the device."""
     info, server = root + "DeviceInfo.", root + "ManagementServer."
     device = config.device
     identity = {
@@ -40,7 +40,7 @@ def given(config: Config, root: str) -> dict[str, FactoryValue]:
         info + "ProductClass": FactoryValue(device.product_class, "device.product_class"),
         info + "SerialNumber": FactoryValue(device.serial_number, "device.serial_number"),
     }
-    values = {path: each for path, each in identity.items() if each.text} | {
+    values = {path: value for path, value in identity.items() if value.text} | {
         server + "URL": FactoryValue(config.acs.url, "acs.url"),
         server + "Username": FactoryValue(config.acs.username, "acs.username"),
         server + "Password": FactoryValue(config.acs.password, "acs.password"),
@@ -53,46 +53,47 @@ def given(config: Config, root: str) -> dict[str, FactoryValue]:
     }
     for path, text in config.parameters.items():
         if path in values:
-            raise ConfigError(f"parameters.{path}", f"is set by {values[path].key} already; keep that one")
+            raise ConfigError(f"parameters.{path}", f"is already set by {values[path].key}: remove this one")
         values[path] = FactoryValue(text, f"parameters.{path}")
     return values
 
 
-def abilities(model: Model, *, udp: bool = False) -> dict[str, str]:
-    """What the agent says it can do where ``model`` has the parameters for it, and does not say otherwise.
+def capabilities(model: Model, *, udp: bool = False) -> dict[str, str]:
+    """Values of the parameters that report capabilities of the agent, by full path.
 
-    ``udp``: it takes ConnectionRequests by UDP, too.
+    Only parameters of ``model`` for which ``model`` has no value itself. ``udp``: whether the agent accepts
+    ConnectionRequests by UDP.
     """
     server = model.root.path + "ManagementServer."
-    shown = [server + "InstanceWildcardsSupported"]
+    flags = [server + "InstanceWildcardsSupported"]
     if model.definition(server + "InstanceMode") and model.definition(server + "AutoCreateInstances"):
-        shown.append(server + "AliasBasedAddressing")
-    able = {path: "true" for path in shown if _is_flag(model.definition(path))}
+        flags.append(server + "AliasBasedAddressing")
+    values = {path: "true" for path in flags if _is_flag(model.definition(path))}
     supported, used = (server + "LightweightNotificationProtocols" + end for end in ("Supported", "Used"))
     definition = model.definition(supported)
     if isinstance(definition, ParameterDefinition) and model.definition(used) and not definition.refusal("UDP"):
-        able[supported] = "UDP"
-    able |= _request_abilities(model, udp)
-    return {path: text for path, text in able.items() if path not in model.values}
+        values[supported] = "UDP"
+    values |= _connection_request_capabilities(model, udp)
+    return {path: text for path, text in values.items() if path not in model.values}
 
 
-def _request_abilities(model: Model, udp: bool) -> dict[str, str]:
-    """By which methods it can be called, and how it finds an XMPP server (TR-069 Annex K)."""
+def _connection_request_capabilities(model: Model, udp: bool) -> dict[str, str]:
+    """Methods of ConnectionRequests, and algorithms that select an XMPP server (TR-069 Annex K)."""
     root, server = model.root.path, model.root.path + "ManagementServer."
     methods = ["HTTP"]
     if udp and model.definition(server + "UDPConnectionRequestAddress"):
         methods.append("STUN")
     if all(map(model.definition, (server + "ConnReqXMPPConnection", root + "XMPP.Connection.{i}.Username"))):
         methods.append("XMPP")
-    able = {
+    values = {
         server + "SupportedConnReqMethods": ",".join(methods),
         root + "XMPP.SupportedServerConnectAlgorithms": "DNS-SRV,DNS,ServerTable",
     }
-    definitions = {path: model.definition(path) for path in able}
+    definitions = {path: model.definition(path) for path in values}
     return {
-        path: able[path]
-        for path, each in definitions.items()
-        if isinstance(each, ParameterDefinition) and not each.refusal(able[path])
+        path: values[path]
+        for path, definition in definitions.items()
+        if isinstance(definition, ParameterDefinition) and not definition.refusal(values[path])
     }
 
 
@@ -101,13 +102,15 @@ def _is_flag(definition: ObjectDefinition | ParameterDefinition | None) -> bool:
 
 
 def texts(values: Mapping[str, FactoryValue]) -> dict[str, str]:
-    """Path -> text."""
-    return {path: each.text for path, each in values.items()}
+    """The texts of factory values, by full path."""
+    return {path: value.text for path, value in values.items()}
 
 
 def check(model: Model, values: Mapping[str, FactoryValue]) -> str:
-    """Raises ConfigError, naming the key, for a value that the model does not allow, and where neither says who the
-    device is. Gives the device's short name: its OUI and serial number."""
+    """Check that ``model`` allows the factory values, and that both together identify the device.
+
+    Return the short name of the device: OUI and serial number. Raises ConfigError with the key at fault.
+    """
     try:
         tree, _ = open_tree(model, factory=texts(values))
     except ModelError as error:
@@ -121,14 +124,14 @@ def _identity(tree: Tree, name: str, key: str) -> str:
     path = f"{tree.model.root.path}DeviceInfo.{name}"
     text = tree.value(path).text if tree.exists(path) else ""
     if text in ("", _NO_OUI):
-        raise ConfigError(key, f"is required: the model {tree.model.name} does not say it")
+        raise ConfigError(key, f"is required: the model {tree.model.name} has no value for it")
     if len(text) > 64 or (name == "ManufacturerOUI" and not re.fullmatch("[0-9A-F]{6}", text)):
-        raise ConfigError(key, f"is required: what the model {tree.model.name} says cannot stand in an Inform")
+        raise ConfigError(key, f"is required: the value of the model {tree.model.name} is not valid in an Inform")
     return text
 
 
-class Overruled(NamedTuple):
-    """A value of the configuration that is not in force, because another one has been written since."""
+class OverriddenValue(NamedTuple):
+    """A value of the configuration that is not in force, because another value has been written since."""
 
     key: str
     path: str
@@ -136,40 +139,42 @@ class Overruled(NamedTuple):
     present: Value
 
 
-def overruled(values: Mapping[str, FactoryValue], tree: Tree) -> list[Overruled]:
-    """Every value of the configuration that is not in force now; true values, secret ones too."""
-    found: list[Overruled] = []
-    for path, each in values.items():
+def overridden_values(values: Mapping[str, FactoryValue], tree: Tree) -> list[OverriddenValue]:
+    """Every value of the configuration that is not in force now. Secrets are not masked."""
+    overridden: list[OverriddenValue] = []
+    for path, value in values.items():
         if path in tree.overlay.values and tree.exists(path):
             file, present = tree.after(Batch(values={path: None})).value(path), tree.value(path)
             if file != present:
-                found.append(Overruled(each.key, path, file, present))
-    return found
+                overridden.append(OverriddenValue(value.key, path, file, present))
+    return overridden
 
 
-def outvoted(values: Mapping[str, FactoryValue], tree: Tree, note: str | None) -> tuple[list[str], str]:
-    """Lines about values that changed in the file but have been written since, and the note to keep.
+def unapplied_changes(values: Mapping[str, FactoryValue], tree: Tree, note: str | None) -> tuple[list[str], str]:
+    """Log lines about new values of the file that do not take effect, because the parameters have been written.
 
-    ``note`` is what this gave at the last start. Values of hidden parameters are not shown.
+    Returns the note for the next start, too: hashes of the values of the file. ``note`` is that of the last start.
+    Values of hidden parameters are not shown.
     """
     try:
         before = json.loads(note or "{}")
     except ValueError:
         before = {}
     lines: list[str] = []
-    marks: dict[str, str] = {}
-    for path, each in values.items():
-        marks[path] = hashlib.sha256(each.text.encode()).hexdigest()
-        if not isinstance(before, dict) or before.get(path, marks[path]) == marks[path]:
+    hashes: dict[str, str] = {}
+    for path, value in values.items():
+        hashes[path] = hashlib.sha256(value.text.encode()).hexdigest()
+        if not isinstance(before, dict) or before.get(path, hashes[path]) == hashes[path]:
             continue
         try:
             present = tree.value(path)
             secret = tree.definition(path).hidden
         except CwmpFault:
             continue
-        if present.text != each.text:
-            told = "another value" if secret else repr(each.text)
-            force = "the one written since" if secret else repr(present.text)
-            until = f"until `cwmpagent reset {path}`"
-            lines.append(f"{each.key}: the file now says {told}, but {force} stays in force {until}")
-    return lines, json.dumps(marks)
+        if present.text != value.text:
+            new = "a new value" if secret else repr(value.text)
+            written = "the value written since" if secret else repr(present.text)
+            lines.append(
+                f"{value.key}: the file now has {new}, but {written} stays in force until `cwmpagent reset {path}`"
+            )
+    return lines, json.dumps(hashes)

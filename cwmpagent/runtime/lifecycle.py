@@ -1,4 +1,4 @@
-"""The lifecycle of one device: a runtime from each boot to the next, and the reboots and factory resets between."""
+"""The lifecycle of one device: one runtime for each boot, with the reboots and factory resets between them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from cwmpagent.transport.connection_request.listener import ConnectionRequestLis
 from cwmpagent.transport.deadline import within
 
 REBOOT_PATIENCE = 600.0
-"""Seconds that a reboot program may run, and that a machine may go on after it; then the reboot has failed."""
+"""Seconds within which a reboot program must end, and the machine must stop after it; else the reboot has failed."""
 
 
 class Lifecycle(Restart):
-    """The one runtime at a time: :attr:`runtime`, until :meth:`stop`.
+    """The runtimes of one device, one at a time: :attr:`runtime`, until :meth:`stop`.
 
     ``make`` builds a runtime, of a device that has just booted or not. ``broken`` is called with an error after which
-    there is none. ``booted_at`` is the machine's uptime, in seconds, at the boot of the device.
+    there is no runtime. ``booted_at``: uptime of the machine, in seconds, at the boot of the device.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Lifecycle(Restart):
         self._beginning.addErrback(self._broken)
 
     async def stop(self) -> None:
-        """End the present runtime, and save; work after a session that is not done is left to the next start."""
+        """End the present runtime, and save. Unfinished work after a session is done at the next start."""
         self.stopping = True
         await _cancelled(self._beginning)
         await _cancelled(self._ending)
@@ -82,17 +82,17 @@ class Lifecycle(Restart):
         self._listener.remove(self.runtime.request_path)
 
     def reboot(self, command_key: str) -> None:
-        """Reboot for the ACS."""
+        """Reboot, requested by the ACS."""
         self._restart(Rebooting(command_key, factory_reset=False))
 
     def factory_reset(self) -> None:
-        """Return to factory values for the ACS."""
+        """Reset to factory values, requested by the ACS."""
         self._restart(Rebooting("", factory_reset=True))
 
     async def local_factory_reset(self) -> None:
-        """Return to factory values for a person at the device; returns once that is promised in the store.
+        """Reset to factory values, requested at the device. Returns once the request is saved.
 
-        A session under way is aborted. Raises CwmpFault 9002 where the promise cannot be saved.
+        A session under way is aborted. Raises CwmpFault 9002 where the request cannot be saved.
         """
         try:
             await self.runtime.after_session.promise((FactoryResetWork(),))
@@ -100,24 +100,25 @@ class Lifecycle(Restart):
             raise CwmpFault(9002, f"the factory reset could not be saved: {error}") from error
         self._restart(Rebooting("", factory_reset=True, local=True))
 
-    def _restart(self, why: Rebooting) -> None:
+    def _restart(self, restart: Rebooting) -> None:
         """End the runtime and begin another, once the code of the session has returned.
 
-        While the agent stops nothing is begun: the next start does it. A restart during another one is part of that.
+        Does nothing while the agent stops: the next start completes the restart. A restart during another one is
+        merged with it.
         """
         if self.running:
             self.rebooting = True
-            self._ending = Deferred.fromCoroutine(self._end(why))
+            self._ending = Deferred.fromCoroutine(self._end(restart))
             self._ending.addErrback(self._broken)
 
-    async def _end(self, why: Rebooting) -> None:
+    async def _end(self, restart: Rebooting) -> None:
         await self._pause(0)
-        self._observer(why)
+        self._observer(restart)
         runtime = self.runtime
         await runtime.stop()
-        program = self._hooks.factory_reset if why.factory_reset else self._hooks.reboot
+        program = self._hooks.factory_reset if restart.factory_reset else self._hooks.reboot
         problem = await self._run(program) if program else ""
-        if not problem and why.factory_reset:
+        if not problem and restart.factory_reset:
             problem = await self._forget_everything()
         elif not problem and program:
             await self._pause(REBOOT_PATIENCE)
@@ -125,7 +126,7 @@ class Lifecycle(Restart):
         if self.stopping:
             return
         if problem:
-            self._observer(Warned(f"{'factory reset' if why.factory_reset else 'reboot'} failed: {problem}"))
+            self._observer(Warned(f"{'factory reset' if restart.factory_reset else 'reboot'} failed: {problem}"))
             await runtime.journal.save_or_warn({PENDING: None})
             self.rebooting = False
             runtime.resume()
@@ -135,7 +136,7 @@ class Lifecycle(Restart):
         self.begin(booted=True)
 
     async def _run(self, program: Sequence[str]) -> str:
-        """Run it within :data:`REBOOT_PATIENCE`: the reason of a failure, empty after a success."""
+        """Run ``program`` within :data:`REBOOT_PATIENCE`. Returns the reason of a failure, or an empty text."""
         running = Deferred.fromCoroutine(run_program(self._reactor, program))
         reason = f"{program[0]} has not ended after {REBOOT_PATIENCE:g} s"
         try:
@@ -144,7 +145,7 @@ class Lifecycle(Restart):
             return str(error)
 
     async def _forget_everything(self) -> str:
-        """Erase the store: the reason of a failure, empty after a success."""
+        """Erase the store. Returns the reason of a failure, or an empty text."""
         try:
             await self._store.save(Batch(erase=True))
         except StoreWriteError as error:
@@ -162,7 +163,7 @@ class Lifecycle(Restart):
 
 
 async def _cancelled(work: Deferred[None] | None) -> None:
-    """Cancel ``work``, and wait until it has ended: a commit under way is finished first."""
+    """Cancel ``work``, and wait until it has ended. A commit under way is completed first."""
     if work is not None:
         work.cancel()
         await work

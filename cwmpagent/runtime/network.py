@@ -1,4 +1,4 @@
-"""The network adapters of one agent, made from its configuration; agents of one process may share some of them."""
+"""The network adapters of one agent, built from its configuration. Agents of one process may share some of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cwmpagent.transport.xmpp.client import XmppConnector
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """The process that an agent runs in: reactor, clock and randomness; ``warn`` logs a line."""
+    """The process in which an agent runs: reactor, clock and randomness. ``warn`` logs a line."""
 
     reactor: Any
     clock: Clock
@@ -35,7 +35,7 @@ class Host:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """The adapters. ``listener``, ``datagrams`` and ``addresses`` may be those of another agent."""
+    """The adapters. ``listener``, ``datagrams`` and ``addresses`` may be shared with another agent."""
 
     trust: TlsTrust
     xmpp_trust: TlsTrust
@@ -47,12 +47,12 @@ class Network:
     addresses: AddressWatch
 
     async def local_address(self, host: str) -> str | None:
-        """The address of this machine towards ``host``: one at which the listener is reached, where there is any."""
+        """The source address towards ``host``; if there are several, one at which the listener is reachable."""
         sources = await self.addresses.sources(host)
         return next(filter(self.listener.port_for, sources), sources[0] if sources else None)
 
     def connection_requests(self, config: Config) -> ConnectionRequestOptions:
-        """The options of the ConnectionRequest subsystem; to be called once the ports are open."""
+        """The options of the ConnectionRequest subsystem; call it once the ports are open."""
         return ConnectionRequestOptions(
             listener=self.listener,
             local_address=self.local_address,
@@ -64,7 +64,7 @@ class Network:
 
 
 def build_network(config: Config, host: Host, beside: Network | None) -> Network:
-    """The adapters for ``config``; ``beside``: those of an agent whose listener and sockets are shared.
+    """Build the adapters for ``config``. ``beside``: adapters of an agent whose listener and sockets are shared.
 
     Raises ConfigError for certificates that cannot be used.
     """
@@ -92,7 +92,7 @@ def build_network(config: Config, host: Host, beside: Network | None) -> Network
 
 
 def _trusts(config: Config, host: Host) -> tuple[TlsTrust, TlsTrust]:
-    """The trust towards the ACS, and towards XMPP servers; one object where both are the same."""
+    """The TLS trust for the ACS, and for XMPP servers; one object where both are the same."""
     acs, xmpp, trusted = config.acs, config.xmpp, host.clock.wall_trusted
     trust = TlsTrust(
         acs.ca_file or "",
@@ -141,5 +141,5 @@ def _addresses(config: Config, host: Host) -> AddressWatch:
 
 
 def _nonce() -> str:
-    """128 random bits."""
+    """A nonce of 128 random bits, in hexadecimal."""
     return secrets.token_hex(16)

@@ -1,4 +1,4 @@
-"""The notification subsystem put together: by Inform, by datagram, and the polling for both."""
+"""Assembly of the notification subsystem: by Inform, by datagram, and the polling for both."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from cwmpagent.runtime.parameters import Device, Parameters
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """The parts of the subsystem but for :class:`Polling`, which needs the parameters."""
+    """The parts of the subsystem, except :class:`Polling`, which needs the parameters."""
 
     by_inform: Notifications
     by_datagram: Lightweight
 
     @property
     def watches(self) -> tuple[Notifications, Notifications]:
-        """The comparisons of both."""
+        """The comparison of values for each kind of notification."""
         return self.by_inform, self.by_datagram.watch
 
     def before(self, change: Change) -> Mapping[str, str | None]:
@@ -33,7 +33,7 @@ class Notification:
         return {**self.by_inform.before(change), **self.by_datagram.before(change)}
 
     def after(self, change: Change) -> None:
-        """``change`` is made."""
+        """Compare the values after ``change``."""
         self.by_inform.after(change)
         self.by_datagram.after(change)
 
@@ -41,7 +41,7 @@ class Notification:
 def build_notification(
     device: Device, environment: Environment, events: Events, journal: Journal, held: Callable[[str], bool]
 ) -> Notification:
-    """``held``: whether a change of this parameter opens no session for the time being."""
+    """Assemble the subsystem. ``held``: whether a change of this parameter opens no session at present."""
 
     def raised(active: bool) -> None:
         events.raise_event(Event(VALUE_CHANGE), opens_session=active)

@@ -1,4 +1,4 @@
-"""The parameters subsystem put together: the tree, its providers, and the way in which values change."""
+"""Assembly of the parameters subsystem: the tree, its providers, and changes of values."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from cwmpagent.datamodel.schema import Model
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.records import Saved
 from cwmpagent.runtime.environment import Environment
-from cwmpagent.runtime.factory_defaults import FactoryValue, abilities, texts
+from cwmpagent.runtime.factory_defaults import FactoryValue, capabilities, texts
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """The tree of one device as it starts, and the saved state that it was opened with.
+    """The tree of one device at its start, and the saved state that it was opened with.
 
-    ``known``: the text that the device gave last for each parameter that it supplies. ``discovered_url``: a new URL
-    of the ACS that the network gave.
+    ``known``: the last text that was read for each parameter that a provider supplies. ``discovered_url``: a new URL of
+    the ACS that the network has assigned.
     """
 
     tree: Tree
@@ -45,7 +45,7 @@ def open_device(model: Model, values: Mapping[str, FactoryValue], saved: Saved, 
     saved, discovered = discovered_at_start(environment.sessions.discovered_url, url, saved, observer)
     known: dict[str, str] = {}
     udp = environment.connection_requests.udp is not None
-    tree, ignored = open_tree(model, saved, {**abilities(model, udp=udp), **texts(values)}, live=known.get)
+    tree, ignored = open_tree(model, saved, {**capabilities(model, udp=udp), **texts(values)}, live=known.get)
     for entry in ignored:
         observer(Noted(f"the saved entry {entry.path} is not used: {entry.reason}"))
     return Device(tree, ManagementServer(tree), saved, known, discovered)
@@ -68,7 +68,10 @@ def build_parameters(
     own_providers: Sequence[Provider],
     notes: Callable[[Change], Mapping[str, str | None]],
 ) -> Parameters:
-    """``own_providers`` are of the agent itself. ``notes`` gives what is saved in the transaction of a change."""
+    """Assemble the subsystem.
+
+    ``own_providers``: providers of the agent itself. ``notes``: the notes to save in the transaction of a change.
+    """
     tree, saved, known = device.tree, device.saved, device.known
     observer, monotonic = environment.observer, environment.clock.monotonic
     every = (*environment.parameters.providers(tree.model.root.path), *own_providers)

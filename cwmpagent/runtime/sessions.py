@@ -1,4 +1,4 @@
-"""The session subsystem put together: the agenda as it was saved, the RPCs, and the session driver."""
+"""Assembly of the session subsystem: the saved agenda, the RPCs, and the session driver."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _AFTER_SESSION = ("URL", "Username", "Password")
 
 @dataclass(frozen=True, slots=True)
 class AgendaParts:
-    """The agenda and all that stands on it; ``promised``: work after a session that is still to be done."""
+    """The agenda and the parts that depend on it. ``promised``: work after a session that is not done yet."""
 
     agenda: Agenda
     journal: Journal
@@ -46,7 +46,7 @@ class AgendaParts:
 def build_agenda(
     device: Device, environment: Environment, restart: Restart, resume: Callable[[], None], *, booted: bool
 ) -> AgendaParts:
-    """``resume`` opens sessions again once the work after one is done."""
+    """Restore the agenda. ``resume`` opens sessions again once the work after a session is done."""
     clock, observer, notes = environment.clock, environment.observer, device.saved.notes
     now = Now.read(clock)
     agenda = restored(notes.get(AGENDA), booted=booted, random=environment.random, now=now, observer=observer)
@@ -70,7 +70,7 @@ def build_agenda(
 def build_dispatcher(
     device: Device, environment: Environment, parts: AgendaParts, parameters: Parameters
 ) -> Dispatcher:
-    """The dispatcher with every RPC that is carried out."""
+    """The dispatcher with every RPC that the agent supports."""
     tree, changes, refresher = device.tree, parameters.changes, parameters.refresher
 
     async def settled() -> None:
@@ -101,7 +101,7 @@ def build_sessions(
     prepare: Callable[[], Awaitable[None]],
     settle: Callable[[], Awaitable[None]],
 ) -> SessionDriver:
-    """``prepare`` and ``settle`` as for :class:`SessionDriver`."""
+    """Build the session driver. ``prepare`` and ``settle`` as for :class:`SessionDriver`."""
     options, observer, tree = environment.sessions, environment.observer, device.tree
     driver = SessionDriver(
         tree=tree,
@@ -127,5 +127,5 @@ def build_sessions(
 
 
 def _envelope_ids() -> Iterator[str]:
-    """The ID of each envelope of the agent's own."""
+    """The IDs of the agent's own requests (the header element ``ID``)."""
     return (str(number) for number in count(1))

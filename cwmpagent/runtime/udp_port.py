@@ -1,4 +1,4 @@
-"""The UDP port of an agent, as its configuration says."""
+"""The UDP port of an agent for ConnectionRequests, as configured."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cwmpagent.transport.udp.stun_client import StunClients
 class UdpRequestPort:
     """The port for ConnectionRequests by UDP, open from :meth:`listen` to :meth:`close`.
 
-    ``config`` says which, or that there is none. ``monotonic``: seconds that are never set.
+    ``config`` has the number of the port, or disables it. ``monotonic``: seconds of a clock that is never set.
     """
 
     def __init__(self, reactor: Any, config: ConnectionRequestConfig, monotonic: Callable[[], float]) -> None:
@@ -29,10 +29,10 @@ class UdpRequestPort:
         self._port: DatagramPort | None = None
 
     def listen(self, first: tuple[str, int] | None, *, own: bool) -> None:
-        """Listen, unless it does already.
+        """Listen, unless the port is open already or disabled.
 
-        ``first``: address and number of the HTTP listener's first port, where it has any now; ``own``: it is not
-        another agent's. Raises ConfigError where the port cannot be had.
+        ``first``: address and number of the first port of the HTTP listener, None where it has no port now. ``own``:
+        whether the HTTP listener is this agent's own. Raises ConfigError where the port cannot be opened.
         """
         config = self._config
         endpoint = re.match(r"tcp6?:", config.endpoint[0]) if config.endpoint else None
@@ -48,12 +48,12 @@ class UdpRequestPort:
         except ConfigError:
             if config.udp_port is not None or _has_number(config.endpoint):
                 raise
-            port = DatagramPort(self._reactor, 0, interface)  # the number was chosen by nobody
+            port = DatagramPort(self._reactor, 0, interface)  # no number is configured: any free one will do
             port.bind()
         self._port = port
 
     def options(self) -> UdpOptions | None:
-        """The options of the UDP subsystem; None where nothing listens."""
+        """The options of the UDP subsystem; None while the port is closed."""
         if self._port is None:
             return None
         clients = StunClients(
@@ -67,22 +67,22 @@ class UdpRequestPort:
 
     @property
     def host(self) -> Address | None:
-        """Where it listens, None while it does not."""
+        """The local address of the port; None while it is closed."""
         return self._port.host if self._port is not None else None
 
     async def close(self) -> None:
-        """Listen no more."""
+        """Close the port."""
         port, self._port = self._port, None
         if port is not None:
             await port.close()
 
 
 def _interface(endpoints: Sequence[str]) -> str:
-    """The address at which the first of them listens, as far as it says."""
-    found = re.search(r":interface=((?:\\:|[^:])+)", endpoints[0]) if endpoints else None
-    return found[1].replace("\\:", ":") if found is not None else ""
+    """The ``interface`` of the first endpoint; empty where it has none."""
+    match = re.search(r":interface=((?:\\:|[^:])+)", endpoints[0]) if endpoints else None
+    return match[1].replace("\\:", ":") if match is not None else ""
 
 
 def _has_number(endpoints: Sequence[str]) -> bool:
-    """Whether the first of them is at a TCP port that somebody chose."""
+    """Whether the first endpoint has a configured TCP port number."""
     return bool(endpoints) and re.match(r"tcp6?:(port=)?0*[1-9]", endpoints[0]) is not None

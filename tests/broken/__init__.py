@@ -1,1 +1,1 @@
-"""Agents with one thing deliberately wrong, to see that the demonstration notices."""
+"""Agents with one deliberate error each, to test that the demonstration detects it."""

@@ -1,4 +1,4 @@
-"""``python -m tests.broken WHAT CONFIG``: our agent, run by twistd, with WHAT broken in it."""
+"""``python -m tests.broken WHAT CONFIG``: the agent, run by twistd, with the error WHAT."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cwmpagent.agent.session.dispatcher import AfterSessionWork
 
 
 def _forgetful(set_values: Any) -> Any:
-    """SetParameterValues is answered with success, and nothing is set."""
+    """Answer SetParameterValues with success, and set nothing."""
 
     async def forgets(self: Changes, assignments: object, origin: Origin, key: str | None = None) -> bool:
         return origin is not Origin.ACS and await set_values(self, assignments, origin, key)
@@ -23,22 +23,22 @@ def _forgetful(set_values: Any) -> Any:
 
 
 async def _same_number(self: Changes, path: str, origin: Origin, key: str | None = None) -> tuple[int, bool]:
-    """AddObject is answered with a number, and there is no such object."""
+    """Answer AddObject with a number, and create no object."""
     return 7, False
 
 
 def _no_key(self: AfterSession, text: str) -> tuple[AfterSessionWork, ...]:
-    """A reboot is forgotten: only ``1 BOOT`` is told, without ``M Reboot``."""
+    """Forget a reboot: report only ``1 BOOT``, without ``M Reboot``."""
     return ()
 
 
 def _deaf(self: ConnectionRequests, source: str) -> bool:
-    """A connection request is answered with 200, and no session follows."""
+    """Answer a ConnectionRequest with 200, and open no session."""
     return True
 
 
 def main() -> None:
-    """Break it and run it."""
+    """Replace one function and run the agent."""
     what, config = sys.argv[1:]
     replaced: dict[str, tuple[Any, str, Any]] = {
         "set": (Changes, "set_values", _forgetful(Changes.set_values)),

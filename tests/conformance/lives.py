@@ -1,4 +1,4 @@
-"""A device through its lives with its state on a disk, in made-up time: killed, restarted and booted at will."""
+"""A simulated device with its state on a disk and a simulated clock: tests kill, restart and boot it."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ TABLE = "Device.NAT.PortMapping."
 
 
 def down(posted: Posted) -> TransportError:
-    """No ACS answers."""
+    """The error of an ACS that cannot be reached."""
     return TransportError("connection refused")
 
 
 def good(posted: Posted) -> None:
-    """The ACS answers as it should."""
+    """Leave the answer to the ACS, which answers correctly."""
 
 
 def unanswered(wanted: Callable[[Posted], bool]) -> Callable[[Posted], Deferred[Reply] | None]:
-    """An ACS that is silent on the messages ``wanted`` names, and behaves otherwise."""
+    """An ACS that does not answer the messages in ``wanted``, and answers all others."""
     return lambda posted: Deferred() if wanted(posted) else None
 
 
 def is_inform(posted: Posted) -> bool:
-    """Whether it is the first message of a session."""
+    """Whether the message is an Inform, the first one of a session."""
     return isinstance(posted.message, Inform)
 
 
 class DiskStore:
-    """The durable store for tests without a reactor: a save has happened on the disk when it returns."""
+    """The durable store for tests without a reactor: a save is on the disk when the method returns."""
 
     def __init__(self, directory: Path) -> None:
         self._calls: SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]]] = SimpleQueue()
@@ -76,18 +76,18 @@ class DiskStore:
 
 
 class DiskLives(Lives):
-    """A device whose state is in ``directory``, or where that is None only as good as on a disk."""
+    """A simulated device with its state in ``directory``; None: in memory."""
 
     def __init__(self, directory: Path | None, values: Mapping[str, str] | None = None, **options: Any) -> None:
         self.directory = directory
         super().__init__(values, store=None if directory is None else DiskStore(directory), **options)
 
     def write(self, path: str, text: str) -> None:
-        """Change a factory value in the configuration file; it counts from the next life on."""
+        """Change a factory value in the configuration file; it takes effect at the next start."""
         self._values[path] = FactoryValue(text, f"parameters.{path}")
 
     def kill(self) -> None:
-        """The process ends at this instant; nothing of it runs on."""
+        """End the process at this instant; none of its timers fires any more."""
         for call in self.timers.getDelayedCalls():
             call.cancel()
         if self.directory is not None:
@@ -95,23 +95,23 @@ class DiskLives(Lives):
             self.store = DiskStore(self.directory)
 
     def resume(self, *, booted: bool) -> AgentRuntime:
-        """The next life, after a kill, with an ACS that behaves."""
+        """Start again after a kill, with an ACS that answers correctly."""
         self.acs.instead = good
         return self.begin(booted=booted)
 
     def bootstrapped(self) -> AgentRuntime:
-        """Begin, and let the first session pass."""
+        """Start, and complete the first session."""
         self.begin()
         assert self.acs.told() == [("0 BOOTSTRAP", "1 BOOT")], self.acs.told()
         return self.runtime
 
     def call(self) -> None:
-        """A connection request comes."""
+        """Send a ConnectionRequest."""
         self.runtime.connection_requests.http.requested("198.51.100.1")
         self.run(0)
 
     def ask(self, *requests: AcsRequest) -> list[Message]:
-        """What the agent answers to ``requests`` in a session that a connection request opens."""
+        """The answers to ``requests`` in a session that a ConnectionRequest opens."""
         before = len(self.acs.sessions)
         self.acs.asking.extend(requests)
         self.call()
@@ -120,11 +120,11 @@ class DiskLives(Lives):
         return [each.message for each in session[1:] if each.message is not None]
 
     def change(self, path: str, text: str, origin: Origin = Origin.DEVICE) -> None:
-        """Something other than the ACS changes a value."""
+        """Change a value, not by the ACS."""
         self.set({path: text}, origin)
 
     def set(self, values: Mapping[str, str], origin: Origin = Origin.DEVICE) -> None:
-        """Something other than the ACS changes several at once. Raises CwmpFault."""
+        """Change several values at once, not by the ACS. Raises CwmpFault."""
         assignments = [ParameterAssignment(path, text) for path, text in values.items()]
         outcome: list[object] = []
         done = Deferred.fromCoroutine(self.runtime.changes.set_values(assignments, origin))
@@ -133,11 +133,11 @@ class DiskLives(Lives):
             outcome[0].raiseException()
 
     def value(self, path: str) -> str:
-        """The value of a parameter, a hidden one too."""
+        """The value of a parameter, even if hidden."""
         return self.runtime.tree.value(path).text
 
     def server(self, name: str, text: str, origin: Origin = Origin.LOCAL) -> None:
-        """Somebody at the device changes a parameter of ManagementServer."""
+        """Change a parameter of ManagementServer, not by the ACS."""
         self.change(SERVER + name, text, origin)
 
     def last(self) -> Inform:
@@ -145,15 +145,15 @@ class DiskLives(Lives):
         return self.acs.informs()[-1]
 
     def last_values(self) -> dict[str, str]:
-        """What the last Inform tells, by name."""
+        """The values in the last Inform, by name."""
         return {each.name: each.value.text for each in self.last().parameter_list}
 
 
 class LivesCase(SynchronousTestCase):
-    """Tests with such devices; none may complain of anything."""
+    """Tests with such devices, which must not emit warnings or errors."""
 
     def device(self, **options: str) -> DiskLives:
-        """A device that has not begun to live; ``options`` are parameters of ManagementServer."""
+        """A device that is not started yet; ``options`` are parameters of ManagementServer."""
         directory = Path(self.mktemp()).absolute()
         directory.mkdir()
         lives = DiskLives(directory / "state", **options)  # type: ignore[arg-type]  # some options are no parameters

@@ -1,4 +1,4 @@
-"""Whole agents over loopback: towards an ACS of scripted answers, or in time that only the test moves."""
+"""Whole agents over loopback, with an ACS that gives scripted answers, or with a clock that only the test advances."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CWMP = "{urn:dslforum-org:cwmp-1-2}"
 
 @dataclass(frozen=True)
 class Headed:
-    """An HTTP answer with headers of its own."""
+    """An HTTP answer with additional headers."""
 
     reply: Reply
     headers: tuple[tuple[str, str], ...] = ()
@@ -39,9 +39,9 @@ class Headed:
 
 
 class WebAcs(Resource):
-    """A :class:`ScriptedAcs` behind a port; each Inform begins another of its sessions.
+    """A :class:`ScriptedAcs` on a TCP port; each Inform begins a new session.
 
-    ``dress`` gives an answer its headers. ``connections`` are the client's ports, of each POST.
+    ``dress`` adds headers to an answer. ``connections``: the TCP port of the client for each POST.
     """
 
     isLeaf = True
@@ -81,7 +81,7 @@ class WebAcs(Resource):
 
 
 class ScriptedCase(BenchCase):
-    """``self.acs`` is what the agent talks to; the lab is there only to be talked to."""
+    """Tests with ``self.acs`` as the ACS of the agent; the lab is not used."""
 
     front: WebAcs
 
@@ -91,11 +91,11 @@ class ScriptedCase(BenchCase):
         return reactor.listenTCP(0, Site(self.front), interface="127.0.0.1")
 
     async def sessions_ended(self, count: int) -> None:
-        """Wait until so many sessions have ended."""
+        """Wait until this number of sessions has ended."""
         await self.until(lambda: len(self.ended()) >= count)
 
     async def talk(self, *asked: Any) -> list[Posted]:
-        """What the agent posts in a session in which it is asked ``asked``."""
+        """The POSTs of the agent in a session with the requests ``asked``."""
         self.acs.asking.extend(asked)
         before = len(self.ended())
         if self.agent is None:
@@ -107,20 +107,20 @@ class ScriptedCase(BenchCase):
 
 
 def call(agent: Agent) -> None:
-    """Let the agent open a session, as a ConnectionRequest does."""
+    """Make the agent open a session, as a ConnectionRequest does."""
     agent.runtime.agenda.add(Event(CONNECTION_REQUEST), agent.runtime.sessions.now())
     agent.runtime.sessions.poke()
 
 
 class Stepped(Clock):
-    """A reactor whose sockets and threads are real, and whose time is the test's."""
+    """A reactor with real sockets and threads, and with a clock that the test advances."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(reactor, name)
 
 
 class SteppedCase(BenchCase):
-    """The lab's own time is real; that of the agent moves when :meth:`advance` says so."""
+    """Tests in which the lab runs in real time, and :meth:`advance` moves the clock of the agent."""
 
     def setUp(self) -> None:
         self.time = Stepped()
@@ -135,11 +135,11 @@ class SteppedCase(BenchCase):
         await super().until(lambda: bool(self.time.advance(0) or condition()), seconds)
 
     async def sessions_ended(self, count: int) -> None:
-        """Wait, in real time, until so many sessions have ended."""
+        """Wait, in real time, until this number of sessions has ended."""
         await self.until(lambda: len(self.ended()) >= count and not self.busy())
 
     async def stopping(self, agent: Agent) -> tuple[Deferred[None]]:
-        """Stop the agent in the middle of a session, which holds it up; what fires when it has stopped."""
+        """Stop the agent in the middle of a session, which delays it. The Deferred fires when it has stopped."""
         stopped = Deferred.fromCoroutine(self.end(agent))
         broken_off_at = self.time.seconds() + STOP_GRACE
         await self.until(lambda: any(call.getTime() == broken_off_at for call in self.time.getDelayedCalls()))
@@ -150,5 +150,5 @@ class SteppedCase(BenchCase):
         return self.agent is not None and self.agent.runtime.sessions.in_session
 
     def odd(self) -> Iterable[object]:
-        """Whatever the agent complained of."""
+        """The warnings and errors of the agent."""
         return [fact for fact in self.facts if isinstance(fact, RpcCrashed | Warned)]

@@ -1,4 +1,4 @@
-"""Rows by alias and wildcard (reference 7.2, 9: OBJ-08 to OBJ-10) over loopback."""
+"""Rows by alias and wildcard over loopback (TR-069 3.6.1; OBJ-08 to OBJ-10)."""
 
 from __future__ import annotations
 
@@ -35,33 +35,33 @@ ON = Value(ValueType.BOOLEAN, "true")
 
 
 def notify(path: str, level: int) -> SetParameterAttributes:
-    """A SetParameterAttributes of one notification."""
+    """A SetParameterAttributes that sets one Notification."""
     return SetParameterAttributes((SetParameterAttributesStruct(path, True, level, False, ()),))
 
 
 class AliasTests(BenchCase):
-    """Rows that the ACS names."""
+    """Rows with aliases of the ACS."""
 
     async def read(self, *paths: str) -> dict[str, str]:
-        """Names and texts that a GetParameterValues answers."""
+        """Names and texts in the response to a GetParameterValues."""
         (answer,) = await self.ask(GetParameterValues(paths))
         self.assertIsInstance(answer, GetParameterValuesResponse, str(answer))
         return {each.name: each.value.text for each in answer.parameter_list}
 
     async def names(self, path: str, next_level: bool) -> list[str]:
-        """Names that a GetParameterNames answers."""
+        """Names in the response to a GetParameterNames."""
         (answer,) = await self.ask(GetParameterNames(path, next_level))
         return [each.name for each in answer.parameter_list]
 
     async def codes(self, *requests: Any) -> list[int]:
-        """The codes of the faults that each leads to."""
+        """The fault code of each request."""
         answers = await self.ask(*requests)
         for answer in answers:
             self.assertIsInstance(answer, Fault, str(answer))
         return [answer.code for answer in answers]
 
     async def refused(self, request: Any) -> dict[str, int]:
-        """The parameters that a SetParameterValues fails at, each with its code."""
+        """The parameters at fault in a SetParameterValues, each with its fault code."""
         (answer,) = await self.ask(request)
         self.assertIsInstance(answer, Fault, str(answer))
         self.assertEqual(answer.code, 9003)
@@ -122,7 +122,7 @@ class AliasTests(BenchCase):
         codes = await self.codes(*(AddObject(f"{TABLE}[{alias}].", "after") for alias in bad))
         self.assertEqual(codes, [9003] * len(bad))
         alias = TABLE + "2.Alias"
-        for text in bad[:-1]:  # the last is what it is called already
+        for text in bad[:-1]:  # the last one is its present alias
             self.assertEqual(await self.refused(assign("after", **{alias: text})), {alias: 9007}, text)
         self.assertEqual(await self.refused(assign("after", **{WEB + "Alias": "cpe-2"})), {WEB + "Alias": 9007})
         twice = {WEB + "Enable": ON, TABLE + "1.Enable": ON}
@@ -168,7 +168,7 @@ class AliasTests(BenchCase):
         self.assertEqual(await self.names(TABLE, True), [WEB, TABLE + "[cpe-2]."])
         self.assertIn(IP + "[cpe-1].IPv4Address.[cpe-1].IPAddress", await self.names("", False))
         (attributes,) = await self.ask(GetParameterAttributes((IP + "2.IPv4Address.",)))
-        # What the ACS wrote stays as it wrote it, and the rest is as the mode says.
+        # Segments that the ACS wrote keep their form; InstanceMode decides the form of the others.
         self.assertEqual(
             {each.name.rpartition(".")[0] for each in attributes.parameter_list}, {IP + "2.IPv4Address.[cpe-1]"}
         )

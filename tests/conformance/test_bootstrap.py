@@ -1,4 +1,4 @@
-"""When the agent introduces itself to an ACS (reference 3.4), and what a configuration file is worth meanwhile."""
+"""Conditions for ``0 BOOTSTRAP`` (TR-069 3.7.1.5), and the effect of a changed configuration file."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class DamageTests(BenchCase):
 
 
 class BootstrapTests(LivesCase):
-    """When the agent has to introduce itself."""
+    """Conditions for ``0 BOOTSTRAP``."""
 
     def test_evt_04_a_bootstrap_discards_what_was_pending(self) -> None:
         lives = self.device(PeriodicInformEnable="true", PeriodicInformInterval="60")
@@ -219,7 +219,7 @@ class BootstrapTests(LivesCase):
 
 
 class FileTests(LivesCase):
-    """Values of the configuration file, and those that were written since."""
+    """Values of the configuration file, and values written later."""
 
     def test_a_value_nobody_wrote_follows_the_file(self) -> None:
         lives = self.device()
@@ -257,6 +257,6 @@ class FileTests(LivesCase):
             self.assertNotIn("of-the-file", line)
 
     def noted(self, lives: DiskLives) -> list[str]:
-        """What was noted, but for what every device without credentials notes at its start."""
+        """The facts Noted, without the one of every device without credentials."""
         noted = [fact.text for fact in lives.facts if isinstance(fact, Noted)]
         return [text for text in noted if not text.startswith("no connection request is accepted")]

@@ -1,4 +1,4 @@
-"""A session broken at every one of its first twelve messages, in every way: it is retried, and nothing is lost."""
+"""Sessions broken at each of the first twelve messages, in every way: they are retried, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DTD = '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'
 
 
 def requests() -> list[AcsRequest]:
-    """Eleven, so that the twelfth message still has something to answer it."""
+    """Eleven requests, so that the twelfth message still has an answer."""
     return [
         GetRPCMethods(),
         GetParameterNames("Device.", True),
@@ -121,7 +121,7 @@ class BrokenTests(SteppedCase):
         self.assertEqual(self.odd(), [])
 
     async def lived(self, request: AcsRequest) -> None:
-        """One request in a session of its own."""
+        """Send one request in its own session."""
         assert self.agent is not None
         answer = self.lab.queue(DEVICE, request)
         number = self.lab.sessions.seen

@@ -1,4 +1,4 @@
-"""The wall clock is set by +50 years, +1 hour and -1 hour while the whole agent waits: nothing is lost, no storm."""
+"""The wall clock is set by +50 years, +1 hour and -1 hour while the agent waits: no event is lost, no storm."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ ON = {"PeriodicInformEnable": "true", "PeriodicInformInterval": "1000"}
 
 
 class StepTests(SynchronousTestCase):
-    """``timers_on_wall`` False: as twistd runs it. True: in a program whose reactor jumps with the wall clock."""
+    """Steps of the clock; ``timers_on_wall``: the timers of the reactor follow the wall clock, unlike under twistd."""
 
     timers_on_wall = False
 
     def each(self, **parameters: str) -> Iterator[tuple[float, Lives]]:
-        """A device that has spoken to its ACS, for every step."""
+        """A bootstrapped device for each step."""
         for step in STEPS:
             if self.timers_on_wall and step < 0:
-                continue  # such a reactor stands still for that hour
+                continue  # the timers of such a reactor stand still for that hour
             lives = Lives(timers_on_wall=self.timers_on_wall, **parameters)
             lives.begin()
             yield step, lives
@@ -67,7 +67,7 @@ class StepTests(SynchronousTestCase):
             lives.run(3000)
             after = [posted.at - (lives.clock.monotonic() - lives.clock.wall()) for posted in lives.acs.firsts()[2:]]
             self.assertIn(len(after), (3, 4), step)
-            # Every tick is in phase on the new wall clock; the first may be one that fell due as the clock was set.
+            # Every tick is in phase on the new wall clock. The first may be one that was due when the clock was set.
             for wall in after[-3:]:
                 phase = (wall - NEW_YEAR_2026 - 70) % 1000
                 self.assertLess(min(phase, 1000 - phase), 1, step)

@@ -1,4 +1,4 @@
-"""ConnectionRequests (reference 9, CR): who gets in, and that each good one leads to exactly one session more."""
+"""ConnectionRequests (CR): authentication, and exactly one additional session for each valid request."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ON = Value(ValueType.BOOLEAN, "true")
 
 
 class _Whole(Protocol):
-    """Sends ``request`` and reads until the connection ends; ``look`` is taken when the answer begins."""
+    """A client that sends ``request`` and reads to the end; ``look`` is called when the answer begins."""
 
     def __init__(self, request: bytes, look: Callable[[], int]) -> None:
         self._request = request
@@ -64,7 +64,7 @@ class _Whole(Protocol):
 
 
 class Answered:
-    """One HTTP answer: its status, its headers by lower-case name, its body, and how many sessions there were then."""
+    """One HTTP answer: status, headers by lower-case name, body, and the number of sessions at that time."""
 
     def __init__(self, data: bytes, sessions_before: int) -> None:
         self.sessions_before = sessions_before
@@ -75,7 +75,7 @@ class Answered:
 
 
 class StillClock(FakeClock):
-    """Clocks that stand still until they are moved on, so that limits in time are met for certain."""
+    """Clocks that stand still until the test advances them, so that time limits are met exactly."""
 
     def __init__(self) -> None:
         self.timers = Clock()
@@ -83,15 +83,15 @@ class StillClock(FakeClock):
 
 
 class RequestCase(BenchCase):
-    """An agent that has introduced itself, and whoever knocks at its door."""
+    """A bootstrapped agent, and clients that send ConnectionRequests."""
 
     async def bootstrap(self) -> str:
-        """Its ConnectionRequestURL."""
+        """Bootstrap; the ConnectionRequestURL."""
         trace = await self.bootstrapped()
         return next(each.value.text for each in trace.informs[0].parameter_list if each.name == URL)
 
     async def get(self, url: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answered:
-        """Ask by hand, on a connection of its own."""
+        """Send a GET on a new connection."""
         parts = urlsplit(url)
         assert parts.hostname is not None and parts.port is not None
         lines = [f"{method} {parts.path or '/'} HTTP/1.1", f"Host: {parts.netloc}", "Connection: close"]
@@ -102,7 +102,7 @@ class RequestCase(BenchCase):
         return Answered(asking.data, asking.seen)
 
     async def authorization(self, url: str, username: str = "acs", password: str = "request-secret") -> str:
-        """The answer to a challenge that was just given."""
+        """The Authorization header for a new challenge."""
         challenge = await self.get(url)
         self.assertEqual(challenge.status, 401)
         authenticator = Authenticator(Credentials(username, password), cnonce=lambda: "c0ffee", basic_allowed=False)
@@ -112,7 +112,7 @@ class RequestCase(BenchCase):
         return header
 
     async def quiet(self) -> None:
-        """No session comes."""
+        """Expect no session."""
         number = self.lab.sessions.seen
         await self.pause(0.1)
         self.assertEqual(self.lab.sessions.seen, number)
@@ -123,7 +123,7 @@ class RequestCase(BenchCase):
 
 
 class AccessTests(RequestCase):
-    """Who gets in."""
+    """Authentication of ConnectionRequests."""
 
     async def test_cr_01_without_credentials(self) -> None:
         url = await self.bootstrap()
@@ -206,7 +206,7 @@ class AccessTests(RequestCase):
 
 
 class TimingTests(RequestCase):
-    """Before, during and after a session; the ACS's time moves when the test says so."""
+    """Requests before, during and after a session; the test advances the clock of the ACS."""
 
     def setUp(self) -> None:
         self.lab_reactor = Stepped()
@@ -267,7 +267,7 @@ class TimingTests(RequestCase):
 
 
 class SwitchTests(RequestCase):
-    """Where it listens, and what it tells of that."""
+    """Endpoints, switches, and the ConnectionRequestURL that is reported."""
 
     def config_at(self, endpoint: str, **given: str) -> Config:
         """A configuration with another endpoint."""
@@ -380,7 +380,7 @@ class SwitchTests(RequestCase):
         await self.closed(url)
 
     async def locally(self, name: str, value: Value, agent: Agent | None = None) -> None:
-        """Somebody at the device switches; returns when the URL has followed."""
+        """Switch locally, and wait until the URL has changed."""
         agent = agent or self.agent
         assert agent is not None
         await agent.runtime.changes.set_values(assign("", **{SERVER + name: value}).parameter_list, Origin.LOCAL)
@@ -392,11 +392,11 @@ class SwitchTests(RequestCase):
         return self.agent._assembly.network.listener.listening
 
     def warnings(self) -> list[str]:
-        """What the agent warned of."""
+        """The warnings of the agent."""
         return [fact.text for fact in self.facts if isinstance(fact, Warned)]
 
     async def closed(self, url: str) -> None:
-        """Nobody listens there."""
+        """Expect that the port is closed."""
         await self.assertFailure(Deferred.fromCoroutine(self.get(url)), ConnectionRefusedError)
 
     async def test_cr_09_the_url_is_told_as_it_is(self) -> None:
@@ -404,7 +404,7 @@ class SwitchTests(RequestCase):
         self.assertEqual(urlsplit(url).scheme, "http")
         self.assertEqual(urlsplit(url).hostname, "127.0.0.1")
         await self.end()
-        # Another port: the ACS is told, and reaches it there.
+        # Another port: it is reported to the ACS, which reaches it.
         self.begin(self.config(boot="system"))
         trace = await self.session(since=self.lab.sessions.seen)
         self.assertEqual(trace.event_codes, ("4 VALUE CHANGE",))
@@ -415,10 +415,10 @@ class SwitchTests(RequestCase):
 
 
 class AddressTests(SteppedCase):
-    """Which of our addresses is told where the ACS has several."""
+    """The address in the URL where the ACS has several addresses."""
 
     async def told(self, *addresses: str, endpoints: tuple[str, ...]) -> SplitResult:
-        """The URL of an agent that listens at ``endpoints``, where the name has these addresses."""
+        """The URL of an agent with these ``endpoints``, where the name of the ACS has these addresses."""
         sources = {"2001:db8::1": "::1", "192.0.2.1": "127.0.0.1"}
         self.patch(network, "source_address", sources.get)
         self.time.nameResolver = Names(acs=list(addresses))
@@ -471,7 +471,7 @@ class AddressTests(SteppedCase):
 
 
 class MadeUpTimeTests(LivesCase):
-    """Requests at moments that are hard to meet."""
+    """Requests at moments that need a simulated clock."""
 
     def test_cr_02_within_thirty_seconds(self) -> None:
         lives = self.device()

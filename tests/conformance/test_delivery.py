@@ -1,4 +1,4 @@
-"""The table of events (reference 3.1), row by row: undelivered at each moment, then a restart or a boot."""
+"""The table of events (TR-069 3.7.1.5), row by row: an undelivered event, then a restart or a boot."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from tests.conformance.lives import (
 
 
 class DeliveryTests(LivesCase):
-    """The table of events, row by row: undelivered at each moment, then a restart or a boot."""
+    """Each row of the table, with a restart or a boot at each stage before the delivery."""
 
     def pending(self, code: str) -> DiskLives:
-        """A device that is about to tell ``code`` and what must stand beside it, to an ACS that is silent."""
+        """A device that is about to report ``code`` and its companion to an ACS that does not answer."""
         lives = self.device()
         silent = unanswered(is_inform)
         if code == "0 BOOTSTRAP":
@@ -57,7 +57,7 @@ class DeliveryTests(LivesCase):
             lives.begin(booted=True)
         return lives
 
-    # code: what is told, then what is told after a restart, and after a boot; None: nothing is told
+    # code: events reported at first, after a restart, and after a boot; None: no session
     UNDELIVERED: ClassVar[dict[str, tuple[list[str], list[str] | None, list[str]]]] = {
         "0 BOOTSTRAP": (["0 BOOTSTRAP", "1 BOOT"], ["0 BOOTSTRAP", "1 BOOT"], ["0 BOOTSTRAP", "1 BOOT"]),
         "1 BOOT": (["1 BOOT"], ["1 BOOT"], ["1 BOOT"]),
@@ -113,7 +113,7 @@ class DeliveryTests(LivesCase):
                     lives.kill()
                     lives.resume(booted=boot)
                     lives.run(86400)
-                    # Told already: no event comes twice, and yet the session that broke is made up for.
+                    # Delivered already: no event is reported twice, and yet the broken session is retried.
                     self.assertEqual(lives.acs.told()[before:], [("1 BOOT",) if boot else ()])
                     if not boot:
                         self.assertGreater(lives.last().retry_count, 0)

@@ -1,4 +1,4 @@
-"""Events (reference 9, EVT and FR): what each boot, setting and RPC makes the agent tell, and that none is lost."""
+"""Events (EVT and FR): the events that each boot, setting and RPC causes; none is lost."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ FORCED = {
 
 
 class EventTests(BenchCase):
-    """Over loopback."""
+    """Events over loopback."""
 
     async def test_evt_01_first_contact_is_a_bootstrap_with_the_forced_parameters(self) -> None:
         trace = await self.bootstrapped()
@@ -147,14 +147,14 @@ class EventTests(BenchCase):
     async def test_fr_01_a_reset_brings_back_the_url_of_the_file(self) -> None:
         await self.bootstrapped()
         number = self.lab.sessions.seen
-        # In the same session: elsewhere, and then the factory's values again.
+        # In the same session: another URL, and then a factory reset.
         await self.ask(assign("", **{SERVER + "URL": ELSEWHERE}), FactoryReset())
         trace = await self.session(event="0 BOOTSTRAP", since=number)
         self.assertEqual(trace.event_codes, ("0 BOOTSTRAP", "1 BOOT"))
 
 
 class TimeTests(LivesCase):
-    """In made-up time: periods, schedules, settings that change them."""
+    """Events with a simulated clock: periods, schedules, and settings that change them."""
 
     def test_evt_05_the_period_hangs_on_its_reference(self) -> None:
         future = format_time(NEW_YEAR_2026 + 5 * 86400 + 17)

@@ -1,4 +1,4 @@
-"""Heartbeats (HeartbeatPolicy, TR-069 Annex O): in phase, and in nobody's way."""
+"""Heartbeats (HeartbeatPolicy, TR-069 Annex O): in phase, and without effect on other events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BEAT = ("14 HEARTBEAT",)
 
 class HeartbeatTests(LivesCase):
     def beating(self, interval: int = 30, phase: float = 17.0, **options: str) -> DiskLives:
-        """A bootstrapped device with heartbeats in that phase."""
+        """A bootstrapped device with heartbeats of this phase."""
         lives = self.device(
             **{
                 POLICY + "Enable": "true",
@@ -34,7 +34,7 @@ class HeartbeatTests(LivesCase):
         return lives
 
     def beats(self, lives: DiskLives) -> list[float]:
-        """The wall times of the heartbeats, from the new year on."""
+        """The wall times of the heartbeats, in seconds since the new year."""
         ahead = lives.clock.wall() - lives.clock.monotonic()
         return [
             posted.at + ahead - NEW_YEAR_2026
@@ -93,7 +93,7 @@ class HeartbeatTests(LivesCase):
         lives = self.beating(DefaultActiveNotificationThrottle="100")
         lives.change(software, "2.0")
         lives.run(60)
-        self.assertEqual(lives.last_values()[software], "2.0")  # every Inform has it
+        self.assertEqual(lives.last_values()[software], "2.0")  # every Inform has one
         lives.run(60)
         self.assertIn(("4 VALUE CHANGE",), lives.acs.told())
 
@@ -111,7 +111,7 @@ class HeartbeatTests(LivesCase):
 
     def test_evt_18_retries_go_on_as_if_there_were_none(self) -> None:
         def times(with_beats: bool) -> list[tuple[float, int]]:
-            """When the retries came, and their RetryCount, with heartbeats through the middle of their waits."""
+            """The times of the retries and their RetryCounts, with heartbeats during the retry waits."""
             lives = self.beating() if with_beats else self.device()
             if not with_beats:
                 lives.bootstrapped()

@@ -1,4 +1,4 @@
-"""The owner's programs for a reboot and a reset: one that fails, dies or hangs is told, and the agent lives on."""
+"""Hook programs for reboot and factory reset: one that fails, dies or hangs is reported, and the agent continues."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHELL = ("/bin/sh", "-c")
 
 class HookTests(SteppedCase):
     async def asked(self, request: AcsRequest, **hooks: Iterable[str]) -> None:
-        """Ask a device with these hooks for ``request``, and wait until it carries it out."""
+        """Send ``request`` to a device with these hooks, and wait until it is performed."""
         config = replace(
             self.config(boot="system"), hooks=HooksConfig(**{key: tuple(argv) for key, argv in hooks.items()})
         )
@@ -29,7 +29,7 @@ class HookTests(SteppedCase):
         await self.until(lambda: any(isinstance(fact, Rebooting) for fact in self.facts))
 
     async def goes_on(self, *words: str) -> None:
-        """It says what went wrong, and opens sessions again, in which nothing of a boot is told."""
+        """Expect a warning, and sessions without any event of a boot."""
         await self.until(lambda: bool(self.warnings()))
         (warning,) = self.warnings()
         for word in words:
@@ -65,7 +65,7 @@ class HookTests(SteppedCase):
         self.assertEqual(self.warnings(), [])
         self.time.advance(REBOOT_PATIENCE + 1)
         await self.goes_on("reboot failed", "/bin/sleep has not ended after 600 s")
-        await self.programs_ended(by_force=True)  # nobody cares
+        await self.programs_ended(by_force=True)  # ends the hanging program
 
     async def test_a_reboot_that_never_comes(self) -> None:
         await self.asked(Reboot("key"), reboot=("/bin/true",))

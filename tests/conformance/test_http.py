@@ -1,4 +1,4 @@
-"""HTTP-01 to HTTP-12: authentication, cookies, redirects, connections, time-outs and TLS in whole sessions."""
+"""HTTP-01 to HTTP-12: authentication, cookies, redirects, connections, timeouts and TLS in whole sessions."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ class NameTests(SteppedCase):
 
 
 class TlsCase(BenchCase):
-    """The lab behind TLS with a private CA; ``require_client``: it asks the agent for a certificate of that CA."""
+    """The lab with TLS and a private CA; ``require_client``: it requires a client certificate of that CA."""
 
     require_client = False
 

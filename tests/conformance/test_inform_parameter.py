@@ -1,4 +1,4 @@
-"""The table InformParameter (TR-181 2.8): what an ACS wants in its Informs, and with which events."""
+"""The table InformParameter (TR-181 2.8): additional parameters in Informs, and the events that select them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TRUE = Value(ValueType.BOOLEAN, "true")
 
 
 def entry(number: int, name: str, events: str = "", **others: Value | str) -> SetParameterValues:
-    """A SetParameterValues that fills in a row and switches it on."""
+    """A SetParameterValues that fills and enables a row."""
     row = f"{ENTRIES}{number}."
     values = {"ParameterName": name, "EventList": events, "Enable": TRUE, **others}
     return assign("", **{row + key: value for key, value in values.items()})
@@ -42,7 +42,7 @@ class InformParameterTests(LivesCase):
         return lives
 
     def refused(self, lives: DiskLives, request: SetParameterValues) -> list[tuple[str, int]]:
-        """The parameters at fault, below their row, and their codes."""
+        """The parameters at fault, relative to their row, and their fault codes."""
         (answer,) = lives.ask(request)
         assert isinstance(answer, Fault), answer
         self.assertEqual(answer.code, 9003)
@@ -85,7 +85,7 @@ class InformParameterTests(LivesCase):
     def test_evt_15_without_events_nothing_is_added(self) -> None:
         lives = self.device_with((NTP, ""))
         lives.acs.instead = lambda posted: down(posted) if posted.number == 2 else None
-        lives.call()  # the Inform is answered, and then the session breaks: it is retried with an empty list
+        lives.call()  # the Inform is answered, then the session breaks and is retried with an empty event list
         lives.acs.instead = good
         lives.run(60)
         self.assertEqual(lives.acs.told()[-1], ())
@@ -123,7 +123,7 @@ class InformParameterTests(LivesCase):
         )
         lives.call()
         self.assertTrue(lives.ended()[-1].success)
-        self.assertEqual(len(lives.last_values()), 7 + 1)  # forced ones and the last
+        self.assertEqual(len(lives.last_values()), 7 + 1)  # the forced ones, and the last entry
 
     def test_evt_15_each_parameter_once_and_hidden_ones_hidden(self) -> None:
         password = SERVER + "ConnectionRequestPassword"

@@ -1,4 +1,4 @@
-"""Lightweight notifications (reference 9, LWN): which change is sent by datagram, when, and to whom."""
+"""Lightweight notifications (TR-069 Annex M; LWN): changes that are sent by datagram, times, destinations."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class LightweightTests(LivesCase):
         return lives
 
     def sent(self, lives: DiskLives) -> list[dict[str, str]]:
-        """What each datagram told, after a moment; they are taken away."""
+        """The content of each datagram sent within a moment; the list is emptied."""
         lives.run(0)
         found = [{name: text for name, _, text in told(each)} for _, _, each in lives.datagrams]
         lives.datagrams.clear()
@@ -92,7 +92,7 @@ class LightweightTests(LivesCase):
         lives.change(NTP, "new.example")
         self.assertEqual(self.sent(lives), [])
         lives.ask(assign("", **{USED: "UDP"}))
-        self.assertEqual(self.sent(lives), [])  # what changed while it was off is no news
+        self.assertEqual(self.sent(lives), [])  # changes while it was disabled are not reported
         lives.change(NTP, "newer.example")
         self.assertEqual(self.sent(lives), [{NTP: "newer.example"}])
         lives.ask(assign("", **{USED: ""}))
@@ -278,7 +278,7 @@ class LightweightTests(LivesCase):
 
 
 class SocketTests(BenchCase):
-    """A whole agent, and a datagram on loopback."""
+    """A whole agent and real datagrams on loopback."""
 
     async def test_lwn_01_over_a_socket(self) -> None:
         got: list[bytes] = []

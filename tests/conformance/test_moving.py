@@ -1,4 +1,4 @@
-"""A device whose address changes, on real interfaces: the ACS is told where it is reached now (reference 9, CR-09)."""
+"""A device whose address changes, on real interfaces: it reports the new ConnectionRequestURL (CR-09)."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class MovingTests(TestCase):
             await child.ended
 
     async def said(self, child: Child, *words: str, after: int = 0) -> None:
-        """Wait until all ``words`` stand in what it said."""
+        """Wait until the output has all ``words``."""
         for _ in range(1000):
             if all(word in child.out[after:] for word in words):
                 return

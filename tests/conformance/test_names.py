@@ -1,4 +1,4 @@
-"""GetParameterNames (reference 9, GPN) over loopback."""
+"""GetParameterNames (GPN) over loopback."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ ROUTES = "Device.Routing.Router.1.IPv4Forwarding."
 
 
 class NamesTests(BenchCase):
-    """What is there and what may be written."""
+    """Names and Writable of parameters and objects."""
 
     async def names(self, path: str, next_level: bool) -> dict[str, bool]:
-        """Name and Writable; each name comes once."""
+        """Name -> Writable; each name occurs once."""
         (answer,) = await self.ask(GetParameterNames(path, next_level))
         self.assertIsInstance(answer, GetParameterNamesResponse, answer)
         found = {each.name: each.writable for each in answer.parameter_list}
@@ -21,7 +21,7 @@ class NamesTests(BenchCase):
         return found
 
     async def code(self, path: str, next_level: bool) -> int:
-        """The code of the fault."""
+        """The fault code of a request."""
         (answer,) = await self.ask(GetParameterNames(path, next_level))
         self.assertIsInstance(answer, Fault, answer)
         return int(answer.code)
@@ -65,7 +65,7 @@ class NamesTests(BenchCase):
         values = [each.name for each in answer.parameter_list]
         self.assertEqual([name for name in names if not name.endswith(".")], values)
         self.assertGreater(len(values), 150)
-        # Every object that something lies in is listed, and before it.
+        # Every object is listed before its content.
         listed: set[str] = set()
         for name in names:
             parent = name.removesuffix(".").rpartition(".")[0] + "."
@@ -133,7 +133,7 @@ class NamesTests(BenchCase):
             (ROUTES, True),
         ):
             self.assertIs(found[name], writable, name)
-        # Every leaf, tried: what cannot be written is said to be so, and only that.
+        # A write to every parameter: exactly those that are not Writable are refused.
         leaves = [name for name in found if not name.endswith(".")]
         (answer,) = await self.ask(assign("", **dict.fromkeys(leaves, "")))
         refused = {each.name for each in answer.parameters if each.code == 9008}

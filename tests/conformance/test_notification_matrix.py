@@ -1,6 +1,6 @@
-"""The matrix of notifications (docs/notifications.md): who changes what, how it is watched, when; what is told.
+"""The matrix of notifications (docs/notifications.md): origin, attribute and time of a change, and the expected report.
 
-Each cell is a life of its own: a device whose ACS watches a parameter with one value of the attribute, and one change.
+Each cell is a new device with one value of the attribute on one parameter, and one change.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LEVELS = (0, 1, 2, 3, 4, 5, 6)
 
 
 class Box(Provider):
-    """The device itself: it has one time server, and changes it."""
+    """The device itself: it has one time server, which it changes."""
 
     name = "box"
     paths = (NTP,)
@@ -78,11 +78,11 @@ CHANGES: dict[str, tuple[str, Callable[[DiskLives, Box], None]]] = {
     "the agent's own program": (NTP2, by(Origin.DEVICE, NTP2)),
     "a side effect of what the ACS did": (INTERFACE, side_effect),
 }
-"""The rows of the table: origin -> which parameter changes, and how."""
+"""The rows of the table: origin -> the parameter that changes, and the function that changes it."""
 
 
 def expected(origin: str, level: int) -> str:
-    """What the matrix says: ``session``, ``next Inform``, ``datagram``, ``trigger``, joined by ``+``; or nothing."""
+    """The expected report: ``session``, ``next Inform``, ``datagram``, ``trigger``, joined by ``+``; or empty."""
     if origin == "the ACS sets it":
         return ""
     by_inform = {1: "next Inform", 2: "session", 4: "next Inform", 6: "next Inform"}.get(level, "")
@@ -111,7 +111,7 @@ class MatrixTests(SynchronousTestCase):
         return lives, box
 
     def outcome(self, lives: DiskLives, name: str, begun: int) -> str:
-        """What the ACS was told of ``name`` since the session ``begun``: at once, and later."""
+        """The reports of ``name`` since the session ``begun``: at once, and later."""
         lives.run(0.1)
         found = []
         sessions = lives.acs.informs()[begun:]

@@ -1,4 +1,4 @@
-"""Notifications and attributes (reference 9, NOT): which change is told, when, and never twice or by mistake."""
+"""Notifications and attributes (NOT): the changes that are reported, their times; none twice or by mistake."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def attributes(
 def each(
     name: str, notification: int | None = None, access: tuple[str, ...] | None = None
 ) -> SetParameterAttributesStruct:
-    """One of its elements."""
+    """One element of it."""
     return SetParameterAttributesStruct(
         name, notification is not None, notification or 0, access is not None, access or ()
     )
 
 
 class NotificationTests(LivesCase):
-    """Local changes, as the ACS has asked to be told of them."""
+    """Local changes, reported as the attributes require."""
 
     def watched(self, notification: int, name: str = NTP, **options: str) -> DiskLives:
         """A bootstrapped device whose ACS watches ``name``; two sessions have passed."""
@@ -146,7 +146,7 @@ class NotificationTests(LivesCase):
             self.assertEqual(lives.acs.told()[-1], ("6 CONNECTION REQUEST",))
 
     def hanging(self, answer: Deferred[Reply]) -> Callable[[Posted], Deferred[Reply] | None]:
-        """An ACS that answers an Inform with ``answer``, once there is one."""
+        """An ACS that answers an Inform with ``answer`` as soon as it fires."""
         return lambda posted: answer if is_inform(posted) else None
 
     def test_changed_again_while_the_inform_is_under_way(self) -> None:
@@ -353,7 +353,7 @@ class AttributeTests(BenchCase):
 
 
 class AccessTests(LivesCase):
-    """Who may write."""
+    """The AccessList."""
 
     def test_not_08_an_empty_notification_on_the_wire(self) -> None:
         lives = self.device()

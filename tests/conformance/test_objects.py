@@ -1,4 +1,4 @@
-"""AddObject and DeleteObject (reference 9, OBJ) over loopback."""
+"""AddObject and DeleteObject (OBJ) over loopback."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ COUNT = "Device.NAT.PortMappingNumberOfEntries"
 
 
 class ObjectTests(BenchCase):
-    """Rows that the ACS makes and removes."""
+    """Rows that the ACS adds and deletes."""
 
     async def code(self, *requests: Any) -> list[int]:
-        """The codes of the faults that each leads to."""
+        """The fault code of each request."""
         answers = await self.ask(*requests)
         for answer in answers:
             self.assertIsInstance(answer, Fault, answer)

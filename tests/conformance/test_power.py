@@ -1,4 +1,4 @@
-"""PER-01: the power is cut after every single save of a session; what was told is true, what was not is told again."""
+"""PER-01: power cuts after each save of a session. Answers stay true; undelivered events are reported again."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TABLE = "Device.NAT.PortMapping."
 
 @dataclass
 class Cut:
-    """The state on the disk, and what the ACS has had (``before`` it was written, and ``until`` the next was)."""
+    """The state on the disk, and the messages received by the ACS ``before`` this write, and ``until`` the next one."""
 
     saved: Saved
     at: float
@@ -50,7 +50,7 @@ class Cut:
 
 
 class Recorder(MemoryStore):
-    """Keeps every state that the disk has ever had."""
+    """A store that records every state of the disk."""
 
     __slots__ = ("cuts", "lives")
 
@@ -68,7 +68,7 @@ class Recorder(MemoryStore):
         return done
 
     def had(self) -> list[Message]:
-        """What the ACS has taken in so far, since the recording began; of the last POST, that it was sent."""
+        """The messages that the ACS has received since the recording began, and the last POST sent."""
         return [
             posted.message for session in self.lives.acs.sessions for posted in session if posted.message is not None
         ]
@@ -76,7 +76,7 @@ class Recorder(MemoryStore):
 
 class PowerCutTests(SynchronousTestCase):
     def cuts(self) -> Iterator[Cut]:
-        """A session in which everything happens, and each moment at which the power may fail."""
+        """A session with all kinds of changes, and each moment at which the power can fail."""
         store = Recorder()
         lives = store.lives = Lives(store=store)
         watch = SetParameterAttributes((SetParameterAttributesStruct(WATCHED, True, 1, False, ()),))
@@ -133,7 +133,7 @@ class PowerCutTests(SynchronousTestCase):
             self.check(again, lives)
 
     def after(self, cut: Cut, *, booted: bool) -> Lives:
-        """The device as it goes on from there."""
+        """The device after a start from this state."""
         lives = Lives(store=MemoryStore(cut.saved))
         lives.timers.advance(cut.at - lives.timers.seconds())
         lives.begin(booted=booted)
@@ -142,7 +142,7 @@ class PowerCutTests(SynchronousTestCase):
 
     def check(self, cut: Cut, lives: Lives) -> None:
         told = [(event.event_code, event.command_key) for inform in lives.acs.informs() for event in inform.event]
-        if not any(isinstance(message, Inform) for message in cut.before):  # it is answered before the next save
+        if not any(isinstance(message, Inform) for message in cut.before):  # answered before the next save
             self.assertIn(("2 PERIODIC", ""), told)
             self.assertIn(("4 VALUE CHANGE", ""), told)
         for code in ("2 PERIODIC", "4 VALUE CHANGE", "M Reboot", "M ScheduleInform"):
@@ -162,7 +162,7 @@ class PowerCutTests(SynchronousTestCase):
             self.assertIn(("M ScheduleInform", "soon"), told)
         if RebootResponse in answered:
             self.assertIn(("M Reboot", "bye"), told)
-        # Wholly there or wholly not: the key goes with the value in one transaction.
+        # All or nothing: key and value are in one transaction.
         self.assertEqual(tree.value(CODE).text == "new", self.key(lives) == "key")
         lives.acs.asking.append(AddObject(TABLE, ""))
         lives.happen(Event(CONNECTION_REQUEST))

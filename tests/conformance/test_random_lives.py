@@ -1,4 +1,4 @@
-"""Whatever happens, and however often it is killed: in the end the ACS knows what is so, and each event came once."""
+"""Random changes and kills: in the end the ACS has the true values, and each event was reported once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STEPS = 40
 
 
 class Belief:
-    """An ACS that now and then fails, and what it holds for true of a device."""
+    """An ACS that fails now and then, and the values that it was told."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -65,7 +65,7 @@ class Belief:
         self.believed |= {name: self.lives.value(name) for name in WATCHED}
 
     def step(self) -> None:
-        """Something happens."""
+        """Perform one random step."""
         name, text = self.random.choice(WATCHED), self.random.choice("abc")
         match self.random.randrange(8):
             case 0 | 1:
@@ -88,7 +88,7 @@ class Belief:
                 self.lives.begin(booted=self.random.random() < 0.3)
 
     def end(self) -> None:
-        """All is well again, and time passes."""
+        """Make the ACS answer again, and let time pass."""
         self.fails_at = 0
         self.lives.run(3 * 3600)
         self.lives.call()

@@ -1,4 +1,4 @@
-"""RTY-01 to RTY-07: when a session that failed is tried again, and what RetryCount says; whole lives on a Clock."""
+"""RTY-01 to RTY-07: times of retries after a failed session, and RetryCount; whole agents on a simulated clock."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ WATCHED = "Device.Time.NTPServer1"
 
 
 def down(posted: Posted) -> Said:
-    """An ACS that cannot be reached."""
+    """The error of an ACS that cannot be reached."""
     return TransportError("connection refused")
 
 
 def unsigned(**values: int) -> SetParameterValues:
-    """A SetParameterValues of numbers in ManagementServer."""
+    """A SetParameterValues of unsignedInt parameters of ManagementServer."""
     return assign(**{SERVER + name: Value(ValueType.UNSIGNED_INT, str(number)) for name, number in values.items()})
 
 
 def gaps(lives: Lives, since: int = 0) -> list[float]:
-    """Seconds between the sessions."""
+    """Seconds between consecutive sessions."""
     return [later.at - earlier.at for earlier, later in pairwise(lives.acs.firsts()[since:])]
 
 

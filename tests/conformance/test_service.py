@@ -1,4 +1,4 @@
-"""The agent as a service among others: stopped more than once, before its start, after one that failed; begun again."""
+"""The agent as a service: stops before the start, repeated stops, stops after a failed start, and a new start."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.conformance.stage import SteppedCase, call
 
 
 class _Endpoint:
-    """One that listens when its Deferred says so."""
+    """An endpoint that listens when its Deferred fires."""
 
     def __init__(self, listening: Deferred[object]) -> None:
         self._listening = listening
@@ -69,7 +69,7 @@ class ServiceTests(SteppedCase):
 
         def damaged(store: Store) -> Saved:
             loads.append(store)
-            if len(loads) > 2:  # the present boot is looked up, the first life begins
+            if len(loads) > 2:  # looks up the present boot and begins the first runtime
                 raise StoreError("the state cannot be read:\n disk I/O error")
             return load(store)
 
@@ -78,7 +78,7 @@ class ServiceTests(SteppedCase):
         self.lab.queue(DEVICE, Reboot("bye"))
         call(agent)
         await self.until(lambda: bool(lines))
-        self.assertEqual(lines, ["the agent cannot go on: the state cannot be read: disk I/O error"])
+        self.assertEqual(lines, ["the agent cannot continue: the state cannot be read: disk I/O error"])
         self.assertEqual([type(fact) for fact in self.odd()], [Warned])
         await agent.stopService()
         self.assertEqual(self.stops(), 2)
@@ -91,10 +91,10 @@ class ServiceTests(SteppedCase):
         lines: list[str] = []
         agent = self.begin(fatal=lines.append)
         await self.until(lambda: bool(lines))
-        self.assertEqual(lines, ["the agent cannot go on: impossible"])
+        self.assertEqual(lines, ["the agent cannot continue: impossible"])
         await agent.stopService()
         self.facts.clear()
-        self.begin()  # nobody wants to know
+        self.begin()  # without an observer of fatal errors
         await self.until(lambda: bool(self.odd()))
         self.assertIn("RuntimeError", str(self.odd()))
 
@@ -109,7 +109,7 @@ class ServiceTests(SteppedCase):
             else:
                 listening.errback(OSError("no such door"))
             reason = "connection_request.endpoint: tcp:0:interface=127.0.0.1: no such door"
-            self.assertEqual(lines, [f"the agent cannot go on: {reason}"])
+            self.assertEqual(lines, [f"the agent cannot continue: {reason}"])
             await self.end(agent)
 
     async def test_an_endpoint_that_fails_at_once_fails_at_each_start(self) -> None:

@@ -1,4 +1,4 @@
-"""SES-01 to SES-11 and SEC-01: the order of messages, holds, repeated requests, and what an ACS may not ask."""
+"""SES-01 to SES-11 and SEC-01: order of messages, HoldRequests, repeated requests, and requests that are refused."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class OrderTests(SynchronousTestCase):
         lives.begin()
         (session,) = lives.acs.sessions
         said = [type(posted.message).__name__ for posted in session]
-        # Inform; three held empty POSTs; the request's answer; then one that says that nothing more comes.
+        # Inform; three held empty POSTs; the answer to the request; then an empty POST at the end.
         self.assertEqual(said, ["Inform", *["NoneType"] * 3, "GetRPCMethodsResponse", "NoneType"])
         self.assertTrue(lives.ended()[0].success)
 
@@ -178,7 +178,7 @@ class RepeatedTests(BenchCase):
         self.assertEqual(trace.informs[0].retry_count, 1)
 
     async def broken(self) -> None:
-        """A session that fails."""
+        """Expect a session that fails."""
         before = len(self.ended())
         assert self.agent is not None
         call(self.agent)
@@ -298,7 +298,7 @@ class AskedTests(BenchCase):
         self.assertIsNotNone(self.ended()[-1].retry_in)
 
     async def registered(self, name: str, perform: Any, acs: str = "") -> None:
-        """An agent that carries out this RPC too, after its first session."""
+        """An agent with this additional RPC, after its first session."""
         agent = self.prepared(self.config(acs=acs))
         agent.register(name, perform)
         agent.startService()

@@ -1,4 +1,4 @@
-"""SOAP-01 to SOAP-15: what the agent's envelopes look like, and which of an ACS's it understands."""
+"""SOAP-01 to SOAP-15: the form of the agent's envelopes, and the envelopes of an ACS that it accepts."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def element(posted: Posted) -> Any:
 
 
 def arrays(root: Any) -> list[tuple[str, int]]:
-    """What each array says of itself, and how many members it has."""
+    """The declared type of each array, and the number of its members."""
     return [
         (node.attrib[ENCODING + "arrayType"], len(node))
         for node in root.iter()

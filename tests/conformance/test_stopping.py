@@ -1,4 +1,4 @@
-"""The agent is stopped at every moment: it ends in time, saves its state, and nothing of it runs on."""
+"""Stops of the agent at every moment: it ends in time, saves its state, and leaves nothing running."""
 
 from __future__ import annotations
 

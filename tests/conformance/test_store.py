@@ -1,4 +1,4 @@
-"""The disk is full, or read-only: what cannot be kept is refused, the agent goes on, and no event is lost."""
+"""A full or read-only disk: changes that cannot be saved are refused, the agent continues, and no event is lost."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ LOOKS: tuple[AcsRequest, ...] = (
 
 
 class Commit(Deferred[None]):
-    """One that is under way."""
+    """A commit under way."""
 
     def cancel(self) -> None:
-        """It is too late for that."""
+        """Do nothing: a commit cannot be cancelled."""
 
 
 class SlowStore(MemoryStore):
-    """While ``slow`` its commits are under way until :meth:`finish`."""
+    """A store whose commits, while ``slow``, last until :meth:`finish`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class RefusingStoreTests(SynchronousTestCase):
         self.lives.begin()
 
     def ask(self, *requests: AcsRequest) -> list[Message]:
-        """The answers to ``requests``, all in one session that ends well."""
+        """The answers to ``requests``, all in one successful session."""
         self.lives.acs.asking.extend(requests)
         self.lives.happen(Event(CONNECTION_REQUEST))
         self.assertTrue(self.lives.ended()[-1].success)

@@ -1,4 +1,4 @@
-"""``docs/conformance.md`` names the tests that there are, and every check that one of them is named after."""
+"""``docs/conformance.md`` names existing tests, and has every check that a test is named after."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMED_AFTER = re.compile(r"test_([a-z]+)_(\d\d)_")
 
 
 def named() -> Iterator[str]:
-    """The checks that tests of this directory are named after."""
+    """The checks in the names of the tests of this directory."""
     for path in (CHECKOUT / "tests" / "conformance").glob("test_*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (found := NAMED_AFTER.match(node.name)):
@@ -50,7 +50,7 @@ class TableTests(SynchronousTestCase):
 
 
 def rows(title: str) -> set[str]:
-    """The first column of the table of ``docs/conformance.md`` that has this title."""
+    """The first column of the table below this title in ``docs/conformance.md``."""
     (table,) = re.findall(
         rf"^\| {title} \| test \|\n\|---\|---\|\n((?:\|.*\n)+)", PAGE.read_text(encoding="utf-8"), re.M
     )
@@ -58,13 +58,13 @@ def rows(title: str) -> set[str]:
 
 
 def supported(title: str) -> set[str]:
-    """What a row of the README's lists names, without what it says in addition."""
+    """The entries of a row of the README's lists, without explanations."""
     (row,) = re.findall(rf"^\| {title} \| (.+) \|$", README.read_text(encoding="utf-8"), re.M)
     return {name for name in re.sub(r" \([^)]*\)", "", row).split(", ") if not name.startswith("and ")}
 
 
 class ListTests(BenchCase):
-    """The README and the page list what the agent does."""
+    """The README and the page list the same RPCs and events."""
 
     async def test_rpcs(self) -> None:
         await self.bootstrapped()

@@ -1,4 +1,4 @@
-"""Hostile datagrams by the hundred thousand: no exception, no answer, no session, no memory."""
+"""Hundreds of thousands of hostile datagrams: no exception, no answer, no session, and no growth of memory."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def request(number: int = 1, password: str = "secret") -> bytes:
 
 
 def corpus() -> list[bytes]:
-    """Good messages of every kind, to be broken."""
+    """Valid messages of every kind, as input of :func:`broken`."""
     made = [request(1, "wrong"), request(1).replace(b"http://192.0.2.1:7547", b"/")]
     for kind in MessageType:
         message = StunMessage(
@@ -58,7 +58,7 @@ def corpus() -> list[bytes]:
 
 
 def broken(data: bytes, random: Random) -> bytes:
-    """``data`` with one to four things done to it."""
+    """``data`` with one to four random alterations."""
     for _ in range(random.randrange(1, 5)):
         place = random.randrange(len(data) + 1)
         end = min(len(data), place + random.randrange(1, 9))
@@ -83,7 +83,7 @@ def broken(data: bytes, random: Random) -> bytes:
 
 
 class HostileTests(LivesCase):
-    """A whole agent behind a NAT, whose binding is being kept and searched."""
+    """A whole agent behind a NAT that keeps its binding and measures its lifetime."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -123,7 +123,7 @@ class HostileTests(LivesCase):
         self.socket.receive(data, STRANGER)
 
     def assert_untouched(self) -> None:
-        """It is as it was, and takes a good request."""
+        """Expect no change, and a session after a valid request."""
         self.assertEqual(self.lives.runtime.server.text("UDPConnectionRequestAddress"), str(MAPPED))
         self.assertEqual({to.host for *_, to in self.net.sent}, {"198.51.100.9"}, "nothing is sent to anybody else")
         self.assertEqual(len(self.lives.acs.sessions), 1)
@@ -159,7 +159,7 @@ class HostileTests(LivesCase):
         self.assert_untouched()
 
     def test_answers_that_are_almost_right(self) -> None:
-        """The transaction is known to the attacker, the rest is broken."""
+        """The attacker knows the transaction ID; the rest is altered."""
         random = Random(SEED + 2)
 
         def poison(socket: FakeSocket, data: bytes, to: Address) -> None:

@@ -1,4 +1,4 @@
-"""The STUN parameters and what they lead to (reference 9, UDP), on a fake port and in made-up time."""
+"""The STUN parameters and their effects (UDP), on a fake port with a simulated clock."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ACS = Address("198.51.100.1", 3478)
 
 @dataclass
 class FakeKeeper:
-    """Keeps a binding by doing what a test says."""
+    """A keeper of a binding that the test controls."""
 
     host: str
     port: int
@@ -71,7 +71,7 @@ class FakeKeeper:
 
 
 class FakeUdp:
-    """A port, and those who keep its binding."""
+    """A port, and the keepers of its binding."""
 
     def __init__(self, host: str = "0.0.0.0", port: int = 7547) -> None:
         self.host = Address(host, port)
@@ -97,7 +97,7 @@ class FakeUdp:
         return self.keepers[-1]
 
     def receive(self, data: bytes) -> None:
-        """A datagram that is text comes in."""
+        """Receive a text as a datagram."""
         assert self.target is not None
         self.target.text(data, ACS)
 
@@ -116,19 +116,19 @@ class UdpCase(LivesCase):
         )
 
     def stunned(self, **parameters: str) -> DiskLives:
-        """A bootstrapped device that keeps a binding, which is found."""
+        """A bootstrapped device with a known binding."""
         lives = self.lives(STUNEnable="true", STUNServerAddress="stun.example", **parameters)
         lives.bootstrapped()
         self.udp.keepers[0].found(MAPPED, True)
         return lives
 
     def set(self, lives: DiskLives, name: str, text: str) -> None:
-        """The ACS writes a parameter of ManagementServer."""
+        """Set a parameter of ManagementServer as the ACS does."""
         kind = lives.runtime.tree.value(SERVER + name).kind
         self.assertEqual(lives.ask(assign(**{SERVER + name: Value(kind, text)})), [SetParameterValuesResponse(0)])
 
     def model(self, more: str = "") -> Model:
-        """A model that has no more than is needed, and ``more`` of ManagementServer."""
+        """A minimal model, with ``more`` parameters of ManagementServer."""
         file = Path(self.mktemp() + ".toml")
         file.write_text(_SMALL + more)
         return find_model(str(file))
@@ -144,7 +144,7 @@ class UdpCase(LivesCase):
 
 class AddressTests(UdpCase):
     def test_udp_09_without_stun(self) -> None:
-        """The address is that of the port itself, and there is no NAT as far as anybody knows."""
+        """The address is that of the port itself, and NATDetected is false."""
         lives = self.lives()
         lives.bootstrapped()
         self.assertEqual((self.value(lives, ADDRESS), self.value(lives, NAT)), ("192.0.2.1:7547", "false"))
@@ -200,7 +200,7 @@ class AddressTests(UdpCase):
         self.assertIsNone(self.udp.target)
 
     def test_stopped_while_a_name_is_looked_up(self) -> None:
-        """A stop waits for no name server."""
+        """A stop does not wait for a name server."""
         lives = self.lives()
         lives.bootstrapped()
         waiting: Deferred[str | None] = Deferred()
@@ -277,7 +277,7 @@ class SettingsTests(UdpCase):
             )
 
     def test_no_server_to_be_had(self) -> None:
-        """Neither is one named, nor has the ACS's URL a host."""
+        """No server is configured, and the ACS's URL has no host."""
         lives = self.lives(STUNEnable="true")
         lives.bootstrapped()
         lives.change(SERVER + "URL", "")
@@ -325,7 +325,7 @@ class SettingsTests(UdpCase):
         self.assertEqual(len(self.udp.running), 1)
 
     def test_a_reboot_that_does_not_come(self) -> None:
-        """The life goes on that made room for it."""
+        """The runtime that was stopped for the reboot continues."""
         lives = self.stunned()
         finished(lives.runtime.stop())
         self.assertEqual(self.udp.running, [])
@@ -416,7 +416,7 @@ class RequestTests(UdpCase):
 
 
 class LimitTests(UdpCase):
-    """UDPConnectionRequestAddressNotificationLimit, which TR-098 has: seconds between two active notifications."""
+    """UDPConnectionRequestAddressNotificationLimit of TR-098: minimum seconds between two active notifications."""
 
     def setUp(self) -> None:
         super().setUp()

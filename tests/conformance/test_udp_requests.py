@@ -1,4 +1,4 @@
-"""ConnectionRequests by UDP and the STUN binding (reference 9, UDP): whole agents, real sockets, bytes on the wire."""
+"""ConnectionRequests by UDP and the STUN binding (TR-069 Annex G; UDP): whole agents on real sockets."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class UdpCase(BenchCase):
         self.numbers = itertools.count(1)
 
     async def started(self, **parameters: str) -> Address:
-        """A bootstrapped agent; where its UDP port is."""
+        """Bootstrap an agent; the address of its UDP port."""
         await self.bootstrapped(**{SERVER + name: text for name, text in parameters.items()})
         assert self.agent is not None
         host, _, port = self.value("UDPConnectionRequestAddress").rpartition(":")
@@ -60,7 +60,7 @@ class UdpCase(BenchCase):
         return self.agent.runtime.server.text(name)
 
     def own(self) -> Address:
-        """The agent's UDP port, whatever it says of it."""
+        """The actual UDP port of the agent."""
         return next(source for _, source in self.stun.requests)
 
     def request(self, *, username: str = "acs", password: str = "request-secret") -> bytes:
@@ -275,8 +275,8 @@ class PortTests(UdpCase):
         self.assertEqual(other._assembly.network.udp.host.host, "127.0.0.1", "no wider than what the other listens at")
 
     async def test_where_nobody_asked_for_it(self) -> None:
-        """No TCP, and no UDP port in the file: nothing is opened to the network."""
-        place = TemporaryDirectory()  # the path of a Unix socket must be a short one
+        """No TCP endpoint and no UDP port in the file: no port is opened."""
+        place = TemporaryDirectory()  # the path of a Unix socket must be short
         self.addCleanup(place.cleanup)
         self.begin(self.configured(endpoint=(f"unix:{place.name}/socket",)))
         await self.session(event="0 BOOTSTRAP")

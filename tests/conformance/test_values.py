@@ -1,4 +1,4 @@
-"""GetParameterValues and SetParameterValues (reference 9, GPV and SPV): sets, types, atomicity, ParameterKey."""
+"""GetParameterValues and SetParameterValues (GPV and SPV): paths, types, atomicity, ParameterKey."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ PASSWORDS = (SERVER + "Password", SERVER + "ConnectionRequestPassword")
 
 
 class Case(BenchCase):
-    """An agent that has introduced itself."""
+    """Tests with a bootstrapped agent."""
 
     async def read(self, *paths: str) -> dict[str, Value]:
-        """Values by name; each comes once."""
+        """Values by name; each name occurs once."""
         (answer,) = await self.ask(GetParameterValues(paths))
         self.assertIsInstance(answer, GetParameterValuesResponse, answer)
         found = {each.name: each.value for each in answer.parameter_list}
@@ -42,11 +42,11 @@ class Case(BenchCase):
         return found
 
     async def texts(self, *paths: str) -> list[str]:
-        """Their texts."""
+        """Texts by name."""
         return [value.text for value in (await self.read(*paths)).values()]
 
     async def fault(self, request: Any) -> tuple[int, dict[str, int]]:
-        """The fault that ``request`` leads to, with those of single parameters."""
+        """The fault code of ``request``, and those of single parameters."""
         (answer,) = await self.ask(request)
         self.assertIsInstance(answer, Fault, answer)
         return answer.code, {each.name: each.code for each in answer.parameters}
@@ -328,7 +328,7 @@ class SetTests(Case):
 
 
 class StoreTests(LivesCase):
-    """What is on the disk when the process dies, and what is told when the disk refuses."""
+    """The state on the disk when the process is killed, and faults when the disk fails."""
 
     def test_spv_07_killed_around_a_change(self) -> None:
         for silent_at in (3, 4):

@@ -1,4 +1,4 @@
-"""Connection requests over XMPP (TR-069 Annex K): a whole agent at an XMPP server, asked by an ACS with an account."""
+"""ConnectionRequests over XMPP (TR-069 Annex K): a whole agent, an XMPP server, and an ACS with an account."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def assign(**texts: str) -> SetParameterValues:
 
 
 class XmppCase(BenchCase):
-    """An agent, its ACS, and an XMPP server that both have accounts of."""
+    """An agent, its ACS, and an XMPP server with accounts of both."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -67,7 +67,7 @@ class XmppCase(BenchCase):
         return f"n{self.nonces}"
 
     def row(self, number: int = 1, **more: str) -> SetParameterValues:
-        """What an ACS writes to use the server."""
+        """The values that an ACS sets to use the server."""
         row = f"{TABLE}{number}."
         values = {
             row + "Username": "cpe",
@@ -87,7 +87,7 @@ class XmppCase(BenchCase):
         return assign(**{**values, **{row + name: text for name, text in more.items()}})
 
     async def connected(self, **more: str) -> None:
-        """A session in which the ACS sets the connection up, and the one that tells what came of it."""
+        """The session in which the ACS configures the connection, and the session that reports the result."""
         await self.bootstrapped()
         await self.ask(AddObject(TABLE, ""))
         await self.ask(AddObject(ROW + "Server.", ""))
@@ -98,7 +98,7 @@ class XmppCase(BenchCase):
         self.assertIn("4 VALUE CHANGE", trace.event_codes)
 
     async def acs(self, resource: str = "lab", username: str = "acs", password: str = "acs-pw") -> XmppClient:
-        """An account of the ACS's own, logged in."""
+        """A client that is logged in with the account of the ACS."""
         connector = XmppConnector(
             reactor=reactor,
             trust=TlsTrust(self.ca),
@@ -193,7 +193,7 @@ class RequestTests(XmppCase):
                 self.assertEqual(await waiting, "result")
                 await self.session(since=seen)
             else:
-                # A second one, with a wrong namespace, shows that the first was passed over.
+                # A second one, with a wrong namespace, shows that the first was ignored.
                 self.assertEqual((await client.ask(JID, make("urn:x", "y")))["type"], "error")
                 self.assertFalse(waiting.called)
                 self.assertEqual(self.lab.sessions.seen, seen)
@@ -247,7 +247,7 @@ class TableTests(XmppCase):
         await self.connected()
         client = await self.acs()
         self.assertEqual(await self.request(client, password="wrong"), "not-authorized")
-        await self.pause(1.1)  # values are read anew after a second
+        await self.pause(1.1)  # values are read again after a second
         (found,) = await self.ask(
             GetParameterValues((ROW, SERVER + "ConnReqJabberID", SERVER + "ConnReqXMPPConnection"))
         )
@@ -374,7 +374,7 @@ class LifeTests(XmppCase):
         await self.end()
         since = self.lab.sessions.seen
         self.begin(replace(config, hooks=replace(config.hooks, reboot=("/bin/false",))))
-        await self.session(event="4 VALUE CHANGE", since=since)  # of the URL, whose port is another one
+        await self.session(event="4 VALUE CHANGE", since=since)  # of the URL, whose port is different
         await self.until(lambda: self.server.bound)
         await self.ask(Reboot("key"))
         await self.until(lambda: any(isinstance(fact, Warned) and "reboot" in fact.text for fact in self.facts))

@@ -1,4 +1,4 @@
-"""A client of the control socket on the test's own reactor: lines out, lines in."""
+"""A client of the control socket on the test's own reactor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cwmpagent.control.socket_path import address
 
 
 class Client(LineOnlyReceiver):
-    """Asks, and waits for the next line; a connection that has ended gives None."""
+    """Sends requests and waits for the lines of the answer; the end of the connection is None."""
 
     delimiter = b"\n"
     MAX_LENGTH = 1 << 24
@@ -27,15 +27,15 @@ class Client(LineOnlyReceiver):
 
     @classmethod
     async def connected(cls, reactor: Any, path: Path) -> Client:
-        with address(path) as where:
-            return await connectProtocol(UNIXClientEndpoint(reactor, where, timeout=5), cls())  # type: ignore[no-any-return]
+        with address(path) as socket_address:
+            return await connectProtocol(UNIXClientEndpoint(reactor, socket_address, timeout=5), cls())  # type: ignore[no-any-return]
 
     def say(self, line: bytes | Any) -> None:
-        """Send a line, or an object as one."""
+        """Send a line, or an object as one line of JSON."""
         self.transport.write((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n")
 
     async def line(self) -> Any:
-        """The next line, read."""
+        """The next line, parsed as JSON."""
         if not self.lines:
             if self.ended:
                 return None
@@ -44,12 +44,12 @@ class Client(LineOnlyReceiver):
         return self.lines.popleft()
 
     async def ask(self, command: str, **arguments: Any) -> tuple[list[Any], Any]:
-        """The items of an answer, and its last line."""
+        """Send a request; the items of its answer, and the last line."""
         self.say({"command": command, **arguments})
         return await self.answer()
 
     async def answer(self) -> tuple[list[Any], Any]:
-        """The items up to the last line, and that."""
+        """The items of the next answer, and its last line."""
         items: list[Any] = []
         while True:
             line = await self.line()

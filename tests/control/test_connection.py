@@ -1,4 +1,4 @@
-"""Clients as they come: several, too many, slow, silent, hostile; none holds more than its share."""
+"""Several clients, too many, slow, silent and hostile ones; the memory for each is bounded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.control.client import Client
 
 
 class Wire(StringTransport):
-    """Knows how it was ended."""
+    """A transport that records an abort."""
 
     aborted = False
 
@@ -34,12 +34,12 @@ class Wire(StringTransport):
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         super().registerProducer(producer, streaming)
-        if not streaming:  # as a real one does
+        if not streaming:  # as a real transport does
             producer.resumeProducing()
 
 
 class ConnectionTests(SynchronousTestCase):
-    """One connection on a clock of its own; ``answer`` is what any command comes to."""
+    """One connection on its own clock; ``answer`` is the answer to every command."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -53,7 +53,7 @@ class ConnectionTests(SynchronousTestCase):
             self,
             self.recent,
             warn=self.warnings.append,
-            closed=self.closed.append,  # type: ignore[arg-type]  # it stands in for Commands
+            closed=self.closed.append,  # type: ignore[arg-type]  # the test replaces Commands
         )
         self.wire = Wire()
         self.connection.makeConnection(self.wire)  # type: ignore[no-untyped-call]  # Twisted has no types there
@@ -69,7 +69,7 @@ class ConnectionTests(SynchronousTestCase):
         self.connection.dataReceived(data)  # type: ignore[no-untyped-call]  # Twisted has no types there
 
     def drained(self) -> list[Any]:
-        """What was written so far, the transport having sent it."""
+        """The lines written so far; the transport has sent them and requests more."""
         data = self.wire.value()
         self.wire.clear()
         if self.wire.producer is not None and not self.wire.streaming:
@@ -223,7 +223,7 @@ class RecentTests(SynchronousTestCase):
 
 
 class SocketTests(BenchCase):
-    """Through the real socket of a real agent."""
+    """The real socket of a real agent."""
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial waits for it
         super().setUp()
@@ -332,7 +332,7 @@ class SocketTests(BenchCase):
 
 class CommandsTests(SynchronousTestCase):
     def test_each_command_is_carried_out(self) -> None:
-        commands = Commands(None, RecentFacts(lambda: 0.0), _Clock())  # type: ignore[arg-type]  # nothing is asked of it
+        commands = Commands(None, RecentFacts(lambda: 0.0), _Clock())  # type: ignore[arg-type]  # it is not used
         self.assertEqual(set(commands._commands), set(COMMANDS))
 
 

@@ -1,4 +1,4 @@
-"""What the control socket shows of parameters: secrets never, a device that does not answer by the last known."""
+"""Parameters on the control socket: secrets are masked, parameters that cannot be read have their last known value."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ShownTests(SynchronousTestCase):
 
 
 class Broken(Provider):
-    """Answers for one parameter until it does not."""
+    """A provider of one parameter that raises once ``down`` is set."""
 
     paths = (CODE,)
     down = False

@@ -1,4 +1,4 @@
-"""What a client may ask, and the sentence for everything else."""
+"""Requests that are accepted, and the messages for those that are refused."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class ParseTests(SynchronousTestCase):
 
     def test_wrong_arguments(self) -> None:
         for line, hint in (
-            ({"command": "sing"}, "no command 'sing'"),
-            ({"command": "status", "verbose": True}, "takes no 'verbose'"),
+            ({"command": "sing"}, "unknown command 'sing'"),
+            ({"command": "status", "verbose": True}, "has no argument 'verbose'"),
             ({"command": "get"}, "get needs paths"),
             ({"command": "get", "paths": []}, "get needs paths"),
             ({"command": "get", "paths": "Device."}, "get needs paths"),
@@ -63,7 +63,7 @@ class ParseTests(SynchronousTestCase):
             ({"command": "set", "values": {"\udfff": "x"}}, "set needs values"),
             ({"command": "add", "table": None}, "add needs table"),
             ({"command": "inform", "wait": "yes"}, "inform needs wait"),
-            (b'{"command": "set", "values": {"A": "1", "A": "2"}}', "stands twice"),
+            (b'{"command": "set", "values": {"A": "1", "A": "2"}}', "same name twice"),
         ):
             with self.subTest(line=line):
                 self.assertIn(hint, self.refusal(line))

@@ -1,4 +1,4 @@
-"""The control socket as part of an agent: what it cannot do without, and what it does not let out."""
+"""The control socket as part of an agent: errors at the start, restarts, and envelopes for followers only."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ServiceTests(BenchCase):
         await failing.stopService()
         self.assertEqual(error.key, "control.socket")
         self.assertNotIn("\n", str(error))
-        agent = self.begin()  # nothing is left of the first attempt
+        agent = self.begin()  # the first attempt has left nothing behind
         await self.session(event="0 BOOTSTRAP")
         await self.end(agent)
 

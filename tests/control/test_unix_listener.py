@@ -1,4 +1,4 @@
-"""The socket file: who may come in, what is in its way, what is left of it."""
+"""The socket file: clients that may connect, other files at its path, and its removal."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.control import unix_listener
 from cwmpagent.control.socket_path import LONGEST, address, user_of
-from cwmpagent.control.unix_listener import REST, UnixListener
+from cwmpagent.control.unix_listener import PAUSE, UnixListener
 from cwmpagent.errors import ConfigError
 
 
 class Reactor(Clock):
-    """Remembers who wants to read."""
+    """A reactor that records its readers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,11 +136,11 @@ class DoorTests(SynchronousTestCase):
 
     def test_other_things_are_not_touched(self) -> None:
         self.path.write_text("mine")
-        self.assertIn("is no socket", self.refused())
+        self.assertIn("is not a socket", self.refused())
         self.assertEqual(self.path.read_text(), "mine")
         self.path.unlink()
         self.path.symlink_to(self.directory / "elsewhere")
-        self.assertIn("is no socket", self.refused())
+        self.assertIn("is not a socket", self.refused())
 
     def test_the_socket_of_another_user_is_not_touched(self) -> None:
         with socket.socket(socket.AF_UNIX) as dead, address(self.path) as where:
@@ -160,7 +160,7 @@ class DoorTests(SynchronousTestCase):
 
     def test_a_directory_that_others_may_change(self) -> None:
         self.directory.chmod(0o777)
-        self.assertIn("other users may change", self.refused())
+        self.assertIn("other users can write", self.refused())
         self.directory.chmod(0o1777)
         self.open()
 
@@ -173,9 +173,9 @@ class DoorTests(SynchronousTestCase):
         made.close()
         made = self.open()
         self.path.unlink()
-        self.path.write_text("somebody's")
+        self.path.write_text("another program's")
         made.close()
-        self.assertEqual(self.path.read_text(), "somebody's")
+        self.assertEqual(self.path.read_text(), "another program's")
 
     def test_without_descriptors_it_rests(self) -> None:
         made = self.open()
@@ -188,10 +188,10 @@ class DoorTests(SynchronousTestCase):
                 raise OSError(24, "Too many open files")
 
         real = made._socket
-        made._socket = Exhausted()  # type: ignore[assignment]  # stands in for it
+        made._socket = Exhausted()  # type: ignore[assignment]  # replaces the real one
         made.doRead()
         self.assertEqual(self.reactor.reading, [])
-        self.reactor.advance(REST)
+        self.reactor.advance(PAUSE)
         self.assertEqual(self.reactor.reading, [made])
         made.doRead()
         made.close()

@@ -1,4 +1,4 @@
-"""An agent inside a program: what the program adds to it, tells it and hears from it."""
+"""An agent inside a program: extensions, changes of values, events and facts."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def number(value: int) -> Value:
 
 
 class DeclareTests(SynchronousTestCase):
-    """Before the start."""
+    """Extensions before the start of the agent."""
 
     def setUp(self) -> None:
         self.shared = find_model("device2")
@@ -90,7 +90,7 @@ class DeclareTests(SynchronousTestCase):
             ("Device.Temperature", "X_<VENDOR>_<Name>"),
             ("Device.X_example_Temperature", "X_<VENDOR>_<Name>"),
             ("Device.X_EXAMPLE_Two words", "X_<VENDOR>_<Name>"),
-            (LEVEL, "is there already"),
+            (LEVEL, "exists already"),
             ("Device.NAT.PortMapping.{i}.X_EXAMPLE_Level", "in a table"),
             ("Device.NAT.PortMapping.1.X_EXAMPLE_Level", "in a table"),
             ("Device.NAT.PortMapping.X_EXAMPLE_Level", "in a table"),
@@ -106,12 +106,12 @@ class DeclareTests(SynchronousTestCase):
 
     def test_types_and_ranges_that_cannot_be(self) -> None:
         for more, words in (
-            ({"type": "integer"}, "'integer' is no type; there are string, int, unsignedInt"),
-            ({"type": "string", "range": (1, 2)}, "only numbers have a range"),
+            ({"type": "integer"}, "unknown type 'integer': use one of string, int, unsignedInt"),
+            ({"type": "string", "range": (1, 2)}, "only numbers can have a range"),
             ({"type": "int", "range": (30, 5)}, "(5, 30)"),
-            ({"type": "int", "range": (5, 30.5)}, "whole numbers or None"),
-            ({"type": "int", "range": (5,)}, "whole numbers or None"),
-            ({"type": "unsignedInt", "range": (-5, 5)}, "beyond its type"),
+            ({"type": "int", "range": (5, 30.5)}, "each an int or None"),
+            ({"type": "int", "range": (5,)}, "each an int or None"),
+            ({"type": "unsignedInt", "range": (-5, 5)}, "exceeds the type"),
         ):
             with self.subTest(**more):
                 self.assertIn(words, self.refused(LEVEL, **more))
@@ -119,7 +119,7 @@ class DeclareTests(SynchronousTestCase):
     def test_a_decorator_used_twice_and_two_setters(self) -> None:
         decorate = self.agent.parameter(LEVEL)
         parameter = decorate(lambda: "").setter(lambda value: None)
-        self.assertIn("is there already", str(self.assertRaises(MisuseError, decorate, lambda: "")))
+        self.assertIn("exists already", str(self.assertRaises(MisuseError, decorate, lambda: "")))
         self.assertRaises(MisuseError, parameter.setter, lambda value: None)
 
     def test_rpc_names_that_cannot_be(self) -> None:
@@ -181,10 +181,10 @@ class ObserversTests(SynchronousTestCase):
 
 
 class ProgramCase(BenchCase):
-    """An agent whose program is this test."""
+    """An agent whose program is the test."""
 
     async def run_it(self) -> None:
-        """Start it, and wait for its first session."""
+        """Start the agent, and wait for its first session."""
         assert self.agent is not None
         self.agent.startService()
         await self.session(event="0 BOOTSTRAP")
@@ -265,7 +265,7 @@ class ParameterTests(ProgramCase):
         warned = [fact.text for fact in self.facts if isinstance(fact, Warned)]
         self.assertEqual(len(warned), 2, warned)
         self.assertIn(f"{LEVEL}: read raised ZeroDivisionError", warned[0])
-        self.assertIn("round() makes one", warned[1])
+        self.assertIn("as round() returns", warned[1])
 
     async def test_a_change_is_told_at_once_where_the_acs_watches(self) -> None:
         agent, level = self.prepared(), [20]
@@ -275,7 +275,7 @@ class ParameterTests(ProgramCase):
         await self.watch(LEVEL)
         await self.watch(DEPTH, 1)
         seen = self.lab.sessions.seen
-        await parameter.changed()  # nothing has
+        await parameter.changed()  # no new value
         level[0] = 22
         await agent.changed(DEPTH)  # passive
         await self.pause(0.05)
@@ -365,7 +365,7 @@ class SetTests(ProgramCase):
         trace = await self.session(event="4 VALUE CHANGE", since=seen)
         told = {each.name: each.value.text for each in trace.informs[0].parameter_list}
         self.assertEqual(told[CODE], "north")
-        await agent.set(VERSION, "2.0")  # read-only to an ACS, and always watched
+        await agent.set(VERSION, "2.0")  # read-only for an ACS, and always watched
         await self.session(event="4 VALUE CHANGE", since=seen + 1)
         self.assertEqual(self.lab.devices[DEVICE].parameters[VERSION].text, "2.0")
         await agent.set("Device.Time.Enable", True)
@@ -522,7 +522,7 @@ class AroundTests(ProgramCase):
         self.assertIn("chmod 600", warned)
 
     async def called(self, name: str) -> None:
-        """A connection request to this device leads to a session of its own."""
+        """Send a ConnectionRequest to this device, and wait for its session."""
         seen = self.lab.sessions.seen
         self.assertEqual(await self.lab.connection_request(name), 200)
         await self.lab.wait_for_session(name, event="6 CONNECTION REQUEST", ended="complete", since=seen)

@@ -1,4 +1,4 @@
-"""Values between Python and a device model."""
+"""Conversion of values between Python types and the texts of CWMP."""
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ class NativeTests(SynchronousTestCase):
 
     def test_what_cannot_be_of_that_type_is_told_with_what_can(self) -> None:
         for kind, value, words in (
-            (T.INT, 21.5, "a float cannot be told as int: give an int, round() makes one"),
-            (T.INT, True, "a bool cannot be told as int"),
-            (T.INT, None, "None cannot be told as int"),
-            (T.BOOLEAN, 1, "give True or False"),
-            (T.STRING, 5, "give a str"),
+            (T.INT, 21.5, "a float cannot be a value of type int: use an int, as round() returns"),
+            (T.INT, True, "a bool cannot be a value of type int"),
+            (T.INT, None, "None cannot be a value of type int"),
+            (T.BOOLEAN, 1, "use True or False"),
+            (T.STRING, 5, "use a str"),
             (T.STRING, b"x", "a bytes cannot"),
-            (T.BASE64, 5, "give bytes"),
+            (T.BASE64, 5, "use bytes"),
             (T.DATE_TIME, datetime(2026, 1, 31), "without a time zone"),
-            (T.DATE_TIME, 0, "give a datetime"),
+            (T.DATE_TIME, 0, "use a datetime"),
         ):
             with self.subTest(kind=kind, value=value):
                 self.assertIn(words, str(self.assertRaises(TypeError, text_of, kind, value)))

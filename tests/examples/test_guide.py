@@ -22,7 +22,7 @@ print(setpoint(), reactor.seconds is time.monotonic)
 class GuideTests(TestCase):
     async def test_its_program_runs(self) -> None:
         blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / "embedding.md").read_text(), re.M | re.S)
-        self.assertEqual(len(blocks), 5)
+        self.assertEqual(len(blocks), 6)
         directory = Path(self.mktemp())
         directory.mkdir()
         program = directory / "program.py"

@@ -6,6 +6,7 @@ import io
 import json
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,8 @@ def hostile(fact: Fact) -> Fact:
             value = HOSTILE
         elif isinstance(value, tuple):
             value = tuple(HOSTILE if isinstance(item, str) else item for item in value)
+        elif isinstance(value, Mapping):
+            value = {key: HOSTILE if isinstance(item, str) else item for key, item in value.items()}
         values[field.name] = value
     return type(fact)(**values)
 

@@ -17,7 +17,7 @@ ATTRIBUTES = st.builds(Attributes, st.integers(0, 6), st.lists(TEXTS, max_size=3
 
 
 def entries(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """One mapping of a batch."""
+    """A strategy for one mapping of a batch."""
     return st.dictionaries(KEYS, st.none() | values, max_size=4)
 
 

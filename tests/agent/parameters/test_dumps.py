@@ -204,10 +204,10 @@ class PartialTests(DumpCase):
             "Device.DeviceInfo.ModelName,false,false,Router,xsd:string",
         )
         for given, refusal in (
-            ({}, "device.oui: is required: the model who.csv does not say it"),
-            ({"oui": "00D09E"}, "device.serial_number: is required: the model who.csv does not say it"),
+            ({}, "device.oui: is required: the model who.csv has no value for it"),
+            ({"oui": "00D09E"}, "device.serial_number: is required: the model who.csv has no value for it"),
         ):
             error = self.assertRaises(ConfigError, Agent, self.config_of(path, **given))
             self.assertEqual(str(error).replace(str(path), "who.csv"), refusal)
         error = self.assertRaises(ConfigError, Agent, self.config_of("device2"))
-        self.assertEqual(str(error), "device.manufacturer: is required: the model device2 does not say it")
+        self.assertEqual(str(error), "device.manufacturer: is required: the model device2 has no value for it")
