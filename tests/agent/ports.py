@@ -253,7 +253,7 @@ def device2() -> Model:
     return find_model("device2")
 
 
-class Lives:
+class SimulatedAgent:
     """One device through its lives: each is composed as the agent composes it, on fake ports.
 
     ``values`` are factory values by full path, ``parameters`` of ManagementServer by name. ``restarts`` are

@@ -122,7 +122,7 @@ class Lightweight:
         if self._trigger is not None and self._trigger.active():
             self._trigger.cancel()
         now = self._now()
-        at = self._ticks.next_look(now)
+        at = self._ticks.next_check(now)
         if self._running and self.watch.news and at is not None:
             self._trigger = self._timers.callLater(max(0.0, at - now.monotonic), self._look)
 

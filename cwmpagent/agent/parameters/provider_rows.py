@@ -12,7 +12,7 @@ from typing import Any
 
 from cwmpagent.agent.parameters.provider_calls import GuardedProvider, GuardedProviders
 from cwmpagent.agent.parameters.provider_values import FRESH
-from cwmpagent.datamodel.names import asked_template, named
+from cwmpagent.datamodel.names import request_template, named
 from cwmpagent.datamodel.plan import Plan, joined
 from cwmpagent.datamodel.planning.objects import plan_add, plan_delete
 from cwmpagent.datamodel.schema import ROW, Model, ObjectDefinition
@@ -58,7 +58,7 @@ class ProviderRows:
 
     def concerned(self, paths: Iterable[str]) -> list[tuple[str, GuardedProvider]]:
         """The tables that say which parameters ``paths`` cover, outermost first, with who supplies them."""
-        wanted = {asked_template(path) for path in paths}
+        wanted = {request_template(path) for path in paths}
         return [
             (table, provider)
             for table, provider in self._tables

@@ -118,7 +118,7 @@ class PublishedTests(BenchCase):
         self.assertEqual(faults[0][1], "the value must be one of InstanceNumber, InstanceAlias")
         self.assertEqual(faults[1][1], "the number must be at least 1")
         self.assertEqual(faults[2][1], "the number of characters must be at most 64")
-        self.assertEqual(faults[4][1], "the value must be one of Requested, Canceled; others only the device sets")
+        self.assertEqual(faults[4][1], "the value must be one of Requested, Canceled; only the device can set others")
         (created,) = await self.ask(AddObject("Device.NAT.PortMapping.", ""))
         row = f"Device.NAT.PortMapping.{created.instance_number}."
         faults = await self.refused(**{row + "Description": "x" * 257, row + "Interface": "Device.IP.Interface.1"})

@@ -25,7 +25,7 @@ from cwmpagent.protocol.rpc import (
 )
 from tests.agent.bench import assign
 from tests.agent.box import CODE, KEY, NTP, PORTS, Fuse, FusedStore, Part
-from tests.agent.ports import Lives
+from tests.agent.ports import SimulatedAgent
 
 SERVER = "Device.ManagementServer."
 NEW = {NTP[0]: "one", PORTS + "1.Description": "web", NTP[1]: "two", CODE: "code", PORTS + "1.InternalClient": "me"}
@@ -44,13 +44,13 @@ class Boxed:
         self.ports = Part("ports", [PORTS], self.fuse)
         self.parts = (self.clock, self.ports)
         self.store = FusedStore(self.fuse)
-        self.lives = Lives(store=self.store)
-        self.lives.providers = list(self.parts)
-        self.lives.begin()
+        self.simulated = SimulatedAgent(store=self.store)
+        self.simulated.providers = list(self.parts)
+        self.simulated.begin()
 
     @property
     def changes(self) -> Any:
-        return self.lives.runtime.changes
+        return self.simulated.runtime.changes
 
     def start(self, coroutine: Any) -> Deferred[Any]:
         return Deferred.fromCoroutine(coroutine)
@@ -62,7 +62,7 @@ class Boxed:
         for _ in range(60):
             if outcome or self.fuse.blown:
                 break
-            self.lives.timers.advance(1)
+            self.simulated.timers.advance(1)
         if not outcome:
             raise Gone
         if isinstance(outcome[0], Failure):
@@ -80,16 +80,16 @@ class Boxed:
 
     def restart(self) -> None:
         """The power went, and is back."""
-        for call in self.lives.timers.getDelayedCalls():
+        for call in self.simulated.timers.getDelayedCalls():
             call.cancel()
         self.fuse.set(None)
         for part in self.parts:
             part.trouble.clear()
-        self.lives.begin()
+        self.simulated.begin()
 
     def told(self) -> dict[str, str]:
         """What the agent holds for true, of everything in the device and the rest that tests change."""
-        tree = self.lives.runtime.tree
+        tree = self.simulated.runtime.tree
         names = [*NTP, *tree.parameters(PORTS), CODE, KEY]
         saved = self.store.load().values
         rows = {f"{PORTS}{number}.": "" for number in tree.instances(PORTS)}
@@ -109,7 +109,7 @@ class Boxed:
         return wrong | {row: (device.get(row, "absent"), told.get(row)) for row in rows}
 
     def odd(self) -> list[Any]:
-        return [fact for fact in self.lives.facts if isinstance(fact, RpcCrashed)]
+        return [fact for fact in self.simulated.facts if isinstance(fact, RpcCrashed)]
 
 
 class TransactionCase(SynchronousTestCase):
@@ -212,8 +212,8 @@ class LeftNoteTests(TransactionCase):
 
     def test_it_goes_after_the_next_session(self) -> None:
         self.leave()
-        self.box.lives.runtime.connection_requests.http.requested("198.51.100.1")
-        self.box.lives.run(10)
+        self.box.simulated.runtime.connection_requests.http.requested("198.51.100.1")
+        self.box.simulated.run(10)
         self.assertEqual(self.note(), "")
 
     def test_what_somebody_set_meanwhile_is_not_undone_at_the_next_start(self) -> None:
@@ -414,14 +414,14 @@ class TimeOutTests(TransactionCase):
 
     def test_the_whole_rpc_in_a_session(self) -> None:
         self.box.ports.trouble["apply"] = lambda: Deferred()
-        self.box.lives.acs.asking.extend([assign("k", **NEW), GetParameterValues((KEY, CODE))])
-        self.box.lives.runtime.connection_requests.http.requested("198.51.100.1")
-        self.box.lives.run(30)
-        fault, read = self.box.lives.acs.answers()
+        self.box.simulated.acs.asking.extend([assign("k", **NEW), GetParameterValues((KEY, CODE))])
+        self.box.simulated.runtime.connection_requests.http.requested("198.51.100.1")
+        self.box.simulated.run(30)
+        fault, read = self.box.simulated.acs.answers()
         assert isinstance(fault, Fault) and isinstance(read, GetParameterValuesResponse)
         self.assertEqual(fault.code, 9002)
         self.assertEqual([each.value.text for each in read.parameter_list], ["start", ""])
-        self.assertTrue(self.box.lives.ended()[-1].success)
+        self.assertTrue(self.box.simulated.ended()[-1].success)
         self.assert_untouched()
 
 
@@ -429,15 +429,15 @@ class LaterTests(TransactionCase):
     """Status 1: what takes effect only after the session."""
 
     def session(self, *asked: Any) -> Any:
-        self.box.lives.acs.asking.extend(asked)
-        self.box.lives.runtime.connection_requests.http.requested("198.51.100.1")
-        self.box.lives.run(10)
-        return self.box.lives.acs.answers()
+        self.box.simulated.acs.asking.extend(asked)
+        self.box.simulated.runtime.connection_requests.http.requested("198.51.100.1")
+        self.box.simulated.run(10)
+        return self.box.simulated.acs.answers()
 
     def test_status_1_and_done_after_the_session(self) -> None:
         self.box.clock.later = True
         seen: list[bool] = []
-        self.box.clock.trouble["finish"] = lambda: seen.append(self.box.lives.acs.open_now == 0)
+        self.box.clock.trouble["finish"] = lambda: seen.append(self.box.simulated.acs.open_now == 0)
         done, read = self.session(assign("k", **NEW), GetParameterValues((NTP[0], NTP[2])))
         self.assertEqual(done, SetParameterValuesResponse(1))
         self.assertEqual([each.value.text for each in read.parameter_list], ["one", ""])

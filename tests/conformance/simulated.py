@@ -21,7 +21,7 @@ from cwmpagent.records import Batch, Saved
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.factory_defaults import FactoryValue
 from cwmpagent.store.durable import Store
-from tests.agent.ports import SERVER, Lives, Posted
+from tests.agent.ports import SERVER, Posted, SimulatedAgent
 
 ELSEWHERE = "http://elsewhere.example/"
 CODE = "Device.DeviceInfo.ProvisioningCode"
@@ -75,7 +75,7 @@ class DiskStore:
         return done
 
 
-class DiskLives(Lives):
+class SimulatedDiskAgent(SimulatedAgent):
     """A device whose state is in ``directory``, or where that is None only as good as on a disk."""
 
     def __init__(self, directory: Path | None, values: Mapping[str, str] | None = None, **options: Any) -> None:
@@ -149,14 +149,14 @@ class DiskLives(Lives):
         return {each.name: each.value.text for each in self.last().parameter_list}
 
 
-class LivesCase(SynchronousTestCase):
+class SimulatedAgentCase(SynchronousTestCase):
     """Tests with such devices; none may complain of anything."""
 
-    def device(self, **options: str) -> DiskLives:
+    def device(self, **options: str) -> SimulatedDiskAgent:
         """A device that has not begun to live; ``options`` are parameters of ManagementServer."""
         directory = Path(self.mktemp()).absolute()
         directory.mkdir()
-        lives = DiskLives(directory / "state", **options)  # type: ignore[arg-type]  # some options are no parameters
-        self.addCleanup(lambda: lives.store.close())
-        self.addCleanup(lambda: self.assertEqual(lives.odd(), []))
-        return lives
+        simulated = SimulatedDiskAgent(directory / "state", **options)  # type: ignore[arg-type]  # some options are no parameters
+        self.addCleanup(lambda: simulated.store.close())
+        self.addCleanup(lambda: self.assertEqual(simulated.odd(), []))
+        return simulated
