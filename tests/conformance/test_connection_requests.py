@@ -672,7 +672,7 @@ class MadeUpTimeTests(SimulatedAgentCase):
             return [fact.text for fact in simulated.facts if isinstance(fact, Noted)]
 
         both = "ConnectionRequestUsername and ConnectionRequestPassword"
-        line = "no connection request is accepted until the ACS, or the file, sets "
+        line = "no ConnectionRequest is accepted until the ACS or the configuration file sets "
         self.assertEqual(said(), [line + both])
         self.assertEqual(said(ConnectionRequestUsername="acs"), [line + "ConnectionRequestPassword"])
         self.assertEqual(said(ConnectionRequestUsername="acs", ConnectionRequestPassword="x"), [])

@@ -240,7 +240,7 @@ class LightweightTests(SimulatedAgentCase):
         simulated.change(NTP, "new.example")
         old = simulated.runtime
         simulated.reboot()
-        old.lightweight.watch.look()
+        old.lightweight.watch.compare_all()
         simulated.run(61)
         self.assertEqual(self.sent(simulated), [{NTP: "new.example"}])
 

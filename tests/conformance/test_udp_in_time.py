@@ -250,7 +250,7 @@ class AddressTests(UdpCase):
         self.udp.keepers[0].found(Address("203.0.113.5", 40_004), True)
         self.assertEqual(self.value(simulated, ADDRESS), "203.0.113.5:40004")
         [warning] = simulated.odd()
-        self.assertIn("UDPConnectionRequestAddress could not be brought up to date", str(warning))
+        self.assertIn("cannot update UDPConnectionRequestAddress", str(warning))
         simulated.facts.clear()
 
 

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.facts import RpcCrashed, Warned
 from cwmpagent.agent.parameters.changes import Origin
-from cwmpagent.agent.parameters.provider_values import LOOKS
+from cwmpagent.agent.parameters.provider_values import ATTEMPTS
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.device.provider import Name, Provider
 from cwmpagent.protocol.rpc import (
@@ -198,7 +198,7 @@ class ReadingTests(ProviderCase):
             )
         asked = len(self.info.asked)
         self.assertEqual(self.values(UPTIME), {UPTIME: "9"})
-        self.assertEqual(self.info.asked[asked:], [[VERSION], *[[UPTIME]] * LOOKS])
+        self.assertEqual(self.info.asked[asked:], [[VERSION], *[[UPTIME]] * ATTEMPTS])
 
     def test_what_is_missing_keeps_its_value(self) -> None:
         self.simulated = SimulatedAgent({VERSION: "of the file"})

@@ -53,7 +53,7 @@ class LiveTests(SynchronousTestCase):
         self.assertTrue(odd)
         for fact in odd:
             assert isinstance(fact, Warned), fact
-            self.assertTrue(fact.text.startswith(f"provider function provider: {TOTAL} could not be read: "), fact)
+            self.assertTrue(fact.text.startswith(f"provider functions: {TOTAL} could not be read: "), fact)
 
     def test_a_passive_one_is_told_with_its_present_value(self) -> None:
         self.watch(UPTIME, 1)

@@ -16,7 +16,7 @@ REBOOT = encode(Envelope(body=Reboot("HERE"), id="1"))
 class TraceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.facts: list[Fact] = []
-        self.trace = EnvelopeTrace(self.facts.append, wanted=lambda: True, hidden=lambda path: True)
+        self.trace = EnvelopeTrace(self.facts.append, enabled=lambda: True, hidden=lambda path: True)
 
     def received(self, body: bytes) -> str:
         self.trace.received(Reply(200, body))
