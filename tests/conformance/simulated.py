@@ -1,4 +1,4 @@
-"""A device through its lives with its state on a disk, in made-up time: killed, restarted and booted at will."""
+"""A simulated agent with its state on a disk, in simulated time: killed, restarted and booted."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ TABLE = "Device.NAT.PortMapping."
 
 
 def down(posted: Posted) -> TransportError:
-    """No ACS answers."""
+    """The ACS does not answer."""
     return TransportError("connection refused")
 
 
 def good(posted: Posted) -> None:
-    """The ACS answers as it should."""
+    """The ACS answers correctly."""
 
 
 def unanswered(wanted: Callable[[Posted], bool]) -> Callable[[Posted], Deferred[Reply] | None]:
-    """An ACS that is silent on the messages ``wanted`` names, and behaves otherwise."""
+    """An ACS that does not answer messages for which ``wanted`` is true, and answers others correctly."""
     return lambda posted: Deferred() if wanted(posted) else None
 
 
@@ -50,7 +50,7 @@ def is_inform(posted: Posted) -> bool:
 
 
 class DiskStore:
-    """The durable store for tests without a reactor: a save has happened on the disk when it returns."""
+    """The durable store for tests without a reactor: a save is complete when it returns."""
 
     def __init__(self, directory: Path) -> None:
         self._calls: SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]]] = SimpleQueue()
@@ -76,18 +76,18 @@ class DiskStore:
 
 
 class SimulatedDiskAgent(SimulatedAgent):
-    """A device whose state is in ``directory``, or where that is None only as good as on a disk."""
+    """A simulated agent with its state in ``directory``; None: in memory."""
 
     def __init__(self, directory: Path | None, values: Mapping[str, str] | None = None, **options: Any) -> None:
         self.directory = directory
         super().__init__(values, store=None if directory is None else DiskStore(directory), **options)
 
     def write(self, path: str, text: str) -> None:
-        """Change a factory value in the configuration file; it counts from the next life on."""
+        """Change a factory value in the configuration file; it takes effect at the next start."""
         self._values[path] = FactoryValue(text, f"parameters.{path}")
 
     def kill(self) -> None:
-        """The process ends at this instant; nothing of it runs on."""
+        """End the process at once, as SIGKILL does."""
         for call in self.timers.getDelayedCalls():
             call.cancel()
         if self.directory is not None:
@@ -95,36 +95,38 @@ class SimulatedDiskAgent(SimulatedAgent):
             self.store = DiskStore(self.directory)
 
     def resume(self, *, booted: bool) -> AgentRuntime:
-        """The next life, after a kill, with an ACS that behaves."""
+        """Start again after a kill, with a correct ACS."""
         self.acs.instead = good
         return self.begin(booted=booted)
 
     def bootstrapped(self) -> AgentRuntime:
-        """Begin, and let the first session pass."""
+        """Start the agent; the first session follows."""
         self.begin()
-        assert self.acs.told() == [("0 BOOTSTRAP", "1 BOOT")], self.acs.told()
+        assert self.acs.event_codes() == [("0 BOOTSTRAP", "1 BOOT")], self.acs.event_codes()
         return self.runtime
 
     def call(self) -> None:
-        """A connection request comes."""
+        """Receive a ConnectionRequest."""
         self.runtime.connection_requests.http.requested("198.51.100.1")
         self.run(0)
 
     def ask(self, *requests: AcsRequest) -> list[Message]:
-        """What the agent answers to ``requests`` in a session that a connection request opens."""
+        """Return the answers to ``requests`` in a session that a ConnectionRequest opens."""
         before = len(self.acs.sessions)
         self.acs.asking.extend(requests)
         self.call()
-        assert self.acs.told()[before:][:1] and CONNECTION_REQUEST in self.acs.told()[before], self.acs.told()
+        assert self.acs.event_codes()[before:][:1] and CONNECTION_REQUEST in self.acs.event_codes()[before], (
+            self.acs.event_codes()
+        )
         session = self.acs.sessions[before]
         return [each.message for each in session[1:] if each.message is not None]
 
     def change(self, path: str, text: str, origin: Origin = Origin.DEVICE) -> None:
-        """Something other than the ACS changes a value."""
+        """Change a value, not by the ACS."""
         self.set({path: text}, origin)
 
     def set(self, values: Mapping[str, str], origin: Origin = Origin.DEVICE) -> None:
-        """Something other than the ACS changes several at once. Raises CwmpFault."""
+        """Change several values at once, not by the ACS. Raises CwmpFault."""
         assignments = [ParameterAssignment(path, text) for path, text in values.items()]
         outcome: list[object] = []
         done = Deferred.fromCoroutine(self.runtime.changes.set_values(assignments, origin))
@@ -133,11 +135,11 @@ class SimulatedDiskAgent(SimulatedAgent):
             outcome[0].raiseException()
 
     def value(self, path: str) -> str:
-        """The value of a parameter, a hidden one too."""
+        """Value of a parameter, also of a hidden one."""
         return self.runtime.tree.value(path).text
 
     def server(self, name: str, text: str, origin: Origin = Origin.LOCAL) -> None:
-        """Somebody at the device changes a parameter of ManagementServer."""
+        """Change a parameter of ManagementServer, by default as a local user."""
         self.change(SERVER + name, text, origin)
 
     def last(self) -> Inform:
@@ -145,15 +147,15 @@ class SimulatedDiskAgent(SimulatedAgent):
         return self.acs.informs()[-1]
 
     def last_values(self) -> dict[str, str]:
-        """What the last Inform tells, by name."""
+        """Values of the last Inform, by name."""
         return {each.name: each.value.text for each in self.last().parameter_list}
 
 
 class SimulatedAgentCase(SynchronousTestCase):
-    """Tests with such devices; none may complain of anything."""
+    """Tests with such agents, which must emit no warnings."""
 
     def device(self, **options: str) -> SimulatedDiskAgent:
-        """A device that has not begun to live; ``options`` are parameters of ManagementServer."""
+        """An agent that is not started; ``options``: parameters of ManagementServer."""
         directory = Path(self.mktemp()).absolute()
         directory.mkdir()
         simulated = SimulatedDiskAgent(directory / "state", **options)  # type: ignore[arg-type]  # some options are no parameters

@@ -56,11 +56,11 @@ class BootstrapTests(SimulatedAgentCase):
         simulated.acs.instead = down
         simulated.happen(Event(DIAGNOSTICS_COMPLETE))
         simulated.run(70)
-        self.assertLessEqual({"2 PERIODIC", "8 DIAGNOSTICS COMPLETE"}, set(simulated.acs.told()[-1]))
+        self.assertLessEqual({"2 PERIODIC", "8 DIAGNOSTICS COMPLETE"}, set(simulated.acs.event_codes()[-1]))
         self.assertGreater(simulated.last().retry_count, 0)
         simulated.acs.instead = good
         simulated.server("URL", ELSEWHERE)
-        self.assertEqual(simulated.acs.told()[-1], ("0 BOOTSTRAP",))
+        self.assertEqual(simulated.acs.event_codes()[-1], ("0 BOOTSTRAP",))
         self.assertEqual(simulated.acs.firsts()[-1].url, ELSEWHERE)
         self.assertEqual(simulated.last().retry_count, 0)
         self.assertEqual(simulated.runtime.agenda.scheduled(), ())
@@ -70,7 +70,7 @@ class BootstrapTests(SimulatedAgentCase):
             simulated = self.device()
             simulated.bootstrapped()
             simulated.server("URL", ELSEWHERE, origin)
-            self.assertEqual(simulated.acs.told()[1:], [("0 BOOTSTRAP",)])
+            self.assertEqual(simulated.acs.event_codes()[1:], [("0 BOOTSTRAP",)])
             self.assertEqual(simulated.acs.firsts()[-1].url, ELSEWHERE)
             simulated.kill()
             simulated.resume(booted=False)
@@ -83,11 +83,11 @@ class BootstrapTests(SimulatedAgentCase):
         simulated.kill()
         simulated.write(SERVER + "URL", ELSEWHERE)
         simulated.resume(booted=False)
-        self.assertEqual(simulated.acs.told()[1:], [("0 BOOTSTRAP",)])
+        self.assertEqual(simulated.acs.event_codes()[1:], [("0 BOOTSTRAP",)])
         self.assertEqual(simulated.acs.firsts()[-1].url, ELSEWHERE)
         simulated.kill()
         simulated.resume(booted=True)
-        self.assertEqual(simulated.acs.told()[2:], [("1 BOOT",)])
+        self.assertEqual(simulated.acs.event_codes()[2:], [("1 BOOT",)])
 
     def test_a_url_that_is_none_fails_by_the_table_and_can_be_corrected(self) -> None:
         simulated = self.device()
@@ -98,7 +98,9 @@ class BootstrapTests(SimulatedAgentCase):
         self.assertLess(len(simulated.acs.sessions), 15)
         simulated.acs.instead = good
         simulated.server("URL", ELSEWHERE)
-        self.assertEqual((simulated.acs.told()[-1], simulated.acs.firsts()[-1].url), (("0 BOOTSTRAP",), ELSEWHERE))
+        self.assertEqual(
+            (simulated.acs.event_codes()[-1], simulated.acs.firsts()[-1].url), (("0 BOOTSTRAP",), ELSEWHERE)
+        )
 
     def test_killed_or_broken_off_after_the_acs_sent_the_device_elsewhere(self) -> None:
         for killed in (True, False):
@@ -110,7 +112,7 @@ class BootstrapTests(SimulatedAgentCase):
             if killed:
                 simulated.kill()
                 simulated.resume(booted=False)
-            self.assertEqual(simulated.acs.told()[2:], [("0 BOOTSTRAP",)])
+            self.assertEqual(simulated.acs.event_codes()[2:], [("0 BOOTSTRAP",)])
             self.assertEqual((simulated.acs.firsts()[-1].url, simulated.last().retry_count), (ELSEWHERE, 0))
             self.assertEqual(simulated.last_values()[SERVER + "ParameterKey"], "moved")
 
@@ -120,7 +122,7 @@ class BootstrapTests(SimulatedAgentCase):
         simulated.kill()
         simulated.write(OUI, "0011AA")
         simulated.resume(booted=True)
-        self.assertEqual(simulated.acs.told()[1:], [("0 BOOTSTRAP", "1 BOOT")])
+        self.assertEqual(simulated.acs.event_codes()[1:], [("0 BOOTSTRAP", "1 BOOT")])
         self.assertEqual(simulated.last().device_id.oui, "0011AA")
 
     def test_a_bootstrap_is_tried_for_ever(self) -> None:
@@ -129,7 +131,7 @@ class BootstrapTests(SimulatedAgentCase):
         simulated.begin()
         simulated.run(3 * 86400)
         self.assertGreater(len(simulated.acs.sessions), 20)
-        self.assertEqual(set(simulated.acs.told()), {("0 BOOTSTRAP", "1 BOOT")})
+        self.assertEqual(set(simulated.acs.event_codes()), {("0 BOOTSTRAP", "1 BOOT")})
         simulated.acs.instead = good
         simulated.run(5200)
         simulated.run(86400)
@@ -142,11 +144,11 @@ class BootstrapTests(SimulatedAgentCase):
         simulated.acs.instead = lambda posted: down(posted) if posted.url == ELSEWHERE else None
         simulated.server("URL", ELSEWHERE)
         simulated.run(1000)
-        self.assertEqual(set(simulated.acs.told()[1:]), {("0 BOOTSTRAP",)})
+        self.assertEqual(set(simulated.acs.event_codes()[1:]), {("0 BOOTSTRAP",)})
         simulated.kill()
         simulated.begin(booted=False)
         simulated.run(1000)
-        self.assertEqual(set(simulated.acs.told()[1:]), {("0 BOOTSTRAP",)})
+        self.assertEqual(set(simulated.acs.event_codes()[1:]), {("0 BOOTSTRAP",)})
         self.assertEqual({posted.url for posted in simulated.acs.firsts()[1:]}, {ELSEWHERE})
 
     def test_a_url_corrected_while_its_acs_cannot_be_reached_is_tried_at_once(self) -> None:
@@ -175,7 +177,7 @@ class BootstrapTests(SimulatedAgentCase):
                 self.assertEqual(simulated.acs.firsts()[-1].url, ELSEWHERE, (first, way))
                 self.assertEqual(len(simulated.acs.sessions), tries + 1)
                 self.assertEqual(simulated.last().retry_count, 0)
-                self.assertEqual(simulated.acs.told()[-1][0], "0 BOOTSTRAP")
+                self.assertEqual(simulated.acs.event_codes()[-1][0], "0 BOOTSTRAP")
 
     def test_the_first_acs_again_needs_no_patience(self) -> None:
         simulated = self.device()
@@ -203,7 +205,7 @@ class BootstrapTests(SimulatedAgentCase):
         simulated.server("EnableCWMP", "true")
         simulated.run(1)
         self.assertEqual(len(simulated.acs.sessions), 2)
-        self.assertLessEqual({"1 BOOT", "2 PERIODIC", "4 VALUE CHANGE"}, set(simulated.acs.told()[-1]))
+        self.assertLessEqual({"1 BOOT", "2 PERIODIC", "4 VALUE CHANGE"}, set(simulated.acs.event_codes()[-1]))
 
     def test_switched_off_within_a_session_by_the_acs(self) -> None:
         simulated = self.device(PeriodicInformEnable="true", PeriodicInformInterval="60")
@@ -233,7 +235,7 @@ class FileTests(SimulatedAgentCase):
         simulated.kill()
         simulated.write(SOFTWARE, "2.0")
         simulated.resume(booted=True)
-        self.assertEqual(simulated.acs.told()[1:], [("1 BOOT", "4 VALUE CHANGE")])
+        self.assertEqual(simulated.acs.event_codes()[1:], [("1 BOOT", "4 VALUE CHANGE")])
         self.assertEqual(simulated.last_values()[SOFTWARE], "2.0")
 
     def test_what_the_acs_wrote_wins_and_the_start_says_so_once(self) -> None:

@@ -74,7 +74,7 @@ class StepTests(SynchronousTestCase):
             for wall in after[-3:]:
                 phase = (wall - NEW_YEAR_2026 - 70) % 1000
                 self.assertLess(min(phase, 1000 - phase), 1, step)
-            self.assertEqual(simulated.acs.told()[-1], ("2 PERIODIC",))
+            self.assertEqual(simulated.acs.event_codes()[-1], ("2 PERIODIC",))
 
     def test_schedule(self) -> None:
         for step, simulated in self.each():
@@ -85,7 +85,7 @@ class StepTests(SynchronousTestCase):
             simulated.run(299.9)
             self.assertEqual(len(simulated.acs.sessions), 2, step)
             simulated.run(0.1 + 0.01)
-            self.assertEqual(simulated.acs.told()[2:], [("3 SCHEDULED", "M ScheduleInform")])
+            self.assertEqual(simulated.acs.event_codes()[2:], [("3 SCHEDULED", "M ScheduleInform")])
 
     def test_throttle(self) -> None:
         for step, simulated in self.each(DefaultActiveNotificationThrottle="600"):
@@ -98,7 +98,7 @@ class StepTests(SynchronousTestCase):
             simulated.run(299.9)
             self.assertEqual(len(simulated.acs.sessions), 2, step)
             simulated.run(0.1 + 0.01)
-            self.assertEqual(simulated.acs.told()[2:], [("4 VALUE CHANGE",)])
+            self.assertEqual(simulated.acs.event_codes()[2:], [("4 VALUE CHANGE",)])
 
     def test_idle(self) -> None:
         for step, simulated in self.each():
@@ -139,10 +139,10 @@ class StepTests(SynchronousTestCase):
         simulated.run(1000)
         self.assertIn(len(simulated.acs.sessions) - told, (1, 2))
         simulated.run(2000)
-        codes = [code for told in simulated.acs.told() for code in told]
+        codes = [code for told in simulated.acs.event_codes() for code in told]
         self.assertEqual(codes.count("M ScheduleInform"), 1)
         shift = simulated.clock.wall() - simulated.clock.monotonic()
-        told_periodic = zip(simulated.acs.firsts(), simulated.acs.told(), strict=True)
+        told_periodic = zip(simulated.acs.firsts(), simulated.acs.event_codes(), strict=True)
         ticks = [posted.at + shift for posted, codes in told_periodic if "2 PERIODIC" in codes]
         phase = (ticks[-1] - NEW_YEAR_2026) % 1000
         self.assertLess(min(phase, 1000 - phase), 1)

@@ -478,7 +478,7 @@ class MadeUpTimeTests(SimulatedAgentCase):
         simulated.bootstrapped()
         asked = simulated.clock.monotonic()
         simulated.call()
-        self.assertEqual(simulated.acs.told()[1:], [SIX])
+        self.assertEqual(simulated.acs.event_codes()[1:], [SIX])
         self.assertLess(simulated.acs.firsts()[-1].at - asked, 30)
 
     def test_cr_02_the_session_is_not_opened_before_the_answer_left(self) -> None:
@@ -501,10 +501,10 @@ class MadeUpTimeTests(SimulatedAgentCase):
         self.assertEqual([fact.accepted for fact in told], [True] * 50 + [False])
         simulated.run(4.9)
         self.assertFalse(simulated.runtime.connection_requests.http.requested("198.51.100.1"))
-        self.assertEqual(simulated.acs.told()[1:], [SIX])
+        self.assertEqual(simulated.acs.event_codes()[1:], [SIX])
         simulated.run(0.1)
         simulated.call()
-        self.assertEqual(simulated.acs.told()[1:], [SIX, SIX])
+        self.assertEqual(simulated.acs.event_codes()[1:], [SIX, SIX])
 
     def test_cr_07_one_over_the_limit_starts_no_session(self) -> None:
         simulated = self.device()
@@ -514,7 +514,7 @@ class MadeUpTimeTests(SimulatedAgentCase):
         simulated.run(0)
         self.assertFalse(simulated.runtime.connection_requests.http.requested("198.51.100.1", "UDP"))
         simulated.run(3600)
-        self.assertEqual(simulated.acs.told()[1:], [SIX])
+        self.assertEqual(simulated.acs.event_codes()[1:], [SIX])
 
     def test_what_switches_off_what(self) -> None:
         simulated = self.device()
@@ -546,7 +546,7 @@ class MadeUpTimeTests(SimulatedAgentCase):
                     simulated.acs.instead = instead
                     simulated.ask(GetParameterValues((CODE,)), GetParameterValues((CODE,)))
                     simulated.run(86400)
-                    self.assertEqual(simulated.acs.told()[1:], [SIX, SIX])
+                    self.assertEqual(simulated.acs.event_codes()[1:], [SIX, SIX])
                     self.assertTrue(all(ended.success for ended in simulated.ended()))
 
     def test_cr_06_while_the_inform_is_unanswered(self) -> None:
@@ -561,7 +561,7 @@ class MadeUpTimeTests(SimulatedAgentCase):
         simulated.acs.instead = good
         answer.callback(reply(InformResponse(), simulated.acs.firsts()[-1]))
         simulated.run(86400)
-        self.assertEqual(simulated.acs.told()[1:], [SIX, SIX])
+        self.assertEqual(simulated.acs.event_codes()[1:], [SIX, SIX])
 
     def test_cr_06_in_a_retry_wait_it_counts_as_a_retry(self) -> None:
         simulated = self.device()
@@ -571,13 +571,13 @@ class MadeUpTimeTests(SimulatedAgentCase):
         waiting = simulated.runtime.agenda.retry_in(simulated.runtime.sessions.now())
         assert waiting is not None and waiting > 4
         simulated.call()
-        self.assertEqual(simulated.acs.told()[-1], ("4 VALUE CHANGE", *SIX))
+        self.assertEqual(simulated.acs.event_codes()[-1], ("4 VALUE CHANGE", *SIX))
         self.assertEqual(simulated.last().retry_count, 1)
         longer = simulated.runtime.agenda.retry_in(simulated.runtime.sessions.now())
         assert longer is not None and longer >= 10
         simulated.acs.instead = good
         simulated.run(20)
-        self.assertEqual(simulated.acs.told()[-1], ("4 VALUE CHANGE",))
+        self.assertEqual(simulated.acs.event_codes()[-1], ("4 VALUE CHANGE",))
         self.assertEqual(simulated.last().retry_count, 2)
         simulated.call()
         self.assertEqual(simulated.last().retry_count, 0)
@@ -588,7 +588,7 @@ class MadeUpTimeTests(SimulatedAgentCase):
         simulated.acs.instead = down
         simulated.call()
         simulated.run(86400)
-        self.assertEqual(simulated.acs.told()[1:], [SIX])
+        self.assertEqual(simulated.acs.event_codes()[1:], [SIX])
         simulated.acs.instead = good
         simulated.run(86400)
         self.assertEqual(len(simulated.acs.sessions), 2)
@@ -610,23 +610,23 @@ class MadeUpTimeTests(SimulatedAgentCase):
         self.assertIn("//192.0.2.1:7547/", before)
         simulated.address = "2001:db8::7"
         simulated.run(60)
-        self.assertEqual(simulated.acs.told()[1:], [("2 PERIODIC", "4 VALUE CHANGE")])
+        self.assertEqual(simulated.acs.event_codes()[1:], [("2 PERIODIC", "4 VALUE CHANGE")])
         self.assertEqual(simulated.last_values()[URL], before.replace("192.0.2.1", "[2001:db8::7]"))
         simulated.run(60)
-        self.assertEqual(simulated.acs.told()[2:], [("2 PERIODIC",)])
+        self.assertEqual(simulated.acs.event_codes()[2:], [("2 PERIODIC",)])
 
     def test_cr_09_told_at_once(self) -> None:
         simulated = self.device()
         simulated.bootstrapped()
         before = simulated.last_values()[URL]
-        (moved,) = [moved for _, moved in simulated.watch.told]
+        (moved,) = [moved for _, moved in simulated.watch.watched]
         moved()
         simulated.run(60)
-        self.assertEqual(simulated.acs.told()[1:], [])
+        self.assertEqual(simulated.acs.event_codes()[1:], [])
         simulated.address = "192.0.2.9"
         moved()
         simulated.run(0)
-        self.assertEqual(simulated.acs.told()[1:], [("4 VALUE CHANGE",)])
+        self.assertEqual(simulated.acs.event_codes()[1:], [("4 VALUE CHANGE",)])
         self.assertEqual(simulated.last_values()[URL], before.replace("192.0.2.1", "192.0.2.9"))
         simulated.run(3600)
         self.assertEqual(len(simulated.acs.sessions), 2)
@@ -638,7 +638,7 @@ class MadeUpTimeTests(SimulatedAgentCase):
             simulated.address = address  # type: ignore[assignment]  # as where there is no way
             simulated.runtime.connection_requests.http.moved()
             simulated.run(60)
-        self.assertEqual(simulated.acs.told()[1:], [])
+        self.assertEqual(simulated.acs.event_codes()[1:], [])
 
     def test_cr_09_whose_address_it_follows(self) -> None:
         simulated = self.device()
@@ -684,5 +684,5 @@ class MadeUpTimeTests(SimulatedAgentCase):
         before = simulated.last_values()[URL]
         simulated.address = None  # type: ignore[assignment]  # as where a name cannot be resolved
         simulated.call()
-        self.assertEqual(simulated.acs.told()[1:], [SIX])
+        self.assertEqual(simulated.acs.event_codes()[1:], [SIX])
         self.assertEqual(simulated.last_values()[URL], before)

@@ -80,12 +80,12 @@ class DeliveryTests(SimulatedAgentCase):
             for boot, expected in ((False, restarted), (True, booted)):
                 with self.subTest(code=code, boot=boot):
                     simulated = self.pending(code)
-                    self.assertEqual(list(simulated.acs.told()[-1]), first)
+                    self.assertEqual(list(simulated.acs.event_codes()[-1]), first)
                     before = len(simulated.acs.sessions)
                     simulated.kill()
                     simulated.resume(booted=boot)
                     simulated.run(86400)
-                    told = [list(each) for each in simulated.acs.told()[before:]]
+                    told = [list(each) for each in simulated.acs.event_codes()[before:]]
                     self.assertEqual(told, [] if expected is None else [expected])
                     if expected is not None:
                         self.assertEqual(simulated.last().retry_count, 0 if boot else 1)
@@ -114,7 +114,7 @@ class DeliveryTests(SimulatedAgentCase):
                     simulated.resume(booted=boot)
                     simulated.run(86400)
                     # Told already: no event comes twice, and yet the session that broke is made up for.
-                    self.assertEqual(simulated.acs.told()[before:], [("1 BOOT",) if boot else ()])
+                    self.assertEqual(simulated.acs.event_codes()[before:], [("1 BOOT",) if boot else ()])
                     if not boot:
                         self.assertGreater(simulated.last().retry_count, 0)
 
@@ -137,9 +137,9 @@ class DeliveryTests(SimulatedAgentCase):
             simulated.run(86400)
             self.assertEqual(len(simulated.acs.sessions), before + 1)
         both = ("3 SCHEDULED", "4 VALUE CHANGE")
-        self.assertEqual(restarted.acs.told()[-1], (*both, "6 CONNECTION REQUEST", "M ScheduleInform"))
+        self.assertEqual(restarted.acs.event_codes()[-1], (*both, "6 CONNECTION REQUEST", "M ScheduleInform"))
         self.assertEqual(restarted.last().retry_count, 1)
-        self.assertEqual(booted.acs.told()[-1], ("1 BOOT", *both, "M ScheduleInform"))
+        self.assertEqual(booted.acs.event_codes()[-1], ("1 BOOT", *both, "M ScheduleInform"))
         self.assertEqual(booted.last().retry_count, 0)
 
     def test_evt_08_stopped_in_mid_session(self) -> None:
@@ -153,7 +153,7 @@ class DeliveryTests(SimulatedAgentCase):
                 self.successResultOf(done)
                 simulated.resume(booted=False)
                 simulated.run(86400)
-                told = [list(each) for each in simulated.acs.told()[before:]]
+                told = [list(each) for each in simulated.acs.event_codes()[before:]]
                 self.assertEqual(told, [] if restarted is None else [restarted])
 
     def test_evt_08_a_reboot_that_was_promised_is_still_done(self) -> None:
@@ -176,8 +176,8 @@ class DeliveryTests(SimulatedAgentCase):
         simulated.acs.instead = down
         simulated.begin(booted=True)
         simulated.call()
-        self.assertIn("6 CONNECTION REQUEST", simulated.acs.told()[-1])
+        self.assertIn("6 CONNECTION REQUEST", simulated.acs.event_codes()[-1])
         simulated.acs.instead = good
         before = len(simulated.acs.sessions)
         simulated.run(20)
-        self.assertEqual(simulated.acs.told()[before:][:1], [("1 BOOT", "2 PERIODIC")])
+        self.assertEqual(simulated.acs.event_codes()[before:][:1], [("1 BOOT", "2 PERIODIC")])

@@ -161,7 +161,7 @@ class TimeTests(SimulatedAgentCase):
         simulated = self.device(PeriodicInformEnable="true", PeriodicInformInterval="60", PeriodicInformTime=future)
         simulated.bootstrapped()
         simulated.run(200)
-        self.assertEqual(simulated.acs.told()[1:], [("2 PERIODIC",)] * 4)
+        self.assertEqual(simulated.acs.event_codes()[1:], [("2 PERIODIC",)] * 4)
         ahead = simulated.clock.wall() - simulated.clock.monotonic()
         for posted in simulated.acs.firsts()[1:]:
             self.assertAlmostEqual((posted.at + ahead - NEW_YEAR_2026) % 60, 17, places=2)
@@ -189,7 +189,7 @@ class TimeTests(SimulatedAgentCase):
         self.assertEqual(len(simulated.acs.sessions), 1)
         simulated.server("PeriodicInformEnable", "true")
         simulated.run(61)
-        self.assertEqual(simulated.acs.told()[1:2], [("2 PERIODIC",)])
+        self.assertEqual(simulated.acs.event_codes()[1:2], [("2 PERIODIC",)])
 
     def test_evt_09_two_schedules_come_together(self) -> None:
         simulated = self.device()
@@ -208,7 +208,7 @@ class TimeTests(SimulatedAgentCase):
         simulated.ask(ScheduleInform(60, "k1"), ScheduleInform(10, "k1"))
         asked = simulated.clock.monotonic()
         simulated.run(1000)
-        self.assertEqual(simulated.acs.told()[2:], [("3 SCHEDULED", "M ScheduleInform")])
+        self.assertEqual(simulated.acs.event_codes()[2:], [("3 SCHEDULED", "M ScheduleInform")])
         self.assertAlmostEqual(simulated.acs.firsts()[-1].at - asked, 10, places=2)
 
     def test_evt_11_queue_of_schedules_is_bounded_and_holds_three(self) -> None:
@@ -232,9 +232,9 @@ class TimeTests(SimulatedAgentCase):
                 simulated.resume(booted=True)
             else:
                 simulated.reboot()
-            self.assertEqual(simulated.acs.told()[-1], ("1 BOOT",))
+            self.assertEqual(simulated.acs.event_codes()[-1], ("1 BOOT",))
             simulated.run(1000)
-            self.assertEqual(simulated.acs.told()[-1], ("3 SCHEDULED", "M ScheduleInform"))
+            self.assertEqual(simulated.acs.event_codes()[-1], ("3 SCHEDULED", "M ScheduleInform"))
             self.assertAlmostEqual(simulated.acs.firsts()[-1].at - asked, 600, places=2)
 
     def test_evt_12_without_a_known_time_a_boot_ends_a_schedule(self) -> None:
@@ -243,7 +243,7 @@ class TimeTests(SimulatedAgentCase):
         simulated.ask(ScheduleInform(600, "k1"))
         simulated.reboot()
         simulated.run(10000)
-        self.assertEqual(simulated.acs.told()[2:], [("1 BOOT",)])
+        self.assertEqual(simulated.acs.event_codes()[2:], [("1 BOOT",)])
 
     def test_evt_12_a_restart_without_a_boot_leaves_a_schedule_as_it_is(self) -> None:
         for wall in (0.0, NEW_YEAR_2026):
@@ -254,5 +254,5 @@ class TimeTests(SimulatedAgentCase):
             simulated.kill()
             simulated.resume(booted=False)
             simulated.run(10000)
-            self.assertEqual(simulated.acs.told()[2:], [("3 SCHEDULED", "M ScheduleInform")])
+            self.assertEqual(simulated.acs.event_codes()[2:], [("3 SCHEDULED", "M ScheduleInform")])
             self.assertAlmostEqual(simulated.acs.firsts()[-1].at - asked, 600, places=2)

@@ -38,14 +38,14 @@ class HeartbeatTests(SimulatedAgentCase):
         ahead = simulated.clock.wall() - simulated.clock.monotonic()
         return [
             posted.at + ahead - NEW_YEAR_2026
-            for posted, told in zip(simulated.acs.firsts(), simulated.acs.told(), strict=True)
+            for posted, told in zip(simulated.acs.firsts(), simulated.acs.event_codes(), strict=True)
             if told == BEAT
         ]
 
     def test_evt_18_every_30_seconds_in_phase(self) -> None:
         simulated = self.beating()
         simulated.run(10 * 30)
-        self.assertEqual(simulated.acs.told()[1:], [BEAT] * 10)
+        self.assertEqual(simulated.acs.event_codes()[1:], [BEAT] * 10)
         for beat in self.beats(simulated):
             self.assertAlmostEqual(beat % 30, 17, places=2)
         self.assertEqual({inform.retry_count for inform in simulated.acs.informs()}, {0})
@@ -64,7 +64,7 @@ class HeartbeatTests(SimulatedAgentCase):
             )
         )
         simulated.run(600)
-        self.assertEqual(simulated.acs.told()[2:], [BEAT] * 10)
+        self.assertEqual(simulated.acs.event_codes()[2:], [BEAT] * 10)
         simulated.ask(assign("", **{SERVER + POLICY + "Enable": Value(ValueType.BOOLEAN, "false")}))
         simulated.run(600)
         self.assertEqual(len(simulated.acs.sessions), 13)
@@ -82,10 +82,10 @@ class HeartbeatTests(SimulatedAgentCase):
         simulated.change(NTP, "new.example")
         before = len(simulated.acs.sessions)
         simulated.run(60)
-        self.assertEqual(simulated.acs.told()[before:], [BEAT] * 2)
+        self.assertEqual(simulated.acs.event_codes()[before:], [BEAT] * 2)
         self.assertNotIn(NTP, simulated.last_values())
         simulated.call()
-        self.assertEqual(simulated.acs.told()[-1], ("4 VALUE CHANGE", "6 CONNECTION REQUEST"))
+        self.assertEqual(simulated.acs.event_codes()[-1], ("4 VALUE CHANGE", "6 CONNECTION REQUEST"))
         self.assertEqual(simulated.last_values()[NTP], "new.example")
 
     def test_evt_18_a_forced_parameter_that_changed_is_still_told_with_4(self) -> None:
@@ -95,18 +95,18 @@ class HeartbeatTests(SimulatedAgentCase):
         simulated.run(60)
         self.assertEqual(simulated.last_values()[software], "2.0")  # every Inform has it
         simulated.run(60)
-        self.assertIn(("4 VALUE CHANGE",), simulated.acs.told())
+        self.assertIn(("4 VALUE CHANGE",), simulated.acs.event_codes())
 
     def test_evt_18_a_failed_one_is_not_retried(self) -> None:
         simulated = self.beating(interval=3600)
         simulated.acs.instead = down
         simulated.run(3599)
-        self.assertEqual(simulated.acs.told()[1:], [BEAT])
+        self.assertEqual(simulated.acs.event_codes()[1:], [BEAT])
         self.assertFalse(simulated.ended()[-1].success)
         self.assertIsNone(simulated.ended()[-1].retry_in)
         simulated.acs.instead = good
         simulated.run(3600)
-        self.assertEqual(simulated.acs.told()[1:], [BEAT] * 2)
+        self.assertEqual(simulated.acs.event_codes()[1:], [BEAT] * 2)
         self.assertEqual(simulated.last().retry_count, 0)
 
     def test_evt_18_retries_go_on_as_if_there_were_none(self) -> None:
@@ -144,16 +144,16 @@ class HeartbeatTests(SimulatedAgentCase):
         )  # type: ignore[func-returns-value]  # it keeps the first
         simulated.call()
         simulated.run(60)
-        self.assertEqual(simulated.acs.told()[1:], [("6 CONNECTION REQUEST",)])
+        self.assertEqual(simulated.acs.event_codes()[1:], [("6 CONNECTION REQUEST",)])
         answer.callback(simulated.acs.good(held[0]))
         simulated.run(0)
-        self.assertEqual(simulated.acs.told()[2:], [BEAT])
+        self.assertEqual(simulated.acs.event_codes()[2:], [BEAT])
 
     def test_evt_18_an_acs_may_ask_in_it(self) -> None:
         simulated = self.beating()
         simulated.acs.asking.append(GetParameterValues((NTP,)))
         simulated.run(30)
-        self.assertEqual(simulated.acs.told()[-1], BEAT)
+        self.assertEqual(simulated.acs.event_codes()[-1], BEAT)
         self.assertIsInstance(simulated.acs.answers()[0], GetParameterValuesResponse)
 
     def test_evt_18_slow_failures_of_heartbeats_hold_nothing_up(self) -> None:
@@ -161,33 +161,33 @@ class HeartbeatTests(SimulatedAgentCase):
         slow: Deferred[Reply] = Deferred()
         simulated.acs.instead = lambda posted: slow if len(simulated.acs.sessions) == 2 else None
         simulated.run(30)
-        self.assertEqual(simulated.acs.told()[1:], [BEAT])
+        self.assertEqual(simulated.acs.event_codes()[1:], [BEAT])
         simulated.happen(Event(DIAGNOSTICS_COMPLETE))
         simulated.run(45)
         slow.errback(down(simulated.acs.firsts()[-1]))
         simulated.run(0)
-        self.assertEqual(simulated.acs.told()[2:3], [("8 DIAGNOSTICS COMPLETE",)])
+        self.assertEqual(simulated.acs.event_codes()[2:3], [("8 DIAGNOSTICS COMPLETE",)])
 
     def test_evt_18_not_before_the_bootstrap(self) -> None:
         simulated = self.device(**{POLICY + "Enable": "true", POLICY + "ReportingInterval": "30"})
         simulated.acs.instead = down
         simulated.begin()
         simulated.run(300)
-        self.assertEqual(set(simulated.acs.told()), {("0 BOOTSTRAP", "1 BOOT")})
+        self.assertEqual(set(simulated.acs.event_codes()), {("0 BOOTSTRAP", "1 BOOT")})
         simulated.acs.instead = good
         simulated.run(600)
-        self.assertIn(BEAT, simulated.acs.told())
+        self.assertIn(BEAT, simulated.acs.event_codes())
 
     def test_evt_18_a_restart_keeps_the_phase_and_a_kill_within_one_is_no_failure(self) -> None:
         simulated = self.beating()
         simulated.run(30)
         simulated.acs.instead = unanswered(is_inform)
         simulated.run(30)
-        self.assertEqual(simulated.acs.told()[1:], [BEAT] * 2)
+        self.assertEqual(simulated.acs.event_codes()[1:], [BEAT] * 2)
         simulated.kill()
         simulated.resume(booted=False)
         simulated.run(61)
-        self.assertEqual(simulated.acs.told()[3:], [BEAT] * 2)
+        self.assertEqual(simulated.acs.event_codes()[3:], [BEAT] * 2)
         self.assertEqual(simulated.last().retry_count, 0)
         for beat in self.beats(simulated):
             self.assertAlmostEqual(beat % 30, 17, places=2)

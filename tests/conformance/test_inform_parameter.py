@@ -52,10 +52,10 @@ class InformParameterTests(SimulatedAgentCase):
         simulated = self.device_with((NTP, "1 BOOT"))
         simulated.ask(ScheduleInform(10, "k"))
         simulated.run(20)
-        self.assertEqual(simulated.acs.told()[-1], ("3 SCHEDULED", "M ScheduleInform"))
+        self.assertEqual(simulated.acs.event_codes()[-1], ("3 SCHEDULED", "M ScheduleInform"))
         self.assertNotIn(NTP, simulated.last_values())
         simulated.reboot()
-        self.assertEqual(simulated.acs.told()[-1], ("1 BOOT",))
+        self.assertEqual(simulated.acs.event_codes()[-1], ("1 BOOT",))
         self.assertEqual(simulated.last_values()[NTP], simulated.value(NTP))
 
     def test_evt_15_each_event_of_a_list_counts(self) -> None:
@@ -71,7 +71,7 @@ class InformParameterTests(SimulatedAgentCase):
         simulated.call()
         self.assertIn(NTP, simulated.last_values())
         simulated.change(CODE, "changed")
-        self.assertEqual(simulated.acs.told()[-1], ("4 VALUE CHANGE",))
+        self.assertEqual(simulated.acs.event_codes()[-1], ("4 VALUE CHANGE",))
         self.assertNotIn(NTP, simulated.last_values())
 
     def test_evt_15_heartbeats_are_events_too(self) -> None:
@@ -79,7 +79,7 @@ class InformParameterTests(SimulatedAgentCase):
             (NTP, "14 HEARTBEAT"), **{"HeartbeatPolicy.Enable": "true", "HeartbeatPolicy.ReportingInterval": "30"}
         )
         simulated.run(31)
-        self.assertEqual(simulated.acs.told()[-1], ("14 HEARTBEAT",))
+        self.assertEqual(simulated.acs.event_codes()[-1], ("14 HEARTBEAT",))
         self.assertIn(NTP, simulated.last_values())
 
     def test_evt_15_without_events_nothing_is_added(self) -> None:
@@ -88,7 +88,7 @@ class InformParameterTests(SimulatedAgentCase):
         simulated.call()  # the Inform is answered, and then the session breaks: it is retried with an empty list
         simulated.acs.instead = good
         simulated.run(60)
-        self.assertEqual(simulated.acs.told()[-1], ())
+        self.assertEqual(simulated.acs.event_codes()[-1], ())
         self.assertNotIn(NTP, simulated.last_values())
 
     def test_evt_15_switched_off_or_deleted_it_is_not_there(self) -> None:

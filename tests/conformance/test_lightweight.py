@@ -63,7 +63,7 @@ class LightweightTests(SimulatedAgentCase):
             self.assertEqual(len(simulated.datagrams), 1)
             self.assertEqual(len(simulated.acs.sessions), 2)
             simulated.call()
-            self.assertEqual(simulated.acs.told()[-1], ("6 CONNECTION REQUEST",))
+            self.assertEqual(simulated.acs.event_codes()[-1], ("6 CONNECTION REQUEST",))
 
     def test_lwn_01_what_changes_in_one_breath_goes_together(self) -> None:
         simulated = self.watched(5)
@@ -228,12 +228,12 @@ class LightweightTests(SimulatedAgentCase):
             simulated.change(NTP, "new.example")
             self.assertEqual(bool(self.sent(simulated)), at_once)
             simulated.call()
-            self.assertEqual(simulated.acs.told()[-1], ("4 VALUE CHANGE", "6 CONNECTION REQUEST"))
+            self.assertEqual(simulated.acs.event_codes()[-1], ("4 VALUE CHANGE", "6 CONNECTION REQUEST"))
             self.assertEqual(simulated.last_values()[NTP], "new.example")
             simulated.run(61)
             self.assertEqual(self.sent(simulated), [] if at_once else [{NTP: "new.example"}])
             simulated.call()
-            self.assertEqual(simulated.acs.told()[-1], ("6 CONNECTION REQUEST",))
+            self.assertEqual(simulated.acs.event_codes()[-1], ("6 CONNECTION REQUEST",))
 
     def test_lwn_02_after_a_stop_nothing_is_sent(self) -> None:
         simulated = self.watched(3, **TRIGGER)

@@ -116,14 +116,14 @@ class MatrixTests(SynchronousTestCase):
         found = []
         sessions = simulated.acs.informs()[begun:]
         if any(name in {each.name for each in inform.parameter_list} for inform in sessions):
-            self.assertIn(("4 VALUE CHANGE",), simulated.acs.told()[begun:])
+            self.assertIn(("4 VALUE CHANGE",), simulated.acs.event_codes()[begun:])
             found.append("session")
         at_once = [each for _, _, each in simulated.datagrams]
         simulated.run(61)
         later = [each for _, _, each in simulated.datagrams[len(at_once) :]]
         simulated.call()
         if name in simulated.last_values():
-            self.assertIn("4 VALUE CHANGE", simulated.acs.told()[-1])
+            self.assertIn("4 VALUE CHANGE", simulated.acs.event_codes()[-1])
             found.append("next Inform")
         for datagrams, word in ((at_once, "datagram"), (later, "trigger")):
             if datagrams:
@@ -182,7 +182,7 @@ class MatrixTests(SynchronousTestCase):
             simulated.ask(attributes(CODE, level))
             simulated.change(CODE, "changed")
             simulated.run(1)
-            self.assertEqual(simulated.acs.told()[2:], [("4 VALUE CHANGE",)])
+            self.assertEqual(simulated.acs.event_codes()[2:], [("4 VALUE CHANGE",)])
             self.assertEqual(simulated.datagrams, [])
 
     def test_a_refused_change_is_told_to_nobody(self) -> None:

@@ -68,10 +68,10 @@ class NotificationTests(SimulatedAgentCase):
             simulated.run(86400)
             self.assertEqual(len(simulated.acs.sessions), 2)
             simulated.call()
-            self.assertEqual(simulated.acs.told()[2:], [("4 VALUE CHANGE", "6 CONNECTION REQUEST")])
+            self.assertEqual(simulated.acs.event_codes()[2:], [("4 VALUE CHANGE", "6 CONNECTION REQUEST")])
             self.assertEqual(simulated.last_values()[NTP], "new.example")
             simulated.call()
-            self.assertEqual(simulated.acs.told()[3:], [("6 CONNECTION REQUEST",)])
+            self.assertEqual(simulated.acs.event_codes()[3:], [("6 CONNECTION REQUEST",)])
             self.assertNotIn(NTP, simulated.last_values())
 
     def test_not_01_a_passive_change_survives_a_kill_and_a_boot(self) -> None:
@@ -83,16 +83,16 @@ class NotificationTests(SimulatedAgentCase):
             self.assertEqual(len(simulated.acs.sessions), 3 if booted else 2)
             if not booted:
                 simulated.call()
-            self.assertIn("4 VALUE CHANGE", simulated.acs.told()[2])
+            self.assertIn("4 VALUE CHANGE", simulated.acs.event_codes()[2])
             self.assertEqual(simulated.last_values()[NTP], "new.example")
             simulated.reboot()
-            self.assertEqual(simulated.acs.told()[3:], [("1 BOOT",)])
+            self.assertEqual(simulated.acs.event_codes()[3:], [("1 BOOT",)])
 
     def test_not_02_an_active_change_opens_a_session(self) -> None:
         for origin in (Origin.DEVICE, Origin.LOCAL):
             simulated = self.watched(2)
             simulated.change(NTP, "new.example", origin)
-            self.assertEqual(simulated.acs.told()[2:], [CHANGED])
+            self.assertEqual(simulated.acs.event_codes()[2:], [CHANGED])
             self.assertEqual(simulated.last_values()[NTP], "new.example")
             simulated.run(86400)
             self.assertEqual(len(simulated.acs.sessions), 3)
@@ -102,7 +102,7 @@ class NotificationTests(SimulatedAgentCase):
         simulated.ask(attributes("Device.Time.NTPServer2", 1))
         simulated.change("Device.Time.NTPServer2", "passive.example")
         simulated.change(NTP, "active.example")
-        self.assertEqual(simulated.acs.told()[3:], [CHANGED])
+        self.assertEqual(simulated.acs.event_codes()[3:], [CHANGED])
         told = simulated.last_values()
         self.assertEqual((told[NTP], told["Device.Time.NTPServer2"]), ("active.example", "passive.example"))
 
@@ -113,7 +113,7 @@ class NotificationTests(SimulatedAgentCase):
         simulated.change(NTP, "second.example")
         simulated.acs.instead = good
         simulated.run(30)
-        self.assertEqual(simulated.acs.told()[-1], CHANGED)
+        self.assertEqual(simulated.acs.event_codes()[-1], CHANGED)
         self.assertEqual(
             [item.value.text for item in simulated.last().parameter_list if item.name == NTP], ["second.example"]
         )
@@ -128,7 +128,7 @@ class NotificationTests(SimulatedAgentCase):
                 finished(simulated.runtime.connection_requests.http.refresh())
             else:
                 simulated.change(name, "new")
-            self.assertEqual(simulated.acs.told()[before:], [CHANGED], name)
+            self.assertEqual(simulated.acs.event_codes()[before:], [CHANGED], name)
             self.assertIn(name, simulated.last_values())
 
     def test_changed_back_before_it_was_told_is_no_news(self) -> None:
@@ -143,7 +143,7 @@ class NotificationTests(SimulatedAgentCase):
             simulated.run(86400)
             self.assertEqual(len(simulated.acs.sessions), tries)
             simulated.call()
-            self.assertEqual(simulated.acs.told()[-1], ("6 CONNECTION REQUEST",))
+            self.assertEqual(simulated.acs.event_codes()[-1], ("6 CONNECTION REQUEST",))
 
     def hanging(self, answer: Deferred[Reply]) -> Callable[[Posted], Deferred[Reply] | None]:
         """An ACS that answers an Inform with ``answer``, once there is one."""
@@ -169,7 +169,7 @@ class NotificationTests(SimulatedAgentCase):
                         simulated.run(86400)
                         simulated.call()
                     simulated.run(1)
-                    self.assertIn("4 VALUE CHANGE", simulated.acs.told()[-1])
+                    self.assertIn("4 VALUE CHANGE", simulated.acs.event_codes()[-1])
                     self.assertEqual(simulated.last_values()[NTP], last)
                     self.assertEqual(len(simulated.acs.sessions), 4)
 
@@ -181,10 +181,10 @@ class NotificationTests(SimulatedAgentCase):
         simulated.call()
         simulated.acs.instead = good
         simulated.call()
-        self.assertEqual(simulated.acs.told()[-1], ("4 VALUE CHANGE", "6 CONNECTION REQUEST"))
+        self.assertEqual(simulated.acs.event_codes()[-1], ("4 VALUE CHANGE", "6 CONNECTION REQUEST"))
         simulated.change(NTP, "third.example")
         simulated.call()
-        self.assertEqual(simulated.acs.told()[-1], ("6 CONNECTION REQUEST",))
+        self.assertEqual(simulated.acs.event_codes()[-1], ("6 CONNECTION REQUEST",))
 
     def test_a_row_that_is_gone_is_no_news(self) -> None:
         simulated = self.device()
@@ -194,7 +194,7 @@ class NotificationTests(SimulatedAgentCase):
         simulated.change(TABLE + "1.Description", "changed")
         finished(simulated.runtime.changes.delete_object(TABLE + "1.", Origin.LOCAL))
         simulated.call()
-        self.assertEqual(simulated.acs.told()[-1], ("6 CONNECTION REQUEST",))
+        self.assertEqual(simulated.acs.event_codes()[-1], ("6 CONNECTION REQUEST",))
 
     def test_not_03_what_the_acs_wrote_itself_is_no_news(self) -> None:
         for level in (1, 2):
@@ -203,12 +203,12 @@ class NotificationTests(SimulatedAgentCase):
             simulated.ask(assign("key", **{NTP: "acs.example", CODE: "by the ACS"}))
             simulated.run(1000)
             simulated.call()
-            self.assertEqual(set(simulated.acs.told()[2:]), {("6 CONNECTION REQUEST",)})
+            self.assertEqual(set(simulated.acs.event_codes()[2:]), {("6 CONNECTION REQUEST",)})
             simulated.reboot()
-            self.assertEqual(simulated.acs.told()[-1], ("1 BOOT",))
+            self.assertEqual(simulated.acs.event_codes()[-1], ("1 BOOT",))
             simulated.change(NTP, "pool.ntp.org")
             simulated.call()
-            self.assertIn("4 VALUE CHANGE", {code for told in simulated.acs.told()[-2:] for code in told})
+            self.assertIn("4 VALUE CHANGE", {code for told in simulated.acs.event_codes()[-2:] for code in told})
 
     def test_not_03_what_the_acs_overwrites_is_no_news_any_more(self) -> None:
         simulated = self.watched(1)
@@ -218,7 +218,7 @@ class NotificationTests(SimulatedAgentCase):
         simulated.acs.instead = good
         finished(simulated.runtime.changes.set_values(assign("", **{NTP: "acs.example"}).parameter_list, Origin.ACS))
         simulated.call()
-        self.assertEqual(simulated.acs.told()[-1], ("6 CONNECTION REQUEST",))
+        self.assertEqual(simulated.acs.event_codes()[-1], ("6 CONNECTION REQUEST",))
 
     def test_not_03_a_side_effect_on_another_parameter_is_news(self) -> None:
         simulated = self.device()
@@ -233,7 +233,7 @@ class NotificationTests(SimulatedAgentCase):
         (answer,) = simulated.ask(DeleteObject(interface + ".", ""))
         self.assertEqual(answer, DeleteObjectResponse(0))
         simulated.run(1)
-        self.assertEqual(simulated.acs.told()[-1], CHANGED)
+        self.assertEqual(simulated.acs.event_codes()[-1], CHANGED)
         self.assertEqual(simulated.last_values()[ROUTES + "1.Interface"], "")
 
     def test_not_04_the_throttle_holds_back_active_notifications_alone(self) -> None:
@@ -244,13 +244,13 @@ class NotificationTests(SimulatedAgentCase):
         simulated.run(54)
         self.assertEqual(len(simulated.acs.sessions), 2)
         simulated.run(2)
-        self.assertEqual(simulated.acs.told()[2:], [CHANGED])
+        self.assertEqual(simulated.acs.event_codes()[2:], [CHANGED])
         self.assertGreaterEqual(simulated.acs.firsts()[-1].at - ended, 60)
         simulated.change(NTP, "newer.example")
         simulated.run(1)
         self.assertEqual(len(simulated.acs.sessions), 3)
         simulated.call()
-        self.assertEqual(simulated.acs.told()[3:], [("4 VALUE CHANGE", "6 CONNECTION REQUEST")])
+        self.assertEqual(simulated.acs.event_codes()[3:], [("4 VALUE CHANGE", "6 CONNECTION REQUEST")])
 
     def test_not_04_a_boot_forgets_the_throttle_and_a_restart_does_not(self) -> None:
         for booted in (False, True):
@@ -267,7 +267,7 @@ class NotificationTests(SimulatedAgentCase):
         name = SERVER + "ConnectionRequestPassword"
         simulated = self.watched(2, name)
         simulated.change(name, "a-new-secret")
-        self.assertEqual(simulated.acs.told()[2:], [CHANGED])
+        self.assertEqual(simulated.acs.event_codes()[2:], [CHANGED])
         self.assertEqual(simulated.last_values()[name], "")
         simulated.run(1000)
         self.assertEqual(len(simulated.acs.sessions), 3)

@@ -102,7 +102,7 @@ class PowerCutTests(SynchronousTestCase):
             ]
         )
         simulated.happen(Event(CONNECTION_REQUEST))
-        self.assertEqual(simulated.acs.told(), [("2 PERIODIC", "4 VALUE CHANGE", "6 CONNECTION REQUEST")])
+        self.assertEqual(simulated.acs.event_codes(), [("2 PERIODIC", "4 VALUE CHANGE", "6 CONNECTION REQUEST")])
         self.assertEqual(simulated.restarts.begun, ["bye"])
         store.cuts[-1].until = store.had()
         self.assertGreater(len(store.cuts), begun + 8)

@@ -72,7 +72,7 @@ class RetryTests(SynchronousTestCase):
         count = len(simulated.acs.sessions)
         self.assertTrue(20 < count < 50, count)
         simulated.run(5121)
-        self.assertEqual(simulated.acs.told()[-1], ("0 BOOTSTRAP", "1 BOOT"))
+        self.assertEqual(simulated.acs.event_codes()[-1], ("0 BOOTSTRAP", "1 BOOT"))
         self.assertEqual(simulated.acs.informs()[-1].retry_count, count)
         self.assertEqual(simulated.odd(), [])
 
@@ -135,7 +135,7 @@ class RetryTests(SynchronousTestCase):
         simulated.run(3)
         self.local(simulated, WATCHED, "new.example")
         self.assertEqual([inform.retry_count for inform in simulated.acs.informs()], [0, 0, 1])
-        self.assertEqual(simulated.acs.told()[-1], ("2 PERIODIC", "4 VALUE CHANGE"))
+        self.assertEqual(simulated.acs.event_codes()[-1], ("2 PERIODIC", "4 VALUE CHANGE"))
         self.assertEqual(simulated.acs.firsts()[-1].at, simulated.clock.monotonic())
         simulated.run(20.1)
         self.assertEqual([inform.retry_count for inform in simulated.acs.informs()], [0, 0, 1, 2])
@@ -153,7 +153,7 @@ class RetryTests(SynchronousTestCase):
         simulated.run(4.9)
         self.assertEqual(len(simulated.acs.sessions), 2)
         simulated.run(5.2)
-        self.assertEqual(simulated.acs.told()[-1], ("2 PERIODIC", "4 VALUE CHANGE"))
+        self.assertEqual(simulated.acs.event_codes()[-1], ("2 PERIODIC", "4 VALUE CHANGE"))
 
     def test_rty_05_a_reboot_starts_the_table_anew(self) -> None:
         simulated = self.bootstrapped()
@@ -164,7 +164,7 @@ class RetryTests(SynchronousTestCase):
         self.assertEqual(simulated.acs.informs()[-1].retry_count, 4)
         simulated.reboot()
         self.assertEqual(simulated.acs.informs()[-1].retry_count, 0)
-        self.assertEqual(simulated.acs.told()[-1], ("1 BOOT", "2 PERIODIC"))
+        self.assertEqual(simulated.acs.event_codes()[-1], ("1 BOOT", "2 PERIODIC"))
         simulated.run(10.01)
         self.assertEqual(simulated.acs.informs()[-1].retry_count, 1)
         self.assertTrue(5 <= gaps(simulated)[-1] <= 10.001)
@@ -204,7 +204,7 @@ class RetryTests(SynchronousTestCase):
         simulated.happen(Event(CONNECTION_REQUEST))
         simulated.acs.instead = lambda posted: None
         simulated.run(11)
-        self.assertEqual(simulated.acs.told()[1:], [("2 PERIODIC", "6 CONNECTION REQUEST"), ("2 PERIODIC",)])
+        self.assertEqual(simulated.acs.event_codes()[1:], [("2 PERIODIC", "6 CONNECTION REQUEST"), ("2 PERIODIC",)])
 
     def test_rty_07_success_starts_anew(self) -> None:
         simulated = self.bootstrapped()
@@ -230,11 +230,11 @@ class RetryTests(SynchronousTestCase):
         simulated.run(54.9)
         self.assertEqual(len(simulated.acs.sessions), 1)
         simulated.run(0.2)
-        self.assertEqual(simulated.acs.told()[1:], [("4 VALUE CHANGE",)])
+        self.assertEqual(simulated.acs.event_codes()[1:], [("4 VALUE CHANGE",)])
         simulated.run(5)
         self.local(simulated, WATCHED, "two.example")
         simulated.happen(Event(PERIODIC))
-        self.assertEqual(simulated.acs.told()[2:], [("2 PERIODIC", "4 VALUE CHANGE")])
+        self.assertEqual(simulated.acs.event_codes()[2:], [("2 PERIODIC", "4 VALUE CHANGE")])
         self.local(simulated, WATCHED, "three.example")
         simulated.acs.instead = down
         simulated.run(60.1)

@@ -99,7 +99,9 @@ class OrderTests(SynchronousTestCase):
         simulated.acs.instead = instead
         simulated.acs.asking.extend([GetRPCMethods(), GetRPCMethods()])
         simulated.begin()
-        self.assertEqual(simulated.acs.told(), [("0 BOOTSTRAP", "1 BOOT"), ("2 PERIODIC", "6 CONNECTION REQUEST")])
+        self.assertEqual(
+            simulated.acs.event_codes(), [("0 BOOTSTRAP", "1 BOOT"), ("2 PERIODIC", "6 CONNECTION REQUEST")]
+        )
         self.assertEqual([len(session) for session in simulated.acs.sessions], [4, 2])
 
     def test_ses_05_nothing_after_the_last_answer(self) -> None:
@@ -127,7 +129,7 @@ class OrderTests(SynchronousTestCase):
         simulated.begin()
         simulated.address = "192.0.2.77"
         simulated.happen(Event(CONNECTION_REQUEST))
-        self.assertEqual(simulated.acs.told()[1:], [("4 VALUE CHANGE", "6 CONNECTION REQUEST")])
+        self.assertEqual(simulated.acs.event_codes()[1:], [("4 VALUE CHANGE", "6 CONNECTION REQUEST")])
         url = {each.name: each.value.text for each in simulated.acs.informs()[1].parameter_list}
         self.assertIn("192.0.2.77", url[SERVER + "ConnectionRequestURL"])
 
@@ -140,7 +142,7 @@ class OrderTests(SynchronousTestCase):
         simulated.runtime.connection_requests.http._local_address = fail  # type: ignore[assignment]  # a port that breaks its promise
         simulated.happen(Event(CONNECTION_REQUEST))
         simulated.run(100)
-        self.assertEqual(simulated.acs.told()[1:], [("6 CONNECTION REQUEST",)])
+        self.assertEqual(simulated.acs.event_codes()[1:], [("6 CONNECTION REQUEST",)])
         self.assertEqual(len(simulated.odd()), 1)
 
 
@@ -356,7 +358,7 @@ class InMemoryTests(SynchronousTestCase):
         self.assertEqual(len(simulated.acs.sessions), 1)
         change = [ParameterAssignment(SERVER + "EnableCWMP", "true")]
         finished(simulated.runtime.changes.set_values(change, Origin.LOCAL))
-        self.assertEqual(simulated.acs.told()[1:], [("2 PERIODIC",)])
+        self.assertEqual(simulated.acs.event_codes()[1:], [("2 PERIODIC",)])
 
     def test_sec_01_a_retry_does_not_run_while_disabled(self) -> None:
         simulated = SimulatedAgent()

@@ -97,7 +97,7 @@ class SlowStoreTests(SynchronousTestCase):
             simulated.run(1)
             self.assertEqual(simulated.acs.answers(), [response])
             simulated.run(60)
-            self.assertEqual(simulated.acs.told()[2:], later)
+            self.assertEqual(simulated.acs.event_codes()[2:], later)
             self.assertEqual(simulated.odd(), [])
 
 
@@ -138,7 +138,7 @@ class RefusingStoreTests(SynchronousTestCase):
         self.assertEqual(done[1], AddObjectResponse(2, 0))
         self.assertEqual(len(self.simulated.restarts.begun), 1)
         self.simulated.reboot()
-        self.assertEqual(self.simulated.acs.told()[-1], ("1 BOOT", M_REBOOT))
+        self.assertEqual(self.simulated.acs.event_codes()[-1], ("1 BOOT", M_REBOOT))
 
     def test_events_are_kept_in_memory(self) -> None:
         self.simulated.store.refusing = FULL
@@ -147,7 +147,7 @@ class RefusingStoreTests(SynchronousTestCase):
         self.simulated.run(100)
         self.simulated.acs.instead = lambda posted: None
         self.simulated.run(1000)
-        self.assertIn("2 PERIODIC", self.simulated.acs.told()[-1])
+        self.assertIn("2 PERIODIC", self.simulated.acs.event_codes()[-1])
         self.assertGreater(self.simulated.acs.informs()[-1].retry_count, 2)
         warnings = [fact for fact in self.simulated.odd() if isinstance(fact, Warned)]
         self.assertEqual(len(warnings), 1, "said once, not at every save")
@@ -161,12 +161,12 @@ class RefusingStoreTests(SynchronousTestCase):
         self.simulated.acs.instead = lambda posted: None
         self.simulated.store.refusing = FULL
         self.simulated.run(11)
-        self.assertEqual(self.simulated.acs.told()[-1], ("2 PERIODIC",))
+        self.assertEqual(self.simulated.acs.event_codes()[-1], ("2 PERIODIC",))
         self.simulated.runtime.sessions._disarm()
         self.simulated.store.refusing = None
         self.simulated.begin(booted=False)
         self.simulated.run(100)
-        self.assertEqual(self.simulated.acs.told()[-1], ("2 PERIODIC",))
+        self.assertEqual(self.simulated.acs.event_codes()[-1], ("2 PERIODIC",))
 
     def test_a_url_that_cannot_be_kept_is_said_once_until_it_can(self) -> None:
         def said() -> int:
@@ -187,7 +187,7 @@ class RefusingStoreTests(SynchronousTestCase):
         simulated = SimulatedAgent()
         simulated.store.refusing = "attempt to write a readonly database"
         simulated.begin()
-        self.assertEqual(simulated.acs.told(), [("0 BOOTSTRAP", "1 BOOT")])
+        self.assertEqual(simulated.acs.event_codes(), [("0 BOOTSTRAP", "1 BOOT")])
         self.assertTrue(simulated.ended()[0].success)
         simulated.happen(Event(CONNECTION_REQUEST))
-        self.assertEqual(simulated.acs.told()[1:], [("6 CONNECTION REQUEST",)])
+        self.assertEqual(simulated.acs.event_codes()[1:], [("6 CONNECTION REQUEST",)])

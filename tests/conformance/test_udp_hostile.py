@@ -129,7 +129,7 @@ class HostileTests(SimulatedAgentCase):
         self.assertEqual(len(self.simulated.acs.sessions), 1)
         self.receive(request(10**6))
         self.simulated.run(0)
-        self.assertEqual(self.simulated.acs.told()[1:], [("6 CONNECTION REQUEST",)])
+        self.assertEqual(self.simulated.acs.event_codes()[1:], [("6 CONNECTION REQUEST",)])
 
     def test_a_hundred_thousand_broken_ones(self) -> None:
         print(f"seed {SEED}: {DATAGRAMS} datagrams", end=" ", flush=True)

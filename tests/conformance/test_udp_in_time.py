@@ -176,7 +176,7 @@ class AddressTests(UdpCase):
         self.assertEqual(simulated.ask(attributes(ADDRESS, 2)), [SetParameterAttributesResponse()])
         self.udp.keepers[0].found(Address("203.0.113.5", 40_002), True)
         simulated.run(0)
-        self.assertEqual(simulated.acs.told()[-1], ("4 VALUE CHANGE",))
+        self.assertEqual(simulated.acs.event_codes()[-1], ("4 VALUE CHANGE",))
         self.assertEqual(simulated.last_values()[ADDRESS], "203.0.113.5:40002")
 
     def test_before_the_server_has_answered_the_last_address_stands(self) -> None:
@@ -360,7 +360,7 @@ class RequestTests(UdpCase):
         for _ in range(3):
             self.udp.receive(self.request())
         simulated.run(60)
-        self.assertEqual(simulated.acs.told()[before:], [SIX])
+        self.assertEqual(simulated.acs.event_codes()[before:], [SIX])
         requested = [fact for fact in simulated.facts if isinstance(fact, ConnectionRequested)]
         self.assertEqual(requested, [ConnectionRequested(ACS.host, True, "UDP")])
 
@@ -379,7 +379,7 @@ class RequestTests(UdpCase):
         simulated.bootstrapped()
         self.udp.receive(self.request())
         simulated.run(0)
-        self.assertEqual(simulated.acs.told()[1:], [SIX])
+        self.assertEqual(simulated.acs.event_codes()[1:], [SIX])
 
     def test_credentials_that_are_not_set(self) -> None:
         simulated = self.simulated(ConnectionRequestUsername="", ConnectionRequestPassword="")
@@ -393,7 +393,7 @@ class RequestTests(UdpCase):
         )
         self.udp.receive(self.request(3, "new"))
         simulated.run(0)
-        self.assertEqual(simulated.acs.told()[2:], [SIX])
+        self.assertEqual(simulated.acs.event_codes()[2:], [SIX])
 
     def test_the_limit_is_that_of_all_requests(self) -> None:
         simulated = self.stunned()
@@ -445,7 +445,7 @@ STUNEnable = { type = "boolean", writable = true }
         simulated.ask(attributes(ADDRESS, 2))
         before = len(simulated.acs.sessions)
         self.moved(simulated, 40_002)
-        self.assertEqual(simulated.acs.told()[before:], [("4 VALUE CHANGE",)])
+        self.assertEqual(simulated.acs.event_codes()[before:], [("4 VALUE CHANGE",)])
         simulated.run(10)
         self.moved(simulated, 40_003)
         self.moved(simulated, 40_004)
@@ -453,7 +453,7 @@ STUNEnable = { type = "boolean", writable = true }
         simulated.run(49)
         self.assertEqual(len(simulated.acs.sessions), before + 1)
         simulated.run(2)
-        self.assertEqual(simulated.acs.told()[before + 1 :], [("4 VALUE CHANGE",)])
+        self.assertEqual(simulated.acs.event_codes()[before + 1 :], [("4 VALUE CHANGE",)])
         self.assertEqual(simulated.last_values()[ADDRESS], "203.0.113.5:40004")
         simulated.run(10)
         self.moved(simulated, 40_005)

@@ -1,4 +1,4 @@
-"""What the agent makes of the table of XMPP connections, and of what a connection tells; models of every kind."""
+"""The table of XMPP connections and the state of connections, with different models."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ JID = "cpe@x.example/r"
 
 
 class FakeXmpp:
-    """Remembers what was opened; ``slow``: closing takes until somebody fires it."""
+    """Records opened connections; ``slow``: closing waits until ``closing`` is fired."""
 
     def __init__(self) -> None:
         self.opened: list[FakeConnection] = []
         self.slow = False
 
-    def open(self, account: Account, stats: Stats, told: Any, asked: Any) -> FakeConnection:
-        connection = FakeConnection(self, account, stats, told, asked)
+    def open(self, account: Account, stats: Stats, on_standing: Any, on_request: Any) -> FakeConnection:
+        connection = FakeConnection(self, account, stats, on_standing, on_request)
         self.opened.append(connection)
-        told(Standing("Connecting"))  # at once, as the real one does
+        on_standing(Standing("Connecting"))  # at once, as the real client does
         return connection
 
     @property
@@ -43,12 +43,12 @@ class FakeXmpp:
 
 
 class FakeConnection:
-    def __init__(self, xmpp: FakeXmpp, account: Account, stats: Stats, told: Any, asked: Any) -> None:
+    def __init__(self, xmpp: FakeXmpp, account: Account, stats: Stats, on_standing: Any, on_request: Any) -> None:
         self.xmpp = xmpp
         self.account = account
         self.stats = stats
-        self.told = told
-        self.asked = asked
+        self.on_standing = on_standing
+        self.on_request = on_request
         self.closed = False
         self.closing: Deferred[None] | None = None
 
@@ -83,7 +83,7 @@ class XmppCase(SynchronousTestCase):
         return self.simulated.runtime.tree.value(path).text
 
     def standing(self, *standing: Any) -> None:
-        self.xmpp.now[-1].told(Standing(*standing))
+        self.xmpp.now[-1].on_standing(Standing(*standing))
         self.simulated.run(1)
 
 
@@ -131,7 +131,7 @@ class TableTests(XmppCase):
         self.assertEqual(connection.account, expected)
 
     def test_one_after_the_other(self) -> None:
-        """A changed row is opened again only when the old stream has ended."""
+        """A changed row is opened again only after the old stream has ended."""
         self.begin()
         self.add_row()
         self.standing("Enabled", JID)
@@ -195,7 +195,7 @@ class TableTests(XmppCase):
         connection = self.xmpp.now[0]
         finished(self.simulated.runtime.changes.delete_object(ROW, Origin.ACS))
         self.assertTrue(connection.closed)
-        connection.told(Standing("Enabled", JID))
+        connection.on_standing(Standing("Enabled", JID))
         self.simulated.run(10)
         self.assertEqual(self.value(SERVER + "ConnReqJabberID"), "")
         self.assertEqual([fact for fact in self.simulated.odd() if "written" in str(fact)], [])
@@ -214,7 +214,7 @@ class TableTests(XmppCase):
 
 class AskedTests(XmppCase):
     def asked(self, connection: FakeConnection, password: str = "pw", sender: str = "acs@x.example/l") -> XmppVerdict:
-        verdict: XmppVerdict = connection.asked(ConnectionRequest(sender, "acs", password))
+        verdict: XmppVerdict = connection.on_request(ConnectionRequest(sender, "acs", password))
         return verdict
 
     def test_the_connection_for_requests(self) -> None:
@@ -222,19 +222,19 @@ class AskedTests(XmppCase):
         self.add_row()
         self.add_row(Username="other")
         one, other = self.xmpp.now
-        self.assertIs(self.asked(one), XmppVerdict.UNAVAILABLE)
-        self.assertIs(self.asked(other), XmppVerdict.ACCEPTED)
-        self.assertIs(self.asked(other, "x"), XmppVerdict.NOT_AUTHORIZED)
-        before = len(self.simulated.acs.told())
+        self.assertIs(self.on_request(one), XmppVerdict.UNAVAILABLE)
+        self.assertIs(self.on_request(other), XmppVerdict.ACCEPTED)
+        self.assertIs(self.on_request(other, "x"), XmppVerdict.NOT_AUTHORIZED)
+        before = len(self.simulated.acs.event_codes())
         self.simulated.run(10)
-        self.assertEqual(self.simulated.acs.told()[before:], [("6 CONNECTION REQUEST",)])
+        self.assertEqual(self.simulated.acs.event_codes()[before:], [("6 CONNECTION REQUEST",)])
 
     def test_after_the_end(self) -> None:
         self.begin()
         self.add_row()
         connection = self.xmpp.now[0]
         finished(self.simulated.runtime.stop())
-        self.assertIs(self.asked(connection), XmppVerdict.UNAVAILABLE)
+        self.assertIs(self.on_request(connection), XmppVerdict.UNAVAILABLE)
 
 
 class ModelTests(XmppCase):
@@ -302,7 +302,7 @@ class ModelTests(XmppCase):
             )
             (connection,) = xmpp.now
             self.assertEqual(connection.account.algorithm, "ServerTable")
-            connection.told(Standing("Error", "", False, "x"))
+            connection.on_standing(Standing("Error", "", False, "x"))
             self.assertEqual(simulated.runtime.tree.value(table + "1.Status").text, "Error")
-            connection.told(Standing("Enabled", JID, True))
+            connection.on_standing(Standing("Enabled", JID, True))
             self.assertEqual(simulated.runtime.tree.value(server + "ConnReqJabberID").text, JID)

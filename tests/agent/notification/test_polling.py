@@ -1,4 +1,4 @@
-"""Changes that the device makes by itself, found by polling: only what is watched, grouped, and never twice."""
+"""Changes by the device itself, found by polling: only watched parameters, grouped, and each once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CHANGED = ("4 VALUE CHANGE",)
 
 
 class Box(Provider):
-    """A device whose values a test sets; it keeps what it was asked."""
+    """A device whose values a test sets; it records the reads."""
 
     name = "box"
     paths = ("Device.Time.", "Device.Hosts.", UPTIME, PORTS)
@@ -64,7 +64,7 @@ class Box(Provider):
 
 
 class Counting(MemoryStore):
-    """A store that keeps what was saved into it."""
+    """A store that records the batches."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class Counting(MemoryStore):
 
 class PollingTests(SynchronousTestCase):
     def begin(self, *watched: tuple[str, int], **options: str) -> None:
-        """A bootstrapped device with a box that is polled every 5 seconds; ``watched``: names and levels."""
+        """Start a bootstrapped device with a box that is polled every 5 seconds; ``watched``: names and levels."""
         self.box = Box()
         self.box.values |= {NTP: "one.example", NTP2: "two.example", UPTIME: "1"}
         self.store = Counting()
@@ -98,8 +98,8 @@ class PollingTests(SynchronousTestCase):
         self.sessions = len(self.simulated.acs.sessions)
 
     def told(self) -> list[tuple[str, ...]]:
-        """The events of the sessions since the ACS began to watch."""
-        return self.simulated.acs.told()[self.sessions :]
+        """EventCodes of the sessions since the ACS set the attributes."""
+        return self.simulated.acs.event_codes()[self.sessions :]
 
     def last(self) -> dict[str, str]:
         return {each.name: each.value.text for each in self.simulated.acs.informs()[-1].parameter_list}

@@ -1,4 +1,4 @@
-"""Values and rows that providers supply: read when asked, by provider, and whatever one does, the agent goes on."""
+"""Values and rows of providers: read on request, by provider; the agent continues after any failure of one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ADDRESSES = "Device.IP.Interface.{i}.IPv4Address."
 
 
 class Info(Provider):
-    """Some of DeviceInfo; ``answer`` is what it reads, or a function for that."""
+    """Provider of some of DeviceInfo; ``answer``: the values, or a function that returns them."""
 
     name = "info"
     paths = ("Device.DeviceInfo.MemoryStatus.", VERSION, UPTIME)
@@ -48,7 +48,7 @@ class Info(Provider):
 
 
 class Table(Provider):
-    """Network ports by name, and below another table the addresses of each."""
+    """Provider of network ports by name, and of their addresses below another table."""
 
     name = "net"
     paths = (PORTS, "Device.IP.Interface.")
@@ -70,14 +70,14 @@ class Table(Provider):
 
 
 class Wordless(Exception):
-    """An error that cannot even say what it is."""
+    """An error whose ``str`` raises."""
 
     def __str__(self) -> str:
         raise RuntimeError
 
 
 class Lazy(Mapping[str, str]):
-    """A mapping that finds out only later that it has nothing to give."""
+    """A mapping whose items raise when they are accessed."""
 
     def __getitem__(self, name: str) -> str:
         raise OSError("unplugged")
@@ -96,7 +96,7 @@ class ProviderCase(SynchronousTestCase):
         self.simulated.providers = [self.info, self.table]
 
     def ask(self, *requests: Any, seconds: float = 30) -> list[Any]:
-        """The answers of a session."""
+        """Return the answers of one session."""
         self.simulated.acs.asking.extend(requests)
         self.simulated.runtime.connection_requests.http.requested("198.51.100.1")
         self.simulated.run(seconds)
@@ -129,7 +129,7 @@ class ReadingTests(ProviderCase):
         self.info.asked.clear()
         self.simulated.run(2)
         self.assertEqual(self.values(UPTIME, FREE)[FREE], "1000")
-        self.assertEqual(self.info.asked, [[VERSION], [UPTIME, FREE]])  # that of the Inform, and ours
+        self.assertEqual(self.info.asked, [[VERSION], [UPTIME, FREE]])  # of the Inform, and of the request
         self.assertEqual(self.warnings(), [])
 
     def test_a_reading_is_kept_for_a_second(self) -> None:
@@ -154,7 +154,7 @@ class ReadingTests(ProviderCase):
         self.assertEqual(self.warnings(), [])
 
     def test_a_change_during_the_reading_costs_nothing_of_it(self) -> None:
-        """What has changed meanwhile is read again; what was read of everything else counts."""
+        """Parameters that change during a reading are read again; the values of the others are used."""
         code = "Device.DeviceInfo.HostName"
         texts = {code: "none"}
 
@@ -165,7 +165,7 @@ class ReadingTests(ProviderCase):
                 return dict(texts)
 
             def check(self, changes: Mapping[Name, str | None]) -> None:
-                """Nothing is refused."""
+                """Refuse nothing."""
 
             def apply(self, changes: Mapping[Name, str | None]) -> None:
                 texts.update((str(name), text) for name, text in changes.items() if text is not None)
@@ -279,10 +279,10 @@ class TroubleTests(ProviderCase):
         self.simulated.kill()
         self.simulated.begin(booted=False, seconds=30)
         self.ask()
-        self.assertEqual(self.simulated.acs.told()[-1], ("6 CONNECTION REQUEST",))
+        self.assertEqual(self.simulated.acs.event_codes()[-1], ("6 CONNECTION REQUEST",))
         self.info.answer = {VERSION: "2.0"}
         self.ask()
-        self.assertEqual(self.simulated.acs.told()[-1], ("4 VALUE CHANGE", "6 CONNECTION REQUEST"))
+        self.assertEqual(self.simulated.acs.event_codes()[-1], ("4 VALUE CHANGE", "6 CONNECTION REQUEST"))
         self.assertEqual(self.inform()[VERSION], "2.0")
 
     def test_one_that_ignores_being_cancelled_is_not_asked_again_before_it_ends(self) -> None:

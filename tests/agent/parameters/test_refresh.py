@@ -1,4 +1,4 @@
-"""Values that the device reads anew each time: told when a session opens anyway, and no harm where they cannot be."""
+"""Values that the device reads each time: reported in each session; no harm follows where they cannot be read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cwmpagent.protocol.rpc import (
 from tests.agent.ports import SimulatedAgent
 
 UPTIME = "Device.DeviceInfo.UpTime"
-TOTAL = "Device.DeviceInfo.MemoryStatus.Total"  # the one live value whose active notification is not denied
+TOTAL = "Device.DeviceInfo.MemoryStatus.Total"  # the only live parameter that supports active notification
 
 
 class LiveTests(SynchronousTestCase):
@@ -38,17 +38,17 @@ class LiveTests(SynchronousTestCase):
         self.call()
 
     def call(self) -> None:
-        """The ACS calls; a minute passes."""
+        """Receive a ConnectionRequest; a minute passes."""
         self.simulated.happen(Event(CONNECTION_REQUEST))
         self.simulated.run(60)
 
     def last(self) -> tuple[tuple[str, ...], dict[str, str]]:
-        """Events and parameters of the last Inform."""
+        """EventCodes and values of the last Inform."""
         inform = self.simulated.acs.informs()[-1]
-        return self.simulated.acs.told()[-1], {each.name: each.value.text for each in inform.parameter_list}
+        return self.simulated.acs.event_codes()[-1], {each.name: each.value.text for each in inform.parameter_list}
 
     def assert_only_told_of_it(self) -> None:
-        """All that the log has is that it could not be read."""
+        """Assert that all warnings are about the read that failed."""
         odd = self.simulated.odd()
         self.assertTrue(odd)
         for fact in odd:
@@ -73,7 +73,7 @@ class LiveTests(SynchronousTestCase):
 
     def test_an_active_one_opens_no_session_after_session(self) -> None:
         self.watch(TOTAL, 2)
-        self.simulated.readings[TOTAL] = lambda: str(len(self.simulated.facts))  # another one each time
+        self.simulated.readings[TOTAL] = lambda: str(len(self.simulated.facts))  # another value at each read
         before = len(self.simulated.acs.sessions)
         self.call()
         self.assertEqual(len(self.simulated.acs.sessions), before + 1)
@@ -83,7 +83,7 @@ class LiveTests(SynchronousTestCase):
         self.watch(TOTAL, 1)
         for error in (OSError("no /proc"), RuntimeError("no such metric")):
             self.memory = "2000"
-            self.simulated.begin(booted=False)  # it is news, and then it cannot be read
+            self.simulated.begin(booted=False)  # the change is pending, and then it cannot be read
             self.simulated.run(2)
             self.memory = error
             before = len(self.simulated.acs.sessions)

@@ -1,4 +1,4 @@
-"""Changes that reach into the device: whatever fails, hangs or loses power, they are wholly there or wholly not."""
+"""Changes of the device: complete or not made at all, after failures, time-outs and losses of power."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ NEW = {NTP[0]: "one", PORTS + "1.Description": "web", NTP[1]: "two", CODE: "code
 
 
 class Gone(Exception):
-    """Nothing came of it: the power went."""
+    """The power was lost before the result."""
 
 
 class Boxed:
-    """An agent on a device of two parts, ``clock`` (NTP servers) and ``ports`` (port mappings)."""
+    """An agent with a device of two parts, ``clock`` (NTP servers) and ``ports`` (port mappings)."""
 
     def __init__(self) -> None:
         self.fuse = Fuse()
@@ -56,7 +56,7 @@ class Boxed:
         return Deferred.fromCoroutine(coroutine)
 
     def done(self, coroutine: Any) -> Any:
-        """What it comes to within a minute; Gone where it never ends."""
+        """Return the result within a minute. Raises Gone if there is none."""
         outcome: list[Any] = []
         self.start(coroutine).addBoth(outcome.append)
         for _ in range(60):
@@ -79,7 +79,7 @@ class Boxed:
         return self.done(self.changes.delete_object(f"{PORTS}{number}.", Origin.ACS, "deleted"))
 
     def restart(self) -> None:
-        """The power went, and is back."""
+        """Start again after a loss of power."""
         for call in self.simulated.timers.getDelayedCalls():
             call.cancel()
         self.fuse.set(None)
@@ -88,7 +88,7 @@ class Boxed:
         self.simulated.begin()
 
     def told(self) -> dict[str, str]:
-        """What the agent holds for true, of everything in the device and the rest that tests change."""
+        """Values and rows by the agent: those of the device, and others that tests change."""
         tree = self.simulated.runtime.tree
         names = [*NTP, *tree.parameters(PORTS), CODE, KEY]
         saved = self.store.load().values
@@ -96,11 +96,11 @@ class Boxed:
         return {name: saved.get(name) or tree.value(name).text for name in names} | rows
 
     def device(self) -> dict[str, str]:
-        """What the device holds."""
+        """Values and rows in the device."""
         return {path: text for part in self.parts for path, text in part.state.items()}
 
     def differences(self) -> dict[str, tuple[str, str | None]]:
-        """Where the device is not what the agent holds for true."""
+        """Differences between the device and the agent."""
         told, device = self.told(), self.device()
         wrong: dict[str, tuple[str, str | None]] = {
             path: (text, told.get(path)) for path, text in device.items() if told.get(path) != text
@@ -186,10 +186,10 @@ class ChangeTests(TransactionCase):
 
 
 class LeftNoteTests(TransactionCase):
-    """A full disk keeps the note of an undone change: it does not stay there until it undoes what is right."""
+    """The note of an undone change stays on a full disk, but must not undo later changes."""
 
     def leave(self) -> None:
-        """A change that fails and is undone, the disk being full by then."""
+        """Make a change that fails and is undone while the disk is full."""
         self.box.ports.trouble["apply"] = lambda: 1 / 0
         self.box.store.full_after = 1
         self.assertRaises(CwmpFault, self.box.set, NEW, "k")
@@ -261,7 +261,7 @@ class TroubleTests(TransactionCase):
                         fault = self.assertRaises(CwmpFault, self.box.set, NEW, "k")
                         self.assertIn(fault.code, (9002, 9004))
                         self.assertNotIn("division", fault.text)
-                        if "cannot" in what:  # nobody knows what it does, until it ends
+                        if "cannot" in what:  # its effect is unknown until it ends
                             part.trouble.clear()
                             Stubborn.last.callback(None)
                             self.box.done(self.box.changes.reconcile())
@@ -326,7 +326,7 @@ class TroubleTests(TransactionCase):
 
 
 class CrashTests(TransactionCase):
-    """The power goes at every single step: before and after each commit, in the middle of each provider's work."""
+    """Losses of power at each step: before and after each commit, and during the work of each provider."""
 
     def at_every_step(self, change: Any) -> int:
         for step in range(200):
@@ -378,7 +378,7 @@ class CrashTests(TransactionCase):
 
 
 class TimeOutTests(TransactionCase):
-    """The RPC is given up at every single point: it is undone, or it was done and is answered so."""
+    """Cancellation of the RPC at each point: the change is undone, or it is complete and the answer says so."""
 
     def test_cancelled_at_each_point(self) -> None:
         for method in ("check", "apply"):
@@ -426,7 +426,7 @@ class TimeOutTests(TransactionCase):
 
 
 class LaterTests(TransactionCase):
-    """Status 1: what takes effect only after the session."""
+    """Status 1: changes that take effect only after the session."""
 
     def session(self, *asked: Any) -> Any:
         self.box.simulated.acs.asking.extend(asked)
@@ -536,7 +536,7 @@ class RandomTests(SynchronousTestCase):
             else:
                 if wanted is not None:
                     self.assertEqual(box.told(), wanted)
-                if box.fuse.blown:  # while it took effect
+                if box.fuse.blown:  # while the change took effect
                     box.restart()
             box.fuse.set(None)
             for part in box.parts:
@@ -548,7 +548,7 @@ class RandomTests(SynchronousTestCase):
 
 
 class Stubborn(Deferred[None]):
-    """Ignores that it is cancelled."""
+    """A Deferred that ignores cancellation."""
 
     last: Stubborn
 
@@ -557,7 +557,7 @@ class Stubborn(Deferred[None]):
         type(self).last = self
 
     def cancel(self) -> None:
-        """No."""
+        """Do nothing."""
 
 
 def _refuse() -> None:

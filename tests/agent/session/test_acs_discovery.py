@@ -1,4 +1,4 @@
-"""The ACS's URL as the network gives it: a change of URL with ``0 BOOTSTRAP``, and garbage is one warning."""
+"""Discovery of the ACS URL: a new URL leads to ``0 BOOTSTRAP``, an invalid one to one warning."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ class DiscoveredTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.simulated = SimulatedAgent()
         self.said: str | ValueError | None = None
-        self.simulated.discovered_url = self.look
+        self.simulated.discovered_url = self.discover
 
-    def look(self) -> str | None:
+    def discover(self) -> str | None:
         said, self.said = self.said, None
         if isinstance(said, ValueError):
             raise said
         return said
 
     def where(self) -> list[str]:
-        """To which URL each session went."""
+        """URLs of all sessions."""
         return [first.url for first in self.simulated.acs.firsts()]
 
     def test_found_at_the_start(self) -> None:
@@ -32,7 +32,7 @@ class DiscoveredTests(SynchronousTestCase):
         self.simulated.begin()
         self.simulated.run(10)
         self.assertEqual(self.where(), ["http://found/"])
-        self.assertEqual(self.simulated.acs.told(), [("0 BOOTSTRAP", "1 BOOT")])
+        self.assertEqual(self.simulated.acs.event_codes(), [("0 BOOTSTRAP", "1 BOOT")])
 
         saved = self.simulated.store.load()
         self.assertEqual((saved.values[URL], saved.notes["discovered_url"]), ("http://found/", "http://found/"))
@@ -51,7 +51,7 @@ class DiscoveredTests(SynchronousTestCase):
         self.said = "http://found/"
         self.simulated.run(6)
         self.assertEqual(self.where(), ["http://acs.example/", "http://found/"])
-        self.assertEqual(self.simulated.acs.told()[-1], ("0 BOOTSTRAP",))
+        self.assertEqual(self.simulated.acs.event_codes()[-1], ("0 BOOTSTRAP",))
         self.assertEqual(self.simulated.odd(), [])
 
     def test_found_after_a_reboot_that_did_not_come(self) -> None:
@@ -85,7 +85,7 @@ class DiscoveredTests(SynchronousTestCase):
         self.simulated.run(60)
         self.assertEqual(len(self.simulated.odd()), 1)
         self.assertEqual(self.where(), ["http://acs.example/"])
-        self.said = "http://user:s3cret@acs/"  # the data model says no, too
+        self.said = "http://user:s3cret@acs/"  # the data model refuses it, too
         self.simulated.run(60)
         self.assertEqual(len(self.simulated.odd()), 2)
         self.assertNotIn("s3cret", repr(self.simulated.odd()))
@@ -108,4 +108,4 @@ class DiscoveredTests(SynchronousTestCase):
         self.said = "http://found/"
         self.simulated.run(6)
         self.assertEqual(self.where()[-1], "http://found/")
-        self.assertEqual(self.simulated.acs.told()[-1], ("0 BOOTSTRAP",))
+        self.assertEqual(self.simulated.acs.event_codes()[-1], ("0 BOOTSTRAP",))

@@ -1,4 +1,4 @@
-"""Whole messages for the log: whatever comes from the peer is shown or quoted, and looking at it changes nothing."""
+"""Whole messages for the log: any input of the peer is shown or quoted, and is not changed by that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests of the agent's own, all the way: a made-up subsystem that reports transfers to the ACS."""
+"""Requests of the agent in whole sessions, with a test subsystem that reports transfers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def report(key: str) -> TransferComplete:
 
 
 class Transfers:
-    """A subsystem with records of its own: CommandKey -> EventCode, kept in a note."""
+    """A subsystem with records in a note: CommandKey -> EventCode."""
 
     def __init__(self, runtime: AgentRuntime, notes: Mapping[str, str]) -> None:
         self.runtime = runtime
@@ -35,7 +35,7 @@ class Transfers:
         runtime.own_requests.add(self)
 
     def done(self, key: str, code: str = M_DOWNLOAD) -> None:
-        """A transfer has ended: its record is saved before its event can be delivered."""
+        """End a transfer: its record is saved before its event can be delivered."""
         self.records[key] = code
         finished(self.runtime.journal.save({NOTE: json.dumps(self.records)}))
         self.runtime.events.raise_event(Event(code, key))
@@ -59,7 +59,7 @@ class OwnRequestTests(SynchronousTestCase):
         self.assertEqual(len(self.simulated.acs.sessions), 1)
 
     def begin(self, *, booted: bool = True) -> Transfers:
-        """A runtime with the subsystem, which is there before the first session."""
+        """Start a runtime with the subsystem, which is registered before the first session."""
         notes = dict(self.simulated.store.load().notes)
         made: list[Transfers] = []
         start = AgentRuntime.start
@@ -75,21 +75,21 @@ class OwnRequestTests(SynchronousTestCase):
         return made[0]
 
     def messages(self, session: int = -1) -> list[str]:
-        """The messages that the agent posted in a session; an empty POST is empty."""
+        """Names of the messages that the agent sent in a session; empty for an empty POST."""
         posts = self.simulated.acs.sessions[session]
         return [type(posted.message).__name__ if posted.message is not None else "" for posted in posts]
 
     def keys(self) -> list[str]:
-        """The CommandKeys of all reports, in the order in which they were sent."""
+        """CommandKeys of all reports, in the order of sending."""
         sent = [posted.message for session in self.simulated.acs.sessions for posted in session]
         return [message.command_key for message in sent if isinstance(message, TransferComplete)]
 
     def told(self) -> tuple[str, ...]:
-        """The EventCodes of the last Inform."""
-        return self.simulated.acs.told()[-1]
+        """EventCodes of the last Inform."""
+        return self.simulated.acs.event_codes()[-1]
 
     def pending(self) -> list[str]:
-        """The EventCodes on the agenda."""
+        """EventCodes on the agenda."""
         return [event.code for event in self.simulated.runtime.agenda.pending]
 
     def test_sent_in_its_turn_and_delivered(self) -> None:
@@ -105,7 +105,7 @@ class OwnRequestTests(SynchronousTestCase):
         self.assertEqual(len(self.simulated.acs.sessions), 2)
 
     def test_several_in_one_session_each_once(self) -> None:
-        self.simulated.runtime.sessions._running = False  # both are there before a session
+        self.simulated.runtime.sessions._running = False  # both are ready before a session
         self.transfers.done("k1")
         self.transfers.done("k2", M_UPLOAD)
         self.simulated.runtime.sessions.start()
@@ -126,7 +126,7 @@ class OwnRequestTests(SynchronousTestCase):
         self.assertEqual((self.keys(), self.pending()), (["k1", "k2", "k2"], []))
 
     def drop_second(self, posted: Posted) -> Said:
-        """The connection breaks when the second report is sent."""
+        """Break the connection when the second report is sent."""
         message = posted.message
         return (
             TransportError("broken") if isinstance(message, TransferComplete) and message.command_key == "k2" else None

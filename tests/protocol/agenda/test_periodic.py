@@ -185,7 +185,7 @@ class SlewTests(SynchronousTestCase):
         numbers = [round((session.wall - reference) / interval) for session in world.sessions]  # type: ignore[operator]  # trusted
         self.assertEqual(numbers, list(range(numbers[0], numbers[0] + len(numbers))))
         self.assertTrue(19 <= len(numbers) <= 21, numbers)
-        self.assertLessEqual(world.looks, 20 * (interval / CHECK_EVERY + 5))
+        self.assertLessEqual(world.checks, 20 * (interval / CHECK_EVERY + 5))
 
     def test_corrections_of_less_than_a_second(self) -> None:
         for correction in (0.4, -0.4):
@@ -253,15 +253,15 @@ class StepTests(SynchronousTestCase):
         elapsed = world.monotonic - 5000.0
         self.assertGreaterEqual(len(world.sessions), 1)
         self.assertLessEqual(len(world.sessions), elapsed / interval + 2 * len(steps) + 1)
-        self.assertLessEqual(world.looks, elapsed / CHECK_EVERY + 2 * (len(world.sessions) + len(steps)) + 4)
+        self.assertLessEqual(world.checks, elapsed / CHECK_EVERY + 2 * (len(world.sessions) + len(steps)) + 4)
 
     def test_nothing_but_a_phase_is_looked_at_in_between(self) -> None:
         for reference in (None, 1_700_000_000.0):
             world = periodic_world(86_400, reference)
             world.run(86_399.0, until=lambda world=world: len(world.sessions) == 1)
-            looks = 3 if reference is None else 86_400 / CHECK_EVERY + 1
-            self.assertLessEqual(world.looks, looks)
-            self.assertGreaterEqual(world.looks, looks - 2)
+            checks = 3 if reference is None else 86_400 / CHECK_EVERY + 1
+            self.assertLessEqual(world.checks, checks)
+            self.assertGreaterEqual(world.checks, checks - 2)
 
     @given(st.lists(st.tuples(st.floats(0, 20_000), st.sampled_from(STEPS)), max_size=8), st.integers(0, 1000))
     @settings(deadline=None, max_examples=40)
@@ -272,7 +272,7 @@ class StepTests(SynchronousTestCase):
         calm.run(30_000.0)
         stepped.run(30_000.0)
         self.assertEqual(self.without_wall(calm), self.without_wall(stepped))
-        self.assertEqual(calm.looks, stepped.looks)
+        self.assertEqual(calm.checks, stepped.checks)
 
     def busy_world(self, seed: int) -> World:
         """A world with a random phase, retries, two ScheduleInforms and a throttled change at once."""
