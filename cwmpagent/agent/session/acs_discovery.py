@@ -100,9 +100,9 @@ class AcsDiscovery:
         try:
             await self._changes.set_values([ParameterAssignment(self._path, url)], Origin.DEVICE)
         except CwmpFault as fault:
-            why = fault.parameters[0].text if fault.parameters else fault.text
+            reason = fault.parameters[0].text if fault.parameters else fault.text
             if self._unsaved is None:
-                self._observer(Warned(f"cannot adopt the discovered ACS URL: {why}"))
+                self._observer(Warned(f"cannot adopt the discovered ACS URL: {reason}"))
             self._unsaved = url if fault.code == 9002 else None
         else:
             await self._save(url, {})

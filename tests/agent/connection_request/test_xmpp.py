@@ -213,7 +213,7 @@ class TableTests(XmppCase):
 
 
 class AskedTests(XmppCase):
-    def asked(self, connection: FakeConnection, password: str = "pw", sender: str = "acs@x.example/l") -> XmppVerdict:
+    def request(self, connection: FakeConnection, password: str = "pw", sender: str = "acs@x.example/l") -> XmppVerdict:
         verdict: XmppVerdict = connection.on_request(ConnectionRequest(sender, "acs", password))
         return verdict
 
@@ -222,9 +222,9 @@ class AskedTests(XmppCase):
         self.add_row()
         self.add_row(Username="other")
         one, other = self.xmpp.now
-        self.assertIs(self.on_request(one), XmppVerdict.UNAVAILABLE)
-        self.assertIs(self.on_request(other), XmppVerdict.ACCEPTED)
-        self.assertIs(self.on_request(other, "x"), XmppVerdict.NOT_AUTHORIZED)
+        self.assertIs(self.request(one), XmppVerdict.UNAVAILABLE)
+        self.assertIs(self.request(other), XmppVerdict.ACCEPTED)
+        self.assertIs(self.request(other, "x"), XmppVerdict.NOT_AUTHORIZED)
         before = len(self.simulated.acs.event_codes())
         self.simulated.run(10)
         self.assertEqual(self.simulated.acs.event_codes()[before:], [("6 CONNECTION REQUEST",)])
@@ -234,7 +234,7 @@ class AskedTests(XmppCase):
         self.add_row()
         connection = self.xmpp.now[0]
         finished(self.simulated.runtime.stop())
-        self.assertIs(self.on_request(connection), XmppVerdict.UNAVAILABLE)
+        self.assertIs(self.request(connection), XmppVerdict.UNAVAILABLE)
 
 
 class ModelTests(XmppCase):
