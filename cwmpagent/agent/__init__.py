@@ -1,6 +1,7 @@
 """The behaviour of a device: sessions, RPCs, parameters, notification, ConnectionRequests (floor 2).
 
-The world is seen through the Protocol classes of ``ports``; what happens is told as the values of ``facts``."""
+Adapters are used through the Protocol classes of ``ports``; events are reported as values of ``facts``.
+"""
 
 __all__ = [
     "agenda_settings",

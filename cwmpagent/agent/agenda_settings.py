@@ -15,7 +15,7 @@ _OTHERS = ("CWMPRetryMinimumWaitInterval", "CWMPRetryIntervalMultiplier", "Defau
 
 
 class AgendaSettings:
-    """Applies the settings to the agenda at the start, and again when one of them changes."""
+    """Applies the settings to the agenda, at the start and after each change of one of them."""
 
     def __init__(self, server: ManagementServer, agenda: Agenda, clock: Clock) -> None:
         self._server = server
@@ -38,14 +38,14 @@ class AgendaSettings:
         )
 
     def changed(self, names: Iterable[str]) -> None:
-        """Parameters have new values."""
+        """Apply the settings again if one of the parameters ``names``, which have new values, is among them."""
         if not self._paths.isdisjoint(names):
             self.configure()
 
     def _phase(self, names: tuple[str, str, str], interval: int) -> Periodic:
-        """The three parameters ``names``: enabled, interval (seconds; default ``interval``) and reference time."""
-        enable, every, reference = names
+        """Read three parameters: enabled, interval (seconds; default ``interval``) and reference time."""
+        enable, seconds, reference = names
         server = self._server
         return Periodic(
-            server.flag(enable), server.number(every, interval), parse_time(server.text(reference, UNKNOWN_TIME))
+            server.flag(enable), server.number(seconds, interval), parse_time(server.text(reference, UNKNOWN_TIME))
         )

@@ -1,4 +1,4 @@
-"""The identity and the time that a device tells: DeviceId and CurrentTime, as its Inform has them (TR-069 A.3.3.1)."""
+"""Identity and time of a device: DeviceId and CurrentTime of its Inform (TR-069 A.3.3.1)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cwmpagent.values import UNKNOWN_TIME, format_time
 
 
 def device_id(tree: Tree) -> DeviceIdStruct:
-    """Who the device is, from its DeviceInfo; its ProductClass is empty where the model has none."""
+    """DeviceIdStruct from the DeviceInfo object; ProductClass is empty where the model has none."""
     info = tree.model.root.path + "DeviceInfo."
     product_class = info + "ProductClass"
     return DeviceIdStruct(
@@ -21,13 +21,13 @@ def device_id(tree: Tree) -> DeviceIdStruct:
 
 
 def device_name(tree: Tree) -> str:
-    """The short name of the device in logs: its OUI and serial number."""
+    """Short name of the device in logs: OUI and serial number."""
     info = tree.model.root.path + "DeviceInfo."
     return "-".join(tree.value(info + name).text for name in ("ManufacturerOUI", "SerialNumber"))
 
 
 def current_time(clock: Clock) -> str:
-    """The wall time with its offset from UTC; Unknown Time while it is not to be trusted, or beyond all years."""
+    """Local wall time with its offset from UTC; Unknown Time while the wall clock is not trusted, or out of range."""
     if not clock.wall_trusted():
         return UNKNOWN_TIME
     try:

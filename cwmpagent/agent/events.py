@@ -1,4 +1,4 @@
-"""The events of one agent: raised, withdrawn, saved as far as the table of events keeps them (TR-069 3.7.1.5)."""
+"""Events of one agent: raised, withdrawn and saved, as the table of events determines (TR-069 3.7.1.5)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from cwmpagent.protocol.agenda.events import Event
 
 
 class Events:
-    """The one way in which a subsystem or a program raises an event.
+    """The single place at which subsystems and programs raise events.
 
-    What delivers an event, and what it outlives, is its row of :data:`~cwmpagent.protocol.agenda.events.EVENTS`.
-    ``wake`` is called after each event; the session driver sets it.
+    The row of an event in :data:`~cwmpagent.protocol.agenda.events.EVENTS` says which message delivers it, and whether
+    it is kept over a boot. ``wake`` is called after each event; the session driver sets it.
     """
 
     def __init__(self, agenda: Agenda, journal: Journal, clock: Clock) -> None:
@@ -26,9 +26,9 @@ class Events:
         self.wake: Callable[[], None] = lambda: None
 
     def raise_event(self, event: Event, *, opens_session: bool = True) -> Deferred[None]:
-        """Put ``event`` on the agenda, and open a session for it unless ``opens_session`` is false.
+        """Add ``event`` to the agenda, and open a session for it unless ``opens_session`` is false.
 
-        Fires when the event is saved, or a warning says that it could not be; never errbacks.
+        The result fires when the event is saved, or when a warning about a failed save is emitted; it never errbacks.
         """
         self._agenda.add(event, Now.read(self._clock), opens_session=opens_session)
         saved = self._journal.save_soon()
@@ -36,6 +36,6 @@ class Events:
         return saved
 
     def withdraw(self, code: str) -> Deferred[None]:
-        """Take the undelivered events of this EventCode off the agenda. Fires as :meth:`raise_event`."""
+        """Remove undelivered events with this EventCode from the agenda. The result is as for :meth:`raise_event`."""
         self._agenda.withdraw(code)
         return self._journal.save_soon()

@@ -1,7 +1,7 @@
-"""What has happened, as frozen values given to one observer: logs, metrics and pages are fed by these alone.
+"""Facts: frozen values that report what happens to one observer, the only source of logs, metrics and pages.
 
-Nothing in a fact is secret: values of hidden parameters, user names, passwords and cookies are masked before a fact is
-made. Strings that came from the ACS are as it sent them; whoever shows them escapes and cuts them.
+A fact contains no secret: values of hidden parameters, user names, passwords and cookies are masked before it is
+created. Strings from the ACS are unchanged; code that displays them must escape and shorten them.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """The root of all facts."""
+    """Base class of all facts."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgentStarted(Fact):
-    """The agent runs; ``boot`` says whether this start is a boot of the device (``1 BOOT``)."""
+    """The agent has started; ``boot``: whether this start is a boot of the device (``1 BOOT``)."""
 
     device: str
     acs_url: str
@@ -34,7 +34,7 @@ class AgentStopped(Fact):
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted(Fact):
-    """A session opens: the EventCodes of its Inform, its RetryCount and where it goes."""
+    """A session opens: URL of the ACS, and EventCodes and RetryCount of its Inform."""
 
     acs_url: str
     events: tuple[str, ...]
@@ -43,9 +43,9 @@ class SessionStarted(Fact):
 
 @dataclass(frozen=True, slots=True)
 class RpcAnswered(Fact):
-    """One RPC has been answered, in either direction.
+    """One RPC was answered, by the agent or by the ACS.
 
-    ``by_acs`` is True for a request of the agent that the ACS answered. ``fault`` is 0 or a fault code.
+    ``by_acs``: the ACS answered a request of the agent. ``fault``: 0 or a fault code.
     """
 
     rpc: str
@@ -57,9 +57,9 @@ class RpcAnswered(Fact):
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded(Fact):
-    """A session is over. ``reason`` is empty after a success; ``retry_in`` is in seconds, None where none follows.
+    """A session has ended. ``reason`` is empty after a success; ``retry_in``: seconds, None where no retry follows.
 
-    ``rpcs``: how often each RPC was answered, in either direction, by name; ``faults``: how often each fault code.
+    ``rpcs``: number of answers by RPC name, in both directions; ``faults``: number of answers by fault code.
     """
 
     success: bool
@@ -74,14 +74,14 @@ class SessionEnded(Fact):
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeSent(Fact):
-    """One message left; ``text`` is the envelope with its secrets masked, empty for an empty POST."""
+    """One POST is about to be sent; ``text`` is the envelope with secrets masked, empty for an empty POST."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeReceived(Fact):
-    """One HTTP answer came; ``text`` is its envelope with its secrets masked."""
+    """One HTTP answer arrived; ``text`` is its envelope with secrets masked."""
 
     status: int
     text: str
@@ -89,9 +89,9 @@ class EnvelopeReceived(Fact):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRequested(Fact):
-    """An authenticated connection request came from ``source``; ``accepted`` is False beyond the limit.
+    """An authenticated ConnectionRequest arrived from ``source``; ``accepted`` is False beyond the rate limit.
 
-    ``by``: what it came by, ``HTTP``, ``UDP`` or ``XMPP``.
+    ``by``: its transport, ``HTTP``, ``UDP`` or ``XMPP``.
     """
 
     source: str
@@ -103,7 +103,7 @@ class ConnectionRequested(Fact):
 class ParametersChanged(Fact):
     """Values changed; ``origin`` is ``acs``, ``device`` or ``local``.
 
-    ``values``: the new texts by full name, in the order of ``names``; secrets are masked.
+    ``values``: new texts by full name, in the order of ``names``; secrets are masked.
     """
 
     origin: str
@@ -113,7 +113,7 @@ class ParametersChanged(Fact):
 
 @dataclass(frozen=True, slots=True)
 class Rebooting(Fact):
-    """The device is about to reboot because the ACS asked for it, or ``local``: a person at the device did."""
+    """The device is about to reboot, at the request of the ACS or (``local``) of a local user."""
 
     command_key: str
     factory_reset: bool
@@ -122,7 +122,7 @@ class Rebooting(Fact):
 
 @dataclass(frozen=True, slots=True)
 class RpcCrashed(Fact):
-    """A function that carries out an RPC raised; the ACS was answered 9002. ``trace`` is the traceback."""
+    """The function of an RPC raised an unexpected exception; the answer was fault 9002. ``trace``: its traceback."""
 
     rpc: str
     trace: str
@@ -130,14 +130,14 @@ class RpcCrashed(Fact):
 
 @dataclass(frozen=True, slots=True)
 class Warned(Fact):
-    """Something a person should know, once: ``text`` is one line."""
+    """A problem for the log at warning level, emitted once; ``text`` is one line."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Noted(Fact):
-    """Something worth a line in the log at info level."""
+    """Information for the log at info level; ``text`` is one line."""
 
     text: str
 

@@ -1,4 +1,4 @@
-"""The report of an internal error: an exception that the agent's own code did not expect."""
+"""Reports of internal errors: exceptions that the code of the agent does not expect."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from cwmpagent.errors import internal_error
 
 
 def report_internal_error(observer: Observer, failure: Failure | None = None) -> None:
-    """Emit the traceback of ``failure`` as a warning; None: of the exception being handled.
+    """Emit the traceback of ``failure`` as a warning; None means the exception that is being handled.
 
-    Nothing is emitted for work that was cancelled.
+    Nothing is emitted for a CancelledError.
     """
     failure = failure or Failure()  # type: ignore[no-untyped-call]  # Twisted has no types there
     if not failure.check(CancelledError):  # type: ignore[no-untyped-call]  # Twisted has no types there

@@ -1,4 +1,4 @@
-"""The journal: the agenda and the agent's notes are in the store before anything that promises them is sent."""
+"""The journal: saves the agenda and the notes of the agent before a message that depends on them is sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cwmpagent.records import Batch
 
 AGENDA = "agenda"
 BOOTSTRAPPED = "bootstrapped"
-PENDING = "pending"  # work for the time after a session
+PENDING = "pending"  # work to carry out after a session
 BOOT_ID = "boot_id"
 REQUEST_PATH = "connection_request_path"
 FILE_VALUES = "file_values"
@@ -24,7 +24,7 @@ LIGHTWEIGHT = "lightweight:"
 
 
 class Journal:
-    """Saves the agenda together with notes that must hold at the same moment, one transaction after another."""
+    """Saves the agenda and related notes in one transaction; transactions run one after another."""
 
     def __init__(self, store: Store, agenda: Agenda, observer: Observer) -> None:
         self._store = store
@@ -34,24 +34,24 @@ class Journal:
         self._lock = DeferredLock()
 
     async def settled(self) -> None:
-        """Return when no save is under way."""
+        """Wait until no save is under way."""
         await self._lock.run(lambda: None)
 
     async def save(self, notes: Mapping[str, str | None] | None = None) -> None:
-        """Save the agenda as it is now, and ``notes``. Raises :class:`~cwmpagent.errors.StoreWriteError`."""
+        """Save the present agenda, and ``notes``. Raises :class:`~cwmpagent.errors.StoreWriteError`."""
         await self._lock.run(lambda: self._store.save(Batch(notes={AGENDA: self._agenda.record(), **(notes or {})})))
         self._failing = False
 
     async def save_or_warn(self, notes: Mapping[str, str | None] | None = None) -> None:
-        """As :meth:`save`; a failure is a warning, once. Events may then be sent twice, but none is lost."""
+        """As :meth:`save`, but a failure is a warning, once. After one, events may be sent twice, but none is lost."""
         try:
             await self.save(notes)
         except StoreWriteError as error:
             if not self._failing:
-                self._observer(Warned(f"state is not being saved: {error}"))
+                self._observer(Warned(f"cannot save the state of the agent: {error}"))
             self._failing = True
 
     def save_soon(self, notes: Mapping[str, str | None] | None = None) -> Deferred[None]:
-        """As :meth:`save_or_warn`, in the background; what is returned fires at its end and never errbacks."""
+        """As :meth:`save_or_warn`, in the background. The result fires at its end, and never errbacks."""
         saved = Deferred.fromCoroutine(self.save_or_warn(notes))
         return saved.addErrback(lambda failure: report_internal_error(self._observer, failure))

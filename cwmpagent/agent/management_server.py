@@ -1,4 +1,4 @@
-"""The ManagementServer object of a device (TR-181 8.1): the settings of the agent itself."""
+"""The ManagementServer object of a device (TR-181 8.1), with the settings of the agent itself."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from cwmpagent.errors import CwmpFault
 
 
 class ManagementServer:
-    """Reads single parameters of the object on each call, so that a new value counts at once."""
+    """Reads parameters of the object from the tree on each call, so that a new value takes effect at once."""
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self._prefix = tree.model.root.path + "ManagementServer."
 
     def path(self, name: str) -> str:
-        """The full path of the parameter ``name``; all agents of a process share the one text."""
+        """Full path of the parameter ``name``, as an interned string: all agents of a process share it."""
         return sys.intern(self._prefix + name)
 
     def knows(self, name: str) -> bool:
@@ -25,7 +25,7 @@ class ManagementServer:
         return self._tree.exists(self._prefix + name)
 
     def text(self, name: str, default: str = "") -> str:
-        """The text of a parameter, hidden ones too; ``default`` where the model has none of that name."""
+        """Text of a parameter, also of a hidden one; ``default`` where the model has no such parameter."""
         try:
             return self._tree.value(self._prefix + name).text
         except CwmpFault:
@@ -33,16 +33,16 @@ class ManagementServer:
 
     @property
     def acs_host(self) -> str:
-        """The host in URL; empty where that is none, which its session will say."""
+        """Host part of URL; empty where URL is invalid (the next session reports that)."""
         try:
             return urlsplit(self.text("URL")).hostname or ""
         except ValueError:
             return ""
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """A boolean parameter."""
+        """Value of a boolean parameter."""
         return self.text(name, "true" if default else "false") == "true"
 
     def number(self, name: str, default: int) -> int:
-        """A numeric parameter; ``default`` where it is absent or empty."""
+        """Value of a numeric parameter; ``default`` where it is absent or empty."""
         return int(self.text(name) or default)

@@ -1,4 +1,4 @@
-"""Options of the subsystems: adapters and settings that each is given, frozen, and passed whole."""
+"""Options of the subsystems: the adapters and settings of each, as one frozen value."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from cwmpagent.protocol.stun.binding import StunOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions:
-    """``rpc_timeout``: seconds for one RPC. ``envelopes``: whether facts of whole messages are wanted now.
+    """``rpc_timeout``: seconds for one RPC. ``envelopes``: whether facts with whole messages are to be emitted now.
 
-    ``discovered_url``: the ACS's URL as the network gives it, None where it gives none; raises ValueError with a line
-    for people.
+    ``discovered_url``: returns the ACS URL that the network provides, None where it provides none. Raises ValueError
+    with a text for the log.
     """
 
     acs: Acs
@@ -35,14 +35,14 @@ class SessionOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterOptions:
-    """``providers``: those of the device, for a data model whose root object has the path that is its argument."""
+    """``providers``: returns the providers of the device; its argument is the path of the root object of the model."""
 
     providers: Callable[[str], Sequence[Provider]] = lambda root: ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationOptions:
-    """``poll_interval``: seconds from the end of one poll to the next, 0 for none. ``notify`` sends datagrams."""
+    """``poll_interval``: seconds from the end of one poll to the next, 0: no polling. ``notify``: sends datagrams."""
 
     poll_interval: float = 5.0
     notify: Notify = lambda host, port, datagrams: None
@@ -50,7 +50,7 @@ class NotificationOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UdpOptions:
-    """The UDP port for ConnectionRequests, and the way to keep its NAT binding."""
+    """The UDP port for ConnectionRequests, and the function that keeps its NAT binding."""
 
     port: UdpPort
     keep: KeepBinding
@@ -59,9 +59,9 @@ class UdpOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionRequestOptions:
-    """``local_address``: the address of this machine towards a host; ``address_watch``: its changes, None: not known.
+    """``local_address``: address of this machine towards a host; ``address_watch``: its changes, None: not observed.
 
-    ``fixed_url`` is the ConnectionRequestURL where it cannot be derived. ``udp``, ``xmpp``: None where not used.
+    ``fixed_url``: the ConnectionRequestURL where it cannot be derived. ``udp``, ``xmpp``: None where not used.
     """
 
     listener: Listener

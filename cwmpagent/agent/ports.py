@@ -1,4 +1,4 @@
-"""What behaviour needs from the world: every adapter of floor 1 is seen through these and nothing else."""
+"""Ports: the Protocol classes through which the agent uses every adapter (floor 1)."""
 
 from __future__ import annotations
 
@@ -17,72 +17,72 @@ from cwmpagent.records import Batch
 
 
 class Clock(Protocol):
-    """Two clocks: one for waits, one for stamps."""
+    """A monotonic clock for timeouts, and a wall clock for timestamps."""
 
     def monotonic(self) -> float:
-        """Seconds that only go forward; they go on over a restart of the process, not over a boot."""
+        """Seconds that never go backwards; they continue over a restart of the process, not over a boot."""
 
     def wall(self) -> float:
-        """Seconds since 1970, as far as this machine knows."""
+        """Seconds since 1970, from the clock of this machine."""
 
     def wall_trusted(self) -> bool:
-        """Whether the wall clock may be told to the ACS and used for phases."""
+        """Whether the wall clock may be reported to the ACS and used for the phase of periodic Informs."""
 
     def utc_offset(self) -> int:
-        """Seconds that local time is ahead of UTC now."""
+        """Present offset of local time from UTC in seconds; positive where local time is ahead."""
 
 
 class DelayedCall(Protocol):
-    """A call that waits for its time."""
+    """A scheduled call."""
 
     def cancel(self) -> None:
-        """Forget it."""
+        """Cancel the call."""
 
     def active(self) -> bool:
-        """Whether it still waits."""
+        """Whether the call is still due."""
 
 
 class Timers(Protocol):
-    """The part of a reactor that wakes us."""
+    """The part of a reactor that schedules calls."""
 
     def callLater(self, delay: float, function: Callable[[], object], /) -> DelayedCall:
         """Call ``function`` after ``delay`` seconds."""
 
 
 class Restart(Protocol):
-    """The ways in which the device starts anew; each begins once the code of the session has returned."""
+    """Restarts of the device; each begins once the code of the session has returned."""
 
     def reboot(self, command_key: str) -> None:
-        """Reboot; ``command_key`` is that of the Reboot RPC, for the log."""
+        """Reboot the device; ``command_key``: that of the Reboot RPC, for the log."""
 
     def factory_reset(self) -> None:
-        """Discard the whole state, and boot."""
+        """Discard the whole saved state, and boot."""
 
 
 class Exchange(Protocol):
-    """The HTTP exchanges of one session."""
+    """HTTP exchanges of one session."""
 
     async def post(self, body: bytes) -> Reply:
-        """Send one message and read its answer. Raises :class:`~cwmpagent.errors.TransportError`."""
+        """Send one POST, and return its answer. Raises :class:`~cwmpagent.errors.TransportError`."""
 
     async def close(self) -> None:
         """Close the connection."""
 
 
 class Acs(Protocol):
-    """The way to the ACS."""
+    """The HTTP client for the ACS."""
 
     def open(self, url: str, username: str, password: str) -> Exchange:
-        """Begin the exchanges of one session; nothing is sent yet."""
+        """Return the exchanges of one session; nothing is sent yet."""
 
 
 class Store(Protocol):
-    """Durable state."""
+    """The store of durable state."""
 
     def save(self, batch: Batch) -> Deferred[None]:
-        """Save all of ``batch`` or nothing. Errbacks with :class:`~cwmpagent.errors.StoreWriteError`.
+        """Save ``batch`` in one transaction. Errbacks with :class:`~cwmpagent.errors.StoreWriteError`.
 
-        Cancelling before the commit rolls it back; a commit under way is finished.
+        Cancellation before the commit rolls it back; a commit under way is completed.
         """
 
 
@@ -91,23 +91,23 @@ class Listener(Protocol):
 
     @property
     def listening(self) -> bool:
-        """Whether it listens anywhere."""
+        """Whether it listens on any port."""
 
     def port_for(self, address: str) -> int:
-        """The TCP port at which it is reached by our IP ``address``; 0 where it is not."""
+        """TCP port on which it is reachable at ``address``, an IP address of this machine; 0 where it is not."""
 
     async def switched(self, path: str) -> None:
-        """The agent at ``path`` may be switched on or off: ports are open or closed accordingly when this returns."""
+        """Open or close ports after the agent at ``path`` was enabled or disabled; they are so when this returns."""
 
 
 class DatagramTarget(Protocol):
-    """Whoever a :class:`UdpPort` is for."""
+    """The receiver of the datagrams of a :class:`UdpPort`."""
 
     def stun(self, data: bytes, source: Address) -> None:
-        """What may be a STUN message came."""
+        """Receive a datagram that may be a STUN message."""
 
     def text(self, data: bytes, source: Address) -> None:
-        """What may be a ConnectionRequest came."""
+        """Receive a datagram that may be a ConnectionRequest."""
 
 
 class UdpPort(Protocol):
@@ -115,34 +115,34 @@ class UdpPort(Protocol):
 
     @property
     def host(self) -> Address | None:
-        """Where it listens, None while it does not; ``0.0.0.0`` and ``::`` stand for all addresses of the machine."""
+        """Local address and port, None while it does not listen; ``0.0.0.0`` and ``::`` mean all addresses."""
 
     def attach(self, target: DatagramTarget) -> None:
-        """Give ``target`` what comes from now on."""
+        """Pass datagrams that arrive from now on to ``target``."""
 
     def detach(self) -> None:
-        """Throw away what comes."""
+        """Discard datagrams that arrive from now on."""
 
 
 class BindingKeeper(Protocol):
-    """Keeps the binding of the UDP port with one STUN server."""
+    """Keeps the NAT binding of the UDP port with one STUN server."""
 
     @property
     def binding(self) -> Binding | None:
-        """The binding as it is now; None while the server has no address."""
+        """The present binding; None while the address of the server is unknown."""
 
     def received(self, data: bytes) -> None:
-        """What may be a STUN message came to the port."""
+        """Process a datagram that may be a STUN message."""
 
     def look(self) -> None:
-        """The addresses of this machine may have changed."""
+        """Check the binding: the addresses of this machine may have changed."""
 
     def stop(self) -> Deferred[None]:
-        """Keep it no longer; fires when nothing is left open."""
+        """Stop keeping the binding; fires when nothing is left open."""
 
 
 class KeepBinding(Protocol):
-    """Begins to keep the binding of the UDP port."""
+    """The function that starts to keep the NAT binding of the UDP port."""
 
     def __call__(
         self,
@@ -153,87 +153,88 @@ class KeepBinding(Protocol):
         found: Callable[[Address, bool], None],
         trouble: Callable[[str], None],
     ) -> BindingKeeper:
-        """Keep it with the STUN server ``host`` at ``server_port``.
+        """Keep the binding with the STUN server ``host`` at ``server_port``.
 
-        ``found`` is told the mapped address and whether there is a NAT, whenever either is another; ``trouble`` a
-        sentence when the server cannot be had, and an empty one when it can again.
+        ``found`` is called with the mapped address, and whether there is a NAT, after each change of either.
+        ``trouble`` is called with a line for the log when the server does not answer, and with an empty one when it
+        answers again.
         """
 
 
 class Provider(Protocol):
-    """A part of the real device, written by whoever makes it: see :class:`cwmpagent.device.provider.Provider`.
+    """A part of the real device, written by its manufacturer: see :class:`cwmpagent.device.provider.Provider`.
 
-    Every method may also give a coroutine or a Deferred, and may raise or give whatever it likes: it is not trusted.
+    Each method may also return a coroutine or a Deferred. It is not trusted: it may raise or return anything.
     """
 
     @property
     def paths(self) -> Sequence[str]:
-        """What it answers for: objects, tables and single parameters."""
+        """Paths of the objects, tables and single parameters for which it is responsible."""
 
     @property
     def tables(self) -> Sequence[str]:
-        """The tables whose rows it supplies."""
+        """Tables whose rows it supplies."""
 
     @property
     def name(self) -> str:
-        """What it is called in the log."""
+        """Its name in the log."""
 
     def read(self, names: Sequence[Name]) -> Any:
-        """A mapping of name -> text."""
+        """Read values. Returns a mapping of name -> text."""
 
     def instances(self, table: Name) -> Any:
-        """The keys of the rows of ``table``."""
+        """Return the keys of the rows of ``table``."""
 
     def check(self, changes: Mapping[Name, str | None]) -> Any:
-        """A mapping of what is refused -> why, or None."""
+        """Check ``changes``. Returns a mapping of refused name -> reason, or None."""
 
     def apply(self, changes: Mapping[Name, str | None]) -> Any:
-        """Make the changes; True where they take effect only after the session."""
+        """Apply ``changes``. Returns True where they take effect only after the session."""
 
     def undo(self, former: Mapping[Name, str | None]) -> Any:
-        """Go back to ``former``."""
+        """Restore ``former``, the state before a change."""
 
     def finish(self, changes: Mapping[Name, str | None]) -> Any:
-        """Let the changes take effect: the session is over."""
+        """Let ``changes`` take effect: the session has ended."""
 
 
 class XmppConnection(Protocol):
-    """One account that is kept logged in at an XMPP server."""
+    """The connection that keeps one account logged in at an XMPP server."""
 
     async def close(self) -> None:
-        """Log out; returns when nothing is left open. Raises nothing."""
+        """Log out. Returns when nothing is left open; never raises."""
 
 
 class Xmpp(Protocol):
-    """The way to XMPP servers."""
+    """The client for XMPP servers."""
 
     def open(
         self,
         account: Account,
         stats: Stats,
-        told: Callable[[Standing], object],
-        asked: Callable[[ConnectionRequest], XmppVerdict],
+        on_standing: Callable[[Standing], object],
+        on_request: Callable[[ConnectionRequest], XmppVerdict],
         /,
     ) -> XmppConnection:
-        """Keep ``account`` logged in, and count in ``stats``; raises nothing, whatever the account is like.
+        """Keep ``account`` logged in, and count in ``stats``; never raises, even for an invalid account.
 
-        ``told`` gets each new standing, ``asked`` says what a connection request is answered with.
+        ``on_standing`` is called with each new standing; ``on_request`` returns the answer to a ConnectionRequest.
         """
 
 
 Notify = Callable[[str, int, Sequence[bytes]], None]
-"""Send datagrams to a port of a host, and forget them: nobody waits for it, and nothing is raised."""
+"""Send datagrams to a port of a host. There is no result, and nothing is raised."""
 
 
 class AddressWatch(Protocol):
-    """Tells when another of this machine's addresses is used towards a host."""
+    """Reports changes of the local address that is used towards a host."""
 
     def watch(self, host: str, moved: Callable[[], None]) -> None:
-        """Have ``moved`` called whenever the address towards ``host``, a name or an address, may be another."""
+        """Call ``moved`` whenever the local address towards ``host``, a name or an address, may have changed."""
 
     def unwatch(self, host: str, moved: Callable[[], None]) -> None:
-        """Have it called no more."""
+        """Stop calling ``moved`` for ``host``."""
 
 
 LocalAddress = Callable[[str], Awaitable[str | None]]
-"""The address of this machine towards a host, one at which it is reached before others; None where it is unknown."""
+"""Function that returns the local address towards a host, preferably a reachable one; None where it is unknown."""

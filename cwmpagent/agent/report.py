@@ -1,4 +1,4 @@
-"""The reports of subsystems: what each adds to `status`, `events`, `export`, the metrics and the pages."""
+"""Reports of the subsystems: their parts of `status`, `events` and `export`, of the metrics and of the pages."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One value to be measured over time; ``counter``: it only grows, else it is a gauge.
+    """One metric; ``counter``: the value only grows, otherwise it is a gauge.
 
-    ``name`` is as Prometheus has it, with its unit: ``cwmpagent_binding_period_seconds``.
+    ``name`` is a Prometheus name with its unit: ``cwmpagent_binding_period_seconds``.
     """
 
     name: str
@@ -25,31 +25,31 @@ class Metric:
 
 
 class Report:
-    """What one subsystem shows of itself; each overrides what it has. No secret may be in any of it."""
+    """Report of one subsystem, which overrides the methods that it needs. No report may contain a secret."""
 
     def status(self) -> Json:
-        """Members of the answer to `status`."""
+        """Return members of the answer to `status`."""
         return {}
 
     def summary(self) -> Iterable[tuple[str, str]]:
-        """Lines for people in `status` and on pages: label and text."""
+        """Return lines for `status` and pages: label and text."""
         return ()
 
     def events(self) -> Json:
-        """Members of the answer to `events`: what is still to be sent or done."""
+        """Return members of the answer to `events`: everything still to be sent or done."""
         return {}
 
     def export(self) -> Json:
-        """Sections of `export` beyond those."""
+        """Return more sections of `export`."""
         return {}
 
     def metrics(self) -> Iterable[Metric]:
-        """Present values of its metrics."""
+        """Return the present values of its metrics."""
         return ()
 
 
 def span(seconds: float) -> str:
-    """A time in seconds, as people say it: ``3 h``."""
+    """A duration in seconds as text with one unit: ``3 h``."""
     for size, name in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {name}"
@@ -57,7 +57,7 @@ def span(seconds: float) -> str:
 
 
 def stamped(wall: float) -> str:
-    """Seconds since 1970 as a time in UTC; empty beyond the years of the calendar."""
+    """Seconds since 1970 as a time in UTC (ISO 8601); empty where it is out of range."""
     try:
         moment = datetime.fromtimestamp(wall, UTC)
     except (ValueError, OverflowError, OSError):
@@ -66,7 +66,7 @@ def stamped(wall: float) -> str:
 
 
 def planned_text(planned: Json | None) -> str:
-    """A planned time for people."""
+    """Text for a planned time; ``planned``: seconds from now in ``in``, and UTC time in ``at``."""
     if planned is None or "in" not in planned:
         return "none is planned"
     if planned["in"] == 0:

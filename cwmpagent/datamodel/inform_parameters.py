@@ -82,11 +82,11 @@ def _name_refusal(tree: Tree, text: str) -> str | None:
         if row and not (isinstance(above, ObjectDefinition) and above.table and not template.endswith("{i}.")):
             return f"{part} must stand for a row of a table"
         if not row and not _NAME.fullmatch(part):
-            return "is no name of a parameter"
+            return "is not the name of a parameter"
         template += "{i}." if row else part + "."
     for forced in tree.model.forced_inform:
         if _matches(tree, text, forced):
-            return f"{forced} is in every Inform anyway and must not be here"
+            return f"{forced} is already in every Inform and must not be listed"
     return None
 
 

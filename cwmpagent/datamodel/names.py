@@ -43,7 +43,7 @@ def named(path: str, keys: Mapping[str, str]) -> Name:
     return name
 
 
-def asked_template(path: str) -> str:
+def request_template(path: str) -> str:
     """Template of a path in a request of the ACS, in which a row can also be ``*`` or ``[alias]``."""
     return ".".join(
         "{i}" if is_instance_number(part or " ") or part == ANY or alias_in(part) is not None else part

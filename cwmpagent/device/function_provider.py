@@ -13,7 +13,7 @@ class FunctionProvider(Provider):
     ``functions``: full parameter path -> function that returns the present text.
     """
 
-    name = "readings"
+    name = "functions"
 
     def __init__(self, functions: Mapping[str, Callable[[], str]]) -> None:
         self.paths = tuple(functions)

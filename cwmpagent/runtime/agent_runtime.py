@@ -65,7 +65,7 @@ class AgentRuntime:
         self.polling = build_polling(device, environment, notification, parameters)
         self.dispatcher = build_dispatcher(device, environment, agenda, parameters)
         self.connection_requests = build_connection_requests(
-            device, environment, self.changes, self.events, stats, self.request_path, notification.by_inform.look
+            device, environment, self.changes, self.events, stats, self.request_path, notification.by_inform.compare_all
         )
         self.sessions = build_sessions(
             device,
@@ -111,7 +111,7 @@ class AgentRuntime:
         watches = [(watch, watch.watched_in(path)) for watch in self.notification.watches]
         unread = await self.refresher.reread(path, [name for _, names in watches for name in names])
         for watch, names in watches:
-            watch.noticed(names, unread.intersection(names))
+            watch.compare(names, unread.intersection(names))
 
     async def stop(self) -> None:
         """End the session under way, and save."""
@@ -191,7 +191,7 @@ class AgentRuntime:
         watched = [name for watch in self.notification.watches for name in watch.watched]
         unread = await self.refresher.freshen([*self.tree.model.forced_inform, *additional, *watched])
         for watch in self.notification.watches:
-            watch.look(unread)
+            watch.compare_all(unread)
 
     def _holds(self, name: str) -> bool:
         udp = self.connection_requests.udp
@@ -199,7 +199,7 @@ class AgentRuntime:
 
     def _changed(self, change: Change) -> None:
         requests, changed = self.connection_requests, change.plan.changed
-        self.polling.look()
+        self.polling.schedule()
         if self.changes.unfinished and not self.sessions.in_session:
             finished = Deferred.fromCoroutine(self.changes.finish())
             finished.addErrback(lambda failure: report_internal_error(self._environment.observer, failure))

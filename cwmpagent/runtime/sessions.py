@@ -115,7 +115,7 @@ def build_sessions(
         clock=environment.clock,
         timers=environment.timers,
         envelope_ids=_envelope_ids(),
-        trace=EnvelopeTrace(observer, wanted=options.envelopes, hidden=lambda path: is_hidden(tree, path)),
+        trace=EnvelopeTrace(observer, enabled=options.envelopes, hidden=lambda path: is_hidden(tree, path)),
         observer=observer,
         prepare=prepare,
         settle=settle,

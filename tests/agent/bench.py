@@ -1,4 +1,4 @@
-"""An agent and the lab's ACS in one process, joined by real sockets on loopback: for tests of whole sessions."""
+"""An agent and the ACS of the lab in one process, connected by sockets on loopback, for tests of whole sessions."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from cwmpagent.values import Value, ValueType
 
 reactor: Any = global_reactor
 PATIENCE = 60.0
-"""Seconds after which what was waited for will not happen, however busy the machine is."""
+"""Seconds to wait for a condition, enough for a busy machine."""
 DEVICE = "00D09E-Gateway-SN0001"
 SERVER = "Device.ManagementServer."
 FACTORY: Mapping[str, str] = {SERVER + "CWMPRetryMinimumWaitInterval": "1", SERVER + "PeriodicInformEnable": "false"}
-"""Retries come soon, and no ``2 PERIODIC`` falls into a test by chance: the phase of periodic Informs is random."""
+"""Retries follow soon. Periodic Informs, whose phase is random, do not happen during a test."""
 _CONFIG = """
 [device]
 manufacturer = "Example"
@@ -69,7 +69,7 @@ def assign(key: str = "", **values: Value | str) -> SetParameterValues:
 
 
 class BenchCase(TestCase):
-    """``self.lab`` listens on loopback; :meth:`begin` starts an agent whose state is kept from one to the next."""
+    """``self.lab`` listens on loopback; :meth:`begin` starts an agent. All agents of a test use the same state."""
 
     timeout = 120
     auth: Any = "digest"
@@ -92,29 +92,29 @@ class BenchCase(TestCase):
         self.model = find_model("device2")
 
     def listen(self) -> Any:
-        """Where the lab listens; a subclass may use TLS."""
+        """Port on which the lab listens; a subclass may use TLS."""
         return reactor.listenTCP(0, self.lab.site(), interface="127.0.0.1")
 
     @property
     def url(self) -> str:
-        """The ACS's URL."""
+        """URL of the ACS."""
         return f"http://127.0.0.1:{self.port.getHost().port}/"
 
     def config(self, *, boot: str = "process", acs: str = "", **parameters: str) -> Config:
-        """The configuration of the agent; ``parameters`` are factory values by full path."""
+        """Configuration of the agent; ``parameters``: factory values by full path."""
         lines = (f'"{name}" = "{text}"' for name, text in {**FACTORY, **parameters}.items())
         text = _CONFIG.format(boot=boot, url=self.url, acs=acs, state=self.state, parameters="\n".join(lines))
         return parse(text, self.state.parent)
 
     def prepared(self, config: Config | None = None, **options: Any) -> Agent:
-        """An agent that is not started yet; its randomness is the same in every run. ``options`` are those of Agent."""
+        """An agent that is not started, with the same random numbers in every run. ``options``: those of Agent."""
         given = {"reactor": reactor, "observer": self.facts.append, "chance": random.Random(7), "model": self.model}
         self.agent = agent = Agent(config or self.config(), **{**given, **options})
         self.addCleanup(self.end, agent)
         return agent
 
     def begin(self, config: Config | None = None, **options: Any) -> Agent:
-        """Start an agent; it is stopped at the end of the test, at the latest."""
+        """Start an agent; it is stopped at the end of the test."""
         agent = self.prepared(config, **options)
         agent.startService()
         return agent
@@ -131,13 +131,13 @@ class BenchCase(TestCase):
         return await self.session(event="0 BOOTSTRAP")
 
     async def session(self, event: str | None = None, since: int | None = None) -> SessionTrace:
-        """The next session that ends complete; with ``since``, also one after that number that has ended already."""
+        """Wait for the next complete session; with ``since``, also one after that number that has already ended."""
         trace = await self.lab.wait_for_session(DEVICE, event=event, ended="complete", since=since)
         await self.until(lambda: self.agent is None or not self.agent.runtime.sessions.in_session)
         return trace
 
     async def ask(self, *requests: AcsRequest) -> list[Any]:
-        """Have the agent called, and give the answers to ``requests``, all of one session."""
+        """Send a ConnectionRequest, and return the answers to ``requests``, all of one session."""
         answers = [self.lab.queue(DEVICE, request) for request in requests]
         number = self.lab.sessions.seen
         status = await self.lab.connection_request(DEVICE)
@@ -146,30 +146,30 @@ class BenchCase(TestCase):
         return [await answer for answer in answers]
 
     async def until(self, condition: Any, seconds: float = PATIENCE) -> None:
-        """Wait until ``condition`` holds; the test fails where that takes longer, which only a broken agent does."""
+        """Wait until ``condition`` holds; the test fails after ``seconds``."""
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:
-                self.fail("what was waited for did not happen")
+                self.fail("the condition was not met in time")
             await self.pause(0.005)
 
     async def programs_ended(self, *, by_force: bool = False) -> None:
-        """Wait until no program runs that was started here."""
+        """Wait until all programs that the agent started have ended."""
         for pid in reapProcessHandlers if by_force else ():
             os.kill(pid, signal.SIGKILL)
         await self.until(lambda: not reapProcessHandlers)
-        await self.pause(0.01)  # for what they said last
+        await self.pause(0.01)  # for their last output
 
     def pause(self, seconds: float) -> Deferred[None]:
-        """Let time pass."""
+        """Wait ``seconds``."""
         return deferLater(reactor, seconds, lambda: None)
 
     def ended(self) -> list[SessionEnded]:
-        """The agent's own account of its sessions."""
+        """Facts about sessions that ended."""
         return [fact for fact in self.facts if isinstance(fact, SessionEnded)]
 
     def assert_nothing_odd(self) -> None:
-        """The agent has neither crashed nor warned."""
+        """Assert that the agent has emitted no warning and no crash of an RPC."""
         self.assertEqual([fact for fact in self.facts if isinstance(fact, RpcCrashed | Warned)], [])
 
     async def _close_lab(self) -> None:

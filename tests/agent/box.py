@@ -1,4 +1,4 @@
-"""A made-up device for tests of providers: it outlives the agent, and fails, hangs or loses power when told to."""
+"""A simulated device for tests of providers: it can fail, hang or lose power, and its state outlives the agent."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ KEY = "Device.ManagementServer.ParameterKey"
 
 
 class Fuse:
-    """Counts what happens, and lets nothing happen any more from the step it was set to."""
+    """Simulates a loss of power: counts steps, and is blown after a given step."""
 
     def __init__(self) -> None:
         self.steps = 0
         self.blows_at: int | None = None
 
     def set(self, step: int | None) -> None:
-        """Let it blow at that step from now."""
+        """Restart the count, and blow after ``step`` steps; None: never."""
         self.steps = 0
         self.blows_at = step
 
@@ -35,15 +35,15 @@ class Fuse:
         return self.blows_at is not None and self.steps > self.blows_at
 
     def holds(self) -> bool:
-        """One more step; whether the power is still there."""
+        """Count a step. Returns whether the power is still on."""
         self.steps += 1
         return not self.blown
 
 
 class Part(Provider):
-    """One provider of the device. ``state`` is the hardware: full name -> text, row -> ``""``.
+    """One provider of the device. ``state``: the hardware, full name -> text, row -> ``""``.
 
-    ``trouble``: method -> what to do in its place; ``calls`` are all that were made.
+    ``trouble``: method -> function to call instead; ``calls``: all calls.
     """
 
     def __init__(self, name: str, paths: Sequence[str], fuse: Fuse) -> None:
@@ -77,7 +77,7 @@ class Part(Provider):
         return self._do("finish", changes, lambda: self.write(changes))
 
     def write(self, changes: Mapping[Name, str | None]) -> None:
-        """Half of it, the fuse permitting, and then the other half."""
+        """Write the first half of ``changes`` and, if the power is still on, the second half."""
         items = list(changes.items())
         middle = len(items) // 2
         self._write(items[:middle])
@@ -90,8 +90,8 @@ class Part(Provider):
             if text is not None:
                 self.state[str(path)] = text
             else:
-                for gone in [each for each in self.state if each.startswith(path)]:
-                    del self.state[gone]
+                for name in [name for name in self.state if name.startswith(path)]:
+                    del self.state[name]
 
     def _do(self, method: str, changes: Mapping[Name, str | None], work: Callable[[], Any]) -> Any:
         self.calls.append((method, dict(changes)))
@@ -107,11 +107,11 @@ class Part(Provider):
 
 
 class PowerLost(Exception):
-    """In the middle of something."""
+    """The power is lost in the middle of a write."""
 
 
 class FusedStore:
-    """A store whose power goes with the fuse: before a commit, or after it and before anybody knows."""
+    """A store whose power depends on the fuse: it is lost before a commit, or after it and before its result."""
 
     def __init__(self, fuse: Fuse) -> None:
         self.fuse = fuse

@@ -1,4 +1,4 @@
-"""The world of an agent as a test holds it: time that is stepped, an ACS in memory, a store that may refuse."""
+"""A simulated agent and fake ports for tests: stepped time, an ACS in memory, a store that may refuse."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ from cwmpagent.store.memory import MemoryStore
 
 NEW_YEAR_2026 = 1767225600.0
 TRUSTED_FROM = 1577836800.0
-"""The wall clock is trusted once it shows 2020."""
+"""The wall clock is trusted from 2020 on."""
 SERVER = "Device.ManagementServer."
 FIFTY_YEARS = 50 * 365.25 * 86400
 
 
 class FakeClock:
-    """Both clocks, driven by ``timers``; :meth:`step` sets the wall clock as NTP or a person does.
+    """Both clocks, driven by ``timers``; :meth:`step` sets the wall clock, as NTP or a user does.
 
-    ``timers_on_wall``: the timers are those of a reactor that runs on the wall clock, and jump with it.
+    ``timers_on_wall``: the timers run on the wall clock, and step with it.
     """
 
     def __init__(self, timers: Clock, wall: float = NEW_YEAR_2026, *, timers_on_wall: bool = False) -> None:
@@ -82,7 +82,7 @@ class FakeClock:
 
 @dataclass(frozen=True)
 class Posted:
-    """One POST: its ``number`` in its session from 1, and ``at`` which monotonic second it came."""
+    """One POST; ``number``: in its session, from 1; ``at``: monotonic time of its arrival in seconds."""
 
     at: float
     url: str
@@ -108,7 +108,7 @@ Asked = Request | Envelope | bytes
 
 
 def reply(message: Message | Envelope | bytes, asked: Posted | None = None) -> Reply:
-    """An HTTP answer; one to ``asked`` has its ID and namespace."""
+    """An HTTP answer; with ``asked``, it has the ID and namespace of that request."""
     if isinstance(message, bytes):
         return Reply(200, message)
     envelope = message if isinstance(message, Envelope) else Envelope(body=message)
@@ -118,9 +118,9 @@ def reply(message: Message | Envelope | bytes, asked: Posted | None = None) -> R
 
 
 class ScriptedAcs:
-    """An ACS that behaves, unless ``instead`` says something else: it answers, then asks what is in ``asking``.
+    """An ACS that answers correctly, then sends the requests in ``asking``; ``instead`` may replace its answers.
 
-    ``sessions`` holds what was posted, by session; ``open_now`` counts the exchanges that were not closed.
+    ``sessions``: POSTs by session; ``open_now``: number of exchanges that are not closed.
     """
 
     def __init__(self, seconds: Callable[[], float] = lambda: 0.0) -> None:
@@ -142,7 +142,7 @@ class ScriptedAcs:
         return self.good(posted) if said is None else said
 
     def good(self, posted: Posted) -> Reply:
-        """What a good ACS answers."""
+        """Return the answer of a correct ACS."""
         message = posted.message
         if isinstance(message, Inform):
             return reply(InformResponse(), posted)
@@ -158,19 +158,19 @@ class ScriptedAcs:
         return reply(asked)
 
     def informs(self) -> list[Inform]:
-        """The Inform of each session."""
+        """Informs of all sessions."""
         return [first.message for first in self.firsts() if isinstance(first.message, Inform)]
 
     def firsts(self) -> list[Posted]:
-        """The first POST of each session."""
+        """First POSTs of all sessions."""
         return [session[0] for session in self.sessions if session]
 
-    def told(self) -> list[tuple[str, ...]]:
-        """The EventCodes of each session's Inform."""
+    def event_codes(self) -> list[tuple[str, ...]]:
+        """EventCodes of the Informs of all sessions."""
         return [tuple(event.event_code for event in inform.event) for inform in self.informs()]
 
     def answers(self) -> list[Message]:
-        """What the agent answered to the requests of the last session."""
+        """Answers of the agent to the requests of the last session."""
         messages = [posted.message for posted in self.sessions[-1][1:]]
         return [message for message in messages if message is not None and not isinstance(message, CpeRequest)]
 
@@ -202,7 +202,7 @@ class ScriptedExchange:
 
 @dataclass
 class FakeListener:
-    """Something that listens at every address, or (port 0) nothing."""
+    """A listener on every address; with port 0, one that does not listen."""
 
     port: int = 7547
 
@@ -214,28 +214,28 @@ class FakeListener:
         return self.port
 
     async def switched(self, path: str) -> None:
-        """Nothing closes."""
+        """Do nothing."""
 
 
 class FakeWatch:
-    """Notes who wants to know of which host."""
+    """An AddressWatch that records which hosts are watched."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, Callable[[], None]]] = []
+        self.watched: list[tuple[str, Callable[[], None]]] = []
 
     def watch(self, host: str, moved: Callable[[], None]) -> None:
-        self.told.append((host, moved))
+        self.watched.append((host, moved))
 
     def unwatch(self, host: str, moved: Callable[[], None]) -> None:
-        self.told.remove((host, moved))
+        self.watched.remove((host, moved))
 
     def hosts(self) -> list[str]:
-        """Of whom somebody wants to know."""
-        return [host for host, _ in self.told]
+        """Hosts that are watched."""
+        return [host for host, _ in self.watched]
 
 
 class FakeRestart:
-    """Notes how the device is to start anew: the CommandKey of a reboot, None for a factory reset."""
+    """Records restarts: the CommandKey of a reboot, None for a factory reset."""
 
     def __init__(self) -> None:
         self.begun: list[str | None] = []
@@ -253,12 +253,12 @@ def device2() -> Model:
     return find_model("device2")
 
 
-class Lives:
-    """One device through its lives: each is composed as the agent composes it, on fake ports.
+class SimulatedAgent:
+    """An agent on fake ports, over starts, crashes and reboots; each start builds an AgentRuntime.
 
-    ``values`` are factory values by full path, ``parameters`` of ManagementServer by name. ``restarts`` are
-    the reboots and factory resets that sessions led to. ``readings`` are what the device reads itself, by full path;
-    ``providers`` are parts of it, polled every ``polling`` seconds (0: never).
+    ``values``: factory values by full path; ``parameters``: of ManagementServer, by name. ``restarts``: reboots and
+    factory resets that the agent requested. ``readings``: functions that read single parameters, by full path;
+    ``providers``: other providers of the device, polled every ``polling`` seconds (0: never).
     """
 
     def __init__(
@@ -307,7 +307,7 @@ class Lives:
         self.runtime: AgentRuntime
 
     def begin(self, *, booted: bool = True, seconds: float = 0) -> AgentRuntime:
-        """Begin a life with what is in the store; it has begun after so many seconds."""
+        """Start the agent with the saved state; ``seconds``: time that passes during the start."""
         environment = Environment(
             timers=self.timers,
             clock=self.clock,
@@ -346,33 +346,33 @@ class Lives:
         return self.runtime
 
     def kill(self) -> None:
-        """The process ends at this instant; nothing of it runs on."""
+        """End the process at once, as SIGKILL does."""
         for call in self.timers.getDelayedCalls():
             call.cancel()
 
     def reboot(self) -> AgentRuntime:
-        """Shut down as for a reboot, and boot."""
+        """Stop the agent as for a reboot, and start it after a boot."""
         finished(self.runtime.stop())
         return self.begin()
 
     def run(self, seconds: float) -> None:
-        """Let time pass, each timer at its own time."""
+        """Let time pass; each timer fires at its time."""
         end = self.timers.seconds() + seconds
         while (first := self._first()) <= end:
             self.timers.advance(max(0.0, first - self.timers.seconds()) + 1e-7)
         self.timers.advance(max(0.0, end - self.timers.seconds()))
 
     def happen(self, event: Event) -> None:
-        """Something that the ACS must be told."""
+        """Raise an event."""
         self.runtime.agenda.add(event, self.runtime.sessions.now())
         self.runtime.sessions.poke()
 
     def ended(self) -> list[SessionEnded]:
-        """The agent's own account of its sessions."""
+        """Facts about sessions that ended."""
         return [fact for fact in self.facts if isinstance(fact, SessionEnded)]
 
     def odd(self) -> list[Fact]:
-        """Whatever the agent complained of."""
+        """Warnings and crashes of RPCs that the agent emitted."""
         return [fact for fact in self.facts if isinstance(fact, RpcCrashed | Warned)]
 
     async def _local_address(self, host: str) -> str | None:
@@ -383,7 +383,7 @@ class Lives:
 
 
 def finished(awaitable: Awaitable[Any]) -> Any:
-    """The result of what needs no waiting on fake ports."""
+    """Result of an awaitable that is complete at once on fake ports."""
     done: list[Any] = []
     work = awaitable if isinstance(awaitable, Deferred) else Deferred.fromCoroutine(awaitable)  # type: ignore[arg-type]  # every one is a coroutine
     work.addCallback(done.append)

@@ -318,7 +318,7 @@ class ChangingTests(CommandCase):
         await self.agent.runtime.changes.set_attributes([change, kept], Origin.ACS)
         for name, words in ((CODE, ("set", f"{CODE}=x")), (row + "ExternalPort", ("delete", row))):
             line = await self.refused(*words)
-            reason = "may be written by the ACS alone: its AccessList is empty (fault 9001)"
+            reason = "can only be written by the ACS: its AccessList is empty (fault 9001)"
             self.assertEqual(line.rstrip(), f"cwmpagent: {name}: {reason}")
         await self.agent.runtime.changes.set_values([ParameterAssignment(CODE, "acs")], Origin.ACS)
         self.assertIn("AccessList", await self.refused("reset", CODE))

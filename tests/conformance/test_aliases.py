@@ -23,7 +23,7 @@ from cwmpagent.protocol.rpc import (
 )
 from cwmpagent.values import Value, ValueType
 from tests.agent.bench import SERVER, BenchCase, assign
-from tests.conformance.lives import TABLE
+from tests.conformance.simulated import TABLE
 
 COUNT = "Device.NAT.PortMappingNumberOfEntries"
 KEY = SERVER + "ParameterKey"

@@ -28,7 +28,7 @@ from cwmpagent.transport.local_address import EVERY
 from cwmpagent.values import Value, ValueType
 from tests.agent.bench import DEVICE, SERVER, BenchCase, assign, reactor
 from tests.agent.ports import FakeClock, finished, reply
-from tests.conformance.lives import CODE, LivesCase, down, good, is_inform
+from tests.conformance.simulated import CODE, SimulatedAgentCase, down, good, is_inform
 from tests.conformance.stage import Stepped, SteppedCase
 from tests.process import free_port
 from tests.skips import NO_IPV6, has_ipv6
@@ -470,217 +470,219 @@ class AddressTests(SteppedCase):
         self.assertEqual((await self.told(four, endpoints=endpoints)).port, second)
 
 
-class MadeUpTimeTests(LivesCase):
+class MadeUpTimeTests(SimulatedAgentCase):
     """Requests at moments that need a simulated clock."""
 
     def test_cr_02_within_thirty_seconds(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
-        asked = lives.clock.monotonic()
-        lives.call()
-        self.assertEqual(lives.acs.told()[1:], [SIX])
-        self.assertLess(lives.acs.firsts()[-1].at - asked, 30)
+        simulated = self.device()
+        simulated.bootstrapped()
+        asked = simulated.clock.monotonic()
+        simulated.call()
+        self.assertEqual(simulated.acs.event_codes()[1:], [SIX])
+        self.assertLess(simulated.acs.firsts()[-1].at - asked, 30)
 
     def test_cr_02_the_session_is_not_opened_before_the_answer_left(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
-        self.assertTrue(lives.runtime.connection_requests.http.requested("198.51.100.1"))
-        self.assertEqual(len(lives.acs.sessions), 1)
-        lives.run(0)
-        self.assertEqual(len(lives.acs.sessions), 2)
+        simulated = self.device()
+        simulated.bootstrapped()
+        self.assertTrue(simulated.runtime.connection_requests.http.requested("198.51.100.1"))
+        self.assertEqual(len(simulated.acs.sessions), 1)
+        simulated.run(0)
+        self.assertEqual(len(simulated.acs.sessions), 2)
 
     def test_cr_07_whatever_they_come_by_they_share_one_limit(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
+        simulated = self.device()
+        simulated.bootstrapped()
         came = [(f"198.51.100.{number}", ("HTTP", "UDP", "XMPP")[number % 3]) for number in range(51)]
         self.assertEqual(
-            [lives.runtime.connection_requests.http.requested(*each) for each in came], [True] * 50 + [False]
+            [simulated.runtime.connection_requests.http.requested(*each) for each in came], [True] * 50 + [False]
         )
-        told = [fact for fact in lives.facts if isinstance(fact, ConnectionRequested)]
+        told = [fact for fact in simulated.facts if isinstance(fact, ConnectionRequested)]
         self.assertEqual([(fact.source, fact.by) for fact in told], came)
         self.assertEqual([fact.accepted for fact in told], [True] * 50 + [False])
-        lives.run(4.9)
-        self.assertFalse(lives.runtime.connection_requests.http.requested("198.51.100.1"))
-        self.assertEqual(lives.acs.told()[1:], [SIX])
-        lives.run(0.1)
-        lives.call()
-        self.assertEqual(lives.acs.told()[1:], [SIX, SIX])
+        simulated.run(4.9)
+        self.assertFalse(simulated.runtime.connection_requests.http.requested("198.51.100.1"))
+        self.assertEqual(simulated.acs.event_codes()[1:], [SIX])
+        simulated.run(0.1)
+        simulated.call()
+        self.assertEqual(simulated.acs.event_codes()[1:], [SIX, SIX])
 
     def test_cr_07_one_over_the_limit_starts_no_session(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
+        simulated = self.device()
+        simulated.bootstrapped()
         for _ in range(50):
-            lives.runtime.connection_requests.http.requested("198.51.100.1")
-        lives.run(0)
-        self.assertFalse(lives.runtime.connection_requests.http.requested("198.51.100.1", "UDP"))
-        lives.run(3600)
-        self.assertEqual(lives.acs.told()[1:], [SIX])
+            simulated.runtime.connection_requests.http.requested("198.51.100.1")
+        simulated.run(0)
+        self.assertFalse(simulated.runtime.connection_requests.http.requested("198.51.100.1", "UDP"))
+        simulated.run(3600)
+        self.assertEqual(simulated.acs.event_codes()[1:], [SIX])
 
     def test_what_switches_off_what(self) -> None:
-        lives = self.device()
-        requests = lives.bootstrapped().connection_requests.http
+        simulated = self.device()
+        requests = simulated.bootstrapped().connection_requests.http
         for enabled, http, expected in (
             ("true", "true", (True, True)),
             ("true", "false", (False, True)),
             ("false", "true", (False, False)),
             ("false", "false", (False, False)),
         ):
-            lives.server("EnableCWMP", enabled)
-            lives.server("HTTPConnectionRequestEnable", http)
+            simulated.server("EnableCWMP", enabled)
+            simulated.server("HTTPConnectionRequestEnable", http)
             self.assertEqual((requests.enabled(), requests.takes_requests()), expected)
 
     def test_cr_06_at_every_message_of_a_session(self) -> None:
         for at in (1, 2, 3, 4):
             for times in (1, 5):
                 with self.subTest(at=at, times=times):
-                    lives = self.device()
-                    lives.bootstrapped()
+                    simulated = self.device()
+                    simulated.bootstrapped()
 
-                    def instead(posted: object, lives: object = lives, at: int = at, times: int = times) -> None:
-                        if len(lives.acs.sessions) == 2 and posted.number == at:  # type: ignore[attr-defined]  # Posted
+                    def instead(
+                        posted: object, simulated: object = simulated, at: int = at, times: int = times
+                    ) -> None:
+                        if len(simulated.acs.sessions) == 2 and posted.number == at:  # type: ignore[attr-defined]  # Posted
                             for _ in range(times):
-                                lives.runtime.connection_requests.http.requested("198.51.100.1")  # type: ignore[attr-defined]  # DiskLives
+                                simulated.runtime.connection_requests.http.requested("198.51.100.1")  # type: ignore[attr-defined]  # SimulatedDiskAgent
 
-                    lives.acs.instead = instead
-                    lives.ask(GetParameterValues((CODE,)), GetParameterValues((CODE,)))
-                    lives.run(86400)
-                    self.assertEqual(lives.acs.told()[1:], [SIX, SIX])
-                    self.assertTrue(all(ended.success for ended in lives.ended()))
+                    simulated.acs.instead = instead
+                    simulated.ask(GetParameterValues((CODE,)), GetParameterValues((CODE,)))
+                    simulated.run(86400)
+                    self.assertEqual(simulated.acs.event_codes()[1:], [SIX, SIX])
+                    self.assertTrue(all(ended.success for ended in simulated.ended()))
 
     def test_cr_06_while_the_inform_is_unanswered(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
+        simulated = self.device()
+        simulated.bootstrapped()
         answer: Deferred[Reply] = Deferred()
-        lives.acs.instead = lambda posted: answer if is_inform(posted) else None
-        lives.call()
+        simulated.acs.instead = lambda posted: answer if is_inform(posted) else None
+        simulated.call()
         for _ in range(3):
-            lives.call()
-        self.assertEqual(len(lives.acs.sessions), 2)
-        lives.acs.instead = good
-        answer.callback(reply(InformResponse(), lives.acs.firsts()[-1]))
-        lives.run(86400)
-        self.assertEqual(lives.acs.told()[1:], [SIX, SIX])
+            simulated.call()
+        self.assertEqual(len(simulated.acs.sessions), 2)
+        simulated.acs.instead = good
+        answer.callback(reply(InformResponse(), simulated.acs.firsts()[-1]))
+        simulated.run(86400)
+        self.assertEqual(simulated.acs.event_codes()[1:], [SIX, SIX])
 
     def test_cr_06_in_a_retry_wait_it_counts_as_a_retry(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
-        lives.acs.instead = down
-        lives.change(CODE, "changed")
-        waiting = lives.runtime.agenda.retry_in(lives.runtime.sessions.now())
+        simulated = self.device()
+        simulated.bootstrapped()
+        simulated.acs.instead = down
+        simulated.change(CODE, "changed")
+        waiting = simulated.runtime.agenda.retry_in(simulated.runtime.sessions.now())
         assert waiting is not None and waiting > 4
-        lives.call()
-        self.assertEqual(lives.acs.told()[-1], ("4 VALUE CHANGE", *SIX))
-        self.assertEqual(lives.last().retry_count, 1)
-        longer = lives.runtime.agenda.retry_in(lives.runtime.sessions.now())
+        simulated.call()
+        self.assertEqual(simulated.acs.event_codes()[-1], ("4 VALUE CHANGE", *SIX))
+        self.assertEqual(simulated.last().retry_count, 1)
+        longer = simulated.runtime.agenda.retry_in(simulated.runtime.sessions.now())
         assert longer is not None and longer >= 10
-        lives.acs.instead = good
-        lives.run(20)
-        self.assertEqual(lives.acs.told()[-1], ("4 VALUE CHANGE",))
-        self.assertEqual(lives.last().retry_count, 2)
-        lives.call()
-        self.assertEqual(lives.last().retry_count, 0)
+        simulated.acs.instead = good
+        simulated.run(20)
+        self.assertEqual(simulated.acs.event_codes()[-1], ("4 VALUE CHANGE",))
+        self.assertEqual(simulated.last().retry_count, 2)
+        simulated.call()
+        self.assertEqual(simulated.last().retry_count, 0)
 
     def test_cr_06_a_failed_one_is_not_retried(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
-        lives.acs.instead = down
-        lives.call()
-        lives.run(86400)
-        self.assertEqual(lives.acs.told()[1:], [SIX])
-        lives.acs.instead = good
-        lives.run(86400)
-        self.assertEqual(len(lives.acs.sessions), 2)
+        simulated = self.device()
+        simulated.bootstrapped()
+        simulated.acs.instead = down
+        simulated.call()
+        simulated.run(86400)
+        self.assertEqual(simulated.acs.event_codes()[1:], [SIX])
+        simulated.acs.instead = good
+        simulated.run(86400)
+        self.assertEqual(len(simulated.acs.sessions), 2)
 
     def test_cr_06_stopped_right_after_a_request(self) -> None:
         for times in (1, 3):
-            lives = self.device()
-            runtime = lives.bootstrapped()
+            simulated = self.device()
+            runtime = simulated.bootstrapped()
             for _ in range(times):
                 runtime.connection_requests.http.requested("198.51.100.1")
             finished(runtime.stop())
-            lives.run(10)
-            self.assertEqual(len(lives.acs.sessions), 1)
+            simulated.run(10)
+            self.assertEqual(len(simulated.acs.sessions), 1)
 
     def test_cr_09_another_address(self) -> None:
-        lives = self.device(PeriodicInformEnable="true", PeriodicInformInterval="60")
-        lives.bootstrapped()
-        before = lives.last_values()[URL]
+        simulated = self.device(PeriodicInformEnable="true", PeriodicInformInterval="60")
+        simulated.bootstrapped()
+        before = simulated.last_values()[URL]
         self.assertIn("//192.0.2.1:7547/", before)
-        lives.address = "2001:db8::7"
-        lives.run(60)
-        self.assertEqual(lives.acs.told()[1:], [("2 PERIODIC", "4 VALUE CHANGE")])
-        self.assertEqual(lives.last_values()[URL], before.replace("192.0.2.1", "[2001:db8::7]"))
-        lives.run(60)
-        self.assertEqual(lives.acs.told()[2:], [("2 PERIODIC",)])
+        simulated.address = "2001:db8::7"
+        simulated.run(60)
+        self.assertEqual(simulated.acs.event_codes()[1:], [("2 PERIODIC", "4 VALUE CHANGE")])
+        self.assertEqual(simulated.last_values()[URL], before.replace("192.0.2.1", "[2001:db8::7]"))
+        simulated.run(60)
+        self.assertEqual(simulated.acs.event_codes()[2:], [("2 PERIODIC",)])
 
     def test_cr_09_told_at_once(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
-        before = lives.last_values()[URL]
-        (moved,) = [moved for _, moved in lives.watch.told]
+        simulated = self.device()
+        simulated.bootstrapped()
+        before = simulated.last_values()[URL]
+        (moved,) = [moved for _, moved in simulated.watch.watched]
         moved()
-        lives.run(60)
-        self.assertEqual(lives.acs.told()[1:], [])
-        lives.address = "192.0.2.9"
+        simulated.run(60)
+        self.assertEqual(simulated.acs.event_codes()[1:], [])
+        simulated.address = "192.0.2.9"
         moved()
-        lives.run(0)
-        self.assertEqual(lives.acs.told()[1:], [("4 VALUE CHANGE",)])
-        self.assertEqual(lives.last_values()[URL], before.replace("192.0.2.1", "192.0.2.9"))
-        lives.run(3600)
-        self.assertEqual(len(lives.acs.sessions), 2)
+        simulated.run(0)
+        self.assertEqual(simulated.acs.event_codes()[1:], [("4 VALUE CHANGE",)])
+        self.assertEqual(simulated.last_values()[URL], before.replace("192.0.2.1", "192.0.2.9"))
+        simulated.run(3600)
+        self.assertEqual(len(simulated.acs.sessions), 2)
 
     def test_cr_09_an_address_that_goes_and_comes_back_is_nothing_to_tell(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
+        simulated = self.device()
+        simulated.bootstrapped()
         for address in (None, "192.0.2.1"):
-            lives.address = address  # type: ignore[assignment]  # as where there is no way
-            lives.runtime.connection_requests.http.moved()
-            lives.run(60)
-        self.assertEqual(lives.acs.told()[1:], [])
+            simulated.address = address  # type: ignore[assignment]  # as where there is no way
+            simulated.runtime.connection_requests.http.moved()
+            simulated.run(60)
+        self.assertEqual(simulated.acs.event_codes()[1:], [])
 
     def test_cr_09_whose_address_it_follows(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
-        self.assertEqual(lives.watch.hosts(), ["acs.example"])
-        lives.server("URL", "http://[2001:db8::5]:7547/")
-        lives.run(0)
-        self.assertEqual(lives.watch.hosts(), ["2001:db8::5"])
-        lives.server("URL", "http://elsewhere.example/")
-        lives.run(0)
-        self.assertEqual(lives.watch.hosts(), ["elsewhere.example"])
-        lives.server("HTTPConnectionRequestEnable", "false")
-        self.assertEqual(lives.watch.hosts(), [])
-        lives.server("HTTPConnectionRequestEnable", "true")
-        self.assertEqual(lives.watch.hosts(), ["elsewhere.example"])
-        finished(lives.runtime.stop())
-        self.assertEqual(lives.watch.hosts(), [])
-        lives.address = "192.0.2.9"
-        lives.runtime.connection_requests.http.moved()
-        lives.run(10)
-        self.assertEqual(lives.watch.hosts(), [])
-        self.assertFalse(lives.runtime.connection_requests.http.requested("198.51.100.1"))
-        lives.begin()
-        self.assertEqual(lives.watch.hosts(), ["elsewhere.example"])
+        simulated = self.device()
+        simulated.bootstrapped()
+        self.assertEqual(simulated.watch.hosts(), ["acs.example"])
+        simulated.server("URL", "http://[2001:db8::5]:7547/")
+        simulated.run(0)
+        self.assertEqual(simulated.watch.hosts(), ["2001:db8::5"])
+        simulated.server("URL", "http://elsewhere.example/")
+        simulated.run(0)
+        self.assertEqual(simulated.watch.hosts(), ["elsewhere.example"])
+        simulated.server("HTTPConnectionRequestEnable", "false")
+        self.assertEqual(simulated.watch.hosts(), [])
+        simulated.server("HTTPConnectionRequestEnable", "true")
+        self.assertEqual(simulated.watch.hosts(), ["elsewhere.example"])
+        finished(simulated.runtime.stop())
+        self.assertEqual(simulated.watch.hosts(), [])
+        simulated.address = "192.0.2.9"
+        simulated.runtime.connection_requests.http.moved()
+        simulated.run(10)
+        self.assertEqual(simulated.watch.hosts(), [])
+        self.assertFalse(simulated.runtime.connection_requests.http.requested("198.51.100.1"))
+        simulated.begin()
+        self.assertEqual(simulated.watch.hosts(), ["elsewhere.example"])
 
     def test_without_credentials_it_is_said_once_at_start(self) -> None:
         def said(**parameters: str) -> list[str]:
-            lives = self.device(**parameters)
-            lives.bootstrapped()
-            lives.run(3600)
-            return [fact.text for fact in lives.facts if isinstance(fact, Noted)]
+            simulated = self.device(**parameters)
+            simulated.bootstrapped()
+            simulated.run(3600)
+            return [fact.text for fact in simulated.facts if isinstance(fact, Noted)]
 
         both = "ConnectionRequestUsername and ConnectionRequestPassword"
-        line = "no connection request is accepted until the ACS, or the file, sets "
+        line = "no ConnectionRequest is accepted until the ACS or the configuration file sets "
         self.assertEqual(said(), [line + both])
         self.assertEqual(said(ConnectionRequestUsername="acs"), [line + "ConnectionRequestPassword"])
         self.assertEqual(said(ConnectionRequestUsername="acs", ConnectionRequestPassword="x"), [])
         self.assertEqual(said(HTTPConnectionRequestEnable="false"), [])
 
     def test_cr_09_an_address_that_is_not_known_now_changes_nothing(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
-        before = lives.last_values()[URL]
-        lives.address = None  # type: ignore[assignment]  # as where a name cannot be resolved
-        lives.call()
-        self.assertEqual(lives.acs.told()[1:], [SIX])
-        self.assertEqual(lives.last_values()[URL], before)
+        simulated = self.device()
+        simulated.bootstrapped()
+        before = simulated.last_values()[URL]
+        simulated.address = None  # type: ignore[assignment]  # as where a name cannot be resolved
+        simulated.call()
+        self.assertEqual(simulated.acs.event_codes()[1:], [SIX])
+        self.assertEqual(simulated.last_values()[URL], before)

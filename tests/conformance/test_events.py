@@ -25,13 +25,13 @@ from cwmpagent.protocol.rpc import (
 from cwmpagent.values import Value, ValueType, format_time
 from tests.agent.bench import DEVICE, SERVER, BenchCase, assign, reactor
 from tests.agent.ports import NEW_YEAR_2026
-from tests.conformance.lives import (
+from tests.conformance.simulated import (
     CODE,
     ELSEWHERE,
     NTP,
     SOFTWARE,
     TABLE,
-    LivesCase,
+    SimulatedAgentCase,
 )
 
 FORCED = {
@@ -153,66 +153,68 @@ class EventTests(BenchCase):
         self.assertEqual(trace.event_codes, ("0 BOOTSTRAP", "1 BOOT"))
 
 
-class TimeTests(LivesCase):
+class TimeTests(SimulatedAgentCase):
     """Events with a simulated clock: periods, schedules, and settings that change them."""
 
     def test_evt_05_the_period_hangs_on_its_reference(self) -> None:
         future = format_time(NEW_YEAR_2026 + 5 * 86400 + 17)
-        lives = self.device(PeriodicInformEnable="true", PeriodicInformInterval="60", PeriodicInformTime=future)
-        lives.bootstrapped()
-        lives.run(200)
-        self.assertEqual(lives.acs.told()[1:], [("2 PERIODIC",)] * 4)
-        ahead = lives.clock.wall() - lives.clock.monotonic()
-        for posted in lives.acs.firsts()[1:]:
+        simulated = self.device(PeriodicInformEnable="true", PeriodicInformInterval="60", PeriodicInformTime=future)
+        simulated.bootstrapped()
+        simulated.run(200)
+        self.assertEqual(simulated.acs.event_codes()[1:], [("2 PERIODIC",)] * 4)
+        ahead = simulated.clock.wall() - simulated.clock.monotonic()
+        for posted in simulated.acs.firsts()[1:]:
             self.assertAlmostEqual((posted.at + ahead - NEW_YEAR_2026) % 60, 17, places=2)
 
     def test_evt_06_a_new_interval_counts_at_once(self) -> None:
-        lives = self.device(PeriodicInformEnable="true", PeriodicInformInterval="3600")
-        lives.bootstrapped()
-        lives.ask(assign("", **{SERVER + "PeriodicInformTime": Value(ValueType.DATE_TIME, "2026-01-01T00:00:00Z")}))
+        simulated = self.device(PeriodicInformEnable="true", PeriodicInformInterval="3600")
+        simulated.bootstrapped()
+        simulated.ask(assign("", **{SERVER + "PeriodicInformTime": Value(ValueType.DATE_TIME, "2026-01-01T00:00:00Z")}))
         for interval in (60, 30):
-            lives.ask(assign("", **{SERVER + "PeriodicInformInterval": Value(ValueType.UNSIGNED_INT, str(interval))}))
-            before = len(lives.acs.sessions)
-            lives.run(10 * interval)
-            times = [posted.at for posted in lives.acs.firsts()[before:]]
+            simulated.ask(
+                assign("", **{SERVER + "PeriodicInformInterval": Value(ValueType.UNSIGNED_INT, str(interval))})
+            )
+            before = len(simulated.acs.sessions)
+            simulated.run(10 * interval)
+            times = [posted.at for posted in simulated.acs.firsts()[before:]]
             self.assertEqual(len(times), 10)
             for earlier, later in pairwise(times):
                 self.assertAlmostEqual(later - earlier, interval, places=2)
 
     def test_evt_06_switched_off_and_on_by_somebody_at_the_device(self) -> None:
-        lives = self.device(PeriodicInformEnable="true", PeriodicInformInterval="60")
-        lives.bootstrapped()
-        lives.server("PeriodicInformEnable", "false")
-        lives.run(1000)
-        self.assertEqual(len(lives.acs.sessions), 1)
-        lives.server("PeriodicInformEnable", "true")
-        lives.run(61)
-        self.assertEqual(lives.acs.told()[1:2], [("2 PERIODIC",)])
+        simulated = self.device(PeriodicInformEnable="true", PeriodicInformInterval="60")
+        simulated.bootstrapped()
+        simulated.server("PeriodicInformEnable", "false")
+        simulated.run(1000)
+        self.assertEqual(len(simulated.acs.sessions), 1)
+        simulated.server("PeriodicInformEnable", "true")
+        simulated.run(61)
+        self.assertEqual(simulated.acs.event_codes()[1:2], [("2 PERIODIC",)])
 
     def test_evt_09_two_schedules_come_together(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
-        lives.ask(ScheduleInform(60, "k1"), ScheduleInform(60, "k2"))
-        lives.run(59)
-        self.assertEqual(len(lives.acs.sessions), 2)
-        lives.run(2)
-        told = [(each.event_code, each.command_key) for each in lives.last().event]
+        simulated = self.device()
+        simulated.bootstrapped()
+        simulated.ask(ScheduleInform(60, "k1"), ScheduleInform(60, "k2"))
+        simulated.run(59)
+        self.assertEqual(len(simulated.acs.sessions), 2)
+        simulated.run(2)
+        told = [(each.event_code, each.command_key) for each in simulated.last().event]
         self.assertEqual(told, [("3 SCHEDULED", ""), ("M ScheduleInform", "k1"), ("M ScheduleInform", "k2")])
-        self.assertEqual(len(lives.acs.sessions), 3)
+        self.assertEqual(len(simulated.acs.sessions), 3)
 
     def test_evt_10_the_same_key_again_replaces(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
-        lives.ask(ScheduleInform(60, "k1"), ScheduleInform(10, "k1"))
-        asked = lives.clock.monotonic()
-        lives.run(1000)
-        self.assertEqual(lives.acs.told()[2:], [("3 SCHEDULED", "M ScheduleInform")])
-        self.assertAlmostEqual(lives.acs.firsts()[-1].at - asked, 10, places=2)
+        simulated = self.device()
+        simulated.bootstrapped()
+        simulated.ask(ScheduleInform(60, "k1"), ScheduleInform(10, "k1"))
+        asked = simulated.clock.monotonic()
+        simulated.run(1000)
+        self.assertEqual(simulated.acs.event_codes()[2:], [("3 SCHEDULED", "M ScheduleInform")])
+        self.assertAlmostEqual(simulated.acs.firsts()[-1].at - asked, 10, places=2)
 
     def test_evt_11_queue_of_schedules_is_bounded_and_holds_three(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
-        answers = lives.ask(*(ScheduleInform(600, f"k{number}") for number in range(20)))
+        simulated = self.device()
+        simulated.bootstrapped()
+        answers = simulated.ask(*(ScheduleInform(600, f"k{number}") for number in range(20)))
         good = [each for each in answers if isinstance(each, ScheduleInformResponse)]
         refused = [each.code for each in answers if isinstance(each, Fault)]
         self.assertGreaterEqual(len(good), 3)
@@ -220,37 +222,37 @@ class TimeTests(LivesCase):
 
     def test_evt_12_a_schedule_outlives_a_boot(self) -> None:
         for killed in (False, True):
-            lives = self.device()
-            lives.bootstrapped()
-            lives.ask(ScheduleInform(600, "k1"))
-            asked = lives.clock.monotonic()
-            lives.run(100)
+            simulated = self.device()
+            simulated.bootstrapped()
+            simulated.ask(ScheduleInform(600, "k1"))
+            asked = simulated.clock.monotonic()
+            simulated.run(100)
             if killed:
-                lives.kill()
-                lives.resume(booted=True)
+                simulated.kill()
+                simulated.resume(booted=True)
             else:
-                lives.reboot()
-            self.assertEqual(lives.acs.told()[-1], ("1 BOOT",))
-            lives.run(1000)
-            self.assertEqual(lives.acs.told()[-1], ("3 SCHEDULED", "M ScheduleInform"))
-            self.assertAlmostEqual(lives.acs.firsts()[-1].at - asked, 600, places=2)
+                simulated.reboot()
+            self.assertEqual(simulated.acs.event_codes()[-1], ("1 BOOT",))
+            simulated.run(1000)
+            self.assertEqual(simulated.acs.event_codes()[-1], ("3 SCHEDULED", "M ScheduleInform"))
+            self.assertAlmostEqual(simulated.acs.firsts()[-1].at - asked, 600, places=2)
 
     def test_evt_12_without_a_known_time_a_boot_ends_a_schedule(self) -> None:
-        lives = self.device(wall=0.0)
-        lives.bootstrapped()
-        lives.ask(ScheduleInform(600, "k1"))
-        lives.reboot()
-        lives.run(10000)
-        self.assertEqual(lives.acs.told()[2:], [("1 BOOT",)])
+        simulated = self.device(wall=0.0)
+        simulated.bootstrapped()
+        simulated.ask(ScheduleInform(600, "k1"))
+        simulated.reboot()
+        simulated.run(10000)
+        self.assertEqual(simulated.acs.event_codes()[2:], [("1 BOOT",)])
 
     def test_evt_12_a_restart_without_a_boot_leaves_a_schedule_as_it_is(self) -> None:
         for wall in (0.0, NEW_YEAR_2026):
-            lives = self.device(wall=wall)
-            lives.bootstrapped()
-            lives.ask(ScheduleInform(600, "k1"))
-            asked = lives.clock.monotonic()
-            lives.kill()
-            lives.resume(booted=False)
-            lives.run(10000)
-            self.assertEqual(lives.acs.told()[2:], [("3 SCHEDULED", "M ScheduleInform")])
-            self.assertAlmostEqual(lives.acs.firsts()[-1].at - asked, 600, places=2)
+            simulated = self.device(wall=wall)
+            simulated.bootstrapped()
+            simulated.ask(ScheduleInform(600, "k1"))
+            asked = simulated.clock.monotonic()
+            simulated.kill()
+            simulated.resume(booted=False)
+            simulated.run(10000)
+            self.assertEqual(simulated.acs.event_codes()[2:], [("3 SCHEDULED", "M ScheduleInform")])
+            self.assertAlmostEqual(simulated.acs.firsts()[-1].at - asked, 600, places=2)

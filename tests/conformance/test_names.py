@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cwmpagent.protocol.rpc import AddObject, Fault, GetParameterNames, GetParameterNamesResponse, GetParameterValues
 from tests.agent.bench import SERVER, BenchCase, assign
-from tests.conformance.lives import CODE, NTP, TABLE
+from tests.conformance.simulated import CODE, NTP, TABLE
 
 ROUTES = "Device.Routing.Router.1.IPv4Forwarding."
 

@@ -19,7 +19,7 @@ from cwmpagent.protocol.rpc import AddObject, DeleteObject, Fault, SetParameterA
 from cwmpagent.protocol.session import Reply
 from tests.agent.bench import assign
 from tests.agent.ports import Posted, finished
-from tests.conformance.lives import CODE, NTP, DiskLives, is_inform
+from tests.conformance.simulated import CODE, NTP, SimulatedDiskAgent, is_inform
 from tests.conformance.test_notifications import ROUTES, UPTIME, attributes
 from tests.protocol.test_lightweight_notification import told
 from tests.skips import CHECKOUT
@@ -49,28 +49,28 @@ class Box(Provider):
         self.text = changes[NTP]
 
 
-def poll(lives: DiskLives, box: Box) -> None:
+def poll(simulated: SimulatedDiskAgent, box: Box) -> None:
     box.text = "new.example"
-    lives.run(6)
+    simulated.run(6)
 
 
-def push(lives: DiskLives, box: Box) -> None:
+def push(simulated: SimulatedDiskAgent, box: Box) -> None:
     box.text = "new.example"
-    finished(lives.runtime.look(NTP))
+    finished(simulated.runtime.look(NTP))
 
 
-def by(origin: Origin, name: str = NTP) -> Callable[[DiskLives, Box], None]:
-    def change(lives: DiskLives, box: Box) -> None:
-        finished(lives.runtime.changes.set_values(assign("", **{name: "new.example"}).parameter_list, origin))
+def by(origin: Origin, name: str = NTP) -> Callable[[SimulatedDiskAgent, Box], None]:
+    def change(simulated: SimulatedDiskAgent, box: Box) -> None:
+        finished(simulated.runtime.changes.set_values(assign("", **{name: "new.example"}).parameter_list, origin))
 
     return change
 
 
-def side_effect(lives: DiskLives, box: Box) -> None:
-    finished(lives.runtime.changes.delete_object("Device.IP.Interface.3.", Origin.ACS))
+def side_effect(simulated: SimulatedDiskAgent, box: Box) -> None:
+    finished(simulated.runtime.changes.delete_object("Device.IP.Interface.3.", Origin.ACS))
 
 
-CHANGES: dict[str, tuple[str, Callable[[DiskLives, Box], None]]] = {
+CHANGES: dict[str, tuple[str, Callable[[SimulatedDiskAgent, Box], None]]] = {
     "the ACS sets it": (NTP, by(Origin.ACS)),
     "a provider's value, found by polling": (NTP, poll),
     "a provider's value, pushed": (NTP, push),
@@ -91,64 +91,64 @@ def expected(origin: str, level: int) -> str:
 
 
 class MatrixTests(SynchronousTestCase):
-    def life(self, name: str, level: int) -> tuple[DiskLives, Box]:
+    def life(self, name: str, level: int) -> tuple[SimulatedDiskAgent, Box]:
         box = Box()
-        lives = DiskLives(
+        simulated = SimulatedDiskAgent(
             None,
             polling=5.0,
             LightweightNotificationProtocolsUsed="UDP",
             LightweightNotificationTriggerInterval="60",
         )
-        lives.providers.append(box)
-        lives.bootstrapped()
+        simulated.providers.append(box)
+        simulated.bootstrapped()
         if name == INTERFACE:
-            lives.ask(
+            simulated.ask(
                 AddObject("Device.IP.Interface.", ""),
                 AddObject(ROUTES, ""),
                 assign("", **{INTERFACE: "Device.IP.Interface.3"}),
             )
-        self.assertEqual(lives.ask(attributes(name, level)), [SetParameterAttributesResponse()])
-        return lives, box
+        self.assertEqual(simulated.ask(attributes(name, level)), [SetParameterAttributesResponse()])
+        return simulated, box
 
-    def outcome(self, lives: DiskLives, name: str, begun: int) -> str:
+    def outcome(self, simulated: SimulatedDiskAgent, name: str, begun: int) -> str:
         """The reports of ``name`` since the session ``begun``: at once, and later."""
-        lives.run(0.1)
+        simulated.run(0.1)
         found = []
-        sessions = lives.acs.informs()[begun:]
+        sessions = simulated.acs.informs()[begun:]
         if any(name in {each.name for each in inform.parameter_list} for inform in sessions):
-            self.assertIn(("4 VALUE CHANGE",), lives.acs.told()[begun:])
+            self.assertIn(("4 VALUE CHANGE",), simulated.acs.event_codes()[begun:])
             found.append("session")
-        at_once = [each for _, _, each in lives.datagrams]
-        lives.run(61)
-        later = [each for _, _, each in lives.datagrams[len(at_once) :]]
-        lives.call()
-        if name in lives.last_values():
-            self.assertIn("4 VALUE CHANGE", lives.acs.told()[-1])
+        at_once = [each for _, _, each in simulated.datagrams]
+        simulated.run(61)
+        later = [each for _, _, each in simulated.datagrams[len(at_once) :]]
+        simulated.call()
+        if name in simulated.last_values():
+            self.assertIn("4 VALUE CHANGE", simulated.acs.event_codes()[-1])
             found.append("next Inform")
         for datagrams, word in ((at_once, "datagram"), (later, "trigger")):
             if datagrams:
                 self.assertEqual([each for datagram in datagrams for each, _, _ in told(datagram)], [name])
                 found.append(word)
-        lives.run(300)
-        lives.call()
-        self.assertNotIn(name, lives.last_values(), "told twice")
-        self.assertEqual(lives.odd(), [])
+        simulated.run(300)
+        simulated.call()
+        self.assertNotIn(name, simulated.last_values(), "told twice")
+        self.assertEqual(simulated.odd(), [])
         return " + ".join(found)
 
     def test_between_sessions(self) -> None:
         for origin, (name, change) in CHANGES.items():
             for level in LEVELS:
                 with self.subTest(origin=origin, level=level):
-                    lives, box = self.life(name, level)
-                    begun = len(lives.acs.sessions)
-                    change(lives, box)
-                    self.assertEqual(self.outcome(lives, name, begun), expected(origin, level), (origin, level))
+                    simulated, box = self.life(name, level)
+                    begun = len(simulated.acs.sessions)
+                    change(simulated, box)
+                    self.assertEqual(self.outcome(simulated, name, begun), expected(origin, level), (origin, level))
 
     def test_during_a_session(self) -> None:
         for origin, (name, change) in CHANGES.items():
             for level in LEVELS:
                 with self.subTest(origin=origin, level=level):
-                    lives, box = self.life(name, level)
+                    simulated, box = self.life(name, level)
                     answer: Deferred[Reply] = Deferred()
                     held: list[Posted] = []
 
@@ -158,46 +158,46 @@ class MatrixTests(SynchronousTestCase):
                             return answer
                         return None
 
-                    lives.acs.instead = hang
-                    lives.call()
-                    begun = len(lives.acs.sessions)
-                    change(lives, box)
-                    self.assertEqual(len(lives.acs.sessions), begun)
-                    answer.callback(lives.acs.good(held[0]))
-                    self.assertEqual(self.outcome(lives, name, begun), expected(origin, level), (origin, level))
+                    simulated.acs.instead = hang
+                    simulated.call()
+                    begun = len(simulated.acs.sessions)
+                    change(simulated, box)
+                    self.assertEqual(len(simulated.acs.sessions), begun)
+                    answer.callback(simulated.acs.good(held[0]))
+                    self.assertEqual(self.outcome(simulated, name, begun), expected(origin, level), (origin, level))
 
     def test_denied_and_forced_ones(self) -> None:
         for name, refused in ((UPTIME, {2: 9009, 5: 9009, 6: 9009}), (CODE, dict.fromkeys((0, 1, 3, 4, 5, 6), 9009))):
-            lives = DiskLives(None)
-            lives.bootstrapped()
+            simulated = SimulatedDiskAgent(None)
+            simulated.bootstrapped()
             for level in LEVELS:
-                (answer,) = lives.ask(attributes(name, level))
+                (answer,) = simulated.ask(attributes(name, level))
                 code = answer.code if isinstance(answer, Fault) else 0
                 self.assertEqual(code, refused.get(level, 0), (name, level))
 
     def test_a_forced_one_is_told_whatever_was_tried(self) -> None:
         for level in LEVELS:
-            lives = DiskLives(None, LightweightNotificationProtocolsUsed="UDP")
-            lives.bootstrapped()
-            lives.ask(attributes(CODE, level))
-            lives.change(CODE, "changed")
-            lives.run(1)
-            self.assertEqual(lives.acs.told()[2:], [("4 VALUE CHANGE",)])
-            self.assertEqual(lives.datagrams, [])
+            simulated = SimulatedDiskAgent(None, LightweightNotificationProtocolsUsed="UDP")
+            simulated.bootstrapped()
+            simulated.ask(attributes(CODE, level))
+            simulated.change(CODE, "changed")
+            simulated.run(1)
+            self.assertEqual(simulated.acs.event_codes()[2:], [("4 VALUE CHANGE",)])
+            self.assertEqual(simulated.datagrams, [])
 
     def test_a_refused_change_is_told_to_nobody(self) -> None:
-        lives, _ = self.life(NTP, 2)
-        begun = len(lives.acs.sessions)
+        simulated, _ = self.life(NTP, 2)
+        begun = len(simulated.acs.sessions)
         with self.assertRaises(CwmpFault):
-            lives.change(NTP, "x" * 1000)
-        lives.run(60)
-        self.assertEqual(len(lives.acs.sessions), begun)
+            simulated.change(NTP, "x" * 1000)
+        simulated.run(60)
+        self.assertEqual(len(simulated.acs.sessions), begun)
 
     def test_deleted_with_its_row_it_is_told_to_nobody(self) -> None:
-        lives, _ = self.life(INTERFACE, 2)
-        begun = len(lives.acs.sessions)
-        self.assertTrue(lives.ask(DeleteObject(ROUTES + "1.", "")))
-        self.assertEqual(len(lives.acs.sessions), begun + 1)
+        simulated, _ = self.life(INTERFACE, 2)
+        begun = len(simulated.acs.sessions)
+        self.assertTrue(simulated.ask(DeleteObject(ROUTES + "1.", "")))
+        self.assertEqual(len(simulated.acs.sessions), begun + 1)
 
     def test_the_page_says_the_same(self) -> None:
         table = re.findall(r"^\| ([^|]+) \|((?: [^|]* \|){7})$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)

@@ -26,7 +26,7 @@ from cwmpagent.protocol.session import Reply
 from cwmpagent.protocol.soap import CWMP_1_2, Envelope, encode
 from tests.agent.bench import SERVER, BenchCase, assign
 from tests.agent.ports import Posted, finished, reply
-from tests.conformance.lives import CODE, NTP, TABLE, DiskLives, LivesCase, down, good, is_inform
+from tests.conformance.simulated import CODE, NTP, TABLE, SimulatedAgentCase, SimulatedDiskAgent, down, good, is_inform
 
 UPTIME = "Device.DeviceInfo.UpTime"
 URL = SERVER + "ConnectionRequestURL"
@@ -51,99 +51,99 @@ def each(
     )
 
 
-class NotificationTests(LivesCase):
+class NotificationTests(SimulatedAgentCase):
     """Local changes, reported as the attributes require."""
 
-    def watched(self, notification: int, name: str = NTP, **options: str) -> DiskLives:
+    def watched(self, notification: int, name: str = NTP, **options: str) -> SimulatedDiskAgent:
         """A bootstrapped device whose ACS watches ``name``; two sessions have passed."""
-        lives = self.device(**options)
-        lives.bootstrapped()
-        self.assertEqual(lives.ask(attributes(name, notification)), [SetParameterAttributesResponse()])
-        return lives
+        simulated = self.device(**options)
+        simulated.bootstrapped()
+        self.assertEqual(simulated.ask(attributes(name, notification)), [SetParameterAttributesResponse()])
+        return simulated
 
     def test_not_01_a_passive_change_waits_for_the_next_inform(self) -> None:
         for origin in (Origin.DEVICE, Origin.LOCAL):
-            lives = self.watched(1)
-            lives.change(NTP, "new.example", origin)
-            lives.run(86400)
-            self.assertEqual(len(lives.acs.sessions), 2)
-            lives.call()
-            self.assertEqual(lives.acs.told()[2:], [("4 VALUE CHANGE", "6 CONNECTION REQUEST")])
-            self.assertEqual(lives.last_values()[NTP], "new.example")
-            lives.call()
-            self.assertEqual(lives.acs.told()[3:], [("6 CONNECTION REQUEST",)])
-            self.assertNotIn(NTP, lives.last_values())
+            simulated = self.watched(1)
+            simulated.change(NTP, "new.example", origin)
+            simulated.run(86400)
+            self.assertEqual(len(simulated.acs.sessions), 2)
+            simulated.call()
+            self.assertEqual(simulated.acs.event_codes()[2:], [("4 VALUE CHANGE", "6 CONNECTION REQUEST")])
+            self.assertEqual(simulated.last_values()[NTP], "new.example")
+            simulated.call()
+            self.assertEqual(simulated.acs.event_codes()[3:], [("6 CONNECTION REQUEST",)])
+            self.assertNotIn(NTP, simulated.last_values())
 
     def test_not_01_a_passive_change_survives_a_kill_and_a_boot(self) -> None:
         for booted in (False, True):
-            lives = self.watched(1)
-            lives.change(NTP, "new.example")
-            lives.kill()
-            lives.resume(booted=booted)
-            self.assertEqual(len(lives.acs.sessions), 3 if booted else 2)
+            simulated = self.watched(1)
+            simulated.change(NTP, "new.example")
+            simulated.kill()
+            simulated.resume(booted=booted)
+            self.assertEqual(len(simulated.acs.sessions), 3 if booted else 2)
             if not booted:
-                lives.call()
-            self.assertIn("4 VALUE CHANGE", lives.acs.told()[2])
-            self.assertEqual(lives.last_values()[NTP], "new.example")
-            lives.reboot()
-            self.assertEqual(lives.acs.told()[3:], [("1 BOOT",)])
+                simulated.call()
+            self.assertIn("4 VALUE CHANGE", simulated.acs.event_codes()[2])
+            self.assertEqual(simulated.last_values()[NTP], "new.example")
+            simulated.reboot()
+            self.assertEqual(simulated.acs.event_codes()[3:], [("1 BOOT",)])
 
     def test_not_02_an_active_change_opens_a_session(self) -> None:
         for origin in (Origin.DEVICE, Origin.LOCAL):
-            lives = self.watched(2)
-            lives.change(NTP, "new.example", origin)
-            self.assertEqual(lives.acs.told()[2:], [CHANGED])
-            self.assertEqual(lives.last_values()[NTP], "new.example")
-            lives.run(86400)
-            self.assertEqual(len(lives.acs.sessions), 3)
+            simulated = self.watched(2)
+            simulated.change(NTP, "new.example", origin)
+            self.assertEqual(simulated.acs.event_codes()[2:], [CHANGED])
+            self.assertEqual(simulated.last_values()[NTP], "new.example")
+            simulated.run(86400)
+            self.assertEqual(len(simulated.acs.sessions), 3)
 
     def test_not_02_passive_changes_go_with_an_active_one(self) -> None:
-        lives = self.watched(2)
-        lives.ask(attributes("Device.Time.NTPServer2", 1))
-        lives.change("Device.Time.NTPServer2", "passive.example")
-        lives.change(NTP, "active.example")
-        self.assertEqual(lives.acs.told()[3:], [CHANGED])
-        told = lives.last_values()
+        simulated = self.watched(2)
+        simulated.ask(attributes("Device.Time.NTPServer2", 1))
+        simulated.change("Device.Time.NTPServer2", "passive.example")
+        simulated.change(NTP, "active.example")
+        self.assertEqual(simulated.acs.event_codes()[3:], [CHANGED])
+        told = simulated.last_values()
         self.assertEqual((told[NTP], told["Device.Time.NTPServer2"]), ("active.example", "passive.example"))
 
     def test_not_02_the_present_value_is_told_and_each_name_once(self) -> None:
-        lives = self.watched(2)
-        lives.acs.instead = down
-        lives.change(NTP, "first.example")
-        lives.change(NTP, "second.example")
-        lives.acs.instead = good
-        lives.run(30)
-        self.assertEqual(lives.acs.told()[-1], CHANGED)
+        simulated = self.watched(2)
+        simulated.acs.instead = down
+        simulated.change(NTP, "first.example")
+        simulated.change(NTP, "second.example")
+        simulated.acs.instead = good
+        simulated.run(30)
+        self.assertEqual(simulated.acs.event_codes()[-1], CHANGED)
         self.assertEqual(
-            [item.value.text for item in lives.last().parameter_list if item.name == NTP], ["second.example"]
+            [item.value.text for item in simulated.last().parameter_list if item.name == NTP], ["second.example"]
         )
 
     def test_not_02_forced_and_default_active_need_no_asking(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
+        simulated = self.device()
+        simulated.bootstrapped()
         for name in (CODE, "Device.DeviceInfo.SoftwareVersion", URL):
-            before = len(lives.acs.sessions)
-            lives.address = "192.0.2.1" if name != URL else "192.0.2.99"
+            before = len(simulated.acs.sessions)
+            simulated.address = "192.0.2.1" if name != URL else "192.0.2.99"
             if name == URL:
-                finished(lives.runtime.connection_requests.http.refresh())
+                finished(simulated.runtime.connection_requests.http.refresh())
             else:
-                lives.change(name, "new")
-            self.assertEqual(lives.acs.told()[before:], [CHANGED], name)
-            self.assertIn(name, lives.last_values())
+                simulated.change(name, "new")
+            self.assertEqual(simulated.acs.event_codes()[before:], [CHANGED], name)
+            self.assertIn(name, simulated.last_values())
 
     def test_changed_back_before_it_was_told_is_no_news(self) -> None:
         for level in (1, 2):
-            lives = self.watched(level)
-            before = lives.value(NTP)
-            lives.acs.instead = down
-            lives.change(NTP, "new.example")
-            lives.change(NTP, before)
-            lives.acs.instead = good
-            tries = len(lives.acs.sessions)
-            lives.run(86400)
-            self.assertEqual(len(lives.acs.sessions), tries)
-            lives.call()
-            self.assertEqual(lives.acs.told()[-1], ("6 CONNECTION REQUEST",))
+            simulated = self.watched(level)
+            before = simulated.value(NTP)
+            simulated.acs.instead = down
+            simulated.change(NTP, "new.example")
+            simulated.change(NTP, before)
+            simulated.acs.instead = good
+            tries = len(simulated.acs.sessions)
+            simulated.run(86400)
+            self.assertEqual(len(simulated.acs.sessions), tries)
+            simulated.call()
+            self.assertEqual(simulated.acs.event_codes()[-1], ("6 CONNECTION REQUEST",))
 
     def hanging(self, answer: Deferred[Reply]) -> Callable[[Posted], Deferred[Reply] | None]:
         """An ACS that answers an Inform with ``answer`` as soon as it fires."""
@@ -153,124 +153,124 @@ class NotificationTests(LivesCase):
         for level in (1, 2):
             for back in (False, True):
                 with self.subTest(level=level, back=back):
-                    lives = self.watched(level)
-                    last = lives.value(NTP) if back else "third.example"
+                    simulated = self.watched(level)
+                    last = simulated.value(NTP) if back else "third.example"
                     answer: Deferred[Reply] = Deferred()
-                    lives.acs.instead = self.hanging(answer)
-                    lives.change(NTP, "second.example")
+                    simulated.acs.instead = self.hanging(answer)
+                    simulated.change(NTP, "second.example")
                     if level == 1:
-                        lives.call()
-                    posted = lives.acs.firsts()[-1]
-                    self.assertEqual(lives.last_values()[NTP], "second.example")
-                    lives.change(NTP, last)
-                    lives.acs.instead = good
+                        simulated.call()
+                    posted = simulated.acs.firsts()[-1]
+                    self.assertEqual(simulated.last_values()[NTP], "second.example")
+                    simulated.change(NTP, last)
+                    simulated.acs.instead = good
                     answer.callback(reply(InformResponse(), posted))
                     if level == 1:
-                        lives.run(86400)
-                        lives.call()
-                    lives.run(1)
-                    self.assertIn("4 VALUE CHANGE", lives.acs.told()[-1])
-                    self.assertEqual(lives.last_values()[NTP], last)
-                    self.assertEqual(len(lives.acs.sessions), 4)
+                        simulated.run(86400)
+                        simulated.call()
+                    simulated.run(1)
+                    self.assertIn("4 VALUE CHANGE", simulated.acs.event_codes()[-1])
+                    self.assertEqual(simulated.last_values()[NTP], last)
+                    self.assertEqual(len(simulated.acs.sessions), 4)
 
     def test_switched_off_before_it_was_told_is_no_news(self) -> None:
-        lives = self.watched(1)
-        lives.change(NTP, "new.example")
-        lives.acs.asking.append(attributes(NTP, 0))
-        lives.acs.instead = lambda posted: down(posted) if is_inform(posted) else None
-        lives.call()
-        lives.acs.instead = good
-        lives.call()
-        self.assertEqual(lives.acs.told()[-1], ("4 VALUE CHANGE", "6 CONNECTION REQUEST"))
-        lives.change(NTP, "third.example")
-        lives.call()
-        self.assertEqual(lives.acs.told()[-1], ("6 CONNECTION REQUEST",))
+        simulated = self.watched(1)
+        simulated.change(NTP, "new.example")
+        simulated.acs.asking.append(attributes(NTP, 0))
+        simulated.acs.instead = lambda posted: down(posted) if is_inform(posted) else None
+        simulated.call()
+        simulated.acs.instead = good
+        simulated.call()
+        self.assertEqual(simulated.acs.event_codes()[-1], ("4 VALUE CHANGE", "6 CONNECTION REQUEST"))
+        simulated.change(NTP, "third.example")
+        simulated.call()
+        self.assertEqual(simulated.acs.event_codes()[-1], ("6 CONNECTION REQUEST",))
 
     def test_a_row_that_is_gone_is_no_news(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
-        added, _ = lives.ask(AddObject(TABLE, ""), attributes(TABLE + "1.Description", 1))
+        simulated = self.device()
+        simulated.bootstrapped()
+        added, _ = simulated.ask(AddObject(TABLE, ""), attributes(TABLE + "1.Description", 1))
         self.assertEqual(added, AddObjectResponse(1, 0))
-        lives.change(TABLE + "1.Description", "changed")
-        finished(lives.runtime.changes.delete_object(TABLE + "1.", Origin.LOCAL))
-        lives.call()
-        self.assertEqual(lives.acs.told()[-1], ("6 CONNECTION REQUEST",))
+        simulated.change(TABLE + "1.Description", "changed")
+        finished(simulated.runtime.changes.delete_object(TABLE + "1.", Origin.LOCAL))
+        simulated.call()
+        self.assertEqual(simulated.acs.event_codes()[-1], ("6 CONNECTION REQUEST",))
 
     def test_not_03_what_the_acs_wrote_itself_is_no_news(self) -> None:
         for level in (1, 2):
-            lives = self.watched(level)
-            lives.ask(attributes(KEY, 1))
-            lives.ask(assign("key", **{NTP: "acs.example", CODE: "by the ACS"}))
-            lives.run(1000)
-            lives.call()
-            self.assertEqual(set(lives.acs.told()[2:]), {("6 CONNECTION REQUEST",)})
-            lives.reboot()
-            self.assertEqual(lives.acs.told()[-1], ("1 BOOT",))
-            lives.change(NTP, "pool.ntp.org")
-            lives.call()
-            self.assertIn("4 VALUE CHANGE", {code for told in lives.acs.told()[-2:] for code in told})
+            simulated = self.watched(level)
+            simulated.ask(attributes(KEY, 1))
+            simulated.ask(assign("key", **{NTP: "acs.example", CODE: "by the ACS"}))
+            simulated.run(1000)
+            simulated.call()
+            self.assertEqual(set(simulated.acs.event_codes()[2:]), {("6 CONNECTION REQUEST",)})
+            simulated.reboot()
+            self.assertEqual(simulated.acs.event_codes()[-1], ("1 BOOT",))
+            simulated.change(NTP, "pool.ntp.org")
+            simulated.call()
+            self.assertIn("4 VALUE CHANGE", {code for told in simulated.acs.event_codes()[-2:] for code in told})
 
     def test_not_03_what_the_acs_overwrites_is_no_news_any_more(self) -> None:
-        lives = self.watched(1)
-        lives.change(NTP, "local.example")
-        lives.acs.instead = lambda posted: down(posted) if is_inform(posted) else None
-        lives.call()
-        lives.acs.instead = good
-        finished(lives.runtime.changes.set_values(assign("", **{NTP: "acs.example"}).parameter_list, Origin.ACS))
-        lives.call()
-        self.assertEqual(lives.acs.told()[-1], ("6 CONNECTION REQUEST",))
+        simulated = self.watched(1)
+        simulated.change(NTP, "local.example")
+        simulated.acs.instead = lambda posted: down(posted) if is_inform(posted) else None
+        simulated.call()
+        simulated.acs.instead = good
+        finished(simulated.runtime.changes.set_values(assign("", **{NTP: "acs.example"}).parameter_list, Origin.ACS))
+        simulated.call()
+        self.assertEqual(simulated.acs.event_codes()[-1], ("6 CONNECTION REQUEST",))
 
     def test_not_03_a_side_effect_on_another_parameter_is_news(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
+        simulated = self.device()
+        simulated.bootstrapped()
         interface = "Device.IP.Interface.3"
-        lives.ask(
+        simulated.ask(
             AddObject("Device.IP.Interface.", ""),
             AddObject(ROUTES, ""),
             assign("", **{ROUTES + "1.Interface": interface}),
             attributes(ROUTES + "1.Interface", 2),
         )
-        (answer,) = lives.ask(DeleteObject(interface + ".", ""))
+        (answer,) = simulated.ask(DeleteObject(interface + ".", ""))
         self.assertEqual(answer, DeleteObjectResponse(0))
-        lives.run(1)
-        self.assertEqual(lives.acs.told()[-1], CHANGED)
-        self.assertEqual(lives.last_values()[ROUTES + "1.Interface"], "")
+        simulated.run(1)
+        self.assertEqual(simulated.acs.event_codes()[-1], CHANGED)
+        self.assertEqual(simulated.last_values()[ROUTES + "1.Interface"], "")
 
     def test_not_04_the_throttle_holds_back_active_notifications_alone(self) -> None:
-        lives = self.watched(2, DefaultActiveNotificationThrottle="60")
-        ended = lives.clock.monotonic()
-        lives.run(5)
-        lives.change(NTP, "new.example")
-        lives.run(54)
-        self.assertEqual(len(lives.acs.sessions), 2)
-        lives.run(2)
-        self.assertEqual(lives.acs.told()[2:], [CHANGED])
-        self.assertGreaterEqual(lives.acs.firsts()[-1].at - ended, 60)
-        lives.change(NTP, "newer.example")
-        lives.run(1)
-        self.assertEqual(len(lives.acs.sessions), 3)
-        lives.call()
-        self.assertEqual(lives.acs.told()[3:], [("4 VALUE CHANGE", "6 CONNECTION REQUEST")])
+        simulated = self.watched(2, DefaultActiveNotificationThrottle="60")
+        ended = simulated.clock.monotonic()
+        simulated.run(5)
+        simulated.change(NTP, "new.example")
+        simulated.run(54)
+        self.assertEqual(len(simulated.acs.sessions), 2)
+        simulated.run(2)
+        self.assertEqual(simulated.acs.event_codes()[2:], [CHANGED])
+        self.assertGreaterEqual(simulated.acs.firsts()[-1].at - ended, 60)
+        simulated.change(NTP, "newer.example")
+        simulated.run(1)
+        self.assertEqual(len(simulated.acs.sessions), 3)
+        simulated.call()
+        self.assertEqual(simulated.acs.event_codes()[3:], [("4 VALUE CHANGE", "6 CONNECTION REQUEST")])
 
     def test_not_04_a_boot_forgets_the_throttle_and_a_restart_does_not(self) -> None:
         for booted in (False, True):
-            lives = self.watched(2, DefaultActiveNotificationThrottle="600")
-            lives.change(NTP, "new.example")
-            lives.kill()
-            lives.resume(booted=booted)
-            lives.run(300)
-            self.assertEqual(len(lives.acs.sessions), 3 if booted else 2)
-            lives.run(301)
-            self.assertEqual(len(lives.acs.sessions), 3)
+            simulated = self.watched(2, DefaultActiveNotificationThrottle="600")
+            simulated.change(NTP, "new.example")
+            simulated.kill()
+            simulated.resume(booted=booted)
+            simulated.run(300)
+            self.assertEqual(len(simulated.acs.sessions), 3 if booted else 2)
+            simulated.run(301)
+            self.assertEqual(len(simulated.acs.sessions), 3)
 
     def test_hidden_values_are_told_as_changed_and_stay_hidden(self) -> None:
         name = SERVER + "ConnectionRequestPassword"
-        lives = self.watched(2, name)
-        lives.change(name, "a-new-secret")
-        self.assertEqual(lives.acs.told()[2:], [CHANGED])
-        self.assertEqual(lives.last_values()[name], "")
-        lives.run(1000)
-        self.assertEqual(len(lives.acs.sessions), 3)
+        simulated = self.watched(2, name)
+        simulated.change(name, "a-new-secret")
+        self.assertEqual(simulated.acs.event_codes()[2:], [CHANGED])
+        self.assertEqual(simulated.last_values()[name], "")
+        simulated.run(1000)
+        self.assertEqual(len(simulated.acs.sessions), 3)
 
 
 class AttributeTests(BenchCase):
@@ -352,39 +352,39 @@ class AttributeTests(BenchCase):
             self.assertEqual((await self.read(NTP))[NTP], (2, ()))
 
 
-class AccessTests(LivesCase):
+class AccessTests(SimulatedAgentCase):
     """The AccessList."""
 
     def test_not_08_an_empty_notification_on_the_wire(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
-        lives.ask(attributes(NTP, 1))
+        simulated = self.device()
+        simulated.bootstrapped()
+        simulated.ask(attributes(NTP, 1))
         whole = encode(Envelope(body=attributes(NTP, None, ()), id="7", namespace=CWMP_1_2))
         self.assertIn(b"<Notification>0</Notification>", whole)
-        lives.acs.asking.append(whole.replace(b"<Notification>0</Notification>", b"<Notification></Notification>"))
-        answer, read = lives.ask(GetParameterAttributes((NTP,)))
+        simulated.acs.asking.append(whole.replace(b"<Notification>0</Notification>", b"<Notification></Notification>"))
+        answer, read = simulated.ask(GetParameterAttributes((NTP,)))
         self.assertEqual(answer, SetParameterAttributesResponse())
         assert isinstance(read, GetParameterAttributesResponse)
         self.assertEqual((read.parameter_list[0].notification, read.parameter_list[0].access_list), (1, ()))
 
     def test_not_10_an_empty_access_list_leaves_only_the_acs(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
-        lives.change(NTP, "local.example", Origin.LOCAL)
-        lives.ask(attributes(NTP, None, ()))
+        simulated = self.device()
+        simulated.bootstrapped()
+        simulated.change(NTP, "local.example", Origin.LOCAL)
+        simulated.ask(attributes(NTP, None, ()))
         with self.assertRaises(CwmpFault):
-            lives.change(NTP, "refused.example", Origin.LOCAL)
-        self.assertEqual(lives.value(NTP), "local.example")
-        lives.change(NTP, "device.example", Origin.DEVICE)
-        (answer,) = lives.ask(assign("", **{NTP: "acs.example"}))
+            simulated.change(NTP, "refused.example", Origin.LOCAL)
+        self.assertEqual(simulated.value(NTP), "local.example")
+        simulated.change(NTP, "device.example", Origin.DEVICE)
+        (answer,) = simulated.ask(assign("", **{NTP: "acs.example"}))
         self.assertEqual(answer, SetParameterValuesResponse(0))
-        self.assertEqual(lives.value(NTP), "acs.example")
-        lives.ask(attributes(NTP, None, ("Subscriber",)))
-        lives.change(NTP, "local.example", Origin.LOCAL)
-        self.assertEqual(lives.value(NTP), "local.example")
+        self.assertEqual(simulated.value(NTP), "acs.example")
+        simulated.ask(attributes(NTP, None, ("Subscriber",)))
+        simulated.change(NTP, "local.example", Origin.LOCAL)
+        self.assertEqual(simulated.value(NTP), "local.example")
 
     def test_not_10_a_local_person_writes_no_read_only_parameter(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
+        simulated = self.device()
+        simulated.bootstrapped()
         with self.assertRaises(CwmpFault):
-            lives.change("Device.DeviceInfo.SoftwareVersion", "9", Origin.LOCAL)
+            simulated.change("Device.DeviceInfo.SoftwareVersion", "9", Origin.LOCAL)

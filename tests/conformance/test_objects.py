@@ -19,7 +19,7 @@ from cwmpagent.protocol.rpc import (
 )
 from cwmpagent.values import Value, ValueType
 from tests.agent.bench import SERVER, BenchCase, assign
-from tests.conformance.lives import CODE, TABLE
+from tests.conformance.simulated import CODE, TABLE
 
 KEY = SERVER + "ParameterKey"
 ROUTES = "Device.Routing.Router.1.IPv4Forwarding."

@@ -19,7 +19,7 @@ from cwmpagent.protocol.rpc import (
 )
 from tests.agent.bench import assign
 from tests.agent.ports import Posted
-from tests.conformance.lives import CODE, NTP, DiskLives
+from tests.conformance.simulated import CODE, NTP, SimulatedDiskAgent
 
 PASSIVE = "Device.Time.NTPServer2"
 WATCHED = (CODE, NTP, PASSIVE)
@@ -32,8 +32,8 @@ class Belief:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        self.lives = DiskLives(None, PeriodicInformEnable="true", PeriodicInformInterval="3600")
-        self.lives.acs.instead = self._instead
+        self.simulated = SimulatedDiskAgent(None, PeriodicInformEnable="true", PeriodicInformInterval="3600")
+        self.simulated.acs.instead = self._instead
         self.believed: dict[str, str] = {}
         self.told: Counter[str] = Counter()
         self.promised: set[str] = set()
@@ -51,7 +51,7 @@ class Belief:
         elif isinstance(message, ScheduleInformResponse):
             self.promised.add(self.asked_key)
         if message is None or not isinstance(message, Inform):
-            for asked in list(self.lives.acs.asking)[:1]:
+            for asked in list(self.simulated.acs.asking)[:1]:
                 if isinstance(asked, SetParameterValues):
                     self.believed |= {each.name: each.value.text for each in asked.parameter_list}
                 elif isinstance(asked, ScheduleInform):
@@ -59,39 +59,39 @@ class Belief:
         return None
 
     def begin(self) -> None:
-        self.lives.begin()
+        self.simulated.begin()
         watch = [SetParameterAttributesStruct(name, True, level, False, ()) for name, level in ((NTP, 2), (PASSIVE, 1))]
-        self.lives.ask(SetParameterAttributes(tuple(watch)))
-        self.believed |= {name: self.lives.value(name) for name in WATCHED}
+        self.simulated.ask(SetParameterAttributes(tuple(watch)))
+        self.believed |= {name: self.simulated.value(name) for name in WATCHED}
 
     def step(self) -> None:
         """Perform one random step."""
         name, text = self.random.choice(WATCHED), self.random.choice("abc")
         match self.random.randrange(8):
             case 0 | 1:
-                self.lives.change(name, text)
+                self.simulated.change(name, text)
             case 2:
-                self.lives.acs.asking.append(assign("", **{name: text}))
-                self.lives.call()
+                self.simulated.acs.asking.append(assign("", **{name: text}))
+                self.simulated.call()
             case 3:
                 key = f"k{next(self.keys)}"
-                self.lives.acs.asking.append(ScheduleInform(self.random.randrange(1, 2000), key))
-                self.lives.call()
+                self.simulated.acs.asking.append(ScheduleInform(self.random.randrange(1, 2000), key))
+                self.simulated.call()
             case 4:
-                self.lives.run(self.random.uniform(0, 3000))
+                self.simulated.run(self.random.uniform(0, 3000))
             case 5:
                 self.fails_at = self.random.choice((0, 0, 1, 2, 3))
             case 6:
-                self.lives.run(self.random.uniform(0, 20))
+                self.simulated.run(self.random.uniform(0, 20))
             case 7:
-                self.lives.kill()
-                self.lives.begin(booted=self.random.random() < 0.3)
+                self.simulated.kill()
+                self.simulated.begin(booted=self.random.random() < 0.3)
 
     def end(self) -> None:
         """Make the ACS answer again, and let time pass."""
         self.fails_at = 0
-        self.lives.run(3 * 3600)
-        self.lives.call()
+        self.simulated.run(3 * 3600)
+        self.simulated.call()
 
 
 class RandomTests(SynchronousTestCase):
@@ -103,10 +103,10 @@ class RandomTests(SynchronousTestCase):
                 for _ in range(STEPS):
                     belief.step()
                 belief.end()
-                lives = belief.lives
-                self.assertEqual(belief.believed, {name: lives.value(name) for name in WATCHED})
-                self.assertEqual(lives.runtime.agenda.pending, ())
-                self.assertEqual(lives.runtime.agenda.retry_count, 0)
+                simulated = belief.simulated
+                self.assertEqual(belief.believed, {name: simulated.value(name) for name in WATCHED})
+                self.assertEqual(simulated.runtime.agenda.pending, ())
+                self.assertEqual(simulated.runtime.agenda.retry_count, 0)
                 self.assertEqual({key: belief.told[key] for key in belief.promised}, dict.fromkeys(belief.promised, 1))
-                self.assertEqual(lives.odd(), [])
-                self.assertEqual(lives.acs.open_now, 0)
+                self.assertEqual(simulated.odd(), [])
+                self.assertEqual(simulated.acs.open_now, 0)

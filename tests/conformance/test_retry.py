@@ -14,7 +14,7 @@ from cwmpagent.protocol.rpc import Fault, SetParameterAttributes, SetParameterAt
 from cwmpagent.protocol.session import Reply
 from cwmpagent.values import Value, ValueType
 from tests.agent.bench import SERVER, assign
-from tests.agent.ports import Lives, Posted, Said, finished, reply
+from tests.agent.ports import Posted, Said, SimulatedAgent, finished, reply
 
 WATCHED = "Device.Time.NTPServer1"
 
@@ -29,20 +29,20 @@ def unsigned(**values: int) -> SetParameterValues:
     return assign(**{SERVER + name: Value(ValueType.UNSIGNED_INT, str(number)) for name, number in values.items()})
 
 
-def gaps(lives: Lives, since: int = 0) -> list[float]:
+def gaps(simulated: SimulatedAgent, since: int = 0) -> list[float]:
     """Seconds between consecutive sessions."""
-    return [later.at - earlier.at for earlier, later in pairwise(lives.acs.firsts()[since:])]
+    return [later.at - earlier.at for earlier, later in pairwise(simulated.acs.firsts()[since:])]
 
 
 class RetryTests(SynchronousTestCase):
-    def bootstrapped(self, **parameters: str) -> Lives:
-        lives = Lives(**parameters)
-        lives.begin()
-        self.assertEqual(len(lives.acs.sessions), 1)
-        return lives
+    def bootstrapped(self, **parameters: str) -> SimulatedAgent:
+        simulated = SimulatedAgent(**parameters)
+        simulated.begin()
+        self.assertEqual(len(simulated.acs.sessions), 1)
+        return simulated
 
-    def local(self, lives: Lives, name: str, text: str) -> None:
-        finished(lives.runtime.changes.set_values([ParameterAssignment(name, text)], Origin.LOCAL))
+    def local(self, simulated: SimulatedAgent, name: str, text: str) -> None:
+        finished(simulated.runtime.changes.set_values([ParameterAssignment(name, text)], Origin.LOCAL))
 
     def within(self, found: list[float], minimum: float, factor: float) -> None:
         for number, gap in enumerate(found):
@@ -53,61 +53,61 @@ class RetryTests(SynchronousTestCase):
     def test_rty_01_twelve_failures(self) -> None:
         seen = []
         for seed in range(10):
-            lives = Lives(seed=seed)
-            lives.acs.instead = down
-            lives.begin()
-            lives.run(30000)
-            found = gaps(lives)[:12]
+            simulated = SimulatedAgent(seed=seed)
+            simulated.acs.instead = down
+            simulated.begin()
+            simulated.run(30000)
+            found = gaps(simulated)[:12]
             self.assertEqual(len(found), 12)
             self.within(found, 5, 2)
             seen.append(tuple(found))
         self.assertEqual(len(set(seen)), 10)
 
     def test_rty_01_a_day_of_retries_and_then_everything_is_told(self) -> None:
-        lives = Lives()
-        lives.acs.instead = down
-        lives.begin()
-        lives.run(86400)
-        lives.acs.instead = lambda posted: None
-        count = len(lives.acs.sessions)
+        simulated = SimulatedAgent()
+        simulated.acs.instead = down
+        simulated.begin()
+        simulated.run(86400)
+        simulated.acs.instead = lambda posted: None
+        count = len(simulated.acs.sessions)
         self.assertTrue(20 < count < 50, count)
-        lives.run(5121)
-        self.assertEqual(lives.acs.told()[-1], ("0 BOOTSTRAP", "1 BOOT"))
-        self.assertEqual(lives.acs.informs()[-1].retry_count, count)
-        self.assertEqual(lives.odd(), [])
+        simulated.run(5121)
+        self.assertEqual(simulated.acs.event_codes()[-1], ("0 BOOTSTRAP", "1 BOOT"))
+        self.assertEqual(simulated.acs.informs()[-1].retry_count, count)
+        self.assertEqual(simulated.odd(), [])
 
     def test_rty_02_another_table(self) -> None:
-        lives = Lives(CWMPRetryMinimumWaitInterval="2", CWMPRetryIntervalMultiplier="3000")
-        lives.acs.instead = down
-        lives.begin()
-        lives.run(100000)
-        self.within(gaps(lives)[:8], 2, 3)
-        lives = Lives(CWMPRetryMinimumWaitInterval="7", CWMPRetryIntervalMultiplier="1000")
-        lives.acs.instead = down
-        lives.begin()
-        lives.run(100)
-        self.within(gaps(lives), 7, 1)
+        simulated = SimulatedAgent(CWMPRetryMinimumWaitInterval="2", CWMPRetryIntervalMultiplier="3000")
+        simulated.acs.instead = down
+        simulated.begin()
+        simulated.run(100000)
+        self.within(gaps(simulated)[:8], 2, 3)
+        simulated = SimulatedAgent(CWMPRetryMinimumWaitInterval="7", CWMPRetryIntervalMultiplier="1000")
+        simulated.acs.instead = down
+        simulated.begin()
+        simulated.run(100)
+        self.within(gaps(simulated), 7, 1)
 
     def test_rty_02_the_acs_sets_it(self) -> None:
-        lives = Lives()
-        lives.acs.asking.append(unsigned(CWMPRetryMinimumWaitInterval=100, CWMPRetryIntervalMultiplier=1500))
-        lives.begin()
-        lives.acs.instead = down
-        lives.happen(Event(PERIODIC))
-        lives.run(2000)
-        self.within(gaps(lives, 1), 100, 1.5)
+        simulated = SimulatedAgent()
+        simulated.acs.asking.append(unsigned(CWMPRetryMinimumWaitInterval=100, CWMPRetryIntervalMultiplier=1500))
+        simulated.begin()
+        simulated.acs.instead = down
+        simulated.happen(Event(PERIODIC))
+        simulated.run(2000)
+        self.within(gaps(simulated, 1), 100, 1.5)
 
     def test_rty_03_each_failure_counts(self) -> None:
-        lives = Lives()
-        lives.acs.instead = down
-        lives.begin()
-        lives.run(20000)
-        counts = [inform.retry_count for inform in lives.acs.informs()]
+        simulated = SimulatedAgent()
+        simulated.acs.instead = down
+        simulated.begin()
+        simulated.run(20000)
+        counts = [inform.retry_count for inform in simulated.acs.informs()]
         self.assertEqual(counts, list(range(len(counts))))
         self.assertGreater(len(counts), 10)
 
     def test_rty_03_whatever_fails_it(self) -> None:
-        lives = Lives()
+        simulated = SimulatedAgent()
         wrongs: list[Said] = [
             TransportError("reset"),
             Reply(500, b""),
@@ -116,119 +116,127 @@ class RetryTests(SynchronousTestCase):
             reply(Fault(8001, "no")),
             Reply(404, b"not found"),
         ]
-        lives.acs.instead = lambda posted: wrongs[len(lives.acs.sessions) - 1] if len(lives.acs.sessions) < 7 else None
-        lives.begin()
-        lives.run(1000)
-        self.assertEqual([inform.retry_count for inform in lives.acs.informs()], list(range(7)))
-        self.assertTrue(lives.ended()[-1].success)
+        simulated.acs.instead = lambda posted: (
+            wrongs[len(simulated.acs.sessions) - 1] if len(simulated.acs.sessions) < 7 else None
+        )
+        simulated.begin()
+        simulated.run(1000)
+        self.assertEqual([inform.retry_count for inform in simulated.acs.informs()], list(range(7)))
+        self.assertTrue(simulated.ended()[-1].success)
 
     def test_rty_04_a_new_active_event_in_the_wait(self) -> None:
-        lives = Lives()
-        lives.acs.asking.append(SetParameterAttributes((SetParameterAttributesStruct(WATCHED, True, 2, False, ()),)))
-        lives.begin()
-        lives.acs.instead = down
-        lives.happen(Event(PERIODIC))
-        lives.run(3)
-        self.local(lives, WATCHED, "new.example")
-        self.assertEqual([inform.retry_count for inform in lives.acs.informs()], [0, 0, 1])
-        self.assertEqual(lives.acs.told()[-1], ("2 PERIODIC", "4 VALUE CHANGE"))
-        self.assertEqual(lives.acs.firsts()[-1].at, lives.clock.monotonic())
-        lives.run(20.1)
-        self.assertEqual([inform.retry_count for inform in lives.acs.informs()], [0, 0, 1, 2])
-        self.assertTrue(10 <= gaps(lives)[-1] <= 20.001)
+        simulated = SimulatedAgent()
+        simulated.acs.asking.append(
+            SetParameterAttributes((SetParameterAttributesStruct(WATCHED, True, 2, False, ()),))
+        )
+        simulated.begin()
+        simulated.acs.instead = down
+        simulated.happen(Event(PERIODIC))
+        simulated.run(3)
+        self.local(simulated, WATCHED, "new.example")
+        self.assertEqual([inform.retry_count for inform in simulated.acs.informs()], [0, 0, 1])
+        self.assertEqual(simulated.acs.event_codes()[-1], ("2 PERIODIC", "4 VALUE CHANGE"))
+        self.assertEqual(simulated.acs.firsts()[-1].at, simulated.clock.monotonic())
+        simulated.run(20.1)
+        self.assertEqual([inform.retry_count for inform in simulated.acs.informs()], [0, 0, 1, 2])
+        self.assertTrue(10 <= gaps(simulated)[-1] <= 20.001)
 
     def test_rty_04_a_passive_change_does_not_cut_the_wait(self) -> None:
-        lives = Lives()
-        lives.acs.asking.append(SetParameterAttributes((SetParameterAttributesStruct(WATCHED, True, 1, False, ()),)))
-        lives.begin()
-        lives.acs.instead = down
-        lives.happen(Event(PERIODIC))
-        self.local(lives, WATCHED, "new.example")
-        lives.run(4.9)
-        self.assertEqual(len(lives.acs.sessions), 2)
-        lives.run(5.2)
-        self.assertEqual(lives.acs.told()[-1], ("2 PERIODIC", "4 VALUE CHANGE"))
+        simulated = SimulatedAgent()
+        simulated.acs.asking.append(
+            SetParameterAttributes((SetParameterAttributesStruct(WATCHED, True, 1, False, ()),))
+        )
+        simulated.begin()
+        simulated.acs.instead = down
+        simulated.happen(Event(PERIODIC))
+        self.local(simulated, WATCHED, "new.example")
+        simulated.run(4.9)
+        self.assertEqual(len(simulated.acs.sessions), 2)
+        simulated.run(5.2)
+        self.assertEqual(simulated.acs.event_codes()[-1], ("2 PERIODIC", "4 VALUE CHANGE"))
 
     def test_rty_05_a_reboot_starts_the_table_anew(self) -> None:
-        lives = self.bootstrapped()
-        lives.acs.instead = down
-        lives.happen(Event(PERIODIC))
-        while len(lives.acs.sessions) < 6:
-            lives.run(1)
-        self.assertEqual(lives.acs.informs()[-1].retry_count, 4)
-        lives.reboot()
-        self.assertEqual(lives.acs.informs()[-1].retry_count, 0)
-        self.assertEqual(lives.acs.told()[-1], ("1 BOOT", "2 PERIODIC"))
-        lives.run(10.01)
-        self.assertEqual(lives.acs.informs()[-1].retry_count, 1)
-        self.assertTrue(5 <= gaps(lives)[-1] <= 10.001)
+        simulated = self.bootstrapped()
+        simulated.acs.instead = down
+        simulated.happen(Event(PERIODIC))
+        while len(simulated.acs.sessions) < 6:
+            simulated.run(1)
+        self.assertEqual(simulated.acs.informs()[-1].retry_count, 4)
+        simulated.reboot()
+        self.assertEqual(simulated.acs.informs()[-1].retry_count, 0)
+        self.assertEqual(simulated.acs.event_codes()[-1], ("1 BOOT", "2 PERIODIC"))
+        simulated.run(10.01)
+        self.assertEqual(simulated.acs.informs()[-1].retry_count, 1)
+        self.assertTrue(5 <= gaps(simulated)[-1] <= 10.001)
 
     def test_rty_05_a_restart_without_a_boot_goes_on_with_the_wait(self) -> None:
-        lives = self.bootstrapped()
-        lives.acs.instead = down
-        lives.happen(Event(PERIODIC))
-        while len(lives.acs.sessions) < 6:
-            lives.run(1)
-        wait = lives.ended()[-1].retry_in
+        simulated = self.bootstrapped()
+        simulated.acs.instead = down
+        simulated.happen(Event(PERIODIC))
+        while len(simulated.acs.sessions) < 6:
+            simulated.run(1)
+        wait = simulated.ended()[-1].retry_in
         assert wait is not None
-        ended = lives.acs.firsts()[-1].at
-        finished(lives.runtime.stop())
-        lives.run(30)
-        lives.begin(booted=False)
-        self.assertEqual(len(lives.acs.sessions), 6)
-        lives.run(200)
-        self.assertEqual(lives.acs.informs()[6].retry_count, 5)
-        self.assertAlmostEqual(lives.acs.firsts()[6].at - ended, wait, places=2)
+        ended = simulated.acs.firsts()[-1].at
+        finished(simulated.runtime.stop())
+        simulated.run(30)
+        simulated.begin(booted=False)
+        self.assertEqual(len(simulated.acs.sessions), 6)
+        simulated.run(200)
+        self.assertEqual(simulated.acs.informs()[6].retry_count, 5)
+        self.assertAlmostEqual(simulated.acs.firsts()[6].at - ended, wait, places=2)
 
     def test_rty_06_a_connection_request_alone_is_not_retried(self) -> None:
-        lives = self.bootstrapped()
-        lives.acs.instead = down
-        lives.happen(Event(CONNECTION_REQUEST))
-        self.assertIsNone(lives.ended()[-1].retry_in)
-        lives.run(86400)
-        self.assertEqual(len(lives.acs.sessions), 2)
-        lives.acs.instead = lambda posted: None
-        lives.happen(Event(CONNECTION_REQUEST))
-        self.assertEqual(lives.acs.informs()[-1].retry_count, 1)
+        simulated = self.bootstrapped()
+        simulated.acs.instead = down
+        simulated.happen(Event(CONNECTION_REQUEST))
+        self.assertIsNone(simulated.ended()[-1].retry_in)
+        simulated.run(86400)
+        self.assertEqual(len(simulated.acs.sessions), 2)
+        simulated.acs.instead = lambda posted: None
+        simulated.happen(Event(CONNECTION_REQUEST))
+        self.assertEqual(simulated.acs.informs()[-1].retry_count, 1)
 
     def test_rty_06_beside_others_it_is_dropped(self) -> None:
-        lives = self.bootstrapped()
-        lives.acs.instead = down
-        lives.runtime.agenda.add(Event(PERIODIC), lives.runtime.sessions.now())
-        lives.happen(Event(CONNECTION_REQUEST))
-        lives.acs.instead = lambda posted: None
-        lives.run(11)
-        self.assertEqual(lives.acs.told()[1:], [("2 PERIODIC", "6 CONNECTION REQUEST"), ("2 PERIODIC",)])
+        simulated = self.bootstrapped()
+        simulated.acs.instead = down
+        simulated.runtime.agenda.add(Event(PERIODIC), simulated.runtime.sessions.now())
+        simulated.happen(Event(CONNECTION_REQUEST))
+        simulated.acs.instead = lambda posted: None
+        simulated.run(11)
+        self.assertEqual(simulated.acs.event_codes()[1:], [("2 PERIODIC", "6 CONNECTION REQUEST"), ("2 PERIODIC",)])
 
     def test_rty_07_success_starts_anew(self) -> None:
-        lives = self.bootstrapped()
+        simulated = self.bootstrapped()
         for _ in range(2):
-            lives.acs.instead = down
-            lives.happen(Event(PERIODIC))
-            lives.run(30)
-            lives.acs.instead = lambda posted: None
-            lives.run(200)
-            self.assertTrue(lives.ended()[-1].success)
-            self.assertGreater(lives.acs.informs()[-1].retry_count, 0)
-            lives.happen(Event(PERIODIC))
-            self.assertEqual(lives.acs.informs()[-1].retry_count, 0)
+            simulated.acs.instead = down
+            simulated.happen(Event(PERIODIC))
+            simulated.run(30)
+            simulated.acs.instead = lambda posted: None
+            simulated.run(200)
+            self.assertTrue(simulated.ended()[-1].success)
+            self.assertGreater(simulated.acs.informs()[-1].retry_count, 0)
+            simulated.happen(Event(PERIODIC))
+            self.assertEqual(simulated.acs.informs()[-1].retry_count, 0)
 
     def test_throttle_holds_active_changes_back_and_nothing_else(self) -> None:
-        lives = Lives(DefaultActiveNotificationThrottle="60")
-        lives.acs.asking.append(SetParameterAttributes((SetParameterAttributesStruct(WATCHED, True, 2, False, ()),)))
-        lives.begin()
-        lives.run(5)
-        self.local(lives, WATCHED, "one.example")
-        lives.run(54.9)
-        self.assertEqual(len(lives.acs.sessions), 1)
-        lives.run(0.2)
-        self.assertEqual(lives.acs.told()[1:], [("4 VALUE CHANGE",)])
-        lives.run(5)
-        self.local(lives, WATCHED, "two.example")
-        lives.happen(Event(PERIODIC))
-        self.assertEqual(lives.acs.told()[2:], [("2 PERIODIC", "4 VALUE CHANGE")])
-        self.local(lives, WATCHED, "three.example")
-        lives.acs.instead = down
-        lives.run(60.1)
-        lives.run(10.1)
-        self.assertEqual([inform.retry_count for inform in lives.acs.informs()[3:]], [0, 1])
+        simulated = SimulatedAgent(DefaultActiveNotificationThrottle="60")
+        simulated.acs.asking.append(
+            SetParameterAttributes((SetParameterAttributesStruct(WATCHED, True, 2, False, ()),))
+        )
+        simulated.begin()
+        simulated.run(5)
+        self.local(simulated, WATCHED, "one.example")
+        simulated.run(54.9)
+        self.assertEqual(len(simulated.acs.sessions), 1)
+        simulated.run(0.2)
+        self.assertEqual(simulated.acs.event_codes()[1:], [("4 VALUE CHANGE",)])
+        simulated.run(5)
+        self.local(simulated, WATCHED, "two.example")
+        simulated.happen(Event(PERIODIC))
+        self.assertEqual(simulated.acs.event_codes()[2:], [("2 PERIODIC", "4 VALUE CHANGE")])
+        self.local(simulated, WATCHED, "three.example")
+        simulated.acs.instead = down
+        simulated.run(60.1)
+        simulated.run(10.1)
+        self.assertEqual([inform.retry_count for inform in simulated.acs.informs()[3:]], [0, 1])

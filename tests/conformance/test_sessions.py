@@ -30,7 +30,7 @@ from cwmpagent.protocol.session import Reply
 from cwmpagent.protocol.soap import Envelope
 from cwmpagent.values import Value, ValueType
 from tests.agent.bench import DEVICE, SERVER, BenchCase, assign
-from tests.agent.ports import Lives, Posted, Said, finished, reply
+from tests.agent.ports import Posted, Said, SimulatedAgent, finished, reply
 from tests.conformance.stage import call
 
 OFF = Value(ValueType.BOOLEAN, "false")
@@ -47,15 +47,15 @@ def holding(posted: Posted, message: Any = None) -> Reply:
 
 class OrderTests(SynchronousTestCase):
     def test_ses_01_nothing_to_do(self) -> None:
-        lives = Lives()
-        lives.begin()
-        self.assertEqual([bool(posted.body) for posted in lives.acs.sessions[0]], [True, False])
-        self.assertEqual(lives.acs.open_now, 0)
-        lives.happen(Event(CONNECTION_REQUEST))
-        self.assertEqual([inform.retry_count for inform in lives.acs.informs()], [0, 0])
+        simulated = SimulatedAgent()
+        simulated.begin()
+        self.assertEqual([bool(posted.body) for posted in simulated.acs.sessions[0]], [True, False])
+        self.assertEqual(simulated.acs.open_now, 0)
+        simulated.happen(Event(CONNECTION_REQUEST))
+        self.assertEqual([inform.retry_count for inform in simulated.acs.informs()], [0, 0])
 
     def test_ses_03_held_the_agent_posts_nothing_and_asks_on(self) -> None:
-        lives = Lives()
+        simulated = SimulatedAgent()
         holds = [2, 2]
 
         def instead(posted: Posted) -> Said:
@@ -64,22 +64,22 @@ class OrderTests(SynchronousTestCase):
                 return holding(posted, None)
             return holding(posted) if posted.number == 1 else None
 
-        lives.acs.instead = instead
-        lives.acs.asking.append(GetRPCMethods())
-        lives.begin()
-        (session,) = lives.acs.sessions
+        simulated.acs.instead = instead
+        simulated.acs.asking.append(GetRPCMethods())
+        simulated.begin()
+        (session,) = simulated.acs.sessions
         said = [type(posted.message).__name__ for posted in session]
         # Inform; three held empty POSTs; the answer to the request; then an empty POST at the end.
         self.assertEqual(said, ["Inform", *["NoneType"] * 3, "GetRPCMethodsResponse", "NoneType"])
-        self.assertTrue(lives.ended()[0].success)
+        self.assertTrue(simulated.ended()[0].success)
 
     def test_an_endless_session_is_counted_not_listed(self) -> None:
-        lives = Lives()
-        lives.acs.asking.extend(
+        simulated = SimulatedAgent()
+        simulated.acs.asking.extend(
             [GetRPCMethods()] * 500 + [GenericRequest(f"X_{n}_" + "x" * 300, ()) for n in range(300)]
         )
-        lives.begin()
-        ended = lives.ended()[0]
+        simulated.begin()
+        ended = simulated.ended()[0]
         self.assertEqual(ended.rpcs["GetRPCMethods"], 500)
         self.assertEqual(sum(ended.rpcs.values()), 800)
         self.assertEqual(ended.faults, {9000: 300})
@@ -87,61 +87,63 @@ class OrderTests(SynchronousTestCase):
         self.assertLess(max(map(len, ended.rpcs)), 300)
 
     def test_ses_04_what_happens_in_a_session_opens_the_next(self) -> None:
-        lives = Lives()
+        simulated = SimulatedAgent()
 
         def instead(posted: Posted) -> Said:
-            if len(lives.acs.sessions) == 1 and posted.number == 3:
-                lives.happen(Event(PERIODIC))
-                lives.happen(Event(CONNECTION_REQUEST))
-                lives.happen(Event(CONNECTION_REQUEST))
+            if len(simulated.acs.sessions) == 1 and posted.number == 3:
+                simulated.happen(Event(PERIODIC))
+                simulated.happen(Event(CONNECTION_REQUEST))
+                simulated.happen(Event(CONNECTION_REQUEST))
             return None
 
-        lives.acs.instead = instead
-        lives.acs.asking.extend([GetRPCMethods(), GetRPCMethods()])
-        lives.begin()
-        self.assertEqual(lives.acs.told(), [("0 BOOTSTRAP", "1 BOOT"), ("2 PERIODIC", "6 CONNECTION REQUEST")])
-        self.assertEqual([len(session) for session in lives.acs.sessions], [4, 2])
+        simulated.acs.instead = instead
+        simulated.acs.asking.extend([GetRPCMethods(), GetRPCMethods()])
+        simulated.begin()
+        self.assertEqual(
+            simulated.acs.event_codes(), [("0 BOOTSTRAP", "1 BOOT"), ("2 PERIODIC", "6 CONNECTION REQUEST")]
+        )
+        self.assertEqual([len(session) for session in simulated.acs.sessions], [4, 2])
 
     def test_ses_05_nothing_after_the_last_answer(self) -> None:
-        lives = Lives()
-        lives.acs.asking.append(GetRPCMethods())
-        lives.begin()
-        (session,) = lives.acs.sessions
+        simulated = SimulatedAgent()
+        simulated.acs.asking.append(GetRPCMethods())
+        simulated.begin()
+        (session,) = simulated.acs.sessions
         self.assertEqual(
             [type(posted.message).__name__ for posted in session], ["Inform", "NoneType", "GetRPCMethodsResponse"]
         )
-        self.assertTrue(lives.ended()[0].success)
+        self.assertTrue(simulated.ended()[0].success)
 
     def test_ses_10_a_request_in_the_answer_to_an_answer(self) -> None:
-        lives = Lives()
-        lives.acs.asking.extend([assign(**{CODE: "one"}), GetParameterValues((CODE,)), GetRPCMethods()])
-        lives.begin()
+        simulated = SimulatedAgent()
+        simulated.acs.asking.extend([assign(**{CODE: "one"}), GetParameterValues((CODE,)), GetRPCMethods()])
+        simulated.begin()
         self.assertEqual(
-            [type(answer).__name__ for answer in lives.acs.answers()],
+            [type(answer).__name__ for answer in simulated.acs.answers()],
             ["SetParameterValuesResponse", "GetParameterValuesResponse", "GetRPCMethodsResponse"],
         )
-        self.assertEqual(len(lives.acs.sessions), 1)
+        self.assertEqual(len(simulated.acs.sessions), 1)
 
     def test_one_session_where_the_agents_own_address_changes(self) -> None:
-        lives = Lives()
-        lives.begin()
-        lives.address = "192.0.2.77"
-        lives.happen(Event(CONNECTION_REQUEST))
-        self.assertEqual(lives.acs.told()[1:], [("4 VALUE CHANGE", "6 CONNECTION REQUEST")])
-        url = {each.name: each.value.text for each in lives.acs.informs()[1].parameter_list}
+        simulated = SimulatedAgent()
+        simulated.begin()
+        simulated.address = "192.0.2.77"
+        simulated.happen(Event(CONNECTION_REQUEST))
+        self.assertEqual(simulated.acs.event_codes()[1:], [("4 VALUE CHANGE", "6 CONNECTION REQUEST")])
+        url = {each.name: each.value.text for each in simulated.acs.informs()[1].parameter_list}
         self.assertIn("192.0.2.77", url[SERVER + "ConnectionRequestURL"])
 
     def test_what_fails_before_a_session_is_no_storm(self) -> None:
         async def fail(host: str) -> None:
             raise OSError("no route, no socket, nothing")
 
-        lives = Lives()
-        lives.begin()
-        self.patch(lives.runtime.connection_requests.http._own_address, "_local_address", fail)
-        lives.happen(Event(CONNECTION_REQUEST))
-        lives.run(100)
-        self.assertEqual(lives.acs.told()[1:], [("6 CONNECTION REQUEST",)])
-        self.assertEqual(len(lives.odd()), 1)
+        simulated = SimulatedAgent()
+        simulated.begin()
+        self.patch(simulated.runtime.connection_requests.http._own_address, "_local_address", fail)
+        simulated.happen(Event(CONNECTION_REQUEST))
+        simulated.run(100)
+        self.assertEqual(simulated.acs.event_codes()[1:], [("6 CONNECTION REQUEST",)])
+        self.assertEqual(len(simulated.odd()), 1)
 
 
 class RepeatedTests(BenchCase):
@@ -334,38 +336,38 @@ class InMemoryTests(SynchronousTestCase):
 
         for what in ("_settle", "_close"):
             with self.subTest(what=what):
-                lives = Lives()
-                lives.begin()
-                self.patch(lives.runtime.sessions, what, impossible)
-                lives.acs.asking.append(Reboot("bye"))
-                lives.happen(Event(PERIODIC))
-                self.assertEqual(lives.restarts.begun, ["bye"])
-                self.assertTrue(lives.ended()[-1].success)
-                (warned,) = lives.odd()
+                simulated = SimulatedAgent()
+                simulated.begin()
+                self.patch(simulated.runtime.sessions, what, impossible)
+                simulated.acs.asking.append(Reboot("bye"))
+                simulated.happen(Event(PERIODIC))
+                self.assertEqual(simulated.restarts.begun, ["bye"])
+                self.assertTrue(simulated.ended()[-1].success)
+                (warned,) = simulated.odd()
                 self.assertIn("RuntimeError: impossible", str(warned))
-                lives.happen(Event(PERIODIC))
-                self.assertEqual(len(lives.acs.sessions), 2, "what follows the reboot is for its start to do")
+                simulated.happen(Event(PERIODIC))
+                self.assertEqual(len(simulated.acs.sessions), 2, "what follows the reboot is for its start to do")
 
     def test_sec_01_disabled_within_a_session(self) -> None:
-        lives = Lives()
-        lives.acs.asking.append(assign(**{SERVER + "EnableCWMP": OFF}))
-        lives.begin()
-        self.assertTrue(lives.ended()[0].success)
-        lives.happen(Event(PERIODIC))
-        lives.run(86400)
-        self.assertEqual(len(lives.acs.sessions), 1)
+        simulated = SimulatedAgent()
+        simulated.acs.asking.append(assign(**{SERVER + "EnableCWMP": OFF}))
+        simulated.begin()
+        self.assertTrue(simulated.ended()[0].success)
+        simulated.happen(Event(PERIODIC))
+        simulated.run(86400)
+        self.assertEqual(len(simulated.acs.sessions), 1)
         change = [ParameterAssignment(SERVER + "EnableCWMP", "true")]
-        finished(lives.runtime.changes.set_values(change, Origin.LOCAL))
-        self.assertEqual(lives.acs.told()[1:], [("2 PERIODIC",)])
+        finished(simulated.runtime.changes.set_values(change, Origin.LOCAL))
+        self.assertEqual(simulated.acs.event_codes()[1:], [("2 PERIODIC",)])
 
     def test_sec_01_a_retry_does_not_run_while_disabled(self) -> None:
-        lives = Lives()
-        lives.acs.instead = lambda posted: TransportError("down")
-        lives.begin()
+        simulated = SimulatedAgent()
+        simulated.acs.instead = lambda posted: TransportError("down")
+        simulated.begin()
         change = [ParameterAssignment(SERVER + "EnableCWMP", "false")]
-        finished(lives.runtime.changes.set_values(change, Origin.LOCAL))
-        lives.run(86400)
-        self.assertEqual(len(lives.acs.sessions), 1)
+        finished(simulated.runtime.changes.set_values(change, Origin.LOCAL))
+        simulated.run(86400)
+        self.assertEqual(len(simulated.acs.sessions), 1)
 
 
 def _message(exchange: Any) -> Any:

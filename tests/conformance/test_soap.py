@@ -23,7 +23,7 @@ from cwmpagent.protocol.session import Reply
 from cwmpagent.protocol.soap import CWMP_1_0, CWMP_1_1, CWMP_1_2, Envelope, encode
 from cwmpagent.values import UNKNOWN_TIME
 from tests.agent.bench import SERVER, BenchCase, assign
-from tests.agent.ports import FIFTY_YEARS, Lives, Posted, Said, reply
+from tests.agent.ports import FIFTY_YEARS, Posted, Said, SimulatedAgent, reply
 from tests.conformance.stage import CWMP, ENCODING, SOAP, XSI, Headed, ScriptedCase
 
 CODE = "Device.DeviceInfo.ProvisioningCode"
@@ -236,20 +236,20 @@ class LabTests(BenchCase):
 
 class TimeTests(SynchronousTestCase):
     def test_soap_10_the_retry_waits_five_seconds_at_least(self) -> None:
-        lives = Lives()
-        lives.acs.instead = lambda posted: Reply(200, b"<soap:Envelope><unclosed") if posted.number == 1 else None
-        lives.begin()
-        self.assertGreaterEqual(lives.ended()[0].retry_in or 0, 5)
-        lives.run(4.99)
-        self.assertEqual(len(lives.acs.sessions), 1)
-        lives.run(5.02)
-        self.assertEqual([inform.retry_count for inform in lives.acs.informs()], [0, 1])
+        simulated = SimulatedAgent()
+        simulated.acs.instead = lambda posted: Reply(200, b"<soap:Envelope><unclosed") if posted.number == 1 else None
+        simulated.begin()
+        self.assertGreaterEqual(simulated.ended()[0].retry_in or 0, 5)
+        simulated.run(4.99)
+        self.assertEqual(len(simulated.acs.sessions), 1)
+        simulated.run(5.02)
+        self.assertEqual([inform.retry_count for inform in simulated.acs.informs()], [0, 1])
 
     def test_soap_15_the_time_is_told_when_it_is_known(self) -> None:
-        lives = Lives(wall=86400.0)
-        lives.begin()
-        lives.clock.step(FIFTY_YEARS)
-        lives.happen(Event(CONNECTION_REQUEST))
-        times = [inform.current_time for inform in lives.acs.informs()]
+        simulated = SimulatedAgent(wall=86400.0)
+        simulated.begin()
+        simulated.clock.step(FIFTY_YEARS)
+        simulated.happen(Event(CONNECTION_REQUEST))
+        times = [inform.current_time for inform in simulated.acs.informs()]
         self.assertEqual(times[0], UNKNOWN_TIME)
         self.assertEqual(times[1][:4], "2020")

@@ -28,7 +28,7 @@ from cwmpagent.protocol.rpc import (
 from cwmpagent.records import Batch
 from cwmpagent.store.memory import MemoryStore
 from tests.agent.bench import SERVER, assign
-from tests.agent.ports import Lives
+from tests.agent.ports import SimulatedAgent
 
 CODE = "Device.DeviceInfo.ProvisioningCode"
 WATCHED = "Device.Time.NTPServer1"
@@ -85,109 +85,109 @@ class SlowStoreTests(SynchronousTestCase):
             (AddObject(TABLE, "key"), AddObjectResponse(1, 0), []),
         ):
             store = SlowStore()
-            lives = Lives(store=store)
-            lives.begin()
-            lives.acs.asking.append(request)
-            lives.acs.instead = lambda posted, store=store: setattr(store, "slow", posted.number == 2)
-            lives.happen(Event(CONNECTION_REQUEST))
+            simulated = SimulatedAgent(store=store)
+            simulated.begin()
+            simulated.acs.asking.append(request)
+            simulated.acs.instead = lambda posted, store=store: setattr(store, "slow", posted.number == 2)
+            simulated.happen(Event(CONNECTION_REQUEST))
             self.assertEqual(len(store.under_way), 1, request)
-            lives.run(25)
-            self.assertEqual(lives.acs.answers(), [], request)
+            simulated.run(25)
+            self.assertEqual(simulated.acs.answers(), [], request)
             store.finish()
-            lives.run(1)
-            self.assertEqual(lives.acs.answers(), [response])
-            lives.run(60)
-            self.assertEqual(lives.acs.told()[2:], later)
-            self.assertEqual(lives.odd(), [])
+            simulated.run(1)
+            self.assertEqual(simulated.acs.answers(), [response])
+            simulated.run(60)
+            self.assertEqual(simulated.acs.event_codes()[2:], later)
+            self.assertEqual(simulated.odd(), [])
 
 
 class RefusingStoreTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.lives = Lives()
-        self.lives.acs.asking.extend([assign("key", **{CODE: "old"}), AddObject(TABLE, "key")])
-        self.lives.begin()
+        self.simulated = SimulatedAgent()
+        self.simulated.acs.asking.extend([assign("key", **{CODE: "old"}), AddObject(TABLE, "key")])
+        self.simulated.begin()
 
     def ask(self, *requests: AcsRequest) -> list[Message]:
         """The answers to ``requests``, all in one successful session."""
-        self.lives.acs.asking.extend(requests)
-        self.lives.happen(Event(CONNECTION_REQUEST))
-        self.assertTrue(self.lives.ended()[-1].success)
-        return self.lives.acs.answers()
+        self.simulated.acs.asking.extend(requests)
+        self.simulated.happen(Event(CONNECTION_REQUEST))
+        self.assertTrue(self.simulated.ended()[-1].success)
+        return self.simulated.acs.answers()
 
     def test_every_change_is_refused_whole(self) -> None:
         before = self.ask(*LOOKS)
-        saved = self.lives.store.load()
-        self.lives.store.refusing = FULL
+        saved = self.simulated.store.load()
+        self.simulated.store.refusing = FULL
         for request in CHANGES:
             (answer,) = self.ask(request)
             assert isinstance(answer, Fault), answer
             self.assertEqual(answer.code, 9002, request)
             self.assertEqual(self.ask(*LOOKS), before, request)
-        self.assertEqual(self.lives.store.load(), saved)
-        self.assertEqual(self.lives.restarts.begun, [])
-        count = len(self.lives.acs.sessions)
-        self.lives.run(1000)
-        self.assertEqual(len(self.lives.acs.sessions), count)
+        self.assertEqual(self.simulated.store.load(), saved)
+        self.assertEqual(self.simulated.restarts.begun, [])
+        count = len(self.simulated.acs.sessions)
+        self.simulated.run(1000)
+        self.assertEqual(len(self.simulated.acs.sessions), count)
 
     def test_once_there_is_room_again_all_is_as_it_was(self) -> None:
-        self.lives.store.refusing = FULL
+        self.simulated.store.refusing = FULL
         self.ask(*CHANGES)
-        self.lives.store.refusing = None
+        self.simulated.store.refusing = None
         (*done, _) = answers = self.ask(*CHANGES[:-1], *LOOKS[:1])
         self.assertFalse([answer for answer in answers if isinstance(answer, Fault)])
         self.assertEqual(done[1], AddObjectResponse(2, 0))
-        self.assertEqual(len(self.lives.restarts.begun), 1)
-        self.lives.reboot()
-        self.assertEqual(self.lives.acs.told()[-1], ("1 BOOT", M_REBOOT))
+        self.assertEqual(len(self.simulated.restarts.begun), 1)
+        self.simulated.reboot()
+        self.assertEqual(self.simulated.acs.event_codes()[-1], ("1 BOOT", M_REBOOT))
 
     def test_events_are_kept_in_memory(self) -> None:
-        self.lives.store.refusing = FULL
-        self.lives.acs.instead = lambda posted: TransportError("down")
-        self.lives.happen(Event(PERIODIC))
-        self.lives.run(100)
-        self.lives.acs.instead = lambda posted: None
-        self.lives.run(1000)
-        self.assertIn("2 PERIODIC", self.lives.acs.told()[-1])
-        self.assertGreater(self.lives.acs.informs()[-1].retry_count, 2)
-        warnings = [fact for fact in self.lives.odd() if isinstance(fact, Warned)]
+        self.simulated.store.refusing = FULL
+        self.simulated.acs.instead = lambda posted: TransportError("down")
+        self.simulated.happen(Event(PERIODIC))
+        self.simulated.run(100)
+        self.simulated.acs.instead = lambda posted: None
+        self.simulated.run(1000)
+        self.assertIn("2 PERIODIC", self.simulated.acs.event_codes()[-1])
+        self.assertGreater(self.simulated.acs.informs()[-1].retry_count, 2)
+        warnings = [fact for fact in self.simulated.odd() if isinstance(fact, Warned)]
         self.assertEqual(len(warnings), 1, "said once, not at every save")
         self.assertIn(FULL, warnings[0].text)
-        self.lives.happen(Event(PERIODIC))
-        self.assertEqual(self.lives.acs.informs()[-1].retry_count, 0)
+        self.simulated.happen(Event(PERIODIC))
+        self.assertEqual(self.simulated.acs.informs()[-1].retry_count, 0)
 
     def test_what_could_not_be_saved_is_told_twice_and_never_lost(self) -> None:
-        self.lives.acs.instead = lambda posted: TransportError("down")
-        self.lives.happen(Event(PERIODIC))
-        self.lives.acs.instead = lambda posted: None
-        self.lives.store.refusing = FULL
-        self.lives.run(11)
-        self.assertEqual(self.lives.acs.told()[-1], ("2 PERIODIC",))
-        self.lives.runtime.sessions._disarm()
-        self.lives.store.refusing = None
-        self.lives.begin(booted=False)
-        self.lives.run(100)
-        self.assertEqual(self.lives.acs.told()[-1], ("2 PERIODIC",))
+        self.simulated.acs.instead = lambda posted: TransportError("down")
+        self.simulated.happen(Event(PERIODIC))
+        self.simulated.acs.instead = lambda posted: None
+        self.simulated.store.refusing = FULL
+        self.simulated.run(11)
+        self.assertEqual(self.simulated.acs.event_codes()[-1], ("2 PERIODIC",))
+        self.simulated.runtime.sessions._disarm()
+        self.simulated.store.refusing = None
+        self.simulated.begin(booted=False)
+        self.simulated.run(100)
+        self.assertEqual(self.simulated.acs.event_codes()[-1], ("2 PERIODIC",))
 
     def test_a_url_that_cannot_be_kept_is_said_once_until_it_can(self) -> None:
         def said() -> int:
-            return sum("ConnectionRequestURL" in fact.text for fact in self.lives.odd() if isinstance(fact, Warned))
+            return sum("ConnectionRequestURL" in fact.text for fact in self.simulated.odd() if isinstance(fact, Warned))
 
         for address in ("192.0.2.7", "192.0.2.8"):
-            self.lives.store.refusing = FULL
-            self.lives.address = address
+            self.simulated.store.refusing = FULL
+            self.simulated.address = address
             before = said()
             for _ in range(3):
                 self.ask()
                 self.assertEqual(said(), before + 1)
-            self.lives.store.refusing = None
+            self.simulated.store.refusing = None
             self.ask()
-            self.assertIn(address, self.lives.runtime.server.text("ConnectionRequestURL"))
+            self.assertIn(address, self.simulated.runtime.server.text("ConnectionRequestURL"))
 
     def test_a_device_that_never_could_save(self) -> None:
-        lives = Lives()
-        lives.store.refusing = "attempt to write a readonly database"
-        lives.begin()
-        self.assertEqual(lives.acs.told(), [("0 BOOTSTRAP", "1 BOOT")])
-        self.assertTrue(lives.ended()[0].success)
-        lives.happen(Event(CONNECTION_REQUEST))
-        self.assertEqual(lives.acs.told()[1:], [("6 CONNECTION REQUEST",)])
+        simulated = SimulatedAgent()
+        simulated.store.refusing = "attempt to write a readonly database"
+        simulated.begin()
+        self.assertEqual(simulated.acs.event_codes(), [("0 BOOTSTRAP", "1 BOOT")])
+        self.assertTrue(simulated.ended()[0].success)
+        simulated.happen(Event(CONNECTION_REQUEST))
+        self.assertEqual(simulated.acs.event_codes()[1:], [("6 CONNECTION REQUEST",)])

@@ -15,7 +15,7 @@ from cwmpagent.protocol.connection_request.udp import build
 from cwmpagent.protocol.stun.message import Address, MessageType, StunMessage, encode
 from cwmpagent.transport.udp.port import DatagramPort
 from cwmpagent.transport.udp.stun_client import StunClients
-from tests.conformance.lives import DiskLives, LivesCase
+from tests.conformance.simulated import SimulatedAgentCase, SimulatedDiskAgent
 from tests.transport.udp.udp_net import FakeSocket, UdpNet, answered
 
 DATAGRAMS = 100_000
@@ -82,7 +82,7 @@ def broken(data: bytes, random: Random) -> bytes:
     return data[:65_000]
 
 
-class HostileTests(LivesCase):
+class HostileTests(SimulatedAgentCase):
     """A whole agent behind a NAT that keeps its binding and measures its lifetime."""
 
     def setUp(self) -> None:
@@ -99,7 +99,7 @@ class HostileTests(LivesCase):
             monotonic=self.net.seconds,
             source_address=lambda host: "192.0.2.1",
         )
-        self.lives: DiskLives = self.device(
+        self.simulated: SimulatedDiskAgent = self.device(
             udp=UdpOptions(port=port, keep=clients.keep),
             ConnectionRequestUsername=WHO["username"],
             ConnectionRequestPassword=WHO["password"],
@@ -108,7 +108,7 @@ class HostileTests(LivesCase):
             STUNUsername="cpe",
             STUNPassword="stun",
         )
-        self.lives.bootstrapped()
+        self.simulated.bootstrapped()
         self.socket = self.net.sockets[0]
         self.pass_time(1)
 
@@ -124,12 +124,12 @@ class HostileTests(LivesCase):
 
     def assert_untouched(self) -> None:
         """Expect no change, and a session after a valid request."""
-        self.assertEqual(self.lives.runtime.server.text("UDPConnectionRequestAddress"), str(MAPPED))
+        self.assertEqual(self.simulated.runtime.server.text("UDPConnectionRequestAddress"), str(MAPPED))
         self.assertEqual({to.host for *_, to in self.net.sent}, {"198.51.100.9"}, "nothing is sent to anybody else")
-        self.assertEqual(len(self.lives.acs.sessions), 1)
+        self.assertEqual(len(self.simulated.acs.sessions), 1)
         self.receive(request(10**6))
-        self.lives.run(0)
-        self.assertEqual(self.lives.acs.told()[1:], [("6 CONNECTION REQUEST",)])
+        self.simulated.run(0)
+        self.assertEqual(self.simulated.acs.event_codes()[1:], [("6 CONNECTION REQUEST",)])
 
     def test_a_hundred_thousand_broken_ones(self) -> None:
         print(f"seed {SEED}: {DATAGRAMS} datagrams", end=" ", flush=True)
@@ -173,8 +173,8 @@ class HostileTests(LivesCase):
 
         self.net.outbound = poison
         self.pass_time(120)
-        self.assertEqual(len(self.lives.acs.sessions), 1)
-        self.assertEqual(self.lives.odd(), [])
+        self.assertEqual(len(self.simulated.acs.sessions), 1)
+        self.assertEqual(self.simulated.odd(), [])
 
     @settings(max_examples=400, deadline=None)
     @given(
@@ -185,8 +185,8 @@ class HostileTests(LivesCase):
     def test_every_field(self, fields: dict[str, bytes], order: list[str], rest: bytes) -> None:
         query = b"&".join(name.encode() + b"=" + fields[name] for name in order)
         self.receive(b"GET http://192.0.2.1:7547?" + query + rest + b" HTTP/1.1\r\n\r\n")
-        self.lives.run(0)
-        self.assertEqual(len(self.lives.acs.sessions), 1)
+        self.simulated.run(0)
+        self.assertEqual(len(self.simulated.acs.sessions), 1)
 
     @settings(max_examples=200, deadline=None)
     @given(st.integers(0, 2**128), st.text(max_size=30), st.text(max_size=30), st.text(max_size=30))
@@ -196,5 +196,5 @@ class HostileTests(LivesCase):
             if (name, password) != ("acs", "secret")
             else b""
         )
-        self.lives.run(0)
-        self.assertEqual(len(self.lives.acs.sessions), 1)
+        self.simulated.run(0)
+        self.assertEqual(len(self.simulated.acs.sessions), 1)

@@ -21,7 +21,7 @@ from cwmpagent.protocol.stun.message import Address
 from cwmpagent.values import Value
 from tests.agent.bench import SERVER, assign
 from tests.agent.ports import finished
-from tests.conformance.lives import DiskLives, LivesCase
+from tests.conformance.simulated import SimulatedAgentCase, SimulatedDiskAgent
 from tests.conformance.test_notifications import attributes
 
 ADDRESS = SERVER + "UDPConnectionRequestAddress"
@@ -106,8 +106,10 @@ class FakeUdp:
         return [keeper for keeper in self.keepers if not keeper.stopped]
 
 
-class UdpCase(LivesCase):
-    def lives(self, udp: FakeUdp | None = None, model: Model | None = None, **parameters: str) -> DiskLives:
+class UdpCase(SimulatedAgentCase):
+    def simulated(
+        self, udp: FakeUdp | None = None, model: Model | None = None, **parameters: str
+    ) -> SimulatedDiskAgent:
         self.udp = udp or FakeUdp()
         return self.device(
             udp=UdpOptions(port=self.udp, keep=self.udp.keep),
@@ -115,17 +117,17 @@ class UdpCase(LivesCase):
             **{"ConnectionRequestUsername": "acs", "ConnectionRequestPassword": "secret", **parameters},
         )
 
-    def stunned(self, **parameters: str) -> DiskLives:
+    def stunned(self, **parameters: str) -> SimulatedDiskAgent:
         """A bootstrapped device with a known binding."""
-        lives = self.lives(STUNEnable="true", STUNServerAddress="stun.example", **parameters)
-        lives.bootstrapped()
+        simulated = self.simulated(STUNEnable="true", STUNServerAddress="stun.example", **parameters)
+        simulated.bootstrapped()
         self.udp.keepers[0].found(MAPPED, True)
-        return lives
+        return simulated
 
-    def set(self, lives: DiskLives, name: str, text: str) -> None:
+    def set(self, simulated: SimulatedDiskAgent, name: str, text: str) -> None:
         """Set a parameter of ManagementServer as the ACS does."""
-        kind = lives.runtime.tree.value(SERVER + name).kind
-        self.assertEqual(lives.ask(assign(**{SERVER + name: Value(kind, text)})), [SetParameterValuesResponse(0)])
+        kind = simulated.runtime.tree.value(SERVER + name).kind
+        self.assertEqual(simulated.ask(assign(**{SERVER + name: Value(kind, text)})), [SetParameterValuesResponse(0)])
 
     def model(self, more: str = "") -> Model:
         """A minimal model, with ``more`` parameters of ManagementServer."""
@@ -133,8 +135,8 @@ class UdpCase(LivesCase):
         file.write_text(_SMALL + more)
         return find_model(str(file))
 
-    def value(self, lives: DiskLives, name: str) -> str:
-        return lives.runtime.tree.value(name).text
+    def value(self, simulated: SimulatedDiskAgent, name: str) -> str:
+        return simulated.runtime.tree.value(name).text
 
     def request(self, number: int = 1, password: str = "secret") -> bytes:
         return build(
@@ -145,116 +147,118 @@ class UdpCase(LivesCase):
 class AddressTests(UdpCase):
     def test_udp_09_without_stun(self) -> None:
         """The address is that of the port itself, and NATDetected is false."""
-        lives = self.lives()
-        lives.bootstrapped()
-        self.assertEqual((self.value(lives, ADDRESS), self.value(lives, NAT)), ("192.0.2.1:7547", "false"))
+        simulated = self.simulated()
+        simulated.bootstrapped()
+        self.assertEqual((self.value(simulated, ADDRESS), self.value(simulated, NAT)), ("192.0.2.1:7547", "false"))
         self.assertEqual(self.udp.keepers, [])
-        lives.address = "192.0.2.9"
-        lives.call()
-        self.assertEqual(self.value(lives, ADDRESS), "192.0.2.9:7547")
+        simulated.address = "192.0.2.9"
+        simulated.call()
+        self.assertEqual(self.value(simulated, ADDRESS), "192.0.2.9:7547")
 
     def test_a_port_at_one_address(self) -> None:
-        lives = self.lives(FakeUdp("192.0.2.77", 5000))
-        lives.bootstrapped()
-        self.assertEqual(self.value(lives, ADDRESS), "192.0.2.77:5000")
+        simulated = self.simulated(FakeUdp("192.0.2.77", 5000))
+        simulated.bootstrapped()
+        self.assertEqual(self.value(simulated, ADDRESS), "192.0.2.77:5000")
 
     def test_an_acs_over_ipv6(self) -> None:
         for host, expected in (("0.0.0.0", ""), ("::", "[2001:db8::1]:7547")):
-            lives = self.lives(FakeUdp(host))
-            lives.address = "2001:db8::1"
-            lives.bootstrapped()
-            self.assertEqual(self.value(lives, ADDRESS), expected)
+            simulated = self.simulated(FakeUdp(host))
+            simulated.address = "2001:db8::1"
+            simulated.bootstrapped()
+            self.assertEqual(self.value(simulated, ADDRESS), expected)
 
     def test_udp_01_behind_a_nat(self) -> None:
-        lives = self.stunned()
-        self.assertEqual((self.value(lives, ADDRESS), self.value(lives, NAT)), ("203.0.113.5:40001", "true"))
+        simulated = self.stunned()
+        self.assertEqual((self.value(simulated, ADDRESS), self.value(simulated, NAT)), ("203.0.113.5:40001", "true"))
 
     def test_udp_02_another_mapping(self) -> None:
-        lives = self.stunned()
-        self.assertEqual(lives.ask(attributes(ADDRESS, 2)), [SetParameterAttributesResponse()])
+        simulated = self.stunned()
+        self.assertEqual(simulated.ask(attributes(ADDRESS, 2)), [SetParameterAttributesResponse()])
         self.udp.keepers[0].found(Address("203.0.113.5", 40_002), True)
-        lives.run(0)
-        self.assertEqual(lives.acs.told()[-1], ("4 VALUE CHANGE",))
-        self.assertEqual(lives.last_values()[ADDRESS], "203.0.113.5:40002")
+        simulated.run(0)
+        self.assertEqual(simulated.acs.event_codes()[-1], ("4 VALUE CHANGE",))
+        self.assertEqual(simulated.last_values()[ADDRESS], "203.0.113.5:40002")
 
     def test_before_the_server_has_answered_the_last_address_stands(self) -> None:
-        lives = self.stunned()
-        lives.reboot()
-        self.assertEqual(self.value(lives, ADDRESS), "203.0.113.5:40001")
+        simulated = self.stunned()
+        simulated.reboot()
+        self.assertEqual(self.value(simulated, ADDRESS), "203.0.113.5:40001")
         self.assertEqual(len(self.udp.running), 1)
 
     def test_switched_off_and_on(self) -> None:
-        lives = self.stunned()
-        self.set(lives, "STUNEnable", "false")
-        self.assertEqual((self.udp.running, self.value(lives, ADDRESS)), ([], "192.0.2.1:7547"))
-        self.assertEqual(self.value(lives, NAT), "false")
-        self.set(lives, "STUNEnable", "true")
+        simulated = self.stunned()
+        self.set(simulated, "STUNEnable", "false")
+        self.assertEqual((self.udp.running, self.value(simulated, ADDRESS)), ([], "192.0.2.1:7547"))
+        self.assertEqual(self.value(simulated, NAT), "false")
+        self.set(simulated, "STUNEnable", "true")
         self.assertEqual(len(self.udp.running), 1)
 
     def test_what_was_found_too_late_counts_no_more(self) -> None:
-        lives = self.stunned()
-        self.set(lives, "STUNEnable", "false")
-        finished(lives.runtime.stop())
+        simulated = self.stunned()
+        self.set(simulated, "STUNEnable", "false")
+        finished(simulated.runtime.stop())
         self.udp.keepers[0].found(Address("203.0.113.5", 1), True)
-        self.assertEqual(self.value(lives, ADDRESS), "192.0.2.1:7547")
+        self.assertEqual(self.value(simulated, ADDRESS), "192.0.2.1:7547")
         self.assertIsNone(self.udp.target)
 
     def test_stopped_while_a_name_is_looked_up(self) -> None:
         """A stop does not wait for a name server."""
-        lives = self.lives()
-        lives.bootstrapped()
+        simulated = self.simulated()
+        simulated.bootstrapped()
         waiting: Deferred[str | None] = Deferred()
 
         async def slow(host: str) -> str | None:
             return await waiting
 
-        assert lives.runtime.connection_requests.udp is not None
-        self.patch(lives.runtime.connection_requests.udp._own_address, "towards", slow)
-        lives.change(SERVER + "URL", "http://elsewhere.example/")
-        finished(lives.runtime.connection_requests.udp.stop())
+        assert simulated.runtime.connection_requests.udp is not None
+        self.patch(simulated.runtime.connection_requests.udp._own_address, "towards", slow)
+        simulated.change(SERVER + "URL", "http://elsewhere.example/")
+        finished(simulated.runtime.connection_requests.udp.stop())
         self.assertTrue(waiting.called)
 
     def test_enable_cwmp(self) -> None:
-        lives = self.stunned()
-        lives.change(SERVER + "EnableCWMP", "false")
-        self.assertEqual((self.udp.running, self.value(lives, ADDRESS)), ([], ""))
-        sessions = len(lives.acs.sessions)
+        simulated = self.stunned()
+        simulated.change(SERVER + "EnableCWMP", "false")
+        self.assertEqual((self.udp.running, self.value(simulated, ADDRESS)), ([], ""))
+        sessions = len(simulated.acs.sessions)
         self.udp.receive(self.request())
-        lives.run(10)
-        self.assertEqual(len(lives.acs.sessions), sessions)
-        lives.change(SERVER + "EnableCWMP", "true")
+        simulated.run(10)
+        self.assertEqual(len(simulated.acs.sessions), sessions)
+        simulated.change(SERVER + "EnableCWMP", "true")
         self.assertEqual(len(self.udp.running), 1)
 
     def test_what_the_agent_can_do(self) -> None:
         methods = SERVER + "SupportedConnReqMethods"
-        self.assertEqual(self.value(self.started(self.lives()), methods).split(",")[:2], ["HTTP", "STUN"])
+        self.assertEqual(self.value(self.started(self.simulated()), methods).split(",")[:2], ["HTTP", "STUN"])
         self.assertNotIn("STUN", self.value(self.started(self.device()), methods))
 
-    def started(self, lives: DiskLives) -> DiskLives:
-        lives.bootstrapped()
-        return lives
+    def started(self, simulated: SimulatedDiskAgent) -> SimulatedDiskAgent:
+        simulated.bootstrapped()
+        return simulated
 
     def test_a_disk_that_is_full(self) -> None:
-        lives = self.stunned()
-        save, lives.store.save = lives.store.save, lambda batch: fail(StoreWriteError("disk full"))
+        simulated = self.stunned()
+        save, simulated.store.save = simulated.store.save, lambda batch: fail(StoreWriteError("disk full"))
         for number in (40_002, 40_003):
             self.udp.keepers[0].found(Address("203.0.113.5", number), True)
-        self.assertEqual(self.value(lives, ADDRESS), "203.0.113.5:40001")
-        lives.store.save = save
-        lives.call()
-        self.assertEqual(self.value(lives, ADDRESS), "203.0.113.5:40003", "the next session writes what could not be")
+        self.assertEqual(self.value(simulated, ADDRESS), "203.0.113.5:40001")
+        simulated.store.save = save
+        simulated.call()
+        self.assertEqual(
+            self.value(simulated, ADDRESS), "203.0.113.5:40003", "the next session writes what could not be"
+        )
         self.udp.keepers[0].found(Address("203.0.113.5", 40_004), True)
-        self.assertEqual(self.value(lives, ADDRESS), "203.0.113.5:40004")
-        [warning] = lives.odd()
-        self.assertIn("UDPConnectionRequestAddress could not be brought up to date", str(warning))
-        lives.facts.clear()
+        self.assertEqual(self.value(simulated, ADDRESS), "203.0.113.5:40004")
+        [warning] = simulated.odd()
+        self.assertIn("cannot update UDPConnectionRequestAddress", str(warning))
+        simulated.facts.clear()
 
 
 class SettingsTests(UdpCase):
     """Every STUN parameter takes effect when the ACS writes it."""
 
     def test_all_of_them(self) -> None:
-        lives = self.stunned(
+        simulated = self.stunned(
             STUNUsername="cpe", STUNPassword="stun", STUNMinimumKeepAlivePeriod="30", STUNMaximumKeepAlivePeriod="300"
         )
         keeper = self.udp.running[0]
@@ -269,7 +273,7 @@ class SettingsTests(UdpCase):
             ("STUNMaximumKeepAlivePeriod", "-1", ("other.example", 4000, "box", "new", 60, None)),
             ("STUNServerAddress", "", ("acs.example", 4000, "box", "new", 60, None)),
         ):
-            self.set(lives, name, text)
+            self.set(simulated, name, text)
             [keeper] = self.udp.running
             told = keeper.settings
             self.assertEqual(
@@ -278,29 +282,29 @@ class SettingsTests(UdpCase):
 
     def test_no_server_to_be_had(self) -> None:
         """No server is configured, and the ACS's URL has no host."""
-        lives = self.lives(STUNEnable="true")
-        lives.bootstrapped()
-        lives.change(SERVER + "URL", "")
+        simulated = self.simulated(STUNEnable="true")
+        simulated.bootstrapped()
+        simulated.change(SERVER + "URL", "")
         self.assertEqual(self.udp.running, [])
 
     def test_other_parameters_disturb_nothing(self) -> None:
-        lives = self.stunned()
-        lives.ask(assign(**{"Device.DeviceInfo.ProvisioningCode": "x"}))
-        self.set(lives, "PeriodicInformInterval", "77")
-        self.set(lives, "STUNServerPort", "3478")
+        simulated = self.stunned()
+        simulated.ask(assign(**{"Device.DeviceInfo.ProvisioningCode": "x"}))
+        self.set(simulated, "PeriodicInformInterval", "77")
+        self.set(simulated, "STUNServerPort", "3478")
         self.assertEqual(len(self.udp.keepers), 1)
 
     def test_the_acs_moves(self) -> None:
-        lives = self.lives(STUNEnable="true")
-        lives.bootstrapped()
+        simulated = self.simulated(STUNEnable="true")
+        simulated.bootstrapped()
         self.assertEqual(self.udp.running[0].host, "acs.example")
-        lives.ask(assign(**{SERVER + "URL": "http://elsewhere.example/"}))
+        simulated.ask(assign(**{SERVER + "URL": "http://elsewhere.example/"}))
         self.assertEqual(self.udp.running[0].host, "elsewhere.example")
 
     def test_this_machine_may_have_moved(self) -> None:
-        lives = self.stunned()
+        simulated = self.stunned()
         looks = self.udp.keepers[0].looks
-        lives.call()
+        simulated.call()
         self.assertGreater(self.udp.keepers[0].looks, looks)
 
     def test_stun_messages_go_to_the_keeper(self) -> None:
@@ -310,109 +314,111 @@ class SettingsTests(UdpCase):
         self.assertEqual(self.udp.keepers[0].got, [b"\x01\x01"])
 
     def test_trouble_is_told_once_and_so_is_its_end(self) -> None:
-        lives = self.stunned()
+        simulated = self.stunned()
         keeper = self.udp.keepers[0]
         for sentence in ("it is gone", "", ""):
             keeper.trouble(sentence)
-        told = [fact for fact in lives.facts if isinstance(fact, Warned | Noted)]
+        told = [fact for fact in simulated.facts if isinstance(fact, Warned | Noted)]
         self.assertEqual(told, [Warned("it is gone"), Noted("the STUN server answers again")])
-        lives.facts.clear()
+        simulated.facts.clear()
 
     def test_a_reboot_lets_the_old_binding_go(self) -> None:
-        lives = self.stunned()
-        lives.reboot()
+        simulated = self.stunned()
+        simulated.reboot()
         self.assertTrue(self.udp.keepers[0].stopped)
         self.assertEqual(len(self.udp.running), 1)
 
     def test_a_reboot_that_does_not_come(self) -> None:
         """The runtime that was stopped for the reboot continues."""
-        lives = self.stunned()
-        finished(lives.runtime.stop())
+        simulated = self.stunned()
+        finished(simulated.runtime.stop())
         self.assertEqual(self.udp.running, [])
-        lives.runtime.resume()
-        lives.run(0)
+        simulated.runtime.resume()
+        simulated.run(0)
         self.assertEqual(len(self.udp.running), 1)
         self.assertIsNotNone(self.udp.target)
 
     def test_a_model_without_udp(self) -> None:
-        lives = self.lives(model=self.model())
-        lives.bootstrapped()
+        simulated = self.simulated(model=self.model())
+        simulated.bootstrapped()
         self.assertIsNone(self.udp.target, "nobody reads what comes")
         self.assertEqual(self.udp.keepers, [])
-        lives.call()
+        simulated.call()
 
     def test_a_model_without_nat_detected(self) -> None:
         more = 'UDPConnectionRequestAddress = { type = "string" }\nSTUNEnable = { type = "boolean", default = true }'
-        lives = self.lives(model=self.model(more))
-        lives.bootstrapped()
+        simulated = self.simulated(model=self.model(more))
+        simulated.bootstrapped()
         self.udp.keepers[0].found(MAPPED, True)
-        self.assertEqual(self.value(lives, ADDRESS), "203.0.113.5:40001")
+        self.assertEqual(self.value(simulated, ADDRESS), "203.0.113.5:40001")
 
 
 class RequestTests(UdpCase):
     def test_udp_06_three_copies_are_one_session(self) -> None:
-        lives = self.stunned()
-        before = len(lives.acs.sessions)
+        simulated = self.stunned()
+        before = len(simulated.acs.sessions)
         for _ in range(3):
             self.udp.receive(self.request())
-        lives.run(60)
-        self.assertEqual(lives.acs.told()[before:], [SIX])
-        requested = [fact for fact in lives.facts if isinstance(fact, ConnectionRequested)]
+        simulated.run(60)
+        self.assertEqual(simulated.acs.event_codes()[before:], [SIX])
+        requested = [fact for fact in simulated.facts if isinstance(fact, ConnectionRequested)]
         self.assertEqual(requested, [ConnectionRequested(ACS.host, True, "UDP")])
 
     def test_udp_07_whatever_is_wrong_is_ignored(self) -> None:
-        lives = self.stunned()
-        before = len(lives.acs.sessions)
+        simulated = self.stunned()
+        before = len(simulated.acs.sessions)
         for data in (self.request(1, "wrong"), b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 100, self.request()[:-60]):
             self.udp.receive(data)
-        lives.run(60)
-        self.assertEqual(len(lives.acs.sessions), before)
-        self.assertEqual([fact for fact in lives.facts if isinstance(fact, ConnectionRequested)], [])
-        self.assertEqual(lives.odd(), [])
+        simulated.run(60)
+        self.assertEqual(len(simulated.acs.sessions), before)
+        self.assertEqual([fact for fact in simulated.facts if isinstance(fact, ConnectionRequested)], [])
+        self.assertEqual(simulated.odd(), [])
 
     def test_without_stun_too(self) -> None:
-        lives = self.lives()
-        lives.bootstrapped()
+        simulated = self.simulated()
+        simulated.bootstrapped()
         self.udp.receive(self.request())
-        lives.run(0)
-        self.assertEqual(lives.acs.told()[1:], [SIX])
+        simulated.run(0)
+        self.assertEqual(simulated.acs.event_codes()[1:], [SIX])
 
     def test_credentials_that_are_not_set(self) -> None:
-        lives = self.lives(ConnectionRequestUsername="", ConnectionRequestPassword="")
-        lives.bootstrapped()
+        simulated = self.simulated(ConnectionRequestUsername="", ConnectionRequestPassword="")
+        simulated.bootstrapped()
         self.udp.receive(self.request(1, ""))
         self.udp.receive(self.request(2))
-        lives.run(60)
-        self.assertEqual(len(lives.acs.sessions), 1)
-        lives.ask(assign(**{SERVER + "ConnectionRequestUsername": "acs", SERVER + "ConnectionRequestPassword": "new"}))
+        simulated.run(60)
+        self.assertEqual(len(simulated.acs.sessions), 1)
+        simulated.ask(
+            assign(**{SERVER + "ConnectionRequestUsername": "acs", SERVER + "ConnectionRequestPassword": "new"})
+        )
         self.udp.receive(self.request(3, "new"))
-        lives.run(0)
-        self.assertEqual(lives.acs.told()[2:], [SIX])
+        simulated.run(0)
+        self.assertEqual(simulated.acs.event_codes()[2:], [SIX])
 
     def test_the_limit_is_that_of_all_requests(self) -> None:
-        lives = self.stunned()
+        simulated = self.stunned()
         for number in range(1, 61):
             self.udp.receive(self.request(number))
-        taken = [fact.accepted for fact in lives.facts if isinstance(fact, ConnectionRequested)]
+        taken = [fact.accepted for fact in simulated.facts if isinstance(fact, ConnectionRequested)]
         self.assertEqual((taken.count(True), taken.count(False)), (50, 10))
-        self.assertFalse(lives.runtime.connection_requests.http.requested("192.0.2.1"))
+        self.assertFalse(simulated.runtime.connection_requests.http.requested("192.0.2.1"))
 
     def test_http_alone_is_switched_off(self) -> None:
-        lives = self.stunned(HTTPConnectionRequestEnable="false")
-        before = len(lives.acs.sessions)
+        simulated = self.stunned(HTTPConnectionRequestEnable="false")
+        before = len(simulated.acs.sessions)
         self.udp.receive(self.request())
-        lives.run(0)
-        self.assertEqual(len(lives.acs.sessions), before + 1)
+        simulated.run(0)
+        self.assertEqual(len(simulated.acs.sessions), before + 1)
 
     def test_a_replay_after_new_credentials_and_back(self) -> None:
-        lives = self.stunned()
+        simulated = self.stunned()
         self.udp.receive(self.request())
-        lives.run(0)
-        before = len(lives.acs.sessions)
-        lives.change(SERVER + "ConnectionRequestPassword", "other")
+        simulated.run(0)
+        before = len(simulated.acs.sessions)
+        simulated.change(SERVER + "ConnectionRequestPassword", "other")
         self.udp.receive(self.request())
-        lives.run(60)
-        self.assertEqual(len(lives.acs.sessions), before)
+        simulated.run(60)
+        self.assertEqual(len(simulated.acs.sessions), before)
 
 
 class LimitTests(UdpCase):
@@ -429,40 +435,40 @@ STUNEnable = { type = "boolean", writable = true }
 """
         )
 
-    def moved(self, lives: DiskLives, number: int) -> None:
+    def moved(self, simulated: SimulatedDiskAgent, number: int) -> None:
         self.udp.keepers[0].found(Address("203.0.113.5", number), True)
-        lives.run(0)
+        simulated.run(0)
 
     def test_the_second_change_waits_and_the_value_does_not(self) -> None:
-        lives = self.stunned(model=self.limited)  # type: ignore[arg-type]  # the one option that is no parameter
-        lives.run(100)
-        lives.ask(attributes(ADDRESS, 2))
-        before = len(lives.acs.sessions)
-        self.moved(lives, 40_002)
-        self.assertEqual(lives.acs.told()[before:], [("4 VALUE CHANGE",)])
-        lives.run(10)
-        self.moved(lives, 40_003)
-        self.moved(lives, 40_004)
-        self.assertEqual(self.value(lives, ADDRESS), "203.0.113.5:40004")
-        lives.run(49)
-        self.assertEqual(len(lives.acs.sessions), before + 1)
-        lives.run(2)
-        self.assertEqual(lives.acs.told()[before + 1 :], [("4 VALUE CHANGE",)])
-        self.assertEqual(lives.last_values()[ADDRESS], "203.0.113.5:40004")
-        lives.run(10)
-        self.moved(lives, 40_005)
-        self.assertEqual(len(lives.acs.sessions), before + 2, "the time counts from the last notification")
-        lives.run(51)
-        self.assertEqual(len(lives.acs.sessions), before + 3)
+        simulated = self.stunned(model=self.limited)  # type: ignore[arg-type]  # the one option that is no parameter
+        simulated.run(100)
+        simulated.ask(attributes(ADDRESS, 2))
+        before = len(simulated.acs.sessions)
+        self.moved(simulated, 40_002)
+        self.assertEqual(simulated.acs.event_codes()[before:], [("4 VALUE CHANGE",)])
+        simulated.run(10)
+        self.moved(simulated, 40_003)
+        self.moved(simulated, 40_004)
+        self.assertEqual(self.value(simulated, ADDRESS), "203.0.113.5:40004")
+        simulated.run(49)
+        self.assertEqual(len(simulated.acs.sessions), before + 1)
+        simulated.run(2)
+        self.assertEqual(simulated.acs.event_codes()[before + 1 :], [("4 VALUE CHANGE",)])
+        self.assertEqual(simulated.last_values()[ADDRESS], "203.0.113.5:40004")
+        simulated.run(10)
+        self.moved(simulated, 40_005)
+        self.assertEqual(len(simulated.acs.sessions), before + 2, "the time counts from the last notification")
+        simulated.run(51)
+        self.assertEqual(len(simulated.acs.sessions), before + 3)
 
     def test_other_sessions_tell_it_at_once(self) -> None:
-        lives = self.stunned(model=self.limited)  # type: ignore[arg-type]  # as above
-        lives.run(100)
-        lives.ask(attributes(ADDRESS, 2))
-        self.moved(lives, 40_002)
-        self.moved(lives, 40_003)
-        lives.call()
-        self.assertEqual(lives.last_values()[ADDRESS], "203.0.113.5:40003")
-        before = len(lives.acs.sessions)
-        lives.run(120)
-        self.assertEqual(len(lives.acs.sessions), before)
+        simulated = self.stunned(model=self.limited)  # type: ignore[arg-type]  # as above
+        simulated.run(100)
+        simulated.ask(attributes(ADDRESS, 2))
+        self.moved(simulated, 40_002)
+        self.moved(simulated, 40_003)
+        simulated.call()
+        self.assertEqual(simulated.last_values()[ADDRESS], "203.0.113.5:40003")
+        before = len(simulated.acs.sessions)
+        simulated.run(120)
+        self.assertEqual(len(simulated.acs.sessions), before)

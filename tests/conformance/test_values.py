@@ -22,7 +22,7 @@ from cwmpagent.protocol.rpc import (
 )
 from cwmpagent.values import Value, ValueType, parse_time
 from tests.agent.bench import SERVER, BenchCase, assign
-from tests.conformance.lives import CODE, ELSEWHERE, NTP, TABLE, LivesCase
+from tests.conformance.simulated import CODE, ELSEWHERE, NTP, TABLE, SimulatedAgentCase
 
 KEY = SERVER + "ParameterKey"
 UPTIME = "Device.DeviceInfo.UpTime"
@@ -327,36 +327,36 @@ class SetTests(Case):
         self.assertEqual(await self.texts(CODE, NTP, KEY), ["a", "b", "lost"])
 
 
-class StoreTests(LivesCase):
+class StoreTests(SimulatedAgentCase):
     """The state on the disk when the process is killed, and faults when the disk fails."""
 
     def test_spv_07_killed_around_a_change(self) -> None:
         for silent_at in (3, 4):
-            lives = self.device()
-            lives.bootstrapped()
-            lives.acs.instead = lambda posted, last=silent_at: Deferred() if posted.number == last else None
-            lives.ask(assign("k", **{CODE: "a", NTP: "b"}), assign("l", **{CODE: "c", NTP: "d"}))
-            lives.kill()
-            lives.resume(booted=False)
-            found = [lives.value(name) for name in (CODE, NTP, KEY)]
+            simulated = self.device()
+            simulated.bootstrapped()
+            simulated.acs.instead = lambda posted, last=silent_at: Deferred() if posted.number == last else None
+            simulated.ask(assign("k", **{CODE: "a", NTP: "b"}), assign("l", **{CODE: "c", NTP: "d"}))
+            simulated.kill()
+            simulated.resume(booted=False)
+            found = [simulated.value(name) for name in (CODE, NTP, KEY)]
             self.assertEqual(found, ["a", "b", "k"] if silent_at == 3 else ["c", "d", "l"])
 
     def test_spv_06_new_credentials_and_url_count_from_the_next_session(self) -> None:
-        lives = self.device(Username="old")
-        lives.bootstrapped()
-        (done,) = lives.ask(assign("", **{SERVER + "Username": "new"}))
+        simulated = self.device(Username="old")
+        simulated.bootstrapped()
+        (done,) = simulated.ask(assign("", **{SERVER + "Username": "new"}))
         self.assertEqual(done, SetParameterValuesResponse(1))
-        self.assertEqual({posted.username for posted in lives.acs.sessions[-1]}, {"old"})
-        lives.call()
-        self.assertEqual({posted.username for posted in lives.acs.sessions[-1]}, {"new"})
-        lives.ask(assign("", **{SERVER + "URL": ELSEWHERE}))
-        self.assertEqual({posted.url for posted in lives.acs.sessions[-2]}, {"http://acs.example/"})
-        self.assertEqual({posted.url for posted in lives.acs.sessions[-1]}, {ELSEWHERE})
+        self.assertEqual({posted.username for posted in simulated.acs.sessions[-1]}, {"old"})
+        simulated.call()
+        self.assertEqual({posted.username for posted in simulated.acs.sessions[-1]}, {"new"})
+        simulated.ask(assign("", **{SERVER + "URL": ELSEWHERE}))
+        self.assertEqual({posted.url for posted in simulated.acs.sessions[-2]}, {"http://acs.example/"})
+        self.assertEqual({posted.url for posted in simulated.acs.sessions[-1]}, {ELSEWHERE})
 
     def test_spv_02_the_device_itself_is_held_to_the_types_too(self) -> None:
-        lives = self.device()
-        lives.bootstrapped()
+        simulated = self.device()
+        simulated.bootstrapped()
         for path, text in ((SERVER + "PeriodicInformInterval", "0"), (CODE, "x" * 65), ("Device.Nowhere", "")):
             with self.assertRaises(CwmpFault):
-                lives.change(path, text)
-        self.assertEqual(len(lives.acs.sessions), 1)
+                simulated.change(path, text)
+        self.assertEqual(len(simulated.acs.sessions), 1)

@@ -24,7 +24,7 @@ from cwmpagent.device.provider import Provider
 from cwmpagent.errors import CwmpFault
 from cwmpagent.protocol.rpc import Fault, GetParameterValues, GetParameterValuesResponse
 from tests.agent.bench import assign
-from tests.agent.ports import Lives
+from tests.agent.ports import SimulatedAgent
 
 INFO = "Device.DeviceInfo."
 
@@ -35,15 +35,15 @@ def names(*paths: str, **keys: str) -> list[Name]:
 
 class WholeMachineTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.lives = Lives()
-        self.lives.providers = list(linux_providers("Device."))
-        self.lives.begin()
+        self.simulated = SimulatedAgent()
+        self.simulated.providers = list(linux_providers("Device."))
+        self.simulated.begin()
 
     def values(self, *paths: str) -> dict[str, str]:
-        self.lives.acs.asking.append(GetParameterValues(paths))
-        self.lives.runtime.connection_requests.http.requested("198.51.100.1")
-        self.lives.run(5)
-        (answer,) = self.lives.acs.answers()
+        self.simulated.acs.asking.append(GetParameterValues(paths))
+        self.simulated.runtime.connection_requests.http.requested("198.51.100.1")
+        self.simulated.run(5)
+        (answer,) = self.simulated.acs.answers()
         assert not isinstance(answer, Fault), answer
         return {each.name: each.value.text for each in answer.parameter_list}
 
@@ -52,10 +52,10 @@ class WholeMachineTests(SynchronousTestCase):
 
     def test_the_whole_tree_is_read_and_is_as_the_model_wants_it(self) -> None:
         found = self.values("")
-        tree = self.lives.runtime.tree
+        tree = self.simulated.runtime.tree
         for path, text in found.items():
             self.assertEqual(tree.definition(path).admitted(text), text, path)
-        odd = [fact for fact in self.lives.facts if isinstance(fact, RpcCrashed | Warned)]
+        odd = [fact for fact in self.simulated.facts if isinstance(fact, RpcCrashed | Warned)]
         self.assertEqual(odd, [])
 
     def test_device_info(self) -> None:
@@ -133,10 +133,10 @@ class WholeMachineTests(SynchronousTestCase):
                 self.assertIn(address, found.values())
 
     def test_interfaces_are_configured_by_the_system(self) -> None:
-        self.lives.acs.asking.append(assign("", **{"Device.IP.Interface.1.Router": "", INFO + "HostName": "other"}))
-        self.lives.runtime.connection_requests.http.requested("198.51.100.1")
-        self.lives.run(5)
-        (fault,) = self.lives.acs.answers()
+        self.simulated.acs.asking.append(assign("", **{"Device.IP.Interface.1.Router": "", INFO + "HostName": "other"}))
+        self.simulated.runtime.connection_requests.http.requested("198.51.100.1")
+        self.simulated.run(5)
+        (fault,) = self.simulated.acs.answers()
         assert isinstance(fault, Fault)
         codes = {each.name: each.code for each in fault.parameters}
         self.assertEqual(codes, {"Device.IP.Interface.1.Router": 9001, INFO + "HostName": 9001})
@@ -304,19 +304,19 @@ class TimeServerTests(SynchronousTestCase):
 
     def test_an_acs_that_sets_one_is_told_who_decides_and_nothing_is_stored(self) -> None:
         self.write("etc/ntp.conf", "server own.example\n")
-        lives = Lives()
-        lives.providers = [self.provider()]
-        lives.begin()
+        simulated = SimulatedAgent()
+        simulated.providers = [self.provider()]
+        simulated.begin()
         server = "Device.Time.NTPServer1"
-        lives.acs.asking += [assign("", **{server: "theirs.example"}), GetParameterValues((server,))]
-        lives.runtime.connection_requests.http.requested("198.51.100.1")
-        lives.run(5)
-        fault, answer = lives.acs.answers()
+        simulated.acs.asking += [assign("", **{server: "theirs.example"}), GetParameterValues((server,))]
+        simulated.runtime.connection_requests.http.requested("198.51.100.1")
+        simulated.run(5)
+        fault, answer = simulated.acs.answers()
         assert isinstance(fault, Fault) and isinstance(answer, GetParameterValuesResponse)
         self.assertEqual([(each.name, each.code) for each in fault.parameters], [(server, 9001)])
         self.assertIn("the machine's own files", fault.parameters[0].text)
         self.assertEqual([each.value.text for each in answer.parameter_list], ["own.example"])
-        self.assertNotIn("theirs.example", repr(lives.store.load().values))
+        self.assertNotIn("theirs.example", repr(simulated.store.load().values))
 
 
 class HostNameTests(SynchronousTestCase):

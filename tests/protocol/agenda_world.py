@@ -37,7 +37,7 @@ class World:
         self.offset = None if wall is None else wall - self.monotonic
         self.agenda = agenda or Agenda(random=random.Random(7))
         self.sessions: list[Opened] = []
-        self.looks = 0
+        self.checks = 0
         self.outcome: Callable[[int], str] = lambda number: "ok"
         self.drift = 0.0
         self._steps: list[tuple[float, float]] = []
@@ -82,8 +82,8 @@ class World:
         """Let time pass, with calls at every ``wake_at`` of the agenda."""
         end = self.monotonic + seconds
         while not until():
-            self.looks += 1
-            assert self.looks < 100_000 and len(self.sessions) < 10_000, "a storm"
+            self.checks += 1
+            assert self.checks < 100_000 and len(self.sessions) < 10_000, "a storm"
             if self.agenda.due(self.now):
                 self.session()
                 continue

@@ -24,7 +24,7 @@ from cwmpagent.protocol.connection_request.rate_limit import RateLimit
 
 
 class ConnectionRequests:
-    """The agent as the listener's ``Target``, and its ConnectionRequestURL; ``path`` is that of the URL."""
+    """The ``Target`` of the listener for one agent, and its ConnectionRequestURL; ``path``: that of the URL."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class ConnectionRequests:
         self._listener = options.listener
         self._fixed_url = options.fixed_url
         self._own_address = OwnAddress(options, self.moved)
-        self._begun = False  # the start of the agent comes first: it settles what a crash left
+        self._begun = False  # False until the start of the agent has completed work of an earlier process
         self._stopped = False
         self._path = path
         self._clock = clock
@@ -56,7 +56,7 @@ class ConnectionRequests:
         self._switches = {server.path("EnableCWMP"), server.path("HTTPConnectionRequestEnable")}
 
     def credentials(self) -> tuple[str, str] | None:
-        """ConnectionRequestUsername and Password; None while either is unset: then every request is refused."""
+        """ConnectionRequestUsername and -Password; None while either is empty: then every request is refused."""
         username = self._server.text("ConnectionRequestUsername")
         password = self._server.text("ConnectionRequestPassword")
         return (username, password) if username and password else None
@@ -70,58 +70,59 @@ class ConnectionRequests:
         return self._server.flag("EnableCWMP", True)
 
     def requested(self, source: str, by: str = "HTTP") -> bool:
-        """An authenticated request has arrived ``by`` HTTP, UDP or XMPP (TR-069 3.2.2): whether it is accepted.
+        """Process an authenticated request ``by`` HTTP, UDP or XMPP (TR-069 3.2.2). Returns whether it is accepted.
 
-        It is not where there were too many, or the agent is about to stop. An accepted one leads to ``6 CONNECTION
-        REQUEST``.
+        It is refused beyond the rate limit, and while the agent stops. An accepted one raises ``6 CONNECTION REQUEST``.
         """
         if self._stopped:
             return False
         accepted = self._limit.accept(self._clock.monotonic())
         self._observer(ConnectionRequested(source, accepted, by))
-        # Not at once: the answer to the request is sent before the session begins. Several in a row are one event.
+        # With the next turn of the reactor: the request is answered before the session begins. Several are one event.
         if accepted and (self._soon is None or not self._soon.active()):
             event = Event(CONNECTION_REQUEST)
             self._soon = self._timers.callLater(0, lambda: self._events.raise_event(event))
         return accepted
 
     def announce(self) -> None:
-        """At start: log that every request is refused, where that is so."""
+        """At the start: log that every request is refused, if credentials are missing."""
         if self.enabled() and self._listener.listening and self.credentials() is None:
             missing = " and ".join(
                 name
                 for name in ("ConnectionRequestUsername", "ConnectionRequestPassword")
                 if not self._server.text(name)
             )
-            self._observer(Noted(f"no connection request is accepted until the ACS, or the file, sets {missing}"))
+            self._observer(
+                Noted(f"no ConnectionRequest is accepted until the ACS or the configuration file sets {missing}")
+            )
 
     def changed(self, names: Iterable[str]) -> None:
-        """Parameters have new values: the URL is empty while requests are switched off."""
+        """Update the URL if ``names``, which have new values, enable or disable requests."""
         if not self._switches.isdisjoint(names):
             self.moved()
 
     def moved(self) -> None:
-        """The address used towards the ACS, or the port, may have changed: bring the URL up to date."""
+        """Update the URL: the local address towards the ACS, or the port, may have changed."""
         if self._begun and not self._stopped:
             refreshed = Deferred.fromCoroutine(self.refresh())
             refreshed.addErrback(lambda failure: report_internal_error(self._observer, failure))
 
     def stop(self) -> None:
-        """Accept no more requests, and follow this machine's addresses no more."""
+        """Stop accepting requests and watching the local address."""
         self._stopped = True
         if self._soon is not None and self._soon.active():
             self._soon.cancel()
         self._own_address.follow("")
 
     def resume(self) -> None:
-        """Go on after :meth:`stop`."""
+        """Accept requests again after :meth:`stop`."""
         self._stopped = False
         self.moved()
 
     async def refresh(self) -> None:
-        """Open or close the listener as the switches say, and bring ConnectionRequestURL up to date.
+        """Open or close the listener by the settings, and update ConnectionRequestURL.
 
-        A failure is a warning, once; nothing is raised.
+        A failure is a warning, once; never raises.
         """
         self._begun = True
         try:
@@ -133,11 +134,11 @@ class ConnectionRequests:
             self._failing = False
         except CwmpFault as fault:
             if not self._failing:
-                self._observer(Warned(f"ConnectionRequestURL could not be brought up to date: {fault.text}"))
+                self._observer(Warned(f"cannot update ConnectionRequestURL: {fault.text}"))
             self._failing = True
 
     async def _url(self) -> str | None:
-        """The present URL; None where it is not known now."""
+        """Present URL: empty where requests are disabled, None where the local address is unknown."""
         listening = self.enabled() and self._listener.listening
         host = self._server.acs_host if listening and not self._fixed_url else ""
         self._own_address.follow(host)
@@ -149,5 +150,5 @@ class ConnectionRequests:
         if address is None:
             return None
         port = self._listener.port_for(address)
-        shown = f"[{address}]" if ":" in address else address
-        return f"http://{shown}:{port}{self._path}" if port else ""
+        host_part = f"[{address}]" if ":" in address else address
+        return f"http://{host_part}:{port}{self._path}" if port else ""

@@ -1,4 +1,4 @@
-"""The address of this machine towards one host, and its changes."""
+"""The local address towards one host, and its changes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cwmpagent.agent.options import ConnectionRequestOptions
 
 
 class OwnAddress:
-    """``moved`` is called when the address towards the host that is followed may have changed."""
+    """The local address towards the host that is followed; ``moved`` is called when it may have changed."""
 
     def __init__(self, options: ConnectionRequestOptions, moved: Callable[[], None]) -> None:
         self._local_address = options.local_address
@@ -17,7 +17,7 @@ class OwnAddress:
         self._host = ""
 
     def follow(self, host: str) -> None:
-        """Watch ``host``, a name or an address, in place of the former one; empty: none."""
+        """Watch the address towards ``host``, a name or an address, instead of the former host; empty: no host."""
         if self._watch is None or host == self._host:
             return
         if self._host:
@@ -27,5 +27,5 @@ class OwnAddress:
             self._watch.watch(host, self._moved)
 
     async def towards(self, host: str) -> str | None:
-        """The address towards ``host``; None where it is unknown, or ``host`` is empty."""
+        """Return the local address towards ``host``; None where it is unknown, or ``host`` is empty."""
         return await self._local_address(host) if host else None

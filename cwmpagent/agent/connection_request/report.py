@@ -1,4 +1,4 @@
-"""The report of the ConnectionRequest subsystem: where requests arrive, and the state of the NAT binding."""
+"""Report of the ConnectionRequest subsystem: URL and addresses, and the state of the NAT binding."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from cwmpagent.protocol.masking import without_userinfo
 
 
 class Parts(Protocol):
-    """The parts of the subsystem that are reported."""
+    """Parts of the subsystem that are reported."""
 
     @property
     def http(self) -> ConnectionRequests:
-        """By HTTP."""
+        """ConnectionRequests by HTTP."""
 
     @property
     def udp(self) -> UdpConnectionRequests | None:
-        """By UDP, None where the agent has none."""
+        """ConnectionRequests by UDP, None where the agent has no UDP port."""
 
 
 class ConnectionRequestReport(Report):
@@ -32,7 +32,7 @@ class ConnectionRequestReport(Report):
         self._parts = parts
 
     def status(self) -> Json:
-        """URL, whether credentials are set, and the way by UDP."""
+        """Return the URL, whether credentials are set, and the state of the UDP port."""
         return {
             "connection_request": {
                 "url": without_userinfo(self._server.text("ConnectionRequestURL")),
@@ -42,17 +42,17 @@ class ConnectionRequestReport(Report):
         }
 
     def summary(self) -> Iterable[tuple[str, str]]:
-        """The URL, and the address and binding of the UDP port."""
+        """Return the URL, and the address and binding of the UDP port."""
         request = self.status()["connection_request"]
         missing = "" if request["credentials"] else " (refuses every request: its user name or password is not set)"
-        no_url = "no URL: switched off, or no way to the ACS is known"
+        no_url = "no URL: disabled, or the local address towards the ACS is unknown"
         yield "ConnectionRequest", request["url"] + missing if request["url"] else no_url
         udp = request["udp"]
         if udp is not None:
             yield "by UDP", "; ".join(_udp_texts(udp))
 
     def metrics(self) -> Iterable[Metric]:
-        """The state of the NAT binding, where one is kept."""
+        """Return the state of the NAT binding, where one is kept."""
         binding = self._parts.udp.binding if self._parts.udp is not None else None
         if binding is not None:
             yield Metric("cwmpagent_binding_period_seconds", "Keep-alive period of the NAT binding.", binding.period)
@@ -64,10 +64,10 @@ class ConnectionRequestReport(Report):
         udp, address = self._parts.udp, self._server.text("UDPConnectionRequestAddress")
         if udp is None or not address:
             return None
-        binding, kept = udp.binding, None
+        binding, stun = udp.binding, None
         if binding is not None:
-            kept = {"period": round(binding.period, 1), "searching": binding.searching, "answered": not binding.failing}
-        return {"address": address, "nat": self._server.flag("NATDetected"), "stun": kept}
+            stun = {"period": round(binding.period, 1), "searching": binding.searching, "answered": not binding.failing}
+        return {"address": address, "nat": self._server.flag("NATDetected"), "stun": stun}
 
 
 def _udp_texts(udp: Json) -> Iterable[str]:

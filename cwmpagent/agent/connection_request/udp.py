@@ -1,7 +1,7 @@
-"""ConnectionRequests by UDP, through NAT (TR-069 Annex G): the STUN parameters, and the NAT binding that they ask for.
+"""ConnectionRequests by UDP (TR-069 Annex G): the STUN parameters, and the NAT binding of the UDP port.
 
-With STUNEnable the binding of the UDP port is kept, and its mapped address is UDPConnectionRequestAddress; without,
-that is the port's own address. ConnectionRequests are accepted either way.
+With STUNEnable, the binding is kept, and its mapped address becomes UDPConnectionRequestAddress. Otherwise, the local
+address of the port does. ConnectionRequests are accepted in both cases.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _SETTINGS = (
     "STUNMaximumKeepAlivePeriod",
     "STUNMinimumKeepAlivePeriod",
 )
-_Wanted = tuple[str, int, BindingSettings]
+_Settings = tuple[str, int, BindingSettings]
 
 
 class UdpConnectionRequests:
-    """Receives the datagrams of the UDP port, and keeps the STUN parameters and the NAT binding in step.
+    """Receives the datagrams of the UDP port, and keeps the NAT binding and its parameters up to date.
 
-    ``released`` is called when :meth:`holds` has no change to hold any more.
+    ``released`` is called when :meth:`holds` no longer holds a change.
     """
 
     def __init__(
@@ -74,29 +74,29 @@ class UdpConnectionRequests:
         self._own_address = OwnAddress(options, self._moved)
         self._paths = {server.path(name) for name in (*_SETTINGS, "URL")}
         self._running = False
-        self._wanted: _Wanted | None = None
+        self._kept: _Settings | None = None  # the settings with which the binding is kept
         self._keeper: BindingKeeper | None = None
-        self._last: tuple[str, bool] | None = None  # the mapped address and NATDetected that the keeper found last
-        self._works: set[Deferred[None]] = set()  # in the background
-        self._following = DeferredLock()  # one change of the settings after another
-        self._writing = DeferredLock()  # one change of the parameters after another
+        self._last: tuple[str, bool] | None = None  # last mapped address and NATDetected of the keeper
+        self._works: set[Deferred[None]] = set()  # background work
+        self._following = DeferredLock()  # serializes changes of the settings
+        self._writing = DeferredLock()  # serializes changes of the parameters
         self._failing = False
         self._troubled = False
         self._changed_at: float | None = None
         self._held: DelayedCall | None = None
 
     async def start(self) -> None:
-        """Listen, and keep the binding where the ACS wants that."""
+        """Listen, and keep the binding if it is enabled."""
         if self._begin():
             await self.refresh()
 
     def resume(self) -> None:
-        """Go on after :meth:`stop`."""
+        """Listen again after :meth:`stop`."""
         if self._begin():
             self._moved()
 
     def _begin(self) -> bool:
-        """Listen, unless the model has no parameters for requests by UDP."""
+        """Listen, if the model has the parameters for requests by UDP."""
         if self._server.knows(_ADDRESS):
             self._running = True
             self._port.attach(self)
@@ -115,49 +115,49 @@ class UdpConnectionRequests:
         await self._writing.run(lambda: None)
 
     def changed(self, names: Iterable[str]) -> None:
-        """Parameters have new values: each takes effect at once."""
+        """Apply ``names``, which have new values, at once."""
         if not self._paths.isdisjoint(names):
             self._moved()
 
     async def refresh(self) -> None:
-        """Follow the parameters and this machine's addresses; warns once, never raises."""
+        """Apply the parameters and the local addresses. A failure is a warning, once; never raises."""
         await self._following.run(lambda: Deferred.fromCoroutine(self._follow()))
-        if self._running and self._wanted is None:  # not within the lock: a name may be looked up for long
+        if self._running and self._kept is None:  # outside the lock: the lookup of a name may take long
             address = await self._address_without_nat()
-            if address is not None and self._running and self._wanted is None:
+            if address is not None and self._running and self._kept is None:
                 await self._write(address, False)
 
     async def _follow(self) -> None:
         if not self._running:
             return
-        wanted = self._settings()
-        self._own_address.follow(wanted[0] if wanted is not None else self._server.acs_host)
-        if wanted != self._wanted:
+        settings = self._settings()
+        self._own_address.follow(settings[0] if settings is not None else self._server.acs_host)
+        if settings != self._kept:
             await self._let_go()
-            self._wanted = wanted
-            if wanted is not None and self._running:
-                self._keeper = self._keep(*wanted, found=self._found, trouble=self._trouble)
+            self._kept = settings
+            if settings is not None and self._running:
+                self._keeper = self._keep(*settings, found=self._found, trouble=self._trouble)
         elif self._keeper is not None:
             self._keeper.look()
-            if self._last is not None:  # it may not have been possible to save it
+            if self._last is not None:  # an earlier save may have failed
                 await self._write(*self._last)
 
     @property
     def binding(self) -> Binding | None:
-        """The binding that is kept, None where there is none."""
+        """Binding that is kept, None where there is none."""
         return self._keeper.binding if self._keeper is not None else None
 
     def holds(self, name: str) -> bool:
-        """Whether a change of ``name`` opens no session yet (UDPConnectionRequestAddressNotificationLimit)."""
+        """Whether a change of ``name`` must not yet open a session (UDPConnectionRequestAddressNotificationLimit)."""
         return self._held is not None and self._held.active() and name == self._server.path(_ADDRESS)
 
     def stun(self, data: bytes, source: Address) -> None:
-        """Receive what may be an answer of the STUN server."""
+        """Receive a datagram that may be an answer of the STUN server."""
         if self._keeper is not None:
             self._keeper.received(data)
 
     def text(self, data: bytes, source: Address) -> None:
-        """Receive what may be a ConnectionRequest; none is ever answered (Annex G.2.2.3)."""
+        """Receive a datagram that may be a ConnectionRequest; it is never answered (Annex G.2.2.3)."""
         requests = self._connection_requests
         if requests.takes_requests() and self._requests.accepts(data, requests.credentials()):
             requests.requested(source.host, "UDP")
@@ -166,8 +166,8 @@ class UdpConnectionRequests:
         if self._running:
             self._background(self.refresh())
 
-    def _settings(self) -> _Wanted | None:
-        """STUN server, port and settings; None where no binding is to be kept."""
+    def _settings(self) -> _Settings | None:
+        """Host and port of the STUN server, and settings; None where no binding is to be kept."""
         server = self._server
         if not (server.flag("STUNEnable") and self._connection_requests.takes_requests()):
             return None
@@ -188,19 +188,19 @@ class UdpConnectionRequests:
         )
 
     async def _address_without_nat(self) -> str | None:
-        """The address of the port without a NAT; None where it is not known now."""
-        at = self._port.host
-        if at is None or not self._connection_requests.takes_requests():
+        """Local address of the port as text; empty where it does not listen, None where the address is unknown."""
+        local = self._port.host
+        if local is None or not self._connection_requests.takes_requests():
             return ""
-        if at.host not in ("0.0.0.0", "::"):
-            return str(at)
+        if local.host not in ("0.0.0.0", "::"):
+            return str(local)
         address = await self._own_address.towards(self._server.acs_host)
         if address is None:
             return None
-        return "" if ":" in address and ":" not in at.host else str(Address(address, at.port))
+        return "" if ":" in address and ":" not in local.host else str(Address(address, local.port))
 
     async def _let_go(self) -> None:
-        keeper, self._keeper, self._wanted, self._last = self._keeper, None, None, None
+        keeper, self._keeper, self._kept, self._last = self._keeper, None, None, None
         if keeper is not None:
             await keeper.stop()
 
@@ -208,15 +208,15 @@ class UdpConnectionRequests:
         self._last = (str(mapped), nat)
         self._background(self._write(str(mapped), nat))
 
-    def _trouble(self, sentence: str) -> None:
-        if sentence:
-            self._observer(Warned(sentence))
+    def _trouble(self, line: str) -> None:
+        if line:
+            self._observer(Warned(line))
         elif self._troubled:
             self._observer(Noted("the STUN server answers again"))
-        self._troubled = bool(sentence)
+        self._troubled = bool(line)
 
     async def _write(self, address: str, nat: bool) -> None:
-        """Write the parameters, in the order in which the values were found; warns once, never raises."""
+        """Write the parameters, in the order of the calls. A failure is a warning, once; never raises."""
         texts = {_ADDRESS: address, _NAT: "true" if nat else "false"}
         await self._writing.run(lambda: Deferred.fromCoroutine(self._set(texts)))
 
@@ -236,13 +236,13 @@ class UdpConnectionRequests:
             await self._changes.set_values(values, Origin.DEVICE)
         except CwmpFault as fault:
             if not self._failing:
-                self._observer(Warned(f"{_ADDRESS} could not be brought up to date: {fault.text}"))
+                self._observer(Warned(f"cannot update {_ADDRESS}: {fault.text}"))
             self._failing = True
         else:
             self._failing = False
 
     def _hold(self) -> None:
-        """A change within the limit's time after the last one opens no session before that time is over."""
+        """Hold a change until the time of the limit has passed since the last change."""
         limit = self._server.number(_LIMIT, 0)
         now = self._clock.monotonic()
         since = now - self._changed_at if self._changed_at is not None else float(limit)

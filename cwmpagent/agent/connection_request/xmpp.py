@@ -1,7 +1,7 @@
-"""ConnectionRequests over XMPP (TR-069 Annex K): enabled accounts are kept logged in, and requests answered.
+"""ConnectionRequests by XMPP (TR-069 Annex K): keeps enabled accounts logged in, and answers requests.
 
-Changes by the ACS take effect at once. The state of a connection is written to its row and, for the row that
-ConnReqXMPPConnection names, to ConnReqJabberID, which is a parameter like any other.
+Changes by the ACS take effect at once. The state of a connection is written to its row. For the row that
+ConnReqXMPPConnection names, the Jabber ID is also written to ConnReqJabberID.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _DISABLED = Standing("Disabled")
 
 
 class XmppConnectionRequests:
-    """XMPP connections of one agent. Nothing happens where the model has no table of them."""
+    """XMPP connections of one agent. Does nothing for a model without the table XMPP.Connection."""
 
     def __init__(
         self,
@@ -62,12 +62,12 @@ class XmppConnectionRequests:
         self._follows = {server.path(name) for name in ("ConnReqXMPPConnection", "ConnReqJabberID")}
 
     def start(self) -> None:
-        """Log in, and follow changes of the parameters."""
+        """Log in, and apply changes of the parameters from now on."""
         self._running = True
         self._update()
 
     async def stop(self) -> None:
-        """Log out everywhere. The parameters stay as they are: the Jabber ID may be the same after the next login."""
+        """Log out everywhere. The parameters are not changed: the Jabber ID may be the same after the next login."""
         self._running = False
         if self._work is not None:
             await self._work
@@ -77,18 +77,18 @@ class XmppConnectionRequests:
         self._standings.clear()
 
     def changed(self, change: Change) -> None:
-        """Parameters have new values, or rows were added or deleted."""
+        """Apply a change of parameters or rows that concerns XMPP."""
         plan = change.plan
         if not self._follows.isdisjoint(plan.changed) or self._concerns((*plan.changed, *plan.added, *plan.removed)):
             self._update()
 
     def refresh(self) -> None:
-        """Before an Inform: save again what could not be saved."""
+        """Before an Inform: write parameters again if that failed."""
         if self._failing:
             self._update()
 
     def judged(self, row: str, request: ConnectionRequest) -> XmppVerdict:
-        """The answer to a request on the connection of ``row``; one that is accepted takes effect."""
+        """Return the answer to a request on the connection of ``row``, and process an accepted request."""
         if row != self._referenced():
             return XmppVerdict.UNAVAILABLE
         verdict = judge(
@@ -105,12 +105,12 @@ class XmppConnectionRequests:
         return any(name.startswith(self._table.path) for name in names)
 
     def _referenced(self) -> str:
-        """The path of the row that ConnReqXMPPConnection names; empty where there is none."""
+        """Path of the row that ConnReqXMPPConnection names; empty where there is none."""
         row = self._server.text("ConnReqXMPPConnection").removesuffix(".") + "."
         return row if row in self._table.rows else ""
 
     def _update(self) -> None:
-        """Bring connections and parameters up to date, one step after another."""
+        """Update connections and parameters; updates do not overlap."""
         self._stale = True
         if self._running and not self._following:
             self._following = True
@@ -129,13 +129,13 @@ class XmppConnectionRequests:
     async def _connect(self) -> None:
         for row, (account, connection) in list(self._open.items()):
             if self._table.accounts().get(row) != account:
-                # Not both at once: the server would see two connections with the same name.
+                # The old connection is closed first: the server must not see two connections with the same name.
                 del self._open[row]
                 await connection.close()
                 self._standings.pop(row, None)
         if not self._running:
             return
-        for row, account in self._table.accounts().items():  # read again: closing may take long
+        for row, account in self._table.accounts().items():  # read again: closing may have taken long
             if row not in self._open:
                 stats = self._stats.counted.setdefault(row, Stats())
                 self._open[row] = (account, self._begin(row, account, stats))
@@ -152,51 +152,53 @@ class XmppConnectionRequests:
 
     def _changed_standing(self, row: str, account: Account, standing: Standing) -> None:
         if standing.status == "Enabled":
-            how = "with TLS" if standing.tls else "without TLS"
-            self._observer(Noted(f"{row} is logged in as {standing.jid}, {how}"))
+            tls = "with TLS" if standing.tls else "without TLS"
+            self._observer(Noted(f"{row} is logged in as {standing.jid}, {tls}"))
         elif standing.reason:
             self._observer(Warned(f"{row} {standing.status}: {standing.reason}"))
         self._standings[row] = standing
         self._update()
 
     async def _write(self) -> None:
-        """Bring the parameters up to date; warns once, never raises."""
+        """Update the parameters. A failure is a warning, once; never raises."""
         values = self._stale_values()
         if not values:
             self._failing = False
             return
         try:
-            await self._changes.set_values([ParameterAssignment(*each) for each in values.items()], Origin.DEVICE)
+            await self._changes.set_values(
+                [ParameterAssignment(path, text) for path, text in values.items()], Origin.DEVICE
+            )
             self._failing = False
         except CwmpFault as fault:
             if not self._failing:
-                why = fault.parameters[0].text if fault.parameters else fault.text
-                self._observer(Warned(f"the state of the XMPP connections could not be written: {why}"))
+                reason = fault.parameters[0].text if fault.parameters else fault.text
+                self._observer(Warned(f"cannot write the state of the XMPP connections: {reason}"))
             self._failing = True
 
     def _stale_values(self) -> dict[str, str]:
-        """The parameters whose values are out of date, with the present ones."""
-        wanted: dict[str, str] = {}
+        """Present values of the parameters whose values are out of date."""
+        present: dict[str, str] = {}
         for row in self._table.rows:
             standing = self._standings.get(row, _DISABLED)
-            wanted[row + "Status"] = self._status(row, standing)
-            wanted[row + "TLSEstablished"] = "true" if standing.tls else "false"
+            present[row + "Status"] = self._status(row, standing)
+            present[row + "TLSEstablished"] = "true" if standing.tls else "false"
             if standing.jid:
-                wanted[row + "JabberID"] = standing.jid
+                present[row + "JabberID"] = standing.jid
         row = self._referenced()
         if not row or self._table.text(row + "Enable") != "true":
-            wanted[self._server.path("ConnReqJabberID")] = ""
+            present[self._server.path("ConnReqJabberID")] = ""
         elif row in self._standings and self._standings[row].jid:
-            wanted[self._server.path("ConnReqJabberID")] = self._standings[row].jid
-        news = {path: text for path, text in wanted.items() if self._differs(path, text)}
-        for path in list(news):
-            since = path.removesuffix("Status") + "LastChangeDate"
-            if path.endswith(".Status") and self._tree.exists(since):
-                news[since] = current_time(self._clock)
-        return news
+            present[self._server.path("ConnReqJabberID")] = self._standings[row].jid
+        stale = {path: text for path, text in present.items() if self._differs(path, text)}
+        for path in list(stale):
+            date = path.removesuffix("Status") + "LastChangeDate"
+            if path.endswith(".Status") and self._tree.exists(date):
+                stale[date] = current_time(self._clock)
+        return stale
 
     def _status(self, row: str, standing: Standing) -> str:
-        """The Status that this model has for ``standing``."""
+        """Value of Status for ``standing``; Unknown where this model does not permit the status."""
         try:
             definition = self._tree.definition(row + "Status")
         except CwmpFault:

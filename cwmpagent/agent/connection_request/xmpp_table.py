@@ -1,4 +1,4 @@
-"""The table of XMPP connections (TR-181 Device.XMPP.Connection.{i}.): what the ACS wants, as accounts."""
+"""The table of XMPP connections (TR-181 Device.XMPP.Connection.{i}.): its rows as accounts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ALGORITHMS: tuple[Algorithm, ...] = ("DNS-SRV", "DNS", "ServerTable")
 
 
 class XmppTable:
-    """Reads the tree when asked; what the model does not have is as TR-181 has it by default."""
+    """Reads the tree on each call; parameters that the model does not have get the default values of TR-181."""
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
@@ -29,15 +29,15 @@ class XmppTable:
 
     @property
     def rows(self) -> list[str]:
-        """The paths of all rows."""
+        """Paths of all rows."""
         return self._rows(self.path)
 
     def accounts(self) -> dict[str, Account]:
-        """The rows that are enabled, by their paths."""
+        """Return the accounts of enabled rows, by row path."""
         return {row: self._account(row) for row in self.rows if self.text(row + "Enable") == "true"}
 
     def text(self, path: str, default: str = "") -> str:
-        """The text of a parameter, hidden ones too; ``default`` where there is none of that name."""
+        """Text of a parameter, also of a hidden one; ``default`` where it does not exist."""
         try:
             return self._tree.value(path).text
         except CwmpFault:
@@ -51,13 +51,13 @@ class XmppTable:
     def _number(self, path: str, default: int) -> int:
         try:
             return int(self.text(path) or default)
-        except ValueError:  # of a model that has text there
+        except ValueError:  # the model has another type there
             return default
 
     def _account(self, row: str) -> Account:
         keep_alive = self._number(row + "KeepAliveInterval", -1)
         algorithm = self.text(row + "ServerConnectAlgorithm")
-        usual = Retry()
+        defaults = Retry()
         return Account(
             username=self.text(row + "Username"),
             password=self.text(row + "Password"),
@@ -65,13 +65,13 @@ class XmppTable:
             resource=self.text(row + "Resource"),
             use_tls=self.text(row + "UseTLS") == "true",
             keep_alive=KEEP_ALIVE if keep_alive < 0 else float(keep_alive),
-            algorithm=next((each for each in _ALGORITHMS if each == algorithm), "DNS-SRV"),
+            algorithm=next((known for known in _ALGORITHMS if known == algorithm), "DNS-SRV"),
             servers=tuple(self._servers(row + "Server.")),
             retry=Retry(
-                self._number(row + "ServerConnectAttempts", usual.attempts),
-                self._number(row + "ServerRetryInitialInterval", usual.initial),
-                self._number(row + "ServerRetryIntervalMultiplier", usual.multiplier),
-                self._number(row + "ServerRetryMaxInterval", usual.longest),
+                self._number(row + "ServerConnectAttempts", defaults.attempts),
+                self._number(row + "ServerRetryInitialInterval", defaults.initial),
+                self._number(row + "ServerRetryIntervalMultiplier", defaults.multiplier),
+                self._number(row + "ServerRetryMaxInterval", defaults.longest),
             ),
         )
 
@@ -89,9 +89,9 @@ class XmppTable:
 
 
 class XmppStats:
-    """What has come and gone on each connection since the agent's start: a provider of the agent's own.
+    """Provider of the stanza counters of each connection since the start of the agent.
 
-    ``counted``: row -> its counters.
+    ``counted``: row path -> counters.
     """
 
     name = "XMPP statistics"
@@ -102,8 +102,8 @@ class XmppStats:
         self.counted: dict[str, Stats] = {}
 
     def read(self, names: Sequence[Name]) -> dict[str, str]:
-        """The counters of these names."""
-        found: dict[str, str] = {}
+        """Return the counters of these names."""
+        texts: dict[str, str] = {}
         for name in names:
             stats = self.counted.get(name.removesuffix(f"Stats.{name.last}"))
             values = {
@@ -113,21 +113,21 @@ class XmppStats:
                 "TransmittedErrorMessages": stats.transmitted_errors if stats else 0,
             }
             if name.last in values:
-                found[name] = str(values[name.last] % 2**32)
-        return found
+                texts[name] = str(values[name.last] % 2**32)
+        return texts
 
     def instances(self, table: Name) -> Sequence[str]:
-        """None of it is a table."""
+        """Return no keys: there are no tables."""
         return ()
 
     def check(self, changes: object) -> None:
-        """Nothing of it can be changed by anybody."""
+        """Do nothing: the counters are read-only."""
 
     def apply(self, changes: object) -> None:
-        """As :meth:`check`."""
+        """Do nothing, as :meth:`check`."""
 
     def undo(self, former: object) -> None:
-        """As :meth:`check`."""
+        """Do nothing, as :meth:`check`."""
 
     def finish(self, changes: object) -> None:
-        """As :meth:`check`."""
+        """Do nothing, as :meth:`check`."""

@@ -1,8 +1,8 @@
 """Lightweight notifications (Notification 3 to 6, TR-069 Annex M): changed values sent by datagram.
 
-They are independent of notifications by Inform, with baselines of their own. An active change is sent at once, together
-with passive ones that wait; passive ones alone are sent at the trigger time. Sent values are not sent again, whether or
-not they arrived. Nothing is watched while LightweightNotificationProtocolsUsed is empty.
+They are independent of notifications by Inform and have separate baselines. An active change is sent at once, together
+with pending passive ones; passive changes alone are sent at the trigger time. Values that were sent are not sent again,
+even if they did not arrive. Nothing is watched while LightweightNotificationProtocolsUsed is empty.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from cwmpagent.values import UNKNOWN_TIME, list_items, parse_time
 BY_DATAGRAM = NotificationKind(LIGHTWEIGHT, frozenset({3, 4, 5, 6}), frozenset({5, 6}), frozenset({3, 4, 5, 6}))
 UDP = "UDP"
 PORT = 7547
-"""The UDP port where the model has no UDPLightweightNotificationPort."""
+"""UDP port for a model without UDPLightweightNotificationPort."""
 
 
 class Lightweight:
-    """The lightweight notifications of one agent; ``notify`` sends the datagrams."""
+    """Lightweight notifications of one agent; ``notify`` sends the datagrams."""
 
     def __init__(
         self,
@@ -62,34 +62,34 @@ class Lightweight:
         self._trigger: DelayedCall | None = None
         self._ticks = PeriodicTicks()
         self.watch = Notifications(
-            tree, notes, raised=self._raised, withdrawn=self._disarm, kind=BY_DATAGRAM, wanted=lambda: self._on
+            tree, notes, raised=self._raised, withdrawn=self._disarm, kind=BY_DATAGRAM, enabled=lambda: self._on
         )
 
     def start(self, unread: Collection[str] = ()) -> Mapping[str, str | None]:
-        """Send from now on: the notes to save. ``unread``: parameters that could not be read."""
+        """Start to send. Returns the notes to save. ``unread``: parameters that could not be read."""
         self._running = True
         self._configure()
         return self.watch.start(unread)
 
     def stop(self) -> None:
-        """Send no more; changes not sent are found again at the next start."""
+        """Stop sending; the next start finds unsent changes again."""
         self._running = False
         self._disarm()
 
     def resume(self) -> None:
-        """Go on after :meth:`stop`; changes not sent wait for the next trigger."""
+        """Send again after :meth:`stop`; unsent changes wait for the next trigger."""
         self._running = True
         self._rearm()
 
     def before(self, change: Change) -> Mapping[str, str | None]:
-        """The baselines to save in the transaction of ``change``."""
+        """Notes with baselines to save in the transaction of ``change``."""
         return self.watch.before(change)
 
     def after(self, change: Change) -> None:
-        """A change is made; it may be one of the settings of notification."""
-        was = self._on
+        """Apply ``change``, which has been made, to the settings and to pending changes."""
+        was_on = self._on
         self._configure()
-        if self._on is not was:  # changes made while nothing was watched are not sent
+        if self._on is not was_on:  # changes made while nothing was watched are not sent
             self._disarm()
             self._journal.save_soon(self.watch.start())
         self.watch.after(change)
@@ -111,43 +111,43 @@ class Lightweight:
         if not self._running:
             return
         if active and (self._soon is None or not self._soon.active()):
-            # Not at once: changes of the same moment are sent together.
+            # With the next turn of the reactor: simultaneous changes are sent together.
             self._soon = self._timers.callLater(0, self._send)
         elif not active and (self._trigger is None or not self._trigger.active()):
-            self._ticks.ticked(self._now())  # trigger times at which nothing waited are over
+            self._ticks.ticked(self._now())  # discard trigger times at which nothing was pending
             self._rearm()
 
     def _rearm(self) -> None:
-        """Wait for the next trigger if a change waits for it."""
+        """Set the timer for the next trigger if a change is pending."""
         if self._trigger is not None and self._trigger.active():
             self._trigger.cancel()
         now = self._now()
-        at = self._ticks.next_look(now)
-        if self._running and self.watch.news and at is not None:
-            self._trigger = self._timers.callLater(max(0.0, at - now.monotonic), self._look)
+        at = self._ticks.next_check(now)
+        if self._running and self.watch.pending and at is not None:
+            self._trigger = self._timers.callLater(max(0.0, at - now.monotonic), self._check)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         if self._ticks.ticked(self._now()):
             self._send()
         self._rearm()
 
     def _disarm(self) -> None:
-        for each in (self._soon, self._trigger):
-            if each is not None and each.active():
-                each.cancel()
+        for timer in (self._soon, self._trigger):
+            if timer is not None and timer.active():
+                timer.cancel()
 
     def _send(self) -> None:
-        """Send every change that waits."""
+        """Send all pending changes."""
         naming = AnswerNames(self._tree)
         sent: list[tuple[str, str]] = []
         parameters: list[ParameterValueStruct] = []
-        for name in self.watch.news:
+        for name in self.watch.pending:
             with suppress(CwmpFault):
                 value = self._tree.shown(name)
                 sent.append((name, value.text))
                 parameters.append(ParameterValueStruct(naming.name(name), value))
         host, port = self._destination()
-        made = messages(
+        message = messages(
             Sender(
                 device=device_id(self._tree),
                 username=self._server.text("Username"),
@@ -159,11 +159,11 @@ class Lightweight:
             host=host,
             port=port,
         )
-        if made.left_out:
-            self._observer(Warned(f"too large for a lightweight notification: {', '.join(made.left_out)}"))
-        if made.datagrams:
-            self._notify(host, port, made.datagrams)
-        notes = self.watch.told(sent)
+        if message.left_out:
+            self._observer(Warned(f"too large for a lightweight notification: {', '.join(message.left_out)}"))
+        if message.datagrams:
+            self._notify(host, port, message.datagrams)
+        notes = self.watch.reported(sent)
         if notes:
             self._journal.save_soon(notes)
 

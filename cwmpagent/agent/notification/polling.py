@@ -1,7 +1,7 @@
 """Polling: finds changes of watched parameters that providers supply and do not announce.
 
-Only watched parameters are read, with one call for each provider. A parameter with passive notification by Inform is
-not polled: it is read before each Inform anyway.
+Only watched parameters are read, with one call for each provider. Parameters with passive notification by Inform
+are not polled: they are read before each Inform.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cwmpagent.datamodel.tree import Tree
 
 
 class Polling:
-    """Polls for ``watches``, every ``interval`` seconds (0: never). ``keys``: the key of each row, by row path.
+    """Polls the parameters of ``watches`` every ``interval`` seconds (0: never). ``keys``: row path -> key.
 
     No timer runs while no parameter of a provider is watched.
     """
@@ -59,9 +59,9 @@ class Polling:
         self._failed: frozenset[str] = frozenset()
 
     def start(self) -> None:
-        """Poll from now on."""
+        """Start polling."""
         self._running = bool(self._providers.all) and self._interval > 0
-        self.look()
+        self.schedule()
 
     def stop(self) -> None:
         """Stop polling; a poll under way is cancelled."""
@@ -70,11 +70,11 @@ class Polling:
         if self._work is not None:
             self._work.cancel()
 
-    def look(self) -> None:
-        """Wait for the next poll, if there is to be one; to be called after each change."""
+    def schedule(self) -> None:
+        """Set the timer for the next poll, if one is needed. Must be called after each change."""
         if not self._running or self._work is not None:
             return
-        self._take_stock()
+        self._update_names()
         if not self._groups and not self._tables:
             self._disarm()
         elif self._timer is None or not self._timer.active():
@@ -84,21 +84,25 @@ class Polling:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
 
-    def _take_stock(self) -> None:
-        """Work out the names to be read, unless they are the same as before."""
-        version = sum(each.version for each in self._watches)
+    def _update_names(self) -> None:
+        """Determine the names to read, if the watched parameters have changed."""
+        version = sum(watch.version for watch in self._watches)
         if version == self._version:
             return
         self._version = version
-        names = list(dict.fromkeys(name for each in self._watches for name in each.polled))
+        names = list(dict.fromkeys(name for watch in self._watches for name in watch.polled))
         self._groups = self._providers.grouped(names, self._keys)
         counters = [(name, self._tree.definition(name)) for name in names if self._tree.exists(name)]
-        tables = [f"{name.removesuffix(each.name)}{each.counts}." for name, each in counters if each.counts]
+        tables = [
+            f"{name.removesuffix(parameter.name)}{parameter.counts}."
+            for name, parameter in counters
+            if parameter.counts
+        ]
         self._tables = tables if self._providers.tables else []
         self._seen = {name: self._seen[name] for name in names if name in self._seen}
 
     def _begin(self) -> None:
-        # Set before the work begins: that may end at once.
+        # Set before the work begins, which may end at once.
         work: Deferred[None] = Deferred()
         self._work = work
         work.addCallback(lambda _: Deferred.fromCoroutine(self._poll()))
@@ -108,23 +112,23 @@ class Polling:
 
     def _ended(self, _: object) -> None:
         self._work = None
-        self.look()
+        self.schedule()
 
     async def _poll(self) -> None:
         if self._tables:
             await self._refresher.rows(self._tables)
-            self._take_stock()
+            self._update_names()
         failed = await self._values.poll(self._groups)
         changed = self._changed(self._values.known.get)
-        again, self._failed = self._failed - failed, failed
-        concerned = {*changed, *failed, *again}
-        for each in self._watches:
-            names = each.among(concerned)
-            if names:
-                each.noticed(names, failed.intersection(names))
+        readable_again, self._failed = self._failed - failed, failed
+        names = {*changed, *failed, *readable_again}
+        for watch in self._watches:
+            watched = watch.among(names)
+            if watched:
+                watch.compare(watched, failed.intersection(watched))
 
     def _changed(self, present: Callable[[str], str | None]) -> list[str]:
-        """The parameters whose values differ from those of the last poll."""
+        """Parameters whose values differ from those of the last poll."""
         seen, changed = self._seen, []
         for names in self._groups.values():
             for name in names:

@@ -1,8 +1,8 @@
-"""What changed since the ACS last heard: news for ``4 VALUE CHANGE`` (TR-069 3.7.1.5) or lightweight notifications.
+"""Changed values to report, for ``4 VALUE CHANGE`` (TR-069 3.7.1.5) or lightweight notifications.
 
-For each watched parameter the text that the ACS knows (it set it, or was told it) is its baseline. A parameter is news
-while its value differs from its baseline: what changed back before it was told is no news, and after a restart the
-comparison finds again what was pending.
+The baseline of a watched parameter is the text that the ACS knows, because it set it or it was reported. A change is
+pending while the value differs from the baseline. A value that changes back before the report is not pending, and after
+a restart the comparison finds pending changes again.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from cwmpagent.errors import CwmpFault
 
 @dataclass(frozen=True, slots=True)
 class NotificationKind:
-    """One way to tell: which values of the Notification attribute ask for it, and which at once (A.3.2.4).
+    """One kind of notification, by Inform or by datagram (A.3.2.4).
 
-    ``note`` is how the notes begin that hold its baselines. ``polled`` are those of which a change must be found before
-    anybody looks for another reason.
+    ``note``: prefix of the notes with its baselines. ``levels``: values of the Notification attribute that request this
+    kind; ``active``: those that request an immediate report; ``polled``: those for which changes are found by polling.
     """
 
     note: str
@@ -35,11 +35,12 @@ BY_INFORM = NotificationKind(BASELINE, frozenset({1, 2, 4, 6}), frozenset({2}), 
 
 
 class Notifications:
-    """Watches every parameter whose Notification attribute asks for it.
+    """Watches the parameters whose Notification attribute requests this kind of notification.
 
-    ``raised(active)`` is called when there is news, ``withdrawn()`` when the last of it has gone untold. Nothing is
-    watched while ``wanted()`` is false. ``supplied`` tells of a parameter whether the device gives its value, ``held``
-    whether it is not to be told at once now.
+    ``raised(active)`` is called for new pending changes, ``withdrawn()`` when the last pending change is reverted.
+    Nothing is watched while ``enabled()`` is false. ``supplied(name)``: whether the device supplies the value;
+    ``held(name)``: whether an active change is not to be reported at once at present. ``version`` changes with the set
+    of watched parameters.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Notifications:
         raised: Callable[[bool], None],
         withdrawn: Callable[[], None],
         kind: NotificationKind = BY_INFORM,
-        wanted: Callable[[], bool] = lambda: True,
+        enabled: Callable[[], bool] = lambda: True,
         supplied: Callable[[str], bool] = lambda name: False,
         held: Callable[[str], bool] = lambda name: False,
     ) -> None:
@@ -58,23 +59,23 @@ class Notifications:
         self._raised = raised
         self._withdrawn = withdrawn
         self._kind = kind
-        self._wanted = wanted
+        self._enabled = enabled
         self._supplied = supplied
         self._held = held
         self.version = 0
         self._note = note = kind.note
         self._baselines = {name.removeprefix(note): text for name, text in notes.items() if name.startswith(note)}
-        self._news: set[str] = set()
+        self._pending: set[str] = set()
         self._unread: frozenset[str] = frozenset()
 
     def start(self, unread: Collection[str] = ()) -> Mapping[str, str | None]:
-        """Compare everything watched with its baseline; the notes to save for what has none yet.
+        """Compare all watched parameters with their baselines. Returns the notes to save with new baselines.
 
-        ``unread`` as for :meth:`look`. To be called again where ``wanted()`` gives something else.
+        ``unread`` as for :meth:`compare_all`. Must be called again when the result of ``enabled()`` changes.
         """
         self.version += 1
         self._unread = frozenset(unread)
-        self._news = set()
+        self._pending = set()
         levels = self._levels()
         watched = {name for name in self._tree.attributed() if self._level(name) in levels} if levels else set()
         notes: dict[str, str | None] = {self._note + name: None for name in self._baselines.keys() - watched}
@@ -85,44 +86,44 @@ class Notifications:
 
     @property
     def polled(self) -> list[str]:
-        """The parameters to be read now and then, and :meth:`noticed`; others only where ``version`` is another."""
+        """Parameters to poll and to :meth:`compare`. The result changes only with ``version``."""
         return [name for name in self._baselines if self._level(name) in self._kind.polled]
 
     @property
     def watched(self) -> tuple[str, ...]:
-        """The parameters that have a baseline."""
+        """Parameters that have a baseline."""
         return tuple(self._baselines)
 
-    def look(self, unread: Collection[str] = ()) -> None:
-        """Compare all values anew, as nobody tells of changes of live ones: a session is about to open.
+    def compare_all(self, unread: Collection[str] = ()) -> None:
+        """Compare all watched parameters, before a session: changes of values from providers are not announced.
 
-        What is ``unread``, as it could not be, is no news until it can.
+        ``unread``: parameters that could not be read; they are not pending until they can be read.
         """
         self._unread = frozenset(unread)
         self._compare(self.watched)
 
     def watched_in(self, path: str) -> tuple[str, ...]:
-        """The parameters that have a baseline, and are ``path`` or below the object ``path``."""
+        """Parameters that have a baseline, and are ``path`` or below the object ``path``."""
         if not path.endswith("."):
             return (path,) if path in self._baselines else ()
         return tuple(name for name in self._baselines if name.startswith(path))
 
     def among(self, names: Collection[str]) -> set[str]:
-        """Those of ``names`` that have a baseline."""
+        """Names among ``names`` that have a baseline."""
         return self._baselines.keys() & names
 
-    def noticed(self, names: Collection[str], unread: Collection[str]) -> None:
-        """These are known to have been read anew, apart from the ``unread``: compare them."""
+    def compare(self, names: Collection[str], unread: Collection[str]) -> None:
+        """Compare ``names``, which have been read again except for those in ``unread``."""
         self._unread = self._unread.difference(names).union(unread)
         self._compare(names, again=False)
 
     @property
-    def news(self) -> tuple[str, ...]:
-        """The parameters that are to be told next, in order."""
-        return tuple(sorted(self._news))
+    def pending(self) -> tuple[str, ...]:
+        """Parameters with changes to report, sorted."""
+        return tuple(sorted(self._pending))
 
     def before(self, change: Change) -> Mapping[str, str | None]:
-        """The baselines that belong into the transaction of ``change``: what the ACS writes, it knows."""
+        """Notes with baselines to save in the transaction of ``change``; values written by the ACS become baselines."""
         plan = change.plan
         levels = self._levels()
         notes: dict[str, str | None] = {}
@@ -142,7 +143,7 @@ class Notifications:
         return notes
 
     def after(self, change: Change) -> None:
-        """Take note of a change that is made."""
+        """Apply ``change``, which has been made, to baselines and pending changes."""
         notes = self.before(change)
         self._keep(notes)
         if change.plan.batch.attributes or change.plan.removed:
@@ -150,22 +151,23 @@ class Notifications:
         touched = {*change.plan.changed, *(note.removeprefix(self._note) for note in notes)}
         self._compare(touched)
 
-    def told(self, reported: Iterable[tuple[str, str]]) -> Mapping[str, str | None]:
-        """The ACS was told these names and texts; the notes to save with the delivery of that."""
+    def reported(self, values: Iterable[tuple[str, str]]) -> Mapping[str, str | None]:
+        """Process the report of these names and texts to the ACS. Returns the notes to save with its delivery."""
         notes: dict[str, str | None] = {}
-        doubtful = set(self._news)
-        for name, text in reported:
+        candidates = set(self._pending)
+        for name, text in values:
             if name not in self._baselines:
                 continue
-            doubtful.add(name)
+            candidates.add(name)
             known = self._text(name) if self._tree.definition(name).hidden else text
             if known != self._baselines[name]:
                 notes[self._note + name] = known
         self._keep(notes)
-        # What the device supplies may be another at each look: the next look finds it, and no session after session.
-        self._news = still = {name for name in doubtful if self._differs(name) and not self._supplied(name)}
-        if still:
-            self._raised(any(map(self._active, still)))
+        # A value from a provider may differ at each read: the next comparison finds it, so that no endless series of
+        # sessions follows.
+        self._pending = pending = {name for name in candidates if self._differs(name) and not self._supplied(name)}
+        if pending:
+            self._raised(any(map(self._active, pending)))
         return notes
 
     def _keep(self, notes: Mapping[str, str | None]) -> None:
@@ -177,19 +179,18 @@ class Notifications:
                 self._baselines[name] = text
 
     def _compare(self, names: Iterable[str], *, again: bool = True) -> None:
-        """Work out anew which of ``names`` are news, and say so; what was news before only with ``again``."""
-        had = bool(self._news)
-        fresh = {name for name in names if self._differs(name)}
-        known, self._news = self._news, (self._news - set(names)) | fresh
+        """Update which of ``names`` are pending, and call ``raised``; for already pending ones only with ``again``."""
+        different = {name for name in names if self._differs(name)}
+        before, self._pending = self._pending, (self._pending - set(names)) | different
         if not again:
-            fresh -= known
-        if fresh:
-            self._raised(any(map(self._active, fresh)))
-        elif had and not self._news:
+            different -= before
+        if different:
+            self._raised(any(map(self._active, different)))
+        elif before and not self._pending:
             self._withdrawn()
 
     def _differs(self, name: str) -> bool:
-        """Whether it is another than the ACS knows; not so where it is gone, or cannot be read now."""
+        """Whether the value differs from the baseline; False where the parameter does not exist or cannot be read."""
         baseline = None if name in self._unread else self._baselines.get(name)
         try:
             return baseline is not None and self._tree.value(name).text != baseline
@@ -200,7 +201,7 @@ class Notifications:
         return self._level(name) in self._kind.active and not self._held(name)
 
     def _levels(self) -> frozenset[int]:
-        return self._kind.levels if self._wanted() else _NONE
+        return self._kind.levels if self._enabled() else _NONE
 
     def _level(self, name: str) -> int:
         return self._tree.attributes(name).notification

@@ -1,4 +1,4 @@
-"""Parameters of one device: read from its providers, changed as a whole or not at all, named in answers."""
+"""Parameters of one device: reading from providers, atomic changes, and the names in answers."""
 
 __all__ = [
     "answer_names",

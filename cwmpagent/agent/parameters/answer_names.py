@@ -1,4 +1,4 @@
-"""The names in an answer: rows by number or alias, as the ACS wrote them or as its InstanceMode says (TR-069 3.6.1)."""
+"""Names in answers: with instance numbers or aliases, as in the request or by InstanceMode (TR-069 3.6.1)."""
 
 from __future__ import annotations
 
@@ -16,69 +16,69 @@ from cwmpagent.protocol.rpc import Inform
 
 _T = TypeVar("_T")
 LONGEST_NAME = 256
-"""Characters of a name in an RPC."""
+"""Largest length of a name in an RPC, in characters."""
 
 
 def creates_rows(tree: Tree) -> bool:
-    """Whether a SetParameterValues creates the rows that it names by a new alias (AutoCreateInstances)."""
+    """Whether SetParameterValues creates rows that it names by a new alias (AutoCreateInstances)."""
     return _server(tree, "AutoCreateInstances") == "true"
 
 
-def told(tree: Tree, inform: Inform) -> Inform:
-    """``inform`` with the names as the ACS wants to see them."""
+def named_for_acs(tree: Tree, inform: Inform) -> Inform:
+    """Copy of ``inform`` with parameter names in the form that InstanceMode selects."""
     naming = AnswerNames(tree)
     if not naming.by_alias:
         return inform
-    return replace(
-        inform, parameter_list=tuple(replace(each, name=naming.name(each.name)) for each in inform.parameter_list)
-    )
+    parameters = tuple(replace(parameter, name=naming.name(parameter.name)) for parameter in inform.parameter_list)
+    return replace(inform, parameter_list=parameters)
 
 
 def as_written(fault: CwmpFault, plan: Plan) -> CwmpFault:
-    """The ``fault`` of a device that refuses ``plan``, with the names that were written.
+    """Copy of ``fault``, with which the device refuses ``plan``, with the names as in the request.
 
-    Where it refuses a row that was to be created for values, the fault is that of those.
+    If the device refuses a row that would be created for values, the fault applies to each of these values.
     """
     inside = sorted(name for name in plan.assigned if plan.added and name.startswith(plan.added))
     faults = fault.parameters
     if inside and not faults and fault.code != 9002:
         faults = tuple(ParameterFault(name, fault.code, fault.text) for name in inside)
         fault = CwmpFault(9003)
-    named = tuple(ParameterFault(plan.written.get(each.name, each.name), each.code, each.text) for each in faults)
-    return CwmpFault(fault.code, fault.text, named)
+    renamed = tuple(entry._replace(name=plan.written.get(entry.name, entry.name)) for entry in faults)
+    return CwmpFault(fault.code, fault.text, renamed)
 
 
 class AnswerNames:
-    """Reads the paths of one request and writes the names of its answer, for a tree as it is now."""
+    """Resolves the paths of one request, and forms the names of its answer, for the present state of a tree."""
 
     def __init__(self, tree: Tree) -> None:
         self.by_alias = _server(tree, "InstanceMode") == "InstanceAlias"
         self._resolver = Resolver(tree)
         self._objects = {"": ""}
 
-    def answer(
-        self, paths: Sequence[str], found: Callable[[str], Iterable[tuple[str, _T]]]
-    ) -> Iterator[tuple[str, _T]]:
-        """What ``found`` gives for each path that is asked for, with the names to return; each name once.
+    def answer(self, paths: Sequence[str], read: Callable[[str], Iterable[tuple[str, _T]]]) -> Iterator[tuple[str, _T]]:
+        """Iterate over the items that ``read`` returns for the requested paths, with the names to return, each once.
 
-        A path is asked for as the ACS wrote it, ``found`` has it with instance numbers. Raises CwmpFault 9005.
+        ``paths`` are as in the request; ``read`` is called with instance numbers. Raises CwmpFault 9005.
         """
-        given: set[str] = set()
-        for asked in paths:
-            for path in self._resolver.paths(asked):
-                objects = {path: path if asked == path else self._as_asked(asked, path)}
-                for name, item in found(path):
-                    shown = self._shown(name, path, objects)
-                    if shown not in given:
-                        given.add(shown)
-                        yield shown, item
+        returned: set[str] = set()
+        for requested in paths:
+            for path in self._resolver.paths(requested):
+                objects = {path: path if requested == path else self._as_requested(requested, path)}
+                for name, item in read(path):
+                    answer_name = self._answer_name(name, path, objects)
+                    if answer_name not in returned:
+                        returned.add(answer_name)
+                        yield answer_name, item
 
     def name(self, path: str) -> str:
-        """The name of a parameter that nobody asked for, as the InstanceMode wants it."""
-        return self._shown(path, "", self._objects)
+        """Name of a parameter that was not requested, in the form that InstanceMode selects."""
+        return self._answer_name(path, "", self._objects)
 
-    def _shown(self, name: str, start: str, objects: dict[str, str]) -> str:
-        """``name``, which begins with ``start``; ``objects`` has that, and what is known besides, as it is shown."""
+    def _answer_name(self, name: str, start: str, objects: dict[str, str]) -> str:
+        """Answer name of ``name``, which begins with ``start``.
+
+        ``objects``: path -> answer name, of ``start`` and of other objects; results are added.
+        """
         if name in objects:
             return objects[name]
         by_number = objects[start] + name.removeprefix(start)
@@ -86,18 +86,18 @@ class AnswerNames:
             return by_number
         above, _, last = name.removesuffix(".").rpartition(".")
         table = above + "." if above else ""
-        shown = self._shown(table, start, objects) + self._identifier(table, last)
+        by_alias = self._answer_name(table, start, objects) + self._identifier(table, last)
         if name[-1] == ".":
-            shown = objects[name] = shown + "."
-        return shown if len(shown) <= LONGEST_NAME else by_number
+            by_alias = objects[name] = by_alias + "."
+        return by_alias if len(by_alias) <= LONGEST_NAME else by_number
 
-    def _as_asked(self, asked: str, path: str) -> str:
-        """``path`` with the identifiers that ``asked`` has, and those of its wildcards by the InstanceMode."""
-        so_far, shown = "", []
-        for part, number in zip(segments(asked), path.split("."), strict=True):
-            shown.append(self._identifier(so_far, number) if part == ANY else part)
-            so_far += number + "."
-        return ".".join(shown)
+    def _as_requested(self, requested: str, path: str) -> str:
+        """``path`` with the identifiers of ``requested``; those in place of wildcards are by InstanceMode."""
+        prefix, parts = "", []
+        for part, number in zip(segments(requested), path.split("."), strict=True):
+            parts.append(self._identifier(prefix, number) if part == ANY else part)
+            prefix += number + "."
+        return ".".join(parts)
 
     def _identifier(self, table: str, number: str) -> str:
         alias = self._resolver.alias(table, int(number)) if self.by_alias and is_instance_number(number) else None

@@ -1,9 +1,8 @@
-"""The one door through which values, objects and attributes change: plan, check, apply, save, tell.
+"""The single place at which values, objects and attributes change: plan, check, apply, save, notify.
 
-What providers answer for is changed in the device first (``transaction``). A change is wholly in
-the store before it is in the tree, and in the tree before anybody is told of it, so that after a crash it is wholly
-there or wholly not. The origin travels with the change: what the ACS wrote itself is no news to it, and what the device
-itself has changed needs no provider.
+Parameters and rows of providers are changed in the device first (``transaction``). A change is saved before the tree
+has it, and the tree has it before listeners are called; after a crash, it is complete or not there at all. Each change
+has an origin: the ACS is not notified of its own changes, and changes by the device itself involve no provider.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ NOTHING: Mapping[str, str | None] = MappingProxyType({})
 
 
 class Origin(StrEnum):
-    """Who changes a value."""
+    """Originator of a change: the ACS, the device itself, or a local user."""
 
     ACS = "acs"
     DEVICE = "device"
@@ -48,18 +47,17 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Who changes what."""
+    """A planned change, and its origin."""
 
     origin: Origin
     plan: Plan
 
 
 class Changes:
-    """Carries changes out, one after another.
+    """Carries out changes, one after another.
 
-    ``key_path`` is the full path of ParameterKey. ``notes`` is asked what else belongs into a change's transaction;
-    listeners are told once it is made. Whatever changes something gives True where that takes effect only after the
-    session, which :meth:`finish` then sees to.
+    ``key_path``: full path of ParameterKey. ``notes``: returns more notes for the transaction of a change. Methods that
+    change something return True if the change takes effect only after the session, by :meth:`finish`.
     """
 
     def __init__(
@@ -88,28 +86,28 @@ class Changes:
         self._listeners: list[Callable[[Change], None]] = []
 
     def listen(self, listener: Callable[[Change], None]) -> None:
-        """Tell ``listener`` of every change, once it is made."""
+        """Call ``listener`` after each change."""
         self._listeners.append(listener)
 
     async def settled(self) -> None:
-        """Return when no change is being carried out."""
+        """Wait until no change is under way."""
         await self._lock.run(lambda: None)
 
     async def reconcile(self) -> None:
-        """At the start: undo in the device what an earlier process began and did not save."""
+        """At the start: undo in the device a change that an earlier process began and did not save."""
         await self._exclusively(self._transactions.reconcile)
 
     @property
     def unfinished(self) -> bool:
-        """Whether something waits for the end of the session."""
+        """Whether a change waits for the end of the session."""
         return bool(self._transactions.held)
 
     async def finish(self) -> None:
-        """No session is under way: let take effect what waited for that."""
+        """Let changes take effect that waited for the end of the session. Must not be called in a session."""
         await self._exclusively(self._transactions.finish)
 
     async def supply_rows(self, table: str, keys: Collection[str]) -> None:
-        """The device has the rows of ``keys`` in ``table``: make the tree's rows those. Raises CwmpFault 9002."""
+        """Give ``table`` the rows of ``keys``, which the device has. Raises CwmpFault 9002."""
         if self._rows_for(table, keys) is None:
             return
 
@@ -121,11 +119,11 @@ class Changes:
         await self._exclusively(work)
 
     async def set_values(self, assignments: Sequence[Assignment], origin: Origin, key: str | None = None) -> bool:
-        """Give parameters new values, all or none (TR-069 A.3.2.1). Raises CwmpFault with every bad parameter.
+        """Set the values of all parameters or none (TR-069 A.3.2.1). Raises CwmpFault with the fault of each parameter.
 
-        A person at the device (``Origin.LOCAL``) is refused with 9001 where the AccessList leaves only the ACS.
-        A ``key`` becomes the ParameterKey in the same transaction, and rows that the ACS may create by naming them are
-        there after it.
+        A local user (``Origin.LOCAL``) is refused with 9001 where the AccessList permits only the ACS. ``key`` becomes
+        ParameterKey in the same transaction. With AutoCreateInstances, rows that the ACS names by new aliases are
+        created.
         """
 
         async def work() -> bool:
@@ -140,7 +138,7 @@ class Changes:
         return await self._exclusively(work)
 
     async def add_object(self, path: str, origin: Origin, key: str | None = None) -> tuple[int, bool]:
-        """Create a row of the table ``path`` (A.3.2.6); its instance number first. Raises CwmpFault."""
+        """Create a row of the table ``path`` (A.3.2.6). Returns its instance number first. Raises CwmpFault."""
 
         async def work() -> tuple[int, bool]:
             plan, instance = plan_add(self._tree, path)
@@ -149,7 +147,7 @@ class Changes:
         return await self._exclusively(work)
 
     async def delete_object(self, path: str, origin: Origin, key: str | None = None) -> bool:
-        """Delete the row ``path`` with all below it (A.3.2.7). Raises CwmpFault, 9001 as :meth:`set_values`."""
+        """Delete the row ``path`` and everything below it (A.3.2.7). Raises CwmpFault, 9001 as :meth:`set_values`."""
 
         async def work() -> bool:
             plan = plan_delete(self._tree, path)
@@ -160,9 +158,9 @@ class Changes:
         return await self._exclusively(work)
 
     async def reset_values(self, paths: Sequence[str], origin: Origin) -> tuple[str, ...]:
-        """Take away what was written to parameters or below partial paths; the names of those that it was taken from.
+        """Remove the written values of parameters or below partial paths, and return the names of these parameters.
 
-        They have the configuration's or the model's value again. Raises CwmpFault as :meth:`set_values`.
+        They have the value of the configuration or of the model again. Raises CwmpFault as :meth:`set_values`.
         """
 
         async def work() -> tuple[str, ...]:
@@ -175,7 +173,7 @@ class Changes:
         return await self._exclusively(work)
 
     async def set_attributes(self, attributes: Sequence[AttributeChange], origin: Origin) -> None:
-        """Change notification and access lists, all or none (A.3.2.4). Raises CwmpFault."""
+        """Set Notification and AccessList of all parameters or none (A.3.2.4). Raises CwmpFault."""
 
         async def work() -> None:
             await self._carry_out(origin, plan_attributes(self._tree, attributes), None)
@@ -183,10 +181,10 @@ class Changes:
         await self._exclusively(work)
 
     def _check_access(self, names: Iterable[str]) -> None:
-        reason = "may be written by the ACS alone: its AccessList is empty"
-        kept = [name for name in sorted(names) if SUBSCRIBER not in self._tree.attributes(name).access_list]
-        if kept:
-            raise CwmpFault(9001, "", tuple(ParameterFault(name, 9001, reason) for name in kept))
+        reason = "can only be written by the ACS: its AccessList is empty"
+        refused = [name for name in sorted(names) if SUBSCRIBER not in self._tree.attributes(name).access_list]
+        if refused:
+            raise CwmpFault(9001, "", tuple(ParameterFault(name, 9001, reason) for name in refused))
 
     async def _exclusively(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         return await self._lock.run(lambda: Deferred.fromCoroutine(work()))
@@ -197,33 +195,33 @@ class Changes:
         return self._rows.plan(table, keys, self._transactions.held)
 
     async def _steps(self, plan: Plan) -> list[Step]:
-        """Who must do what, to be undone to what is there now and not to what was read some time ago, or never."""
+        """Steps of ``plan``; the state before them is read again, so that an undo restores the present state."""
         parts = steps(plan, self._tree, self._providers, self._rows.keys)
         if not parts:
             return parts
         await self._refresh(name for part in parts for name in part.former if name[-1] != ".")
-        now = {part.provider: part.former for part in steps(plan, self._tree, self._providers, self._rows.keys)}
-        return [replace(part, former=now[part.provider]) for part in parts]
+        former = {part.provider: part.former for part in steps(plan, self._tree, self._providers, self._rows.keys)}
+        return [replace(part, former=former[part.provider]) for part in parts]
 
     async def _carry_out(
         self, origin: Origin, plan: Plan, key: str | None, notes: Mapping[str, str | None] = NOTHING
     ) -> bool:
         if key is not None:
-            then = self._tree.after(plan.batch)
-            plan = joined(plan, plan_values(then, [ParameterAssignment(self._key_path, key)], as_acs=False))
+            result = self._tree.after(plan.batch)
+            plan = joined(plan, plan_values(result, [ParameterAssignment(self._key_path, key)], as_acs=False))
         change = Change(origin, plan)
         notes = {**self._rows.before(plan), **notes}
         parts = [] if origin is Origin.DEVICE else await self._steps(plan)
 
         async def commit(more: Mapping[str, str | None]) -> None:
-            everything = {**plan.batch.notes, **self._notes(change), **notes, **more}
-            await self._store.save(replace(plan.batch, notes=everything))
+            all_notes = {**plan.batch.notes, **self._notes(change), **notes, **more}
+            await self._store.save(replace(plan.batch, notes=all_notes))
 
         try:
             await self._transactions.check(parts)
             later = await self._transactions.carry_out(parts, commit)
         except StoreWriteError as error:
-            raise CwmpFault(9002, f"the change could not be saved: {error}") from error
+            raise CwmpFault(9002, str(error)) from error
         except CwmpFault as fault:
             raise as_written(fault, plan) from fault
         self._tree.apply(plan.batch)

@@ -1,4 +1,4 @@
-"""Values as people may see them: secrets are masked, in facts, logs and on the control socket alike."""
+"""Values with secrets masked, for facts, logs and the control socket."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cwmpagent.values import NULL, Value
 
 
 def is_hidden(tree: Tree, name: str) -> bool:
-    """Whether the value of the parameter ``name``, with aliases or not, is a secret; an unknown one may be."""
+    """Whether the value of the parameter ``name``, with or without aliases, is secret; True for an unknown one."""
     try:
         return tree.definition(Resolver(tree).path(name)).hidden
     except CwmpFault:
@@ -19,7 +19,7 @@ def is_hidden(tree: Tree, name: str) -> bool:
 
 
 def masked_value(tree: Tree, name: str, value: Value) -> Value:
-    """``value`` of the parameter ``name``; a secret is replaced by a mask, or by nothing where it is not set."""
+    """``value`` of the parameter ``name``; a secret is replaced by a mask, or stays empty where it is not set."""
     if is_hidden(tree, name):
         return Value(value.kind, "" if value.text == NULL[value.kind] else MASK)
     answer = masked(GetParameterValuesResponse((ParameterValueStruct(name, value),)), lambda path: False)

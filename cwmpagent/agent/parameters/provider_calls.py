@@ -1,4 +1,4 @@
-"""Providers as behaviour calls them: whatever one does, its caller gets a result, or learns in time of none."""
+"""Guarded calls of providers: each ends with a result or an exception within a time limit."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from cwmpagent.agent.ports import Provider, Timers
 from cwmpagent.datamodel.names import Name, named
 from cwmpagent.errors import CwmpAgentError, CwmpFault
 
-PATIENCE = 5.0
+CALL_TIMEOUT = 5.0
 """Seconds that one call of a provider may take."""
-QUIET = 60.0
-"""Seconds between two lines in the log about the same provider."""
+LOG_INTERVAL = 60.0
+"""Least seconds between two log lines about the same provider."""
 
 
 class Unavailable(CwmpAgentError):
-    """A provider did not do what it was asked; the reason is for the log, not for an ACS."""
+    """A call of a provider failed; the reason is for the log, not for an ACS."""
 
 
 class GuardedProvider:
-    """One provider. ``monotonic``: the seconds that its lines in the log are kept apart by."""
+    """One provider. ``monotonic``: clock in seconds for the limit of log lines."""
 
     def __init__(self, provider: Provider, timers: Timers, monotonic: Callable[[], float], observer: Observer) -> None:
         self.provider = provider
@@ -34,15 +34,16 @@ class GuardedProvider:
         self._monotonic = monotonic
         self._observer = observer
         self._late: set[Deferred[Any]] = set()
-        self._complained_at: float | None = None
+        self._logged_at: float | None = None
 
-    async def ask(self, method: str, *arguments: object) -> Any:
-        """What the provider's ``method`` comes to. Raises Unavailable, and the CwmpFault that the provider raised.
+    async def call(self, method: str, *arguments: object) -> Any:
+        """Call ``method`` of the provider, and return its result. Raises Unavailable, and a CwmpFault of the provider.
 
-        A call that hangs is cancelled, and until one that ignores that has ended, the provider is not asked again.
+        A call that exceeds :data:`CALL_TIMEOUT` is cancelled. If it ignores that, the provider is not called again
+        until this call has ended.
         """
         if self._late:
-            raise self.complaint(f"{method} is not tried: an earlier call still hangs")
+            raise self.failure(f"{method} is not called: an earlier call has not ended")
         results: list[Any] = []
         waiting: Deferred[None] = Deferred()
 
@@ -56,26 +57,26 @@ class GuardedProvider:
         work.addCallback(_copied)
         work.addBoth(ended)
         if not results:
-            timer = self._timers.callLater(PATIENCE, lambda: waiting.callback(None))
+            timer = self._timers.callLater(CALL_TIMEOUT, lambda: waiting.callback(None))
             try:
                 await waiting
             finally:
-                hangs = not results
+                timed_out = not results
                 if timer.active():
                     timer.cancel()
-                if hangs:
+                if timed_out:
                     self._late.add(work)
                     work.cancel()
-            if hangs:
-                raise self.complaint(f"{method} has not ended after {PATIENCE:g} s")
+            if timed_out:
+                raise self.failure(f"{method} has not ended after {CALL_TIMEOUT:g} s")
         return self._result(method, results[0])
 
-    def complaint(self, reason: str) -> Unavailable:
-        """The error to raise; the log is told of it, but of one provider once a minute at most."""
+    def failure(self, reason: str) -> Unavailable:
+        """Log ``reason``, at most one line in :data:`LOG_INTERVAL` seconds, and return the exception to raise."""
         text = f"provider {self.name}: {reason}"
         now = self._monotonic()
-        if self._complained_at is None or now - self._complained_at >= QUIET:
-            self._complained_at = now
+        if self._logged_at is None or now - self._logged_at >= LOG_INTERVAL:
+            self._logged_at = now
             self._observer(Warned(text))
         return Unavailable(text)
 
@@ -84,25 +85,25 @@ class GuardedProvider:
             return result
         if isinstance(result.value, CwmpFault):
             raise result.value
-        raise self.complaint(f"{method} raised {type(result.value).__name__}: {safe_str(result.value)}")
+        raise self.failure(f"{method} raised {type(result.value).__name__}: {safe_str(result.value)}")
 
 
 class GuardedProviders:
-    """All providers of one agent, and which of them answers for what."""
+    """All providers of one agent, found by the parameters and rows for which they are responsible."""
 
     def __init__(
         self, providers: Sequence[Provider], timers: Timers, monotonic: Callable[[], float], observer: Observer
     ) -> None:
-        self.all = tuple(GuardedProvider(each, timers, monotonic, observer) for each in providers)
-        self._by_path = {_plain(path): each for each in self.all for path in each.provider.paths}
+        self.all = tuple(GuardedProvider(provider, timers, monotonic, observer) for provider in providers)
+        self._by_path = {_plain(path): guarded for guarded in self.all for path in guarded.provider.paths}
         self._by_row = any(part.isdecimal() for path in self._by_path for part in path.split("."))
         self._known: dict[str, GuardedProvider | None] = {}
         self.tables: Mapping[str, GuardedProvider] = {
-            _plain(table): each for each in self.all for table in each.provider.tables
+            _plain(table): guarded for guarded in self.all for table in guarded.provider.tables
         }
 
     def owner(self, name: Name) -> GuardedProvider | None:
-        """The provider that answers for a parameter or row, if there is one; an Alias is the agent's own."""
+        """Provider of a parameter or row; None where there is none, and for an Alias, which the agent itself stores."""
         if name.template.endswith("{i}.Alias"):
             return None
         if self._by_row and name.keys:
@@ -113,7 +114,7 @@ class GuardedProviders:
         return self._known[template]
 
     def grouped(self, paths: Sequence[str], keys: Mapping[str, str]) -> dict[GuardedProvider, list[Name]]:
-        """Those of ``paths`` that a provider answers for, by provider."""
+        """Names of those of ``paths`` that have a provider, by provider."""
         groups: dict[GuardedProvider, list[Name]] = {}
         for path in paths:
             name = named(path, keys)
@@ -124,26 +125,26 @@ class GuardedProviders:
 
     def _nearest(self, name: Name) -> GuardedProvider | None:
         for path, template in zip(_above(name), _above(name.template), strict=True):
-            found = self._by_path.get(path) or self._by_path.get(template)
-            if found is not None:
-                return found
+            guarded = self._by_path.get(path) or self._by_path.get(template)
+            if guarded is not None:
+                return guarded
         return None
 
 
 def _copied(result: Any) -> Any:
-    """What no longer runs the provider's code when it is looked at."""
+    """Copy of a mapping or iterator, so that later access to it runs no code of the provider."""
     if isinstance(result, Mapping):
         return dict(result)
     return list(result) if isinstance(result, Iterator) else result
 
 
 def _plain(path: str) -> str:
-    """A table and its rows are the same place."""
+    """Path of a table for the template of its rows; other paths unchanged."""
     return path.removesuffix("{i}.")
 
 
 def _above(path: str) -> list[str]:
-    """The path itself and every object above it, nearest first; a row is followed by its table."""
+    """``path`` and every object above it, nearest first; a row is followed by its table."""
     parts = path.removesuffix(".").split(".")
-    found = [".".join(parts[:count]) + "." for count in range(len(parts) - 1, 0, -1)]
-    return [path, *found]
+    objects = [".".join(parts[:count]) + "." for count in range(len(parts) - 1, 0, -1)]
+    return [path, *objects]

@@ -1,7 +1,7 @@
-"""Rows that providers supply: each key keeps its instance number, over restarts and while the row is away.
+"""Rows that providers supply: each key keeps its instance number, over restarts and while its row does not exist.
 
-The numbers are saved with the rows. A table's first keys take over the rows that its model gives it from the factory;
-of these, the ones that no key has taken are not there on the real device. Rows that an ACS created are left alone.
+The numbers are saved with the rows. The first keys of a table get its factory rows from the model; factory rows without
+a key are removed, because the real device does not have them. Rows that an ACS created are not changed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from cwmpagent.agent.parameters.provider_calls import GuardedProvider, GuardedProviders
 from cwmpagent.agent.parameters.provider_values import FRESH
-from cwmpagent.datamodel.names import asked_template, named
+from cwmpagent.datamodel.names import named, request_template
 from cwmpagent.datamodel.plan import Plan, joined
 from cwmpagent.datamodel.planning.objects import plan_add, plan_delete
 from cwmpagent.datamodel.schema import ROW, Model, ObjectDefinition
@@ -20,16 +20,17 @@ from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
 
 ROWS = "rows:"
-"""How the notes begin that hold a table's keys."""
+"""Prefix of the notes that contain the keys of a table."""
 REMEMBERED = 256
-"""Rows of one table that are away and keep their numbers; those that went last."""
+"""Largest number of rows of one table that keep their numbers while they do not exist; the latest are kept."""
 LONGEST_KEY = 256
+"""Largest length of a key, in characters."""
 
 
 class ProviderRows:
-    """The rows of one device's tables that providers supply.
+    """The rows of one device that providers supply.
 
-    ``notes`` are those saved. ``keys`` is kept up to date: row path -> key.
+    ``notes``: the saved notes. ``keys``: row path -> key; it is updated.
     """
 
     def __init__(
@@ -43,10 +44,10 @@ class ProviderRows:
         self._tree = tree
         self._monotonic = monotonic
         self.keys = keys
-        self._asked_at: dict[str, float] = {}
+        self._read_at: dict[str, float] = {}
         self._tables = [
             (template, provider)
-            for template, provider in sorted(providers.tables.items(), key=lambda each: each[0].count("."))
+            for template, provider in sorted(providers.tables.items(), key=lambda entry: entry[0].count("."))
             if tree.model.definition(template) is not None
         ]
         self._counters = {template: _counter(tree.model, template) for template, _ in self._tables}
@@ -56,48 +57,48 @@ class ProviderRows:
         for table, numbers in self._numbers.items():
             keys.update((f"{table}{number}.", key) for key, number in numbers.items())
 
-    def concerned(self, paths: Iterable[str]) -> list[tuple[str, GuardedProvider]]:
-        """The tables that say which parameters ``paths`` cover, outermost first, with who supplies them."""
-        wanted = {asked_template(path) for path in paths}
+    def tables_for(self, paths: Iterable[str]) -> list[tuple[str, GuardedProvider]]:
+        """Templates of the tables that determine the parameters in ``paths``, outermost first, with providers."""
+        templates = {request_template(path) for path in paths}
         return [
             (table, provider)
             for table, provider in self._tables
-            if self._counters[table] in wanted
-            or any(table.startswith(path) or path.startswith(table) for path in wanted)
+            if self._counters[table] in templates
+            or any(table.startswith(path) or path.startswith(table) for path in templates)
         ]
 
-    def real(self, template: str) -> list[str]:
-        """The tables of that template that exist now, apart from those whose rows are known well enough."""
+    def stale_tables(self, template: str) -> list[str]:
+        """Existing tables of ``template`` whose rows were not read within the last :data:`FRESH` seconds."""
         now = self._monotonic()
         tables = [table for table in self._expanded("", template) if self._tree.exists(table)]
-        return [table for table in tables if now >= self._asked_at.get(table, -1e9) + FRESH]
+        return [table for table in tables if now >= self._read_at.get(table, -1e9) + FRESH]
 
-    async def ask(self, table: str, provider: GuardedProvider) -> list[str]:
-        """The keys of the rows of ``table``. Raises Unavailable."""
+    async def read_keys(self, table: str, provider: GuardedProvider) -> list[str]:
+        """Read the keys of the rows of ``table``. Raises Unavailable."""
         try:
-            keys = await provider.ask("instances", named(table, self.keys))
+            result = await provider.call("instances", named(table, self.keys))
         except CwmpFault as fault:
-            raise provider.complaint(f"instances of {table} refused: {fault}") from None
-        if isinstance(keys, str | bytes | Mapping) or not isinstance(keys, Iterable):
-            raise provider.complaint(f"instances of {table} gave {type(keys).__name__}, not a list of texts")
-        found = list(keys)
-        if not all(isinstance(key, str) and 0 < len(key) <= LONGEST_KEY for key in found):
-            raise provider.complaint(
-                f"instances of {table} gave keys that are no texts of 1 to {LONGEST_KEY} characters"
+            raise provider.failure(f"instances of {table} refused: {fault}") from None
+        if isinstance(result, str | bytes | Mapping) or not isinstance(result, Iterable):
+            raise provider.failure(f"instances of {table} returned {type(result).__name__}, not a list of strings")
+        keys = list(result)
+        if not all(isinstance(key, str) and 0 < len(key) <= LONGEST_KEY for key in keys):
+            raise provider.failure(
+                f"instances of {table} returned keys that are not strings of 1 to {LONGEST_KEY} characters"
             )
-        if len(set(found)) < len(found):
-            raise provider.complaint(f"instances of {table} gave a key twice")
-        self._asked_at[table] = self._monotonic()
-        return found
+        if len(set(keys)) < len(keys):
+            raise provider.failure(f"instances of {table} returned a duplicate key")
+        self._read_at[table] = self._monotonic()
+        return keys
 
     def forget(self) -> None:
-        """Whatever was asked may be so no longer."""
-        self._asked_at.clear()
+        """Mark the rows of all tables as not read."""
+        self._read_at.clear()
 
     def plan(self, table: str, keys: Collection[str], held: Collection[str]) -> tuple[Plan, Mapping[str, str]] | None:
-        """What makes the rows of ``table`` those of ``keys``, with the notes to save; None where they are.
+        """Plan that gives ``table`` the rows of ``keys``, and the notes to save; None where nothing is to be changed.
 
-        ``held``: rows about which a change waits for the end of the session; they stay as they are.
+        ``held``: rows whose change waits for the end of the session; they are not changed.
         """
         present = self._tree.instances(table)
         numbers = self._numbers.get(table, {})
@@ -113,35 +114,35 @@ class ProviderRows:
                 number = factory[0]
             if number is None:
                 last = number = last + 1
-            factory = [each for each in factory if each != number]
+            factory = [other for other in factory if other != number]
             chosen[key] = number
         held_numbers = {number for number in (*present, *chosen.values()) if f"{table}{number}." in held}
-        gone = [n for n in present if n in factory or (n not in keyless and n not in chosen.values())]
-        come = [number for number in chosen.values() if number not in present]
-        gone = [number for number in gone if number not in held_numbers]
-        come = [number for number in come if number not in held_numbers]
-        away = {key: number for key, number in numbers.items() if key not in chosen}
-        kept = dict(list(away.items())[-REMEMBERED:])
-        if not gone and not come and {**kept, **chosen} == numbers:
+        removed = [n for n in present if n in factory or (n not in keyless and n not in chosen.values())]
+        added = [number for number in chosen.values() if number not in present]
+        removed = [number for number in removed if number not in held_numbers]
+        added = [number for number in added if number not in held_numbers]
+        absent = {key: number for key, number in numbers.items() if key not in chosen}
+        kept = dict(list(absent.items())[-REMEMBERED:])
+        if not removed and not added and {**kept, **chosen} == numbers:
             return None
         plans: list[Plan] = []
-        then = self._tree
-        for number in gone:
-            plans.append(plan_delete(then, f"{table}{number}.", as_acs=False))
-            then = then.after(plans[-1].batch)
-        for number in sorted(come):
-            plans.append(plan_add(then, table, as_acs=False, number=number)[0])
-            then = then.after(plans[-1].batch)
+        tree = self._tree
+        for number in removed:
+            plans.append(plan_delete(tree, f"{table}{number}.", as_acs=False))
+            tree = tree.after(plans[-1].batch)
+        for number in sorted(added):
+            plans.append(plan_add(tree, table, as_acs=False, number=number)[0])
+            tree = tree.after(plans[-1].batch)
         note = json.dumps({**kept, **chosen}, separators=(",", ":"))
         return joined(*plans), {ROWS + table: note}
 
     def before(self, plan: Plan) -> Mapping[str, str | None]:
-        """The notes about rows below those that ``plan`` deletes, and which nobody needs any more."""
-        gone = tuple(plan.removed)
-        return {ROWS + table: None for table in self._numbers if gone and table.startswith(gone)}
+        """Notes to delete with ``plan``: those of tables below the rows that it deletes."""
+        removed = tuple(plan.removed)
+        return {ROWS + table: None for table in self._numbers if removed and table.startswith(removed)}
 
     def saved(self, notes: Mapping[str, str | None]) -> None:
-        """These notes are in the store now."""
+        """Apply ``notes``, which have been saved."""
         for note, text in notes.items():
             if not note.startswith(ROWS):
                 continue
@@ -152,11 +153,11 @@ class ProviderRows:
                 self._numbers[table] = numbers = _read(text)
                 self.keys.update((f"{table}{number}.", key) for key, number in numbers.items())
 
-    def _expanded(self, so_far: str, template: str) -> list[str]:
+    def _expanded(self, prefix: str, template: str) -> list[str]:
         before, row, after = template.partition(ROW)
         if not row:
-            return [so_far + template]
-        table = so_far + before
+            return [prefix + template]
+        table = prefix + before
         if not self._tree.exists(table):
             return []
         rows = self._tree.instances(table)
@@ -164,7 +165,7 @@ class ProviderRows:
 
 
 def _counter(model: Model, template: str) -> str:
-    """The template of the parameter that counts the rows of a table; empty where none does."""
+    """Template of the parameter that counts the rows of a table; empty where there is none."""
     table = model.definition(template)
     if not isinstance(table, ObjectDefinition) or not table.number_of_entries:
         return ""
@@ -172,11 +173,11 @@ def _counter(model: Model, template: str) -> str:
 
 
 def _read(text: str) -> dict[str, int]:
-    """What a note says; nothing where nobody can read it."""
+    """Read a note: key -> instance number; empty where it is damaged."""
     try:
-        found: Any = json.loads(text)
+        note: Any = json.loads(text)
     except ValueError:
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(note, dict):
         return {}
-    return {key: number for key, number in found.items() if type(number) is int and number > 0}
+    return {key: number for key, number in note.items() if type(number) is int and number > 0}

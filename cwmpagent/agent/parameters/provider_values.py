@@ -1,7 +1,7 @@
-"""Values that the device itself supplies: read when somebody asks, grouped by provider, kept for a second at most.
+"""Values that the device supplies: read on request, grouped by provider, and reused for at most one second.
 
-What was read last stays known beside the tree, for those who cannot wait (a comparison, the Inform while a provider is
-down); whoever answers an ACS refreshes first.
+The last value of each parameter stays known beside the tree, for uses that cannot wait: comparisons, and the Inform
+while a provider fails. Values are refreshed before an ACS receives them.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from cwmpagent.errors import CwmpFault
 from cwmpagent.values import LexicalError
 
 FRESH = 1.0
-"""Seconds for which a reading may be given again."""
+"""Seconds for which a value that was read may be reused."""
 LISTED = 5
-"""Parameters that a fault names at most."""
-LOOKS = 3
-"""How often something is read whose value changes during the reading; then it is told as the last look has it."""
+"""Largest number of parameters that a fault names."""
+ATTEMPTS = 3
+"""Largest number of reads of a parameter that changes while it is read; the result of the last one is used."""
 
 
 class ProviderValues:
-    """What the providers say. ``known``: the last text of each parameter, by full name; it is kept up to date.
+    """The values of providers. ``known``: last text of each parameter by full name; it is updated.
 
-    ``keys`` are those of rows, by row path. ``held`` gives what is not asked for, as it waits for a session's end.
+    ``keys``: row path -> key. ``held``: returns parameters and rows whose change waits for the end of the session; they
+    are not read.
     """
 
     def __init__(
@@ -48,13 +49,13 @@ class ProviderValues:
         self._keys = keys
         self._fresh: set[str] = set()
         self._fresh_until = 0.0
-        self._looks: list[_Look] = []
+        self._readings: list[_Reading] = []
 
     def forget(self, paths: Iterable[str]) -> None:
-        """What is known of these parameters, and of all in these rows, is so no longer."""
+        """Discard the known values of these parameters, and of all parameters in these rows."""
         for path in paths:
-            for look in self._looks:
-                look.doubted.add(path)
+            for reading in self._readings:
+                reading.changed.add(path)
             self._fresh.discard(path)
             self.known.pop(path, None)
             if path.endswith("."):
@@ -62,84 +63,89 @@ class ProviderValues:
                     self._fresh.discard(name)
                     del self.known[name]
 
-    def doubt(self, path: str) -> None:
-        """What was read last in ``path``, a parameter or object, is not to be given to anybody any more."""
-        for look in self._looks:
-            look.doubted.add(path)
+    def invalidate(self, path: str) -> None:
+        """Stop reusing the values of ``path``, a parameter or object: it is read again before the next use."""
+        for reading in self._readings:
+            reading.changed.add(path)
         self._fresh.discard(path)
         if path.endswith("."):
             self._fresh = {name for name in self._fresh if not name.startswith(path)}
 
     async def refresh(self, names: Iterable[str]) -> frozenset[str]:
-        """Read what of ``names`` providers supply, and is older than :data:`FRESH`; those that could not be read."""
+        """Read those of ``names`` that have a provider and are not fresh. Returns the names that could not be read."""
         if not self._providers.all:
             return frozenset()
-        wanted = list(dict.fromkeys(names))
+        remaining = list(dict.fromkeys(names))
         failed: frozenset[str] = frozenset()
-        for looks in range(1, LOOKS + 1):
-            lost, doubted = await self._look(wanted, last=looks == LOOKS)
-            failed |= lost
-            wanted = [name for name in wanted if name not in failed and _is_in(name, doubted)]
-            if not wanted:
+        for attempt in range(1, ATTEMPTS + 1):
+            unreadable, changed = await self._read_stale(remaining, last=attempt == ATTEMPTS)
+            failed |= unreadable
+            remaining = [name for name in remaining if name not in failed and _is_in(name, changed)]
+            if not remaining:
                 break
         return failed
 
-    async def _look(self, names: Sequence[str], *, last: bool) -> tuple[frozenset[str], Collection[str]]:
-        """Ask for those of ``names`` that are not fresh: what could not be read, and what has changed meanwhile."""
+    async def _read_stale(self, names: Sequence[str], *, last: bool) -> tuple[frozenset[str], Collection[str]]:
+        """Read those of ``names`` that are not fresh. Returns the unreadable ones, and paths that changed meanwhile."""
         now = self._monotonic()
         if now >= self._fresh_until:
             self._fresh.clear()
         held = self.held()
-        wanted = [name for name in names if name not in self._fresh and not _is_in(name, held)]
-        groups = self._providers.grouped(wanted, self._keys)
+        stale = [name for name in names if name not in self._fresh and not _is_in(name, held)]
+        groups = self._providers.grouped(stale, self._keys)
         if not groups:
             return frozenset(), ()
-        failed, doubted = await self._ask_all(groups, last=last)
+        failed, changed = await self._read_all(groups, last=last)
         if not self._fresh:
             self._fresh_until = now + FRESH
         self._fresh.update(
-            name for group in groups.values() for name in group if not (name in failed or _is_in(name, doubted))
+            name for group in groups.values() for name in group if not (name in failed or _is_in(name, changed))
         )
-        return failed, doubted
+        return failed, changed
 
     async def poll(self, groups: Mapping[GuardedProvider, Sequence[Name]]) -> frozenset[str]:
-        """Read these parameters, grouped as ``grouped`` does, however fresh; what could not be read."""
+        """Read these parameters, grouped by provider, even if fresh. Returns the names that could not be read."""
         held = self.held()
         if held:
-            groups = {each: [name for name in names if not _is_in(name, held)] for each, names in groups.items()}
-        failed, _ = await self._ask_all(groups, last=False)
+            groups = {
+                provider: [name for name in names if not _is_in(name, held)] for provider, names in groups.items()
+            }
+        failed, _ = await self._read_all(groups, last=False)
         return failed
 
-    async def _ask_all(
+    async def _read_all(
         self, groups: Mapping[GuardedProvider, Sequence[Name]], *, last: bool
     ) -> tuple[frozenset[str], Collection[str]]:
-        """Ask every provider for its names at the same time; what could not be read, and what has changed meanwhile."""
-        look = _Look()
-        self._looks.append(look)
+        """Read from all providers at the same time. Returns unreadable names, and paths that changed meanwhile."""
+        reading = _Reading()
+        self._readings.append(reading)
         try:
-            asked = [Deferred.fromCoroutine(self._ask(*group, look, last)) for group in groups.items()]
-            return frozenset().union(*await gatherResults(asked, consumeErrors=True)), look.doubted
-        except FirstError as error:  # whoever gives the reading up expects CancelledError
+            calls = [Deferred.fromCoroutine(self._read(*group, reading, last)) for group in groups.items()]
+            return frozenset().union(*await gatherResults(calls, consumeErrors=True)), reading.changed
+        except FirstError as error:  # a caller that cancels the reading expects CancelledError
             error.subFailure.raiseException()
         finally:
-            self._looks.remove(look)
+            self._readings.remove(reading)
 
-    async def _ask(self, provider: GuardedProvider, names: Sequence[Name], look: _Look, last: bool) -> frozenset[str]:
-        """The names of which this provider did not tell anything usable."""
+    async def _read(
+        self, provider: GuardedProvider, names: Sequence[Name], reading: _Reading, last: bool
+    ) -> frozenset[str]:
+        """Read ``names`` from one provider. Returns the names without a valid result."""
         try:
-            texts = await provider.ask("read", names)
+            texts = await provider.call("read", names)
             if not isinstance(texts, Mapping):
-                raise provider.complaint(f"read gave {type(texts).__name__}, not a mapping of names to texts")
+                raise provider.failure(f"read returned {type(texts).__name__}, not a mapping of names to strings")
         except Unavailable:
             return frozenset(names)
         except CwmpFault as fault:
-            provider.complaint(f"read refused: {fault}")
+            provider.failure(f"read refused: {fault}")
             return frozenset(names)
-        if not last:  # what it saw of those may be from before
-            names = [name for name in names if not _is_in(name, look.doubted)]
-        return frozenset(name for name in names if not self._take(provider, name, texts.get(name)))
+        if not last:  # the values of changed paths may be from before the change
+            names = [name for name in names if not _is_in(name, reading.changed)]
+        return frozenset(name for name in names if not self._store(provider, name, texts.get(name)))
 
-    def _take(self, provider: GuardedProvider, name: Name, text: Any) -> bool:
+    def _store(self, provider: GuardedProvider, name: Name, text: Any) -> bool:
+        """Store one result; False if it is an error or an invalid text."""
         if text is None:
             self.known.pop(name, None)
             return True
@@ -147,32 +153,32 @@ class ProviderValues:
             return True
         try:
             parameter = self._definition(name)
-        except CwmpFault:  # its row has gone meanwhile
+        except CwmpFault:  # its row was deleted meanwhile
             return True
         try:
             if isinstance(text, str):
                 self.known[name] = parameter.lexical(text)
                 return True
-            reason = f"{type(text).__name__}: {safe_str(text)}" if isinstance(text, Exception) else "it is no text"
+            reason = f"{type(text).__name__}: {safe_str(text)}" if isinstance(text, Exception) else "it is not a string"
         except LexicalError as error:
             reason = f"as {parameter.kind.value}: {error}"
-        provider.complaint(f"{name} could not be read: {reason}")
+        provider.failure(f"{name} could not be read: {reason}")
         return False
 
 
-class _Look:
-    """One reading under way, and what has been changed since it began: parameters, objects and rows."""
+class _Reading:
+    """A reading under way. ``changed``: parameters, objects and rows that were changed since it began."""
 
     def __init__(self) -> None:
-        self.doubted: set[str] = set()
+        self.changed: set[str] = set()
 
 
-def _is_in(name: str, places: Collection[str]) -> bool:
-    return bool(places) and (name in places or any(path.endswith(".") and name.startswith(path) for path in places))
+def _is_in(name: str, paths: Collection[str]) -> bool:
+    return bool(paths) and (name in paths or any(path.endswith(".") and name.startswith(path) for path in paths))
 
 
 def unread(names: Iterable[str]) -> CwmpFault:
-    """The fault for a request that covers what could not be read (TR-069 A.3.2.2 knows no answer by half)."""
-    listed = sorted(names)
-    more = f" and {len(listed) - LISTED} more" if len(listed) > LISTED else ""
-    return CwmpFault(9002, f"could not be read: {', '.join(listed[:LISTED])}{more}")
+    """Fault for a request with unreadable parameters; TR-069 A.3.2.2 permits no partial answer."""
+    ordered = sorted(names)
+    more = f" and {len(ordered) - LISTED} more" if len(ordered) > LISTED else ""
+    return CwmpFault(9002, f"could not be read: {', '.join(ordered[:LISTED])}{more}")

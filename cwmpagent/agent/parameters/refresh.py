@@ -1,4 +1,4 @@
-"""The real device behind the tree: its rows and values brought up to date for whoever is about to answer with them."""
+"""Refresh of rows and values of the tree from the real device, before they are sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cwmpagent.errors import CwmpFault
 
 
 class Refresher:
-    """What RPCs and Informs ask before they look into the tree. Without providers it does nothing, at once."""
+    """Refreshes rows and values before RPCs and Informs read the tree. Without providers it does nothing."""
 
     def __init__(
         self, tree: Tree, values: ProviderValues, rows: ProviderRows, changes: Changes, observer: Observer
@@ -27,54 +27,56 @@ class Refresher:
         self._observer = observer
 
     async def rows(self, paths: Sequence[str]) -> frozenset[str]:
-        """Bring the rows that decide what ``paths`` cover up to date; the tables of which that was impossible.
+        """Refresh the rows that determine the parameters in ``paths``. Returns the tables for which that failed.
 
-        Those keep the rows they have: their parameters cannot be read either, or are what they were.
+        Those tables keep their present rows.
         """
         failed: set[str] = set()
-        hanging: set[GuardedProvider] = set()
-        for template, provider in self._rows.concerned(paths):
-            for table in self._rows.real(template):
-                if provider in hanging:
+        unavailable: set[GuardedProvider] = set()
+        for template, provider in self._rows.tables_for(paths):
+            for table in self._rows.stale_tables(template):
+                if provider in unavailable:
                     failed.add(table)
                     continue
                 try:
-                    await self._changes.supply_rows(table, await self._rows.ask(table, provider))
+                    await self._changes.supply_rows(table, await self._rows.read_keys(table, provider))
                 except Unavailable:
-                    hanging.add(provider)
+                    unavailable.add(provider)
                     failed.add(table)
-                except CwmpFault as fault:  # not saved: the next time is as good
-                    self._observer(Warned(f"the rows of {table} are not brought up to date: {fault.text}"))
+                except CwmpFault as fault:  # not saved; the next refresh tries again
+                    self._observer(Warned(f"cannot refresh the rows of {table}: {fault.text}"))
         return frozenset(failed)
 
     async def read(self, paths: Sequence[str]) -> None:
-        """Bring everything that ``paths`` cover up to date (GetParameterValues).
+        """Refresh all rows and values in ``paths`` (GetParameterValues).
 
-        Raises CwmpFault 9005 for an unknown path, and 9002 where anything of it could not be read: there is no answer
-        by half.
+        Raises CwmpFault 9005 for an unknown path, and 9002 if any part could not be read: no partial answer is
+        permitted.
         """
         failed = await self.rows(paths)
         resolver = Resolver(self._tree)
-        names = [name for path in paths for each in resolver.paths(path) for name in self._tree.parameters(each)]
-        below = tuple(failed)
-        lost = [name for name in names if below and name.startswith(below)]
-        if lost:
-            raise unread(lost)
-        lost = [*await self._values.refresh(names)]
-        if lost:
-            raise unread(lost)
+        names = [
+            name for path in paths for resolved in resolver.paths(path) for name in self._tree.parameters(resolved)
+        ]
+        failed_tables = tuple(failed)
+        unreadable = [name for name in names if failed_tables and name.startswith(failed_tables)]
+        if unreadable:
+            raise unread(unreadable)
+        unreadable = [*await self._values.refresh(names)]
+        if unreadable:
+            raise unread(unreadable)
 
     async def reread(self, path: str, names: Sequence[str]) -> frozenset[str]:
-        """As :meth:`freshen` for the ``names`` in ``path``, where whatever was read before is not to be given again."""
-        self._values.doubt(path)
+        """As :meth:`freshen` for the ``names`` in ``path``, but values and rows read before are not reused."""
+        self._values.invalidate(path)
         if path.endswith("."):
             self._rows.forget()
             await self.rows([path])
         return await self.freshen(names)
 
     async def freshen(self, names: Iterable[str]) -> frozenset[str]:
-        """Bring these parameters up to date as far as possible; those that could not be read. Raises nothing."""
-        wanted = list(names)
-        failed = tuple(await self.rows(wanted))
-        lost = {name for name in wanted if failed and name.startswith(failed)}
-        return frozenset(lost) | await self._values.refresh([name for name in wanted if name not in lost])
+        """Refresh these parameters as far as possible. Returns the names that could not be read; never raises."""
+        names = list(names)
+        failed = tuple(await self.rows(names))
+        unreadable = {name for name in names if failed and name.startswith(failed)}
+        return frozenset(unreadable) | await self._values.refresh([name for name in names if name not in unreadable])

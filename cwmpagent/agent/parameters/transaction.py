@@ -1,7 +1,8 @@
-"""A change that reaches into the device: checked, noted down, applied provider by provider, undone if it fails.
+"""Changes of the real device: checked, recorded, applied provider by provider, and undone after a failure.
 
-What was there before is saved before the first provider is touched, and that note goes in the transaction that saves
-the change itself. So after a crash the note says what is to be undone; without it, all is done or nothing was begun.
+The former state is saved in a note before the first provider is called; the transaction that saves the change deletes
+the note. After a crash, the note contains the state to restore; without a note, the change is complete or was not
+begun.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ from cwmpagent.errors import CwmpFault, ParameterFault, StoreWriteError
 from cwmpagent.records import Batch
 
 FORMER = "change_former"
-"""The note of what a change that is not committed must be undone to."""
+"""Note with the state to which a change that is not committed must be undone."""
 LATER = "change_later"
-"""The note of what is committed and takes effect after the session."""
+"""Note with changes that are committed and take effect after the session."""
 
 Texts = Mapping[Name, str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One provider's part of a change."""
+    """The part of a change that concerns one provider; ``former``: the state before it."""
 
     provider: GuardedProvider
     changes: Texts
@@ -41,9 +42,9 @@ class Step:
 
 
 def steps(plan: Plan, tree: Tree, providers: GuardedProviders, keys: Mapping[str, str]) -> list[Step]:
-    """Who must do what for ``plan``, which was made for ``tree``; in the order of the plan's first of each.
+    """Steps of ``plan``, which was made for ``tree``, one for each provider, in the order of the plan.
 
-    What an ACS calls a row is between it and the agent: no provider is asked about an alias.
+    Aliases are stored by the agent itself: no provider gets them.
     """
     if not providers.all:
         return []
@@ -74,10 +75,10 @@ def steps(plan: Plan, tree: Tree, providers: GuardedProviders, keys: Mapping[str
 
 
 class Transactions:
-    """Carries changes out on the providers, and reconciles at start what a crash has left.
+    """Carries out changes on the providers, and at the start undoes a change that a crash interrupted.
 
-    ``keys`` are those of rows, by row path. ``forget`` is told of every parameter and row that may be another now. All
-    methods are for one caller at a time.
+    ``keys``: row path -> key. ``forget`` is called with all parameters and rows that may have changed. Calls of methods
+    must not overlap.
     """
 
     def __init__(
@@ -104,12 +105,12 @@ class Transactions:
         return frozenset(self._later)
 
     async def check(self, parts: Sequence[Step]) -> None:
-        """Ask each provider. Raises CwmpFault: 9003 with every parameter's fault, or that of a row."""
+        """Let each provider check its step. Raises CwmpFault: 9003 with the faults of parameters, or that of a row."""
         faults: dict[str, CwmpFault] = {}
         for step in parts:
             try:
-                refused = await step.provider.ask("check", step.changes)
-                faults |= _refusals(step, refused)
+                result = await step.provider.call("check", step.changes)
+                faults |= _refusals(step, result)
             except Unavailable as error:
                 raise CwmpFault(9002, "the device could not check the change") from error
         rows = [fault for path, fault in faults.items() if path.endswith(".")]
@@ -123,15 +124,15 @@ class Transactions:
     async def carry_out(
         self, parts: Sequence[Step], commit: Callable[[Mapping[str, str | None]], Awaitable[None]]
     ) -> bool:
-        """Apply ``parts``, then ``commit`` with the notes that belong into its transaction; or change nothing at all.
+        """Apply ``parts``, then call ``commit`` with notes for its transaction; after a failure, undo everything.
 
-        True where something takes effect only after the session. Raises CwmpFault and StoreWriteError.
+        Returns True if a change takes effect only after the session. Raises CwmpFault and StoreWriteError.
         """
         if not parts:
             await commit(self._unsaved)
             self._unsaved = {}
             return False
-        await self._reconciled(parts)
+        await self._undo_earlier(parts)
         former = {str(name): text for step in reversed(parts) for name, text in step.former.items()}
         later = dict(self._later)
         reached: list[Step] = []
@@ -156,17 +157,17 @@ class Transactions:
         return any(name in later for step in parts for name in step.changes)
 
     async def reconcile(self) -> None:
-        """Undo what an earlier process began and did not commit; never raises."""
+        """Undo a change that an earlier process began and did not commit; never raises."""
         if self._former:
             await self._undo(self._former)
             await self._note_former()
 
     async def finish(self) -> None:
-        """The session is over: let take effect what waited for that. What fails is tried again next time."""
+        """After a session: let changes take effect that waited for it. Failed ones are tried again next time."""
         if self._later:
             await self._take_effect()
         elif self._unsaved:
-            await self._note({}, "a note of a change still cannot be saved")
+            await self._note({}, "the note of a change still cannot be saved")
 
     async def _take_effect(self) -> None:
         for provider, names in self._providers.grouped(list(self._later), self._keys).items():
@@ -175,45 +176,48 @@ class Transactions:
             except Unavailable:
                 continue
             except CwmpFault as fault:
-                provider.complaint(f"finish refused: {fault}")
+                provider.failure(f"finish refused: {fault}")
                 continue
             self._later = {name: text for name, text in self._later.items() if name not in names}
             self._forget(names)
         owned = self._providers.grouped(list(self._later), self._keys)
         self._later = {str(name): self._later[name] for names in owned.values() for name in names}
-        await self._note({LATER: _written(self._later)}, "what took effect after the session may do so again")
+        await self._note(
+            {LATER: _written(self._later)},
+            "a change that took effect after the session may be finished again after a restart",
+        )
 
     async def _apply(self, step: Step) -> bool:
         try:
-            waits = await step.provider.ask("apply", step.changes)
+            waits = await step.provider.call("apply", step.changes)
             if waits not in (None, True, False):
-                raise step.provider.complaint(f"apply gave {type(waits).__name__}, not True, False or None")
+                raise step.provider.failure(f"apply returned {type(waits).__name__}, not True, False or None")
         except Unavailable as error:
             raise CwmpFault(9002, "the device could not apply the change") from error
         return waits is True
 
-    async def _reconciled(self, parts: Sequence[Step]) -> None:
-        """Undo what could not be undone earlier; raises CwmpFault where that is a provider of ``parts``."""
+    async def _undo_earlier(self, parts: Sequence[Step]) -> None:
+        """Undo changes that could not be undone earlier. Raises CwmpFault if that fails for a provider of ``parts``."""
         if not self._former:
             return
         await self._undo(self._former)
         stuck = self._providers.grouped(list(self._former), self._keys)
         if any(step.provider in stuck for step in parts):
-            raise CwmpFault(9002, "the device still holds a change that failed and could not be undone")
+            raise CwmpFault(9002, "an earlier change of the device failed and could not be undone")
 
     async def _undo_all(self, reached: Sequence[Step]) -> None:
         await self._undo({name: text for step in reversed(reached) for name, text in step.former.items()})
         await self._note_former()
 
     async def _undo(self, former: Mapping[str, str | None]) -> None:
-        """Have each provider go back, in this order; what one could not do stays noted."""
+        """Let each provider undo its part, in this order; parts that fail stay in the note."""
         for provider, names in self._providers.grouped(list(former), self._keys).items():
             part = {name: former[name] for name in names}
             try:
                 await _done(provider, "undo", part)
             except (Unavailable, CwmpFault) as error:
                 self._former = {**self._former, **{str(name): text for name, text in part.items()}}
-                self._observer(Warned(f"a change that failed could not be undone: {error}"))
+                self._observer(Warned(f"a failed change could not be undone: {error}"))
             else:
                 self._former = {name: text for name, text in self._former.items() if name not in part}
         owned = self._providers.grouped(list(self._former), self._keys)
@@ -224,13 +228,13 @@ class Transactions:
         note = {FORMER: _written(self._former)}
         await self._note(note, "a change that was undone may be undone again at the next start")
 
-    async def _note(self, notes: Mapping[str, str | None], otherwise: str) -> None:
-        """Save ``notes``; where that fails they go with the next commit, or are tried again after the next session."""
+    async def _note(self, notes: Mapping[str, str | None], warning: str) -> None:
+        """Save ``notes``; after a failure they are saved with the next commit, or after the next session."""
         self._unsaved.update(notes)
         try:
             await self._save(self._unsaved)
         except StoreWriteError as error:
-            self._observer(Warned(f"{otherwise}: {error}"))
+            self._observer(Warned(f"{warning}: {error}"))
         else:
             self._unsaved = {}
 
@@ -239,16 +243,16 @@ class Transactions:
 
 
 class _Shielded(Deferred[None]):
-    """Cannot be cancelled."""
+    """A Deferred that cannot be cancelled."""
 
     def cancel(self) -> None:
-        """Whoever waits for it waits to its end."""
+        """Do nothing."""
 
 
 async def _done(provider: GuardedProvider, method: str, texts: Texts) -> None:
-    result = await provider.ask(method, texts)
+    result = await provider.call(method, texts)
     if result is not None:
-        raise provider.complaint(f"{method} gave {type(result).__name__}, not None")
+        raise provider.failure(f"{method} returned {type(result).__name__}, not None")
 
 
 async def _shielded(work: Coroutine[Any, Any, None]) -> None:
@@ -257,14 +261,14 @@ async def _shielded(work: Coroutine[Any, Any, None]) -> None:
     await over
 
 
-def _refusals(step: Step, refused: Any) -> dict[str, CwmpFault]:
-    if refused is None:
+def _refusals(step: Step, result: Any) -> dict[str, CwmpFault]:
+    if result is None:
         return {}
-    if not isinstance(refused, Mapping) or not all(isinstance(each, str | CwmpFault) for each in refused.values()):
-        raise step.provider.complaint("check gave neither None nor a mapping of what is refused to why")
+    if not isinstance(result, Mapping) or not all(isinstance(reason, str | CwmpFault) for reason in result.values()):
+        raise step.provider.failure("check returned neither None nor a mapping of refused names to reasons")
     return {
-        str(name): why if isinstance(why, CwmpFault) else CwmpFault(9001 if name[-1:] == "." else 9007, why)
-        for name, why in refused.items()
+        str(name): reason if isinstance(reason, CwmpFault) else CwmpFault(9001 if name[-1:] == "." else 9007, reason)
+        for name, reason in result.items()
         if name in step.changes
     }
 
@@ -275,9 +279,9 @@ def _written(texts: Mapping[str, str | None]) -> str | None:
 
 def _read(note: str | None) -> dict[str, str | None]:
     try:
-        found: Any = json.loads(note or "{}")
+        texts: Any = json.loads(note or "{}")
     except ValueError:
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(texts, dict):
         return {}
-    return {name: text for name, text in found.items() if text is None or isinstance(text, str)}
+    return {name: text for name, text in texts.items() if text is None or isinstance(text, str)}

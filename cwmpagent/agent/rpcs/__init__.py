@@ -1,3 +1,3 @@
-"""RPCs of the ACS that the agent carries out, one module a group."""
+"""RPCs of the ACS that the agent carries out, grouped by module."""
 
 __all__ = ["attributes", "control", "objects", "parameters", "restart"]

@@ -28,34 +28,36 @@ class ParameterAttributes:
         self._refresher = refresher
 
     def register(self, dispatcher: Dispatcher) -> None:
-        """Register each RPC's function."""
+        """Register the functions of these RPCs."""
         dispatcher.register(GetParameterAttributes, self.get)
         dispatcher.register(SetParameterAttributes, self.set)
 
     async def get(self, request: GetParameterAttributes) -> GetParameterAttributesResponse:
-        """Attributes of parameters and partial paths (A.3.2.5). Raises CwmpFault 9005."""
+        """Return the attributes of parameters and partial paths (A.3.2.5). Raises CwmpFault 9005."""
         await self._refresher.rows(request.parameter_names)
         return GetParameterAttributesResponse(
             parameter_list=tuple(
-                ParameterAttributeStruct(name=name, notification=found.notification, access_list=found.access_list)
-                for name, found in AnswerNames(self._tree).answer(request.parameter_names, self._attributes)
+                ParameterAttributeStruct(
+                    name=name, notification=attributes.notification, access_list=attributes.access_list
+                )
+                for name, attributes in AnswerNames(self._tree).answer(request.parameter_names, self._attributes)
             )
         )
 
     async def set(self, request: SetParameterAttributes) -> SetParameterAttributesResponse:
-        """Set attributes, all or none (A.3.2.4). Raises CwmpFault 9003, 9005, 9009."""
-        await self._refresher.rows([each.name for each in request.parameter_list])
+        """Set the attributes of all parameters or none (A.3.2.4). Raises CwmpFault 9003, 9005, 9009."""
+        await self._refresher.rows([parameter.name for parameter in request.parameter_list])
         resolver = Resolver(self._tree)
-        paths = [resolver.path(each.name) for each in request.parameter_list]
+        paths = [resolver.path(parameter.name) for parameter in request.parameter_list]
         await self._refresher.freshen(name for path in paths for name in self._tree.parameters(path))
         await self._changes.set_attributes(
             [
                 AttributeChange(
-                    each.name,
-                    notification=each.notification if each.notification_change else None,
-                    access_list=each.access_list if each.access_list_change else None,
+                    parameter.name,
+                    notification=parameter.notification if parameter.notification_change else None,
+                    access_list=parameter.access_list if parameter.access_list_change else None,
                 )
-                for each in request.parameter_list
+                for parameter in request.parameter_list
             ],
             Origin.ACS,
         )

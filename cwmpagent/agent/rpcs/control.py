@@ -16,7 +16,7 @@ from cwmpagent.protocol.rpc import (
 
 
 class Control:
-    """RPCs about the agent itself rather than its parameters."""
+    """RPCs that concern the agent, not its parameters."""
 
     def __init__(self, agenda: Agenda, journal: Journal, clock: Clock) -> None:
         self._agenda = agenda
@@ -24,12 +24,12 @@ class Control:
         self._clock = clock
 
     def register(self, dispatcher: Dispatcher) -> None:
-        """Register each RPC's function."""
+        """Register the functions of these RPCs."""
         dispatcher.register(GetRPCMethods, lambda request: GetRPCMethodsResponse(method_list=dispatcher.names()))
         dispatcher.register(ScheduleInform, self.schedule_inform)
 
     async def schedule_inform(self, request: ScheduleInform) -> ScheduleInformResponse:
-        """Inform again after DelaySeconds (A.4.1.1). Raises CwmpFault 9003, 9004 and, when it can't be saved, 9002."""
+        """Schedule an Inform (A.4.1.1). Raises CwmpFault 9003, 9004, and 9002 if it cannot be saved."""
         if request.delay_seconds == 0:
             raise CwmpFault(9003, "DelaySeconds must be greater than 0")
         before = self._agenda.scheduled()
@@ -39,6 +39,6 @@ class Control:
         except BaseException as error:
             self._agenda.reschedule(before)
             if isinstance(error, StoreWriteError):
-                raise CwmpFault(9002, f"the schedule could not be saved: {error}") from error
+                raise CwmpFault(9002, f"cannot save the scheduled Inform: {error}") from error
             raise
         return ScheduleInformResponse()

@@ -16,18 +16,18 @@ class Objects:
         self._refresher = refresher
 
     def register(self, dispatcher: Dispatcher) -> None:
-        """Register each RPC's function."""
+        """Register the functions of these RPCs."""
         dispatcher.register(AddObject, self.add)
         dispatcher.register(DeleteObject, self.delete)
 
     async def add(self, request: AddObject) -> AddObjectResponse:
-        """Create a row with its default values (A.3.2.6). Raises CwmpFault 9003 for its alias, 9004, 9005."""
+        """Create a row with default values (A.3.2.6). Raises CwmpFault 9003 for its alias, 9004, 9005."""
         await self._refresher.rows([request.object_name])
         instance, later = await self._changes.add_object(request.object_name, Origin.ACS, request.parameter_key)
         return AddObjectResponse(instance_number=instance, status=int(later))
 
     async def delete(self, request: DeleteObject) -> DeleteObjectResponse:
-        """Delete a row and all below it (A.3.2.7). Raises CwmpFault 9005."""
+        """Delete a row and everything below it (A.3.2.7). Raises CwmpFault 9005."""
         await self._refresher.rows([request.object_name])
         later = await self._changes.delete_object(request.object_name, Origin.ACS, request.parameter_key)
         return DeleteObjectResponse(status=int(later))

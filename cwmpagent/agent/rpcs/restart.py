@@ -1,4 +1,4 @@
-"""Reboot and FactoryReset: the RPCs, and the work that they leave for the time after their session."""
+"""Reboot and FactoryReset: the RPCs, and the work that they leave for the time after the session."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class RebootWork(AfterSessionWork):
 
 @dataclass(frozen=True, slots=True)
 class FactoryResetWork(AfterSessionWork):
-    """Discard everything that was written since the factory, and boot."""
+    """Discard the whole saved state, and boot."""
 
 
 class RebootKind:
-    """Reboots of one session: the device boots once, and each Reboot is reported with its CommandKey (A.3.2.9)."""
+    """Reboots of one session: the device boots once; each Reboot is reported with its CommandKey (A.3.2.9)."""
 
     name = "reboot"
     work = RebootWork
@@ -37,29 +37,29 @@ class RebootKind:
         self._restart = restart
 
     def record(self, work: RebootWork) -> Sequence[str]:
-        """The CommandKey."""
+        """Return the CommandKey."""
         return [work.command_key]
 
     def read(self, members: Sequence[Any]) -> RebootWork:
-        """Raises ValueError."""
+        """Read a CommandKey. Raises ValueError."""
         match members:
             case [str(command_key)]:
                 return RebootWork(command_key)
         raise ValueError("a CommandKey is expected")
 
     def booted(self, work: RebootWork) -> bool:
-        """The reboot is done: it is reported."""
+        """Raise ``M Reboot``: the boot was this reboot, which is not to be repeated."""
         self._agenda.add(Event(M_REBOOT, work.command_key), Now.read(self._clock))
         return False
 
     async def carry_out(self, works: Sequence[RebootWork]) -> bool:
-        """Reboot."""
+        """Reboot the device."""
         self._restart.reboot(works[-1].command_key)
         return True
 
 
 class FactoryResetKind:
-    """A factory reset; it includes the reboots of the same session, which nobody can report after it (A.4.1.6)."""
+    """A factory reset. It includes the reboots of the same session; they are not reported after it (A.4.1.6)."""
 
     name = "factory_reset"
     work = FactoryResetWork
@@ -68,37 +68,37 @@ class FactoryResetKind:
         self._restart = restart
 
     def record(self, work: FactoryResetWork) -> Sequence[str]:
-        """Nothing but the name."""
+        """Return no other members."""
         return []
 
     def read(self, members: Sequence[Any]) -> FactoryResetWork:
-        """Raises ValueError."""
+        """Check that there are no members. Raises ValueError."""
         if members:
             raise ValueError("no members are expected")
         return FactoryResetWork()
 
     def booted(self, work: FactoryResetWork) -> bool:
-        """A boot resets nothing."""
+        """Return True: a boot does not include a reset."""
         return True
 
     async def carry_out(self, works: Sequence[FactoryResetWork]) -> bool:
-        """Reset."""
+        """Reset the device to factory defaults."""
         self._restart.factory_reset()
         return True
 
 
 class Restarts:
-    """The two RPCs; both are carried out once the session is over."""
+    """The RPCs Reboot and FactoryReset; both are carried out after the session."""
 
     def register(self, dispatcher: Dispatcher) -> None:
-        """Register each RPC's function."""
+        """Register the functions of these RPCs."""
         dispatcher.register(Reboot, self.reboot)
         dispatcher.register(FactoryReset, self.factory_reset)
 
     def reboot(self, request: Reboot) -> Answer:
-        """Reboot once the session is over (A.3.2.9)."""
+        """Reboot after the session (A.3.2.9)."""
         return Answer(RebootResponse(), after=(RebootWork(request.command_key),))
 
     def factory_reset(self, request: FactoryReset) -> Answer:
-        """Return to factory values once the session is over (A.4.1.6)."""
+        """Reset to factory defaults after the session (A.4.1.6)."""
         return Answer(FactoryResetResponse(), after=(FactoryResetWork(),))

@@ -1,4 +1,4 @@
-"""Sessions with the ACS: when one opens, what its Inform says, what each request is answered, what follows it."""
+"""Sessions with the ACS: their start, Inform, requests and answers, and the work that follows them."""
 
 __all__ = [
     "acs_discovery",

@@ -1,4 +1,4 @@
-"""Discovery of the ACS's URL (TR-069 3.1): a new URL given by the network becomes ManagementServer.URL."""
+"""Discovery of the ACS URL (TR-069 3.1): a new URL from the network becomes ManagementServer.URL."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from cwmpagent.errors import CwmpFault, StoreWriteError
 from cwmpagent.records import Batch, Saved
 
 DISCOVERED = "discovered_url"
-"""The note with the URL that was taken over last: a URL that the ACS sets after that stays."""
+"""Note with the discovered URL that was adopted last; it is not adopted again over a URL that the ACS sets later."""
 INTERVAL = 5.0
-"""Seconds from one look to the next."""
-Look = Callable[[], str | None]
+"""Seconds between two checks."""
+Discover = Callable[[], str | None]
 
 
-def discovered_at_start(look: Look | None, path: str, saved: Saved, observer: Observer) -> tuple[Saved, str | None]:
-    """The saved state, with a new URL in it as if it had been saved before: the first session goes to the right ACS."""
+def discovered_at_start(
+    discover: Discover | None, path: str, saved: Saved, observer: Observer
+) -> tuple[Saved, str | None]:
+    """Return the saved state with a new URL included, for the first session, and that URL; None where none is new."""
     try:
-        url = look() if look is not None else None
+        url = discover() if discover is not None else None
     except ValueError as error:
         observer(Warned(str(error)))
         return saved, None
@@ -35,82 +37,83 @@ def discovered_at_start(look: Look | None, path: str, saved: Saved, observer: Ob
 
 
 class AcsDiscovery:
-    """Calls ``look`` every :data:`INTERVAL` seconds, and sets the parameter ``path`` to a URL that is new.
+    """Calls ``discover`` every :data:`INTERVAL` seconds, and sets the parameter ``path`` to a new URL.
 
-    ``look`` raises ValueError, with a line for people, for what is no URL. ``taken``: the note, as it was saved.
+    ``discover`` raises ValueError with a text for the log if the network provides no valid URL. ``adopted``: the saved
+    note :data:`DISCOVERED`.
     """
 
     def __init__(
         self,
-        look: Look,
+        discover: Discover,
         path: str,
         changes: Changes,
         store: Store,
         timers: Timers,
         observer: Observer,
-        taken: str | None,
+        adopted: str | None,
     ) -> None:
-        self._look = look
+        self._discover = discover
         self._path = path
         self._changes = changes
         self._store = store
         self._timers = timers
         self._observer = observer
-        self._taken = taken
+        self._adopted = adopted
         self._unsaved: str | None = None
         self._timer: DelayedCall | None = None
         self._stopped = False
 
-    async def start(self, found: str | None) -> None:
-        """Save the URL ``found`` at the start, if it is in force, and look from now on; never raises."""
-        if found is not None:
-            await self._take(found, {self._path: found})
-        self._rest()
+    async def start(self, url: str | None) -> None:
+        """Save ``url``, discovered at the start and in force (None: none), and begin to check; never raises."""
+        if url is not None:
+            await self._save(url, {self._path: url})
+        self._schedule()
 
-    async def look(self) -> None:
-        """Take over the present URL, and look again in :data:`INTERVAL` seconds; never raises."""
+    async def check(self) -> None:
+        """Adopt a new URL, and schedule the next check in :data:`INTERVAL` seconds; never raises."""
         try:
-            url = self._look() or self._unsaved
-            if url is not None and url != self._taken:
-                await self._set(url)
+            url = self._discover() or self._unsaved
+            if url is not None and url != self._adopted:
+                await self._adopt(url)
         except ValueError as error:
             self._observer(Warned(str(error)))
         finally:
-            self._rest()
+            self._schedule()
 
     def stop(self) -> None:
-        """Stop looking."""
+        """Stop checking."""
         self._stopped = True
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
 
     def resume(self) -> None:
-        """Look on after :meth:`stop`."""
+        """Check again after :meth:`stop`."""
         self._stopped = False
-        self._rest()
+        self._schedule()
 
-    def _again(self) -> None:
-        looked = Deferred.fromCoroutine(self.look())
-        looked.addErrback(lambda failure: report_internal_error(self._observer, failure))
+    def _begin(self) -> None:
+        checked = Deferred.fromCoroutine(self.check())
+        checked.addErrback(lambda failure: report_internal_error(self._observer, failure))
 
-    async def _set(self, url: str) -> None:
+    async def _adopt(self, url: str) -> None:
         try:
             await self._changes.set_values([ParameterAssignment(self._path, url)], Origin.DEVICE)
         except CwmpFault as fault:
-            why = fault.parameters[0].text if fault.parameters else fault.text
+            reason = fault.parameters[0].text if fault.parameters else fault.text
             if self._unsaved is None:
-                self._observer(Warned(f"the ACS's URL that the network gives is not taken over: {why}"))
+                self._observer(Warned(f"cannot adopt the discovered ACS URL: {reason}"))
             self._unsaved = url if fault.code == 9002 else None
         else:
-            await self._take(url, {})
+            await self._save(url, {})
 
-    async def _take(self, url: str, values: Mapping[str, str]) -> None:
-        self._taken, self._unsaved = url, None
+    async def _save(self, url: str, values: Mapping[str, str]) -> None:
+        self._adopted, self._unsaved = url, None
         try:
             await self._store.save(Batch(values=values, notes={DISCOVERED: url}))
         except StoreWriteError as error:
-            self._observer(Warned(f"the ACS's URL that the network gives will be taken over again: {error}"))
+            self._observer(Warned(f"the discovered ACS URL will be adopted again after a restart: {error}"))
 
-    def _rest(self) -> None:
+    def _schedule(self) -> None:
         if not self._stopped:
-            self._timer = self._timers.callLater(INTERVAL, self._again)
+            self._timer = self._timers.callLater(INTERVAL, self._begin)

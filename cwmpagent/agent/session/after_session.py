@@ -1,4 +1,4 @@
-"""Work that an RPC leaves for the time after its session: promised in the store, then carried out, kind by kind."""
+"""Work that an RPC leaves for the time after its session: saved during the session, then carried out by kind."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from cwmpagent.errors import MisuseError
 
 
 class WorkKind(Protocol):
-    """One kind of such work: its record, how the record is read back, and what the work does."""
+    """One kind of such work: writes and reads its record, and carries it out."""
 
     @property
     def name(self) -> str:
-        """The first member of its records; it must never change."""
+        """First member of its records; it must never change."""
 
     @property
     def work(self) -> type[AfterSessionWork]:
-        """The class of its values."""
+        """Class of its values."""
 
     def record(self, work: Any) -> Sequence[str]:
-        """The other members of the record of ``work``."""
+        """Return the other members of the record of ``work``."""
 
     def read(self, members: Sequence[Any]) -> AfterSessionWork:
-        """The work that :meth:`record` recorded. Raises ValueError for members that are not of this kind."""
+        """Restore the result of :meth:`record`. Raises ValueError for other members."""
 
     def booted(self, work: Any) -> bool:
-        """Whether ``work`` is still to be done though the device has booted since it was promised."""
+        """Return whether ``work`` is still to be done after a boot of the device; called once after each boot."""
 
     async def carry_out(self, works: Sequence[Any]) -> bool:
-        """Do the work of one session; True: the device starts anew, and nothing else is to be done before that."""
+        """Carry out the work of one session. True: the device restarts, and no other work is carried out before."""
 
 
 class AfterSession:
-    """The work that is promised, and carried out once the session is over.
+    """Saves work during a session, and carries it out after the session.
 
-    ``kinds`` are carried out in their order. ``resume`` is called afterwards, unless the device starts anew; no session
-    is to open before that.
+    ``kinds`` are carried out in this order. ``resume`` is called afterwards, unless the device restarts; no session may
+    open before that.
     """
 
     def __init__(
@@ -56,19 +56,19 @@ class AfterSession:
         self._running: Deferred[None] | None = None
 
     def restored(self, text: str) -> tuple[AfterSessionWork, ...]:
-        """The work in a saved record. Entries that no kind can read are left out."""
+        """Read the work in a saved record; entries that no kind can read are left out."""
         try:
             records = json.loads(text)
         except ValueError:
             return ()
-        found: list[AfterSessionWork] = []
+        works: list[AfterSessionWork] = []
         for record in records if isinstance(records, list) else ():
             if isinstance(record, list) and record:
-                found += self._read(record)
-        return tuple(found)
+                works += self._read(record)
+        return tuple(works)
 
     def record(self, works: Sequence[AfterSessionWork]) -> str | None:
-        """The text to save for ``works``; None where there is none. Raises MisuseError for work of an unknown kind."""
+        """Return the text to save for ``works``, None for no work. Raises MisuseError for work of an unknown kind."""
         if not works:
             return None
         records: list[list[str]] = []
@@ -78,21 +78,21 @@ class AfterSession:
         return json.dumps(records)
 
     def booted(self, works: Sequence[AfterSessionWork]) -> tuple[AfterSessionWork, ...]:
-        """The device has booted: those of ``works`` that are still to be done."""
+        """Return the part of ``works`` that is still to be done after a boot of the device."""
         return tuple(work for work in works if self._kind(work).booted(work))
 
     async def promise(self, works: Sequence[AfterSessionWork]) -> None:
-        """Save all that the session has left so far. Raises StoreWriteError, and MisuseError as :meth:`record`."""
+        """Save all the work of the session so far. Raises StoreWriteError, and MisuseError as :meth:`record`."""
         await self._journal.save({PENDING: self.record(works)})
 
     def begin(self, works: Sequence[AfterSessionWork]) -> None:
-        """Carry ``works`` out, in the background."""
+        """Carry out ``works`` in the background."""
         running = Deferred.fromCoroutine(self._carry_out(works))
         self._running = running
         running.addErrback(lambda failure: report_internal_error(self._observer, failure))
 
     async def stop(self) -> None:
-        """Cancel what is being carried out; it stays promised."""
+        """Cancel the work under way; it stays saved."""
         running, self._running = self._running, None
         if running is not None:
             running.cancel()
@@ -107,7 +107,7 @@ class AfterSession:
             except CancelledError:
                 raise
             except Exception:
-                report_internal_error(self._observer)  # the others are still done
+                report_internal_error(self._observer)  # the other kinds are still carried out
         await self._journal.save_or_warn({PENDING: None})
         self._resume()
 

@@ -1,7 +1,7 @@
-"""The RPC dispatcher: each RPC of the ACS runs as a chain of Deferreds and ends in an answer, whatever happens.
+"""The RPC dispatcher: carries out each RPC of the ACS, and returns an answer in every case.
 
-A function that carries out an RPC takes the request and returns its response, an :class:`Answer`, or an awaitable of
-either; it refuses by raising :class:`~cwmpagent.errors.CwmpFault`. Everything else it may raise is a 9002.
+The function of an RPC takes the request and returns its response, an :class:`Answer`, or an awaitable of either. It
+raises :class:`~cwmpagent.errors.CwmpFault` to refuse the request; any other exception becomes fault 9002.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from cwmpagent.protocol.session.replies import answers
 
 @dataclass(frozen=True, slots=True)
 class AfterSessionWork:
-    """Base of the values that name work for the time after the session; each kind of work has its own."""
+    """Base class of values that describe work for the time after the session; each kind of work has its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The outcome of an RPC: the message to send, and work for the time after the session."""
+    """Result of an RPC: the message to send, and work for the time after the session."""
 
     response: Response | Fault
     after: tuple[AfterSessionWork, ...] = ()
@@ -37,14 +37,14 @@ class Answer:
 
 Result = Response | Answer
 Performer = Callable[[Any], Result | Awaitable[Result]]
-"""Carries out one RPC. The argument is that RPC's request, whose class it was registered for."""
+"""Function that carries out one RPC; its argument is the request."""
 
 
 class Dispatcher:
-    """RPC name -> the function that carries it out.
+    """The registered RPCs and their functions.
 
-    ``rpc_timeout`` is in seconds. ``settled`` fires when nothing is in the middle of being committed: an RPC that
-    runs out of time during its commit is answered with what the commit came to, so that the ACS is told the truth.
+    ``rpc_timeout``: seconds. ``settled`` returns when no commit is under way: an RPC whose time-out expires during its
+    commit is answered with the result of the commit.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Dispatcher:
         self._performers: dict[str, Performer] = {}
 
     def register(self, rpc: type[AcsRequest] | type[GetRPCMethods] | str, perform: Performer) -> None:
-        """Let ``perform`` carry out ``rpc``: a request class, or the name of a vendor's RPC (``X_<VENDOR>_Name``)."""
+        """Register ``perform`` for ``rpc``: a request class, or the name of a vendor RPC (``X_<VENDOR>_Name``)."""
         name = rpc if isinstance(rpc, str) else rpc.NAME
         if isinstance(rpc, str) and not name.startswith("X_"):
             raise MisuseError(f"the RPC name {name!r} must begin with X_<VENDOR>_")
@@ -66,11 +66,11 @@ class Dispatcher:
         self._performers[name] = perform
 
     def names(self) -> tuple[str, ...]:
-        """The MethodList of GetRPCMethodsResponse (TR-069 A.3.1.1)."""
+        """MethodList of GetRPCMethodsResponse (TR-069 A.3.1.1)."""
         return tuple(sorted(self._performers))
 
     async def dispatch(self, request: Request) -> Answer:
-        """Carry out ``request``; every outcome, a crash included, is an answer."""
+        """Carry out ``request``. Never raises: every failure is a Fault in the answer."""
         name = request.name if isinstance(request, GenericRequest) else request.NAME
         perform = self._performers.get(name)
         if perform is None:
@@ -87,12 +87,12 @@ class Dispatcher:
         answer = Answer(result) if isinstance(result, Response) else result
         if isinstance(answer, Answer) and (isinstance(answer.response, Fault) or answers(request, answer.response)):
             return answer
-        got = rpc_name(answer.response) if isinstance(answer, Answer) else type(result).__name__
-        self._observer(Warned(f"{name}: its function returned {got}, not the response"))
+        returned = rpc_name(answer.response) if isinstance(answer, Answer) else type(result).__name__
+        self._observer(Warned(f"{name}: the function of this RPC returned {returned}, which is not the response"))
         return Answer(_fault(9002))
 
     async def _in_time(self, name: str, work: Deferred[Any]) -> Any:
-        """The result of ``work``, or CancelledError; a late result is dropped."""
+        """Return the result of ``work``. Raises CancelledError after the time-out; a later result is discarded."""
         outcome: Deferred[Any] = Deferred()
 
         def finished(result: Any) -> None:
@@ -108,7 +108,7 @@ class Dispatcher:
         def expired() -> None:
             work.cancel()
             if not outcome.called:
-                # A commit under way is finished; then its own function has the next word, and we have the one after.
+                # A commit under way is completed. The function can still return its result before the RPC is given up.
                 settled = Deferred.fromCoroutine(self._wait())
                 settled.addBoth(lambda _: self._timers.callLater(0, give_up))
 

@@ -1,7 +1,7 @@
-"""The session driver: opens a session when one is due, one at a time, and carries it to its end.
+"""The session driver: opens a session when one is due, one at a time, and runs it to its end.
 
-It moves the actions of :class:`cwmpagent.protocol.session.Session` between the transport and the dispatcher. What must
-be durable is saved before the next POST is sent; work for the time after the session is begun at its end.
+It carries out the actions of :class:`cwmpagent.protocol.session.Session` with the transport and the dispatcher. State
+is saved before the next POST that depends on it; work for the time after the session begins at its end.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.journal import Journal
 from cwmpagent.agent.management_server import ManagementServer
 from cwmpagent.agent.notification.value_change import Notifications
-from cwmpagent.agent.parameters.answer_names import told
+from cwmpagent.agent.parameters.answer_names import named_for_acs
 from cwmpagent.agent.ports import Acs, Clock, DelayedCall, Exchange, Timers
 from cwmpagent.agent.session.after_session import AfterSession
 from cwmpagent.agent.session.dispatcher import AfterSessionWork, Answer, Dispatcher
@@ -41,17 +41,17 @@ from cwmpagent.protocol.rpc import Fault, GenericRequest, Inform, Message, Reque
 from cwmpagent.protocol.session import Call, Delivered, Finished, Post, Session
 
 STOP_GRACE = 5.0
-"""Seconds that the exchange in flight may take once the agent stops."""
+"""Seconds that the exchange under way may still take once the agent stops."""
 
 MOST_NAMES = 100
-"""Different RPC names that are counted apart in one session; the rest count as :data:`OTHERS`."""
+"""Largest number of different RPC names that are counted in one session; others count as :data:`OTHERS`."""
 OTHERS = "others"
 _LONGEST_NAME = 200
 
 
 @dataclass(slots=True)
 class _Run:
-    """The state of the session under way."""
+    """State of the session under way."""
 
     snapshot: Snapshot
     inform: Inform
@@ -66,8 +66,8 @@ class _Run:
 class SessionDriver:
     """The sessions of one agent with its ACS.
 
-    ``prepare`` runs before each Inform is built, ``settle`` after each session. A session that leaves work to
-    ``after_session`` is the last one until :meth:`start` is called again.
+    ``prepare`` runs before each Inform is built, ``settle`` after each session. After a session that leaves work for
+    ``after_session``, no session opens until :meth:`start` is called again.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class SessionDriver:
         self._current: Deferred[None] | None = None
 
     def now(self) -> Now:
-        """The present instant on both clocks; the wall clock only while it is trusted."""
+        """Present time of both clocks; that of the wall clock only while it is trusted."""
         return Now.read(self._clock)
 
     @property
@@ -127,7 +127,7 @@ class SessionDriver:
         self.poke()
 
     async def stop(self) -> None:
-        """Open no more sessions. The exchange in flight may end; after :data:`STOP_GRACE` seconds it is cancelled."""
+        """Open no more sessions. The exchange under way is cancelled after :data:`STOP_GRACE` seconds."""
         self._running = False
         self._disarm()
         if self._current is None:
@@ -141,7 +141,7 @@ class SessionDriver:
             limit.cancel()
 
     def poke(self) -> None:
-        """Open a session if the agenda says that one is due, else wait for the time at which it will."""
+        """Open a session if one is due by the agenda, otherwise set a timer for the next one."""
         if not self._running or self._current is not None:
             return
         self._disarm()
@@ -150,12 +150,12 @@ class SessionDriver:
         now = self.now()
         self._bootstrap.check(now)
         if self._agenda.due(now):
-            # Set before the session's code runs: that may call poke() at once.
+            # Set before the session starts: its code may call poke() at once.
             current: Deferred[None] = Deferred()
             self._current = current
-            current.addCallback(lambda _: Deferred.fromCoroutine(self._one_session()))
+            current.addCallback(lambda _: Deferred.fromCoroutine(self._run_session()))
             current.addErrback(self._crashed)
-            current.addBoth(self._over)
+            current.addBoth(self._ended)
             current.callback(None)
             return
         wake_at = self._agenda.wake_at(now)
@@ -167,15 +167,15 @@ class SessionDriver:
             self._timer.cancel()
         self._timer = None
 
-    def _over(self, _: object) -> None:
+    def _ended(self, _: object) -> None:
         self._current = None
         self.poke()
 
     def _crashed(self, failure: Failure) -> None:
         report_internal_error(self._observer, failure)
 
-    async def _one_session(self) -> None:
-        await self._survived(self._prepare())  # an error here must not keep the session from its end, and its retry
+    async def _run_session(self) -> None:
+        await self._guarded(self._prepare())  # after an error the session still takes place, and its retry
         snapshot = self._agenda.begin(self.now())
         started = self._clock.monotonic()
         finished = Finished(False, "internal error of the agent", False)
@@ -192,16 +192,16 @@ class SessionDriver:
             self._own_requests.end()
             self._agenda.ended(finished.success, self.now())
         if run is not None:
-            await self._survived(self._close(run))
-            await self._survived(self._settle())  # a reboot that was promised takes place all the same
+            await self._guarded(self._close(run))
+            await self._guarded(self._settle())  # after an error, a saved reboot is still carried out
         await self._journal.save_or_warn()
-        self._tell(snapshot, run, finished, started)
+        self._report(snapshot, run, finished, started)
         if run is not None and run.after:
             self._running = False
             self._after_session.begin(run.after)
 
-    async def _survived(self, work: Awaitable[None]) -> None:
-        """Await ``work``; an internal error in it is reported, and does not stop the caller."""
+    async def _guarded(self, work: Awaitable[None]) -> None:
+        """Await ``work``; an internal error in it is reported, not raised."""
         try:
             await work
         except CancelledError:
@@ -210,19 +210,19 @@ class SessionDriver:
             report_internal_error(self._observer)
 
     def _open(self, snapshot: Snapshot) -> _Run:
-        asked = informed(self._tree, [event.code for event in snapshot.events])
-        news = () if snapshot.heartbeat else self._notifications.news
-        inform = build_inform(self._tree, (*asked, *news), snapshot, self._clock)
+        requested = informed(self._tree, [event.code for event in snapshot.events])
+        changed = () if snapshot.heartbeat else self._notifications.pending
+        inform = build_inform(self._tree, (*requested, *changed), snapshot, self._clock)
         url = self._server.text("URL")
         exchange = self._acs.open(url, self._server.text("Username"), self._server.text("Password"))
-        session = Session(told(self._tree, inform), envelope_ids=self._envelope_ids)
+        session = Session(named_for_acs(self._tree, inform), envelope_ids=self._envelope_ids)
         if not snapshot.heartbeat:
             self._own_requests.begin(session)
-        self._observer(SessionStarted(url, tuple(each.code for each in snapshot.events), snapshot.retry_count))
+        self._observer(SessionStarted(url, tuple(event.code for event in snapshot.events), snapshot.retry_count))
         return _Run(snapshot, inform, url, session, exchange)
 
     async def _drive(self, run: _Run) -> Finished:
-        """Carry out the session's actions until it is finished. Raises CancelledError."""
+        """Carry out the actions of the session until it is finished. Raises CancelledError."""
         actions: deque[object] = deque([run.session.begin()])
         while True:
             match actions.popleft():
@@ -247,7 +247,7 @@ class SessionDriver:
         return run.session.receive(reply)
 
     async def _delivered(self, run: _Run, delivered: Delivered) -> None:
-        """The ACS has answered a request of ours: save what follows from it before anything else is sent."""
+        """Save the effects of an answer of the ACS to a request of the agent, before the next POST."""
         if isinstance(delivered.request, Inform):
             await self._journal.save_or_warn(self._informed(run))
             return
@@ -255,12 +255,12 @@ class SessionDriver:
         self._answered(run, _name(delivered.request), delivered.response, 0.0, by_acs=True)
 
     def _informed(self, run: _Run) -> dict[str, str | None]:
-        """The Inform is delivered: the notes to save."""
+        """Process the delivery of the Inform. Returns the notes to save."""
         self._agenda.informed(run.snapshot)
-        if run.snapshot.heartbeat:  # delivers nothing else
+        if run.snapshot.heartbeat:  # delivers no other events or values
             return {}
-        reported = ((each.name, each.value.text) for each in run.inform.parameter_list)
-        notes = dict(self._notifications.told(reported))
+        values = ((parameter.name, parameter.value.text) for parameter in run.inform.parameter_list)
+        notes = dict(self._notifications.reported(values))
         if any(event.code == BOOTSTRAP for event in run.snapshot.events):
             notes.update(self._bootstrap.delivered(run.url))
         return notes
@@ -289,9 +289,9 @@ class SessionDriver:
         try:
             await run.exchange.close()
         except (TransportError, CancelledError) as error:
-            self._observer(Warned(f"the connection to the ACS could not be closed: {error}"))
+            self._observer(Warned(f"cannot close the connection to the ACS: {error}"))
 
-    def _tell(self, snapshot: Snapshot, run: _Run | None, finished: Finished, started: float) -> None:
+    def _report(self, snapshot: Snapshot, run: _Run | None, finished: Finished, started: float) -> None:
         now = self.now()
         self._observer(
             SessionEnded(

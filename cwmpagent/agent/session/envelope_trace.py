@@ -1,4 +1,4 @@
-"""Whole messages for the log, with their secrets masked; costs nothing unless somebody asked for it."""
+"""Facts with whole messages, secrets masked, for the log; created only while they are requested."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from cwmpagent.protocol.soap import decode, encode
 
 
 class EnvelopeTrace:
-    """Tells the observer of every message; ``wanted`` is asked each time, ``hidden`` which parameters are secret."""
+    """Emits a fact for each message while ``enabled`` returns True; ``hidden``: whether a parameter is secret."""
 
-    def __init__(self, observer: Observer, *, wanted: Callable[[], bool], hidden: Callable[[str], bool]) -> None:
+    def __init__(self, observer: Observer, *, enabled: Callable[[], bool], hidden: Callable[[str], bool]) -> None:
         self._observer = observer
-        self._wanted = wanted
+        self._enabled = enabled
         self._hidden = hidden
 
     def sent(self, post: Post) -> None:
-        """A message is about to leave."""
-        if self._wanted():
+        """Trace a message that is about to be sent."""
+        if self._enabled():
             self._observer(EnvelopeSent(self._readable(post.body)))
 
     def received(self, reply: Reply) -> None:
-        """An HTTP answer has come."""
-        if self._wanted():
+        """Trace an HTTP answer that arrived."""
+        if self._enabled():
             self._observer(EnvelopeReceived(reply.status, self._readable(reply.body, reply.charset)))
 
     def _readable(self, body: bytes, charset: str | None = None) -> str:
-        """``body`` written anew from its masked message.
+        """Text of ``body``, encoded again from its masked message.
 
-        Where we would not write it (wrong arguments, odd names) it is shown as it came, but for what may be secret; of
-        what is no envelope, only the beginning.
+        Where the agent cannot encode it (wrong arguments, unusual names), the result is the original text without
+        anything that may be secret. Of a body that is not an envelope, it is only the beginning.
         """
         if not body:
             return ""
@@ -42,13 +42,13 @@ class EnvelopeTrace:
             envelope = decode(body, charset=charset)
         except EnvelopeError:
             return quoted(_scrubbed(body[:2000]))
-        shown = envelope.body and masked(envelope.body, self._hidden)
+        message = envelope.body and masked(envelope.body, self._hidden)
         try:
-            return encode(replace(envelope, body=shown)).decode()
+            return encode(replace(envelope, body=message)).decode()
         except MisuseError:
             return _scrubbed(body)
 
 
 def _scrubbed(body: bytes) -> str:
-    # Without its NULs UTF-16 is readable, and what is secret in it is found.
+    # Without its NUL characters, UTF-16 is readable, and secrets in it are found.
     return scrub(body.decode("utf-8", "replace").replace("\0", ""))

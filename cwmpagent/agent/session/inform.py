@@ -1,4 +1,4 @@
-"""Builds the Inform of a session (TR-069 A.3.3.1)."""
+"""The Inform of a session (TR-069 A.3.3.1)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cwmpagent.protocol.rpc import EventStruct, Inform, ParameterValueStruct
 
 
 def build_inform(tree: Tree, also: Iterable[str], snapshot: Snapshot, clock: Clock) -> Inform:
-    """The Inform that tells ``snapshot``: forced parameters and ``also``, each once, where they can be read.
+    """Build the Inform for ``snapshot``, with the forced parameters and ``also``, each once, where they are readable.
 
-    ``also``: what the ACS wants with these events, and changes that are news.
+    ``also``: parameters that the ACS requests for these events (InformParameter), and changed ones.
     """
     names = dict.fromkeys((*tree.model.forced_inform, *also))
     return Inform(
         device_id=device_id(tree),
-        event=tuple(EventStruct(event_code=each.code, command_key=each.command_key) for each in snapshot.events),
+        event=tuple(EventStruct(event_code=event.code, command_key=event.command_key) for event in snapshot.events),
         max_envelopes=1,
         current_time=current_time(clock),
         retry_count=snapshot.retry_count,

@@ -1,8 +1,8 @@
-"""Requests of the agent's own in a session: TransferComplete, Kicked ... (TR-069 3.7.1.4).
+"""Requests of the agent in a session: TransferComplete, Kicked ... (TR-069 3.7.1.4).
 
-A subsystem that has such requests is a :class:`RequestSource`. They are offered to each session as it opens, and sent
-in their turn after the Inform. A request stays with its source until it is delivered; a session that fails delivers
-nothing that was not answered.
+A subsystem with such requests is a :class:`RequestSource`. They are offered to each session as it opens, and sent in
+order after the Inform. A source keeps a request until it is delivered; a failed session has delivered only the requests
+that the ACS answered.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from cwmpagent.protocol.soap import Envelope, encode
 class OwnRequest:
     """One request, and the event that its answer delivers.
 
-    ``command_key`` and ``code`` name that event as the agenda has it; an empty ``code`` stands for any with that
-    CommandKey. A request without an event of its own has neither.
+    ``command_key`` and ``code`` identify that event in the agenda; an empty ``code`` means any event with that
+    CommandKey. Both are empty for a request without an event.
     """
 
     request: CpeRequest
@@ -36,10 +36,10 @@ class OwnRequest:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The verdict of its source on an answer.
+    """Decision of a source about an answer.
 
-    ``delivered`` false: the source keeps the request, for the next session. ``notes`` are saved, in one transaction
-    with the agenda, before anything else is sent.
+    ``delivered`` false: the source keeps the request for the next session. ``notes`` are saved in one transaction
+    with the agenda, before the next POST.
     """
 
     delivered: bool = True
@@ -47,17 +47,17 @@ class Answered:
 
 
 class RequestSource(Protocol):
-    """A subsystem that has requests of its own."""
+    """A subsystem that sends requests to the ACS."""
 
     def requests(self) -> Sequence[OwnRequest]:
-        """Every request not yet delivered, in the order to be sent."""
+        """Return all requests that are not delivered, in the order in which they are to be sent."""
 
     def answered(self, own: OwnRequest, answer: Response | Fault) -> Answered:
-        """The ACS has answered ``own``, with a fault perhaps. After a delivery :meth:`requests` lists it no more."""
+        """Process the answer of the ACS to ``own``. After a delivery, :meth:`requests` must not return it again."""
 
 
 class OwnRequests:
-    """The sources, and the requests that they have offered to the session under way."""
+    """The sources, and the requests that are offered to the session under way."""
 
     def __init__(self, agenda: Agenda, observer: Observer) -> None:
         self._agenda = agenda
@@ -72,20 +72,20 @@ class OwnRequests:
         self._sources.append(source)
 
     def begin(self, session: Session) -> None:
-        """Offer everything to ``session``, which is about to begin."""
+        """Offer all requests to ``session``, which is about to begin."""
         self._session = session
         self._offered = []
         self._counts = Counter()
         self.offer()
 
     def end(self) -> None:
-        """The session is over; what it has not delivered is offered to the next one."""
+        """End the session; undelivered requests are offered to the next one."""
         self._session = None
 
     def offer(self) -> None:
-        """Offer what is new to the session under way. A source calls this when it has another request.
+        """Offer new requests to the session under way. A source calls this when it has another request.
 
-        A session that has said already that no more follow takes none: the next one does.
+        A session that sends no more requests accepts none; they are offered to the next one.
         """
         if self._session is None:
             return
@@ -98,7 +98,7 @@ class OwnRequests:
                     self._offered.append((source, own))
 
     def answered(self, request: CpeRequest, answer: Response | Fault) -> Mapping[str, str | None]:
-        """The ACS has answered ``request``: the notes to save before anything else is sent."""
+        """Process the answer of the ACS to ``request``. Returns the notes to save before the next POST."""
         place = next((at for at, (_, own) in enumerate(self._offered) if own.request is request), None)
         if place is None:
             return {}
@@ -123,7 +123,7 @@ class OwnRequests:
             return ()
 
     def _is_writable(self, own: OwnRequest) -> bool:
-        """Whether an envelope can carry it; one that no envelope can must not end each session."""
+        """Whether ``own`` can be encoded; otherwise a warning is emitted, so that it does not end each session."""
         try:
             encode(Envelope(body=own.request))
         except MisuseError as error:

@@ -1,4 +1,4 @@
-"""The report of the session subsystem: the last session, the next one, and the events still to be delivered."""
+"""Report of the session subsystem: the last and the next session, and the events that are not delivered."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ class SessionReport(Report):
         self._last = last
 
     def status(self) -> Json:
-        """The session under way, the last that ended, and the next that is planned."""
+        """Return whether a session is under way, the last one that ended, and the next planned one."""
         now = self._driver.now()
         planned = self._agenda.session_at(now) if self._server.flag("EnableCWMP", True) else None
         last = self._ended(*self._last) if self._last is not None else None
         return {"session": {"open": self._driver.in_session, "last": last, "next": _planned(planned, now)}}
 
     def summary(self) -> Iterable[tuple[str, str]]:
-        """The last and the next session."""
+        """Return the last and the next session."""
         session = self.status()["session"]
         yield "Last session", _last_text(session["last"])
         yield "Next session", "under way now" if session["open"] else planned_text(session["next"])
 
     def events(self) -> Json:
-        """Events, parameters of ``4 VALUE CHANGE``, ScheduleInforms, and the retry under way."""
+        """Return events, parameters of ``4 VALUE CHANGE``, ScheduleInforms, and the retry under way."""
         now = self._driver.now()
         agenda = self._agenda
         retry_in = agenda.retry_in(now)
         return {
-            "pending": [{"event": each.code, "command_key": each.command_key} for each in agenda.pending],
-            "changed": list(self._notifications.news),
+            "pending": [{"event": event.code, "command_key": event.command_key} for event in agenda.pending],
+            "changed": list(self._notifications.pending),
             "scheduled": [
-                {"command_key": each.command_key, **(_planned(each.due, now) or {})} for each in agenda.scheduled()
+                {"command_key": entry.command_key, **(_planned(entry.due, now) or {})} for entry in agenda.scheduled()
             ],
             "retry_count": agenda.retry_count,
             "retry_in": None if retry_in is None else round(retry_in, 1),
@@ -61,7 +61,7 @@ class SessionReport(Report):
         }
 
     def metrics(self) -> Iterable[Metric]:
-        """RetryCount, events to be delivered, and whether a session is open."""
+        """Return RetryCount, the number of undelivered events, and whether a session is open."""
         yield Metric("cwmpagent_retry_count", "Failed sessions since the last success.", self._agenda.retry_count)
         yield Metric("cwmpagent_events_pending", "Events not yet delivered to the ACS.", len(self._agenda.pending))
         yield Metric("cwmpagent_session_open", "Whether a session is under way: 1 or 0.", self._driver.in_session)

@@ -1,7 +1,8 @@
-"""The start of an agent: the saved agenda, brought in line with what has happened to the device meanwhile.
+"""Start of an agent: restores the saved agenda, and adds the events of this start.
 
-A boot discards the events that the table says, and adds ``1 BOOT``. A URL or OUI other than that of the last
-``0 BOOTSTRAP`` adds that event. Work that was promised and not done (a reboot, say) is still to be done.
+A boot discards the events that the table of events does not keep, and adds ``1 BOOT``. A URL or OUI other than that of
+the last ``0 BOOTSTRAP`` adds this event. Saved work that was not carried out (a reboot, for example) is still to be
+done.
 """
 
 from __future__ import annotations
@@ -20,37 +21,40 @@ from cwmpagent.protocol.agenda.events import BOOTSTRAP
 
 
 class Bootstrap:
-    """Raises ``0 BOOTSTRAP`` when the ACS is not the one that received the last one (TR-069 3.7.1.5)."""
+    """Raises ``0 BOOTSTRAP`` for an ACS that has not received the last one (TR-069 3.7.1.5).
 
-    def __init__(self, server: ManagementServer, agenda: Agenda, oui: str, told: str | None) -> None:
+    ``bootstrapped``: the saved note with the ACS that has received it.
+    """
+
+    def __init__(self, server: ManagementServer, agenda: Agenda, oui: str, bootstrapped: str | None) -> None:
         self._server = server
         self._agenda = agenda
         self._oui = oui
-        self._told = told
+        self._bootstrapped = bootstrapped
 
     def check(self, now: Now) -> None:
-        """Raise the event unless this ACS has it, or it is pending for it. Not to be called during a session."""
-        acs = self._who(self._server.text("URL"))
+        """Raise the event unless the ACS has received it or it is pending for it. Must not be called in a session."""
+        acs = self._identity(self._server.text("URL"))
         pending = any(event.code == BOOTSTRAP for event in self._agenda.pending)
-        if acs != (self._agenda.acs if pending else self._told):
+        if acs != (self._agenda.acs if pending else self._bootstrapped):
             self._agenda.bootstrap(now, acs)
 
     def delivered(self, url: str) -> Mapping[str, str | None]:
-        """The ACS at ``url`` has received the event: the note to save."""
-        self._told = self._who(url)
-        return {BOOTSTRAPPED: self._told}
+        """Process the delivery of the event to the ACS at ``url``. Returns the note to save."""
+        self._bootstrapped = self._identity(url)
+        return {BOOTSTRAPPED: self._bootstrapped}
 
-    def _who(self, url: str) -> str:
+    def _identity(self, url: str) -> str:
         return json.dumps([url, self._oui])
 
 
 def restored(text: str | None, *, booted: bool, random: Random, now: Now, observer: Observer) -> Agenda:
-    """The saved agenda, or a new one where none was saved or it cannot be read."""
+    """Restore the saved agenda; return an empty one where none is saved or it cannot be read."""
     if text is not None:
         try:
             return Agenda.restored(text, random=random, now=now, booted=booted)
         except ValueError as error:
-            observer(Warned(f"the saved agenda cannot be read, a new one is begun: {error}"))
+            observer(Warned(f"cannot read the saved agenda, starting with an empty one: {error}"))
     return Agenda(random=random)
 
 
@@ -63,7 +67,7 @@ def reconcile(
     booted: bool,
     now: Now,
 ) -> tuple[AfterSessionWork, ...]:
-    """Raise ``0 BOOTSTRAP`` and ``1 BOOT`` if they are due; those of ``promised`` that are still to be done."""
+    """Raise ``0 BOOTSTRAP`` and ``1 BOOT`` if they are due. Returns the part of ``promised`` still to be done."""
     bootstrap.check(now)
     if not booted:
         return tuple(promised)

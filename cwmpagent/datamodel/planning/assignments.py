@@ -86,7 +86,7 @@ def _checked(path: str, parameter: ParameterDefinition, assignment: Assignment, 
         raise CwmpFault(9008, "is read-only")
     alias = aliased_row(path, parameter) is not None
     if alias and not as_acs:
-        raise CwmpFault(9008, "is the ACS's to change")
+        raise CwmpFault(9008, "can only be changed by the ACS")
     value = assignment.value
     if isinstance(value, str):
         text = value
@@ -101,5 +101,5 @@ def _checked(path: str, parameter: ParameterDefinition, assignment: Assignment, 
     if alias and (refusal := alias_refusal(text)):
         raise CwmpFault(9007, refusal)
     if as_acs and not parameter.settable(text):
-        raise CwmpFault(9007, f"the value must be one of {', '.join(parameter.words)}; others only the device sets")
+        raise CwmpFault(9007, f"the value must be one of {', '.join(parameter.words)}; only the device can set others")
     return text

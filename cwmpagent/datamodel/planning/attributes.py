@@ -61,7 +61,7 @@ def _check_change(change: AttributeChange, highest: int) -> None:
         raise CwmpFault(9003, f"Notification must be 0 to {highest}{reason}")
     for entity in change.access_list or ():
         if entity != SUBSCRIBER:
-            raise CwmpFault(9003, f"AccessList knows only {SUBSCRIBER}")
+            raise CwmpFault(9003, f"AccessList can contain only {SUBSCRIBER}")
 
 
 def _notification(parameter: ParameterDefinition, path: str, change: AttributeChange, present: int) -> int:
@@ -69,7 +69,7 @@ def _notification(parameter: ParameterDefinition, path: str, change: AttributeCh
     if notification is None:
         return present
     if notification in (2, 5, 6) and parameter.notify is Notify.CAN_DENY:
-        raise CwmpFault(9009, f"{path} allows no active notification")
+        raise CwmpFault(9009, f"{path} does not support active notification")
     if notification != 2 and parameter.notify is Notify.FORCED:
         if change.name == path:
             raise CwmpFault(9009, f"active notification of {path} cannot be turned off")

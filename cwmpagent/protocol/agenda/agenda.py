@@ -155,15 +155,15 @@ class Agenda:
             return None
         if self._is_due(now):
             return now.monotonic
-        looks = [
+        times = [
             self._retries.at,
-            self._ticks.next_look(now),
-            self._schedule.next_look(now),
-            self._heartbeat.next_look(now),
+            self._ticks.next_check(now),
+            self._schedule.next_check(now),
+            self._heartbeat.next_check(now),
         ]
         if self._pending.codes_waiting():
-            looks.append(self._throttled_until())
-        return min((look for look in looks if look is not None), default=None)
+            times.append(self._throttled_until())
+        return min((time for time in times if time is not None), default=None)
 
     def session_at(self, now: Now) -> float | None:
         """Monotonic time of the next session if no event occurs before; None where none is due by time.
@@ -313,7 +313,7 @@ class Agenda:
             self._pending.add(Event(PERIODIC), True)
         for command_key in self._schedule.take(now):
             self._pending.add(Event(M_SCHEDULE_INFORM, command_key), True)
-        self._heartbeat.look(now, known=Event(BOOTSTRAP) not in self._pending.events)
+        self._heartbeat.update(now, known=Event(BOOTSTRAP) not in self._pending.events)
 
     def _is_due(self, now: Now) -> bool:
         return self._open is None and (self._heartbeat.pending or self._is_other_due(now))

@@ -32,7 +32,7 @@ class Heartbeat:
         self.pending = self.was_last = False
         self._ticks.start(now, chance)
 
-    def look(self, now: Now, *, known: bool) -> None:
+    def update(self, now: Now, *, known: bool) -> None:
         """Update :attr:`pending`. ``known``: the ACS has received ``0 BOOTSTRAP``; no heartbeat is sent before that."""
         self.pending = (self._ticks.ticked(now) or self.pending) and known
 
@@ -41,9 +41,9 @@ class Heartbeat:
         """Monotonic time of the next heartbeat as known now; None where there is none."""
         return self._ticks.due
 
-    def next_look(self, now: Now) -> float | None:
+    def next_check(self, now: Now) -> float | None:
         """Monotonic time of the next heartbeat or check of the wall clock."""
-        return self._ticks.next_look(now)
+        return self._ticks.next_check(now)
 
     def record(self) -> dict[str, object] | None:
         """Return the state for :meth:`restored` as JSON values; None where heartbeats are disabled."""

@@ -2,7 +2,7 @@
 
 With a reference time and a trusted wall clock a tick is due at each reference + n * interval. Otherwise the phase runs
 on the monotonic clock and begins at random. Timers cannot wait for the wall clock, so it is checked every
-:data:`LOOK_EVERY` seconds. After a step of the wall clock, the ticks that it skipped are lost, and the next tick is at
+:data:`CHECK_EVERY` seconds. After a step of the wall clock, the ticks that it skipped are lost, and the next tick is at
 most one interval away.
 """
 
@@ -14,7 +14,7 @@ from math import floor
 from cwmpagent.protocol.agenda.clock import ROUNDING, Chance, Now
 from cwmpagent.protocol.agenda.saved_json import SavedJson
 
-LOOK_EVERY = 60.0
+CHECK_EVERY = 60.0
 """Seconds between two checks of the wall clock, where the phase depends on it."""
 
 SLEW = 1.0
@@ -85,11 +85,11 @@ class PeriodicTicks:
         """Monotonic time of the next tick as known now; None where there is none."""
         return self._due
 
-    def next_look(self, now: Now) -> float | None:
+    def next_check(self, now: Now) -> float | None:
         """Monotonic time of the next tick or check of the wall clock, whichever is first."""
         if self._due is None or self.periodic.reference is None:
             return self._due
-        return min(self._due, now.monotonic + LOOK_EVERY)
+        return min(self._due, now.monotonic + CHECK_EVERY)
 
     def _follow_wall(self, wall: float, now: Now, ticked: bool) -> bool:
         """Whether a tick was due; sets the next one by the wall clock."""

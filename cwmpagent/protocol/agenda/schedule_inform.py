@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from cwmpagent.errors import CwmpFault
 from cwmpagent.protocol.agenda.clock import Now
-from cwmpagent.protocol.agenda.periodic import LOOK_EVERY
+from cwmpagent.protocol.agenda.periodic import CHECK_EVERY
 from cwmpagent.protocol.agenda.saved_json import SavedJson
 
 MOST_SCHEDULED = 16
@@ -73,12 +73,12 @@ class ScheduleInformQueue:
             if entry.wall is not None
         )
 
-    def next_look(self, now: Now) -> float | None:
+    def next_check(self, now: Now) -> float | None:
         """Monotonic time of the next one due, or of the next check of a wall clock that is not trusted yet."""
-        looks = [entry.due for entry in self.waiting]
+        times = [entry.due for entry in self.waiting]
         if any(entry.latest for entry in self.waiting):
-            looks.append(now.monotonic + LOOK_EVERY)
-        return min(looks, default=None)
+            times.append(now.monotonic + CHECK_EVERY)
+        return min(times, default=None)
 
     def record(self) -> list[dict[str, object]]:
         """Return the state for :meth:`restored` as JSON values."""

@@ -1,4 +1,4 @@
-"""What the agent makes of the table of XMPP connections, and of what a connection tells; models of every kind."""
+"""The table of XMPP connections and the state of connections, with different models."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from cwmpagent.device.models import find_model
 from cwmpagent.protocol.agenda.events import SCHEDULED, Event
 from cwmpagent.protocol.connection_request.xmpp import ConnectionRequest, XmppVerdict
 from cwmpagent.protocol.connection_request.xmpp_account import Account, Retry, Server, Standing, Stats
-from cwmpagent.runtime.factory_defaults import capabilities
-from tests.agent.ports import SERVER, Lives, finished
+from cwmpagent.runtime.factory_defaults import abilities
+from tests.agent.ports import SERVER, SimulatedAgent, finished
 from tests.skips import NO_BBF, bbf_directory
 
 TABLE = "Device.XMPP.Connection."
@@ -25,16 +25,16 @@ JID = "cpe@x.example/r"
 
 
 class FakeXmpp:
-    """Remembers what was opened; ``slow``: closing takes until somebody fires it."""
+    """Records opened connections; ``slow``: closing waits until ``closing`` is fired."""
 
     def __init__(self) -> None:
         self.opened: list[FakeConnection] = []
         self.slow = False
 
-    def open(self, account: Account, stats: Stats, told: Any, asked: Any) -> FakeConnection:
-        connection = FakeConnection(self, account, stats, told, asked)
+    def open(self, account: Account, stats: Stats, on_standing: Any, on_request: Any) -> FakeConnection:
+        connection = FakeConnection(self, account, stats, on_standing, on_request)
         self.opened.append(connection)
-        told(Standing("Connecting"))  # at once, as the real one does
+        on_standing(Standing("Connecting"))  # at once, as the real client does
         return connection
 
     @property
@@ -43,12 +43,12 @@ class FakeXmpp:
 
 
 class FakeConnection:
-    def __init__(self, xmpp: FakeXmpp, account: Account, stats: Stats, told: Any, asked: Any) -> None:
+    def __init__(self, xmpp: FakeXmpp, account: Account, stats: Stats, on_standing: Any, on_request: Any) -> None:
         self.xmpp = xmpp
         self.account = account
         self.stats = stats
-        self.told = told
-        self.asked = asked
+        self.on_standing = on_standing
+        self.on_request = on_request
         self.closed = False
         self.closing: Deferred[None] | None = None
 
@@ -61,30 +61,30 @@ class FakeConnection:
 
 class XmppCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.lives = Lives(ConnectionRequestUsername="acs", ConnectionRequestPassword="pw")
-        self.lives.xmpp = self.xmpp = FakeXmpp()
+        self.simulated = SimulatedAgent(ConnectionRequestUsername="acs", ConnectionRequestPassword="pw")
+        self.simulated.xmpp = self.xmpp = FakeXmpp()
 
     def begin(self) -> None:
-        self.lives.begin()
-        self.lives.run(10)
+        self.simulated.begin()
+        self.simulated.run(10)
 
     def write(self, **texts: str) -> None:
         assignments = [ParameterAssignment(name, text) for name, text in texts.items()]
-        finished(self.lives.runtime.changes.set_values(assignments, Origin.ACS))
+        finished(self.simulated.runtime.changes.set_values(assignments, Origin.ACS))
 
     def add_row(self, **more: str) -> None:
-        finished(self.lives.runtime.changes.add_object(TABLE, Origin.ACS))
+        finished(self.simulated.runtime.changes.add_object(TABLE, Origin.ACS))
         values = {"Username": "cpe", "Password": "secret", "Domain": "x.example", "Enable": "true", **more}
-        row = f"{TABLE}{self.lives.runtime.tree.instances(TABLE)[-1]}."
+        row = f"{TABLE}{self.simulated.runtime.tree.instances(TABLE)[-1]}."
         self.write(**{row + name: text for name, text in values.items()})
         self.write(**{SERVER + "ConnReqXMPPConnection": row.removesuffix(".")})
 
     def value(self, path: str) -> str:
-        return self.lives.runtime.tree.value(path).text
+        return self.simulated.runtime.tree.value(path).text
 
     def standing(self, *standing: Any) -> None:
-        self.xmpp.now[-1].told(Standing(*standing))
-        self.lives.run(1)
+        self.xmpp.now[-1].on_standing(Standing(*standing))
+        self.simulated.run(1)
 
 
 class TableTests(XmppCase):
@@ -95,7 +95,7 @@ class TableTests(XmppCase):
         (connection,) = self.xmpp.now
         self.assertEqual(connection.account, Account(username="cpe", password="secret", domain="x.example"))
         for _ in range(3):
-            finished(self.lives.runtime.changes.add_object(ROW + "Server.", Origin.ACS))
+            finished(self.simulated.runtime.changes.add_object(ROW + "Server.", Origin.ACS))
         self.write(
             **{
                 ROW + "Resource": "r",
@@ -131,14 +131,14 @@ class TableTests(XmppCase):
         self.assertEqual(connection.account, expected)
 
     def test_one_after_the_other(self) -> None:
-        """A changed row is opened again only when the old stream has ended."""
+        """A changed row is opened again only after the old stream has ended."""
         self.begin()
         self.add_row()
         self.standing("Enabled", JID)
         self.xmpp.slow = True
         self.write(**{ROW + "Resource": "one"})
         self.write(**{ROW + "Resource": "two"})
-        self.lives.run(10)
+        self.simulated.run(10)
         self.assertEqual(len(self.xmpp.opened), 1)
         self.assertEqual(self.value(ROW + "Status"), "Enabled")
         self.xmpp.slow = False
@@ -164,48 +164,48 @@ class TableTests(XmppCase):
         self.assertEqual(self.value(ROW + "Status"), "Enabled")
         self.assertEqual(self.value(ROW + "TLSEstablished"), "true")
         since = self.value(ROW + "LastChangeDate")
-        self.lives.run(100)
+        self.simulated.run(100)
         self.standing("Enabled", JID, False)
         self.assertEqual(self.value(ROW + "LastChangeDate"), since)
         self.standing("ServerNotPresent", "", False, "gone")
         self.assertNotEqual(self.value(ROW + "LastChangeDate"), since)
         self.assertEqual(self.value(ROW + "JabberID"), JID)
         self.assertEqual(self.value(SERVER + "ConnReqJabberID"), JID)
-        warned = [fact.text for fact in self.lives.odd() if isinstance(fact, Warned)]
+        warned = [fact.text for fact in self.simulated.odd() if isinstance(fact, Warned)]
         self.assertEqual(len(warned), 6)
         self.assertIn("because of Error", warned[3])
 
     def test_a_disk_that_is_full_for_a_while(self) -> None:
         self.begin()
         self.add_row()
-        self.lives.store.refusing = "disk full"
+        self.simulated.store.refusing = "disk full"
         self.standing("Enabled", JID)
         self.standing("Enabled", JID, True)
         self.assertEqual(self.value(ROW + "Status"), "Connecting")
-        self.lives.store.refusing = None
-        self.lives.happen(Event(SCHEDULED))
-        self.lives.run(10)
+        self.simulated.store.refusing = None
+        self.simulated.happen(Event(SCHEDULED))
+        self.simulated.run(10)
         self.assertEqual(self.value(ROW + "Status"), "Enabled")
-        told = [fact.text for fact in self.lives.odd() if isinstance(fact, Warned) and "XMPP" in fact.text]
+        told = [fact.text for fact in self.simulated.odd() if isinstance(fact, Warned) and "XMPP" in fact.text]
         self.assertEqual(len(told), 1)
 
     def test_a_row_that_is_deleted_while_it_is_written(self) -> None:
         self.begin()
         self.add_row()
         connection = self.xmpp.now[0]
-        finished(self.lives.runtime.changes.delete_object(ROW, Origin.ACS))
+        finished(self.simulated.runtime.changes.delete_object(ROW, Origin.ACS))
         self.assertTrue(connection.closed)
-        connection.told(Standing("Enabled", JID))
-        self.lives.run(10)
+        connection.on_standing(Standing("Enabled", JID))
+        self.simulated.run(10)
         self.assertEqual(self.value(SERVER + "ConnReqJabberID"), "")
-        self.assertEqual([fact for fact in self.lives.odd() if "written" in str(fact)], [])
+        self.assertEqual([fact for fact in self.simulated.odd() if "written" in str(fact)], [])
 
     def test_stopped(self) -> None:
         self.begin()
         self.add_row()
         self.standing("Enabled", JID)
-        self.lives.reboot()
-        self.lives.run(10)
+        self.simulated.reboot()
+        self.simulated.run(10)
         self.assertTrue(self.xmpp.opened[0].closed)
         self.assertEqual(len(self.xmpp.now), 1)
         self.assertEqual(self.value(SERVER + "ConnReqJabberID"), JID)
@@ -213,8 +213,8 @@ class TableTests(XmppCase):
 
 
 class AskedTests(XmppCase):
-    def asked(self, connection: FakeConnection, password: str = "pw", sender: str = "acs@x.example/l") -> XmppVerdict:
-        verdict: XmppVerdict = connection.asked(ConnectionRequest(sender, "acs", password))
+    def request(self, connection: FakeConnection, password: str = "pw", sender: str = "acs@x.example/l") -> XmppVerdict:
+        verdict: XmppVerdict = connection.on_request(ConnectionRequest(sender, "acs", password))
         return verdict
 
     def test_the_connection_for_requests(self) -> None:
@@ -222,32 +222,32 @@ class AskedTests(XmppCase):
         self.add_row()
         self.add_row(Username="other")
         one, other = self.xmpp.now
-        self.assertIs(self.asked(one), XmppVerdict.UNAVAILABLE)
-        self.assertIs(self.asked(other), XmppVerdict.ACCEPTED)
-        self.assertIs(self.asked(other, "x"), XmppVerdict.NOT_AUTHORIZED)
-        before = len(self.lives.acs.told())
-        self.lives.run(10)
-        self.assertEqual(self.lives.acs.told()[before:], [("6 CONNECTION REQUEST",)])
+        self.assertIs(self.request(one), XmppVerdict.UNAVAILABLE)
+        self.assertIs(self.request(other), XmppVerdict.ACCEPTED)
+        self.assertIs(self.request(other, "x"), XmppVerdict.NOT_AUTHORIZED)
+        before = len(self.simulated.acs.event_codes())
+        self.simulated.run(10)
+        self.assertEqual(self.simulated.acs.event_codes()[before:], [("6 CONNECTION REQUEST",)])
 
     def test_after_the_end(self) -> None:
         self.begin()
         self.add_row()
         connection = self.xmpp.now[0]
-        finished(self.lives.runtime.stop())
-        self.assertIs(self.asked(connection), XmppVerdict.UNAVAILABLE)
+        finished(self.simulated.runtime.stop())
+        self.assertIs(self.request(connection), XmppVerdict.UNAVAILABLE)
 
 
 class ModelTests(XmppCase):
     def test_a_model_that_has_none_of_it(self) -> None:
-        root = self.lives.model.root
+        root = self.simulated.model.root
         children = {name: child for name, child in root.children.items() if name != "XMPP"}
-        self.lives.model = replace(self.lives.model, root=replace(root, children=children))
+        self.simulated.model = replace(self.simulated.model, root=replace(root, children=children))
         self.begin()
-        self.assertEqual((self.xmpp.opened, self.lives.odd()), ([], []))
-        self.assertEqual(capabilities(self.lives.model)[SERVER + "SupportedConnReqMethods"], "HTTP")
+        self.assertEqual((self.xmpp.opened, self.simulated.odd()), ([], []))
+        self.assertEqual(abilities(self.simulated.model)[SERVER + "SupportedConnReqMethods"], "HTTP")
 
     def test_a_model_with_fewer_words_and_parameters(self) -> None:
-        root = self.lives.model.root
+        root = self.simulated.model.root
         xmpp = root.children["XMPP"]
         table = xmpp.children["Connection"]
         status = table.parameters["Status"]
@@ -256,7 +256,9 @@ class ModelTests(XmppCase):
         kept = {name: each for name, each in table.parameters.items() if name not in ("LastChangeDate", "JabberID")}
         smaller = replace(table, parameters={**kept, "Status": words})
         xmpp = replace(xmpp, children={"Connection": smaller})
-        self.lives.model = replace(self.lives.model, root=replace(root, children={**root.children, "XMPP": xmpp}))
+        self.simulated.model = replace(
+            self.simulated.model, root=replace(root, children={**root.children, "XMPP": xmpp})
+        )
         self.begin()
         self.add_row()
         self.assertEqual(self.value(ROW + "Status"), "Unknown")
@@ -271,18 +273,20 @@ class ModelTests(XmppCase):
         profiles = ("XMPPConnReq:1", "XMPPAdvanced:1", "XMPPReconnect:1")
         published = {"tr-181-2-17-0-cwmp-full.xml": "Device.", "tr-098-1-8-0-full.xml": "InternetGatewayDevice."}
         for name, root in published.items():
-            lives = Lives()
-            lives.xmpp = xmpp = FakeXmpp()
-            lives.model = find_model(str(directory / name), profiles=("Baseline:1", *profiles))
-            lives._values = {
-                path.replace("Device.", root, 1): each for path, each in lives._values.items() if "Retry" not in path
+            simulated = SimulatedAgent()
+            simulated.xmpp = xmpp = FakeXmpp()
+            simulated.model = find_model(str(directory / name), profiles=("Baseline:1", *profiles))
+            simulated._values = {
+                path.replace("Device.", root, 1): each
+                for path, each in simulated._values.items()
+                if "Retry" not in path
             }
-            lives.begin()
-            lives.run(10)
+            simulated.begin()
+            simulated.run(10)
             table, server = root + "XMPP.Connection.", root + "ManagementServer."
-            methods = lives.runtime.tree.value(server + "SupportedConnReqMethods").text
+            methods = simulated.runtime.tree.value(server + "SupportedConnReqMethods").text
             self.assertEqual(methods, "HTTP,XMPP")
-            finished(lives.runtime.changes.add_object(table, Origin.ACS))
+            finished(simulated.runtime.changes.add_object(table, Origin.ACS))
             values = {
                 table + "1.Enable": "true",
                 table + "1.Username": "cpe",
@@ -292,13 +296,13 @@ class ModelTests(XmppCase):
                 server + "ConnReqXMPPConnection": table + "1",
             }
             finished(
-                lives.runtime.changes.set_values(
+                simulated.runtime.changes.set_values(
                     [ParameterAssignment(path, text) for path, text in values.items()], Origin.ACS
                 )
             )
             (connection,) = xmpp.now
             self.assertEqual(connection.account.algorithm, "ServerTable")
-            connection.told(Standing("Error", "", False, "x"))
-            self.assertEqual(lives.runtime.tree.value(table + "1.Status").text, "Error")
-            connection.told(Standing("Enabled", JID, True))
-            self.assertEqual(lives.runtime.tree.value(server + "ConnReqJabberID").text, JID)
+            connection.on_standing(Standing("Error", "", False, "x"))
+            self.assertEqual(simulated.runtime.tree.value(table + "1.Status").text, "Error")
+            connection.on_standing(Standing("Enabled", JID, True))
+            self.assertEqual(simulated.runtime.tree.value(server + "ConnReqJabberID").text, JID)

@@ -1,4 +1,4 @@
-"""Rows of the data model read as accounts."""
+"""Rows of the data model, read as accounts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROW = "Device.XMPP.Connection.1."
 
 class TableTests(SynchronousTestCase):
     def accounts(self, *names: str, **values: str) -> dict[str, Account]:
-        """What ``values``, by the ends of their paths, make of row 1."""
+        """Account of row 1 with ``values``, by the ends of their paths."""
         directory = Path(self.mktemp())
         directory.mkdir()
         lines = ["[rows]", '"Device.XMPP.Connection." = [1]', f'"{ROW}Server." = [1, 2]', "[values]"]

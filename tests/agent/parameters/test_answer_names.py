@@ -1,4 +1,4 @@
-"""Names in answers: by number, by alias, as they were asked for."""
+"""Names in answers: by number, by alias, as requested."""
 
 from __future__ import annotations
 

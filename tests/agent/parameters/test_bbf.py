@@ -1,4 +1,4 @@
-"""Whole sessions of agents whose models are the Broadband Forum's: TR-181 and TR-098, whole, and by profiles."""
+"""Whole sessions of agents with models of the Broadband Forum: TR-181 and TR-098, complete and by profiles."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ class PublishedTests(BenchCase):
         super().setUp()
 
     def agent_of(self, name: str, root: str, *profiles: str) -> Agent:
-        """An agent of a published model."""
+        """An agent with a published model."""
         self.path = self.directory / name
         listed = ", ".join(f'"{profile}"' for profile in profiles)
         text = _CONFIG.format(model=self.path, profiles=listed, url=self.url, state=self.state, root=root)
         return self.prepared(parse(text, Path()), model=None)
 
     async def walk(self, root: str) -> tuple[SessionTrace, dict[str, Value]]:
-        """The first session, and then names and values of everything, held against the file."""
+        """Compare all names and values after the first session with the model file."""
         assert self.agent is not None
         self.agent.startService()
         trace = await self.session(event="0 BOOTSTRAP")
@@ -80,14 +80,14 @@ class PublishedTests(BenchCase):
         return trace, read
 
     def singletons(self) -> set[str]:
-        """The parameters that a device without rows has, by the file."""
+        """Parameters of a device without rows, by the model file."""
         model = ElementTree.parse(self.path).getroot().find("model")
         assert model is not None
         found = [(each.attrib["name"], each) for each in model.findall("object") if "{i}" not in each.attrib["name"]]
         return {path + each.attrib["name"].strip() for path, item in found for each in item.findall("parameter")}
 
     async def refused(self, **values: Value | str) -> list[tuple[int, str]]:
-        """The codes and sentences of a SetParameterValues that is refused."""
+        """Fault codes and texts of a refused SetParameterValues."""
         (fault,) = await self.ask(assign("", **values))
         self.assertEqual(fault.code, 9003)
         return [(each.code, each.text) for each in fault.parameters]
@@ -118,7 +118,7 @@ class PublishedTests(BenchCase):
         self.assertEqual(faults[0][1], "the value must be one of InstanceNumber, InstanceAlias")
         self.assertEqual(faults[1][1], "the number must be at least 1")
         self.assertEqual(faults[2][1], "the number of characters must be at most 64")
-        self.assertEqual(faults[4][1], "the value must be one of Requested, Canceled; others only the device sets")
+        self.assertEqual(faults[4][1], "the value must be one of Requested, Canceled; only the device can set others")
         (created,) = await self.ask(AddObject("Device.NAT.PortMapping.", ""))
         row = f"Device.NAT.PortMapping.{created.instance_number}."
         faults = await self.refused(**{row + "Description": "x" * 257, row + "Interface": "Device.IP.Interface.1"})

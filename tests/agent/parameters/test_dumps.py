@@ -1,4 +1,4 @@
-"""Whole sessions of agents whose models are dumps: real devices walked over the wire, and partial ones."""
+"""Whole sessions of agents whose models are dumps: of real devices, and partial ones."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _OWN = (
     "ConnectionRequestPassword",
     "UDPConnectionRequestAddress",
 )
-"""Parameters of ManagementServer that the configuration gives, or the agent itself."""
+"""Parameters of ManagementServer whose values are from the configuration or from the agent itself."""
 _LIVE = ("DeviceInfo.UpTime", "Time.CurrentLocalTime")
 
 
@@ -56,27 +56,27 @@ class DumpCase(BenchCase):
     device = ""
 
     def config_of(self, *models: Path | str, **identity: str) -> Config:
-        """A configuration that leaves to the model whatever it can."""
+        """A configuration with as few values as possible; the others are from the model."""
         lines = "\n".join(f'{key} = "{text}"' for key, text in identity.items())
         names = "[" + ", ".join(f'"{model}"' for model in models) + "]"
         text = _CONFIG.format(model=names, device=lines, url=self.url, state=self.state)
         return parse(text, self.state.parent)
 
     def write(self, name: str, *rows: str) -> Path:
-        """A dump of these rows."""
+        """Write a dump with these rows."""
         path = self.state.parent / name
         path.write_text("\n".join(("Parameter,Object,Writable,Value,Value type", *rows)))
         return path
 
     async def first(self, config: Config) -> SessionTrace:
-        """Begin, and wait for the first session."""
+        """Start an agent, and wait for the first session."""
         self.prepared(config, model=None).startService()
         trace = await self.lab.wait_for_session(event="0 BOOTSTRAP")
         self.device = trace.device_id
         return trace
 
     async def ask(self, *requests: AcsRequest) -> list[Any]:
-        """Have the agent called, and give the answers to ``requests``, all of one session."""
+        """Send a ConnectionRequest, and return the answers to ``requests``, all of one session."""
         answers = [self.lab.queue(self.device, request) for request in requests]
         number = self.lab.sessions.seen
         self.assertEqual(await self.lab.connection_request(self.device), 200)
@@ -85,12 +85,12 @@ class DumpCase(BenchCase):
         return [await answer for answer in answers]
 
     def assert_nothing_odd(self) -> None:
-        """The agent has neither crashed nor warned."""
+        """Assert that the agent has emitted no warning and no crash of an RPC."""
         self.assertEqual([fact for fact in self.facts if isinstance(fact, RpcCrashed | Warned)], [])
 
 
 class WalkTests(DumpCase):
-    """A real device walked over the wire, held against its file row by row."""
+    """Dumps of real devices, compared row by row over the wire."""
 
     async def check(self, known: Known) -> Judge:
         judge = Judge(known)
@@ -157,7 +157,7 @@ class WalkTests(DumpCase):
 
 
 class PartialTests(DumpCase):
-    """Dumps that lack what an agent needs, and what the configuration says of them."""
+    """Dumps without parameters that an agent needs, and values for them from the configuration."""
 
     async def test_a_dump_of_one_parameter(self) -> None:
         path = self.write(

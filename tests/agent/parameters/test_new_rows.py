@@ -1,4 +1,4 @@
-"""Rows by alias on a device with providers: a change and its rows are wholly there, or wholly not."""
+"""Rows by alias on a device with providers: a change and its rows are made completely or not at all."""
 
 from __future__ import annotations
 

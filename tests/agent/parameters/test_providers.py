@@ -1,4 +1,4 @@
-"""Values and rows that providers supply: read when asked, by provider, and whatever one does, the agent goes on."""
+"""Values and rows of providers: read on request, by provider; the agent continues after any failure of one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.facts import RpcCrashed, Warned
 from cwmpagent.agent.parameters.changes import Origin
-from cwmpagent.agent.parameters.provider_values import LOOKS
+from cwmpagent.agent.parameters.provider_values import ATTEMPTS
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.device.provider import Name, Provider
 from cwmpagent.protocol.rpc import (
@@ -23,7 +23,7 @@ from cwmpagent.protocol.rpc import (
     SetParameterAttributesStruct,
 )
 from tests.agent.bench import assign
-from tests.agent.ports import Lives
+from tests.agent.ports import SimulatedAgent
 
 VERSION = "Device.DeviceInfo.SoftwareVersion"
 UPTIME = "Device.DeviceInfo.UpTime"
@@ -33,7 +33,7 @@ ADDRESSES = "Device.IP.Interface.{i}.IPv4Address."
 
 
 class Info(Provider):
-    """Some of DeviceInfo; ``answer`` is what it reads, or a function for that."""
+    """Provider of some of DeviceInfo; ``answer``: the values, or a function that returns them."""
 
     name = "info"
     paths = ("Device.DeviceInfo.MemoryStatus.", VERSION, UPTIME)
@@ -48,7 +48,7 @@ class Info(Provider):
 
 
 class Table(Provider):
-    """Network ports by name, and below another table the addresses of each."""
+    """Provider of network ports by name, and of their addresses below another table."""
 
     name = "net"
     paths = (PORTS, "Device.IP.Interface.")
@@ -70,14 +70,14 @@ class Table(Provider):
 
 
 class Wordless(Exception):
-    """An error that cannot even say what it is."""
+    """An error whose ``str`` raises."""
 
     def __str__(self) -> str:
         raise RuntimeError
 
 
 class Lazy(Mapping[str, str]):
-    """A mapping that finds out only later that it has nothing to give."""
+    """A mapping whose items raise when they are accessed."""
 
     def __getitem__(self, name: str) -> str:
         raise OSError("unplugged")
@@ -91,17 +91,17 @@ class Lazy(Mapping[str, str]):
 
 class ProviderCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.lives = Lives()
+        self.simulated = SimulatedAgent()
         self.info, self.table = Info(), Table()
-        self.lives.providers = [self.info, self.table]
+        self.simulated.providers = [self.info, self.table]
 
     def ask(self, *requests: Any, seconds: float = 30) -> list[Any]:
-        """The answers of a session."""
-        self.lives.acs.asking.extend(requests)
-        self.lives.runtime.connection_requests.http.requested("198.51.100.1")
-        self.lives.run(seconds)
-        self.assertTrue(self.lives.ended()[-1].success, self.lives.ended()[-1])
-        return self.lives.acs.answers()
+        """Return the answers of one session."""
+        self.simulated.acs.asking.extend(requests)
+        self.simulated.runtime.connection_requests.http.requested("198.51.100.1")
+        self.simulated.run(seconds)
+        self.assertTrue(self.simulated.ended()[-1].success, self.simulated.ended()[-1])
+        return self.simulated.acs.answers()
 
     def values(self, *paths: str) -> dict[str, str]:
         (answer,) = self.ask(GetParameterValues(paths))
@@ -115,26 +115,26 @@ class ProviderCase(SynchronousTestCase):
         return answer
 
     def warnings(self) -> list[str]:
-        self.assertEqual([fact for fact in self.lives.facts if isinstance(fact, RpcCrashed)], [])
-        return [fact.text for fact in self.lives.facts if isinstance(fact, Warned)]
+        self.assertEqual([fact for fact in self.simulated.facts if isinstance(fact, RpcCrashed)], [])
+        return [fact.text for fact in self.simulated.facts if isinstance(fact, Warned)]
 
     def inform(self) -> dict[str, str]:
-        return {each.name: each.value.text for each in self.lives.acs.informs()[-1].parameter_list}
+        return {each.name: each.value.text for each in self.simulated.acs.informs()[-1].parameter_list}
 
 
 class ReadingTests(ProviderCase):
     def test_one_call_for_all_of_a_request(self) -> None:
-        self.lives.begin()
+        self.simulated.begin()
         self.ask()
         self.info.asked.clear()
-        self.lives.run(2)
+        self.simulated.run(2)
         self.assertEqual(self.values(UPTIME, FREE)[FREE], "1000")
-        self.assertEqual(self.info.asked, [[VERSION], [UPTIME, FREE]])  # that of the Inform, and ours
+        self.assertEqual(self.info.asked, [[VERSION], [UPTIME, FREE]])  # of the Inform, and of the request
         self.assertEqual(self.warnings(), [])
 
     def test_a_reading_is_kept_for_a_second(self) -> None:
-        self.lives.begin()
-        self.lives.run(2)
+        self.simulated.begin()
+        self.simulated.run(2)
         self.info.asked.clear()
         self.ask(*[GetParameterValues((UPTIME,))] * 3)
         self.assertEqual(self.info.asked, [[VERSION], [UPTIME]])
@@ -142,19 +142,19 @@ class ReadingTests(ProviderCase):
         self.assertEqual(self.values(UPTIME), {UPTIME: "8"})
 
     def test_coroutines_and_deferreds(self) -> None:
-        self.lives.begin()
+        self.simulated.begin()
 
         async def later() -> dict[str, str]:
-            await deferLater(self.lives.timers, 3, lambda: None)
+            await deferLater(self.simulated.timers, 3, lambda: None)
             return {UPTIME: "9"}
 
-        for answer in (later, lambda: deferLater(self.lives.timers, 3, lambda: {UPTIME: "9"})):
+        for answer in (later, lambda: deferLater(self.simulated.timers, 3, lambda: {UPTIME: "9"})):
             self.info.answer = answer
             self.assertEqual(self.values(UPTIME), {UPTIME: "9"})
         self.assertEqual(self.warnings(), [])
 
     def test_a_change_during_the_reading_costs_nothing_of_it(self) -> None:
-        """What has changed meanwhile is read again; what was read of everything else counts."""
+        """Parameters that change during a reading are read again; the values of the others are used."""
         code = "Device.DeviceInfo.HostName"
         texts = {code: "none"}
 
@@ -165,46 +165,46 @@ class ReadingTests(ProviderCase):
                 return dict(texts)
 
             def check(self, changes: Mapping[Name, str | None]) -> None:
-                """Nothing is refused."""
+                """Refuse nothing."""
 
             def apply(self, changes: Mapping[Name, str | None]) -> None:
                 texts.update((str(name), text) for name, text in changes.items() if text is not None)
 
         self.info.answer = {}
-        self.lives.providers.append(Box())
-        self.lives.begin()
-        self.lives.run(2)
-        self.info.answer = lambda: deferLater(self.lives.timers, 3, lambda: {UPTIME: "9", FREE: "1"})
+        self.simulated.providers.append(Box())
+        self.simulated.begin()
+        self.simulated.run(2)
+        self.info.answer = lambda: deferLater(self.simulated.timers, 3, lambda: {UPTIME: "9", FREE: "1"})
 
         def change(text: str) -> None:
-            changed = self.lives.runtime.changes.set_values([ParameterAssignment(code, text)], Origin.LOCAL)
+            changed = self.simulated.runtime.changes.set_values([ParameterAssignment(code, text)], Origin.LOCAL)
             Deferred.fromCoroutine(changed).addErrback(self.fail)
 
         for second in range(3, 7):
-            self.lives.timers.callLater(second + 0.5, change, str(second))
+            self.simulated.timers.callLater(second + 0.5, change, str(second))
         asked = len(self.info.asked)
         self.assertEqual(self.values(UPTIME, FREE, code), {UPTIME: "9", FREE: "1", code: "5"})
         self.assertEqual(self.info.asked[asked:], [[VERSION], [UPTIME, FREE]])
         self.assertEqual(self.warnings(), [])
 
     def test_what_changes_all_the_time_is_told_as_it_was_read_last(self) -> None:
-        self.lives.begin()
-        self.lives.run(2)
+        self.simulated.begin()
+        self.simulated.run(2)
 
-        self.info.answer = lambda: deferLater(self.lives.timers, 3, lambda: {UPTIME: "9"})
+        self.info.answer = lambda: deferLater(self.simulated.timers, 3, lambda: {UPTIME: "9"})
         for second in range(20):
-            self.lives.timers.callLater(
-                second + 0.5, lambda: Deferred.fromCoroutine(self.lives.runtime.refresher.reread(UPTIME, []))
+            self.simulated.timers.callLater(
+                second + 0.5, lambda: Deferred.fromCoroutine(self.simulated.runtime.refresher.reread(UPTIME, []))
             )
         asked = len(self.info.asked)
         self.assertEqual(self.values(UPTIME), {UPTIME: "9"})
-        self.assertEqual(self.info.asked[asked:], [[VERSION], *[[UPTIME]] * LOOKS])
+        self.assertEqual(self.info.asked[asked:], [[VERSION], *[[UPTIME]] * ATTEMPTS])
 
     def test_what_is_missing_keeps_its_value(self) -> None:
-        self.lives = Lives({VERSION: "of the file"})
-        self.lives.providers = [self.info]
+        self.simulated = SimulatedAgent({VERSION: "of the file"})
+        self.simulated.providers = [self.info]
         self.info.answer = {}
-        self.lives.begin()
+        self.simulated.begin()
         self.assertEqual(self.inform()[VERSION], "of the file")
         self.assertEqual(self.values(VERSION), {VERSION: "of the file"})
 
@@ -212,8 +212,8 @@ class ReadingTests(ProviderCase):
         other, last = Info(), Info()
         other.paths, last.paths = ("Device.",), ("Device.DeviceInfo.UpTime",)  # type: ignore[misc]  # a test
         last.answer = {UPTIME: "99"}
-        self.lives.providers = [self.info, other, last]
-        self.lives.begin()
+        self.simulated.providers = [self.info, other, last]
+        self.simulated.begin()
         self.assertEqual(self.values(UPTIME), {UPTIME: "99"})
         self.assertNotIn([UPTIME], [*self.info.asked, *other.asked])
 
@@ -221,8 +221,8 @@ class ReadingTests(ProviderCase):
         one = Info()
         one.paths = (PORTS + "1.Name",)  # type: ignore[misc]  # a test
         one.answer = {PORTS + "1.Name": "mine"}
-        self.lives.providers = [one]
-        self.lives.begin()
+        self.simulated.providers = [one]
+        self.simulated.begin()
         found = self.values(PORTS)
         self.assertEqual((found[PORTS + "1.Name"], found[PORTS + "2.Name"]), ("mine", "eth1"))
 
@@ -231,7 +231,7 @@ class TroubleTests(ProviderCase):
     def troubles(self) -> dict[str, Any]:
         return {
             "raises": lambda: 1 / 0,
-            "raises later": lambda: deferLater(self.lives.timers, 1, lambda: 1 / 0),
+            "raises later": lambda: deferLater(self.simulated.timers, 1, lambda: 1 / 0),
             "hangs": lambda: Deferred(),
             "is cancelled": lambda: _cancelled(),
             "raises without words": lambda: _raised(Wordless()),
@@ -248,8 +248,8 @@ class TroubleTests(ProviderCase):
         for what, answer in self.troubles().items():
             with self.subTest(what=what):
                 self.setUp()
-                self.lives.begin()
-                self.lives.run(2)
+                self.simulated.begin()
+                self.simulated.run(2)
                 self.info.answer = answer
                 self.assertIn(UPTIME, self.fault(UPTIME).text)
                 self.assertIn(UPTIME, self.fault("Device.").text)
@@ -259,35 +259,35 @@ class TroubleTests(ProviderCase):
                 self.assertEqual(self.values(UPTIME), {UPTIME: "8"})
 
     def test_the_log_is_told_once_a_minute(self) -> None:
-        self.lives.begin()
+        self.simulated.begin()
         self.info.answer = lambda: 1 / 0
         for _ in range(7):
-            self.lives.run(10)
+            self.simulated.run(10)
             self.ask(GetParameterValues((UPTIME,)), GetParameterValues((FREE,)), seconds=0)
         self.assertEqual(len(self.warnings()), 2)
         self.assertIn("provider info: read raised ZeroDivisionError: division by zero", self.warnings()[0])
 
     def test_an_inform_tells_what_was_read_last(self) -> None:
-        self.lives.begin()
+        self.simulated.begin()
         self.info.answer = lambda: Deferred()
         self.ask()
         self.assertEqual(self.inform()[VERSION], "1.0")
 
     def test_a_start_while_it_hangs_raises_no_false_value_change(self) -> None:
-        self.lives.begin()
+        self.simulated.begin()
         self.info.answer = lambda: Deferred()
-        self.lives.kill()
-        self.lives.begin(booted=False, seconds=30)
+        self.simulated.kill()
+        self.simulated.begin(booted=False, seconds=30)
         self.ask()
-        self.assertEqual(self.lives.acs.told()[-1], ("6 CONNECTION REQUEST",))
+        self.assertEqual(self.simulated.acs.event_codes()[-1], ("6 CONNECTION REQUEST",))
         self.info.answer = {VERSION: "2.0"}
         self.ask()
-        self.assertEqual(self.lives.acs.told()[-1], ("4 VALUE CHANGE", "6 CONNECTION REQUEST"))
+        self.assertEqual(self.simulated.acs.event_codes()[-1], ("4 VALUE CHANGE", "6 CONNECTION REQUEST"))
         self.assertEqual(self.inform()[VERSION], "2.0")
 
     def test_one_that_ignores_being_cancelled_is_not_asked_again_before_it_ends(self) -> None:
-        self.lives.begin()
-        self.lives.run(2)
+        self.simulated.begin()
+        self.simulated.run(2)
         slow: Deferred[Any] = Deferred()
 
         async def stubborn() -> Any:
@@ -306,18 +306,18 @@ class TroubleTests(ProviderCase):
         self.assertEqual(self.values(UPTIME), {UPTIME: "8"})
 
     def test_a_reading_that_is_given_up_is_cancelled_and_no_error(self) -> None:
-        self.lives.begin()
-        self.lives.run(2)
+        self.simulated.begin()
+        self.simulated.run(2)
         self.info.answer = lambda: Deferred()
-        reading = Deferred.fromCoroutine(self.lives.runtime.refresher.read((UPTIME,)))
+        reading = Deferred.fromCoroutine(self.simulated.runtime.refresher.read((UPTIME,)))
         self.assertNoResult(reading)
         reading.cancel()
         self.failureResultOf(reading, CancelledError)
 
     def test_attributes_can_be_set_while_it_is_down(self) -> None:
-        self.lives.begin()
+        self.simulated.begin()
         self.info.answer = lambda: 1 / 0
-        self.lives.run(2)
+        self.simulated.run(2)
         (answer,) = self.ask(SetParameterAttributes((SetParameterAttributesStruct(UPTIME, True, 1, False, ()),)))
         self.assertNotIsInstance(answer, Fault)
 
@@ -332,21 +332,21 @@ class RowTests(ProviderCase):
         return {int(name.split(".")[3]): text for name, text in found.items() if name.endswith(".Name")}
 
     def test_the_first_take_over_the_rows_of_the_factory(self) -> None:
-        self.lives.begin()
+        self.simulated.begin()
         self.assertEqual(self.names(), {1: "eth0", 2: "lan7"})
         self.table.ports = ["eth0"]
-        self.lives.run(2)
+        self.simulated.run(2)
         found = self.values("Device.Ethernet.")
         self.assertEqual(found["Device.Ethernet.InterfaceNumberOfEntries"], "1")
         self.assertEqual([name for name in found if name.startswith(PORTS + "2.")], [])
 
     def test_numbers_are_kept_over_restarts_and_absence_and_never_given_twice(self) -> None:
-        self.lives.begin()
+        self.simulated.begin()
         self.table.ports = ["eth0", "usb1", "usb2"]
         self.assertEqual(self.names(), {1: "eth0", 2: "usb1", 3: "usb2"})
         self.table.ports = ["usb2"]
         self.assertEqual(self.names(), {3: "usb2"})
-        self.lives.begin(booted=False)
+        self.simulated.begin(booted=False)
         self.table.ports = ["new", "usb2", "eth0"]
         self.assertEqual(self.names(), {1: "eth0", 3: "usb2", 4: "new"})
         self.table.ports = ["newer"]
@@ -354,7 +354,7 @@ class RowTests(ProviderCase):
         self.assertEqual(self.warnings(), [])
 
     def test_rows_within_rows(self) -> None:
-        self.lives.begin()
+        self.simulated.begin()
         found = self.values("Device.IP.Interface.")
         addresses = {name: text for name, text in found.items() if name.endswith(".IPAddress")}
         path = "Device.IP.Interface.1.IPv4Address."
@@ -363,19 +363,19 @@ class RowTests(ProviderCase):
         self.assertIn((ADDRESSES + "{i}.IPAddress", ("eth0", "10.0.0.2")), self.table.read_with)
         self.table.ports = []
         self.assertEqual(self.values("Device.IP.Interface."), {})
-        notes = self.lives.store.load().notes
+        notes = self.simulated.store.load().notes
         self.assertEqual([note for note in notes if note.startswith("rows:Device.IP.Interface.1.")], [])
 
     def test_a_row_that_has_gone_is_9005(self) -> None:
-        self.lives.begin()
+        self.simulated.begin()
         self.names()
         self.table.ports = ["eth0"]
-        self.lives.run(2)
+        self.simulated.run(2)
         get, put = self.ask(GetParameterValues((PORTS + "2.Name",)), assign("", **{PORTS + "2.Enable": "true"}))
         self.assertEqual((get.code, put.code, put.parameters[0].code), (9005, 9003, 9005))
 
     def test_what_is_no_list_of_keys_changes_no_row(self) -> None:
-        self.lives.begin()
+        self.simulated.begin()
         self.names()
 
         def broken() -> Iterator[str]:
@@ -385,23 +385,23 @@ class RowTests(ProviderCase):
         for wrong in ("eth0", None, [1, 2], ["a", "a"], [""], {"a": 1}, ["x" * 300], broken):
             with self.subTest(wrong=wrong):
                 self.table.ports = wrong
-                self.lives.run(61)
+                self.simulated.run(61)
                 self.assertEqual(self.numbers(), [1, 2])
                 self.fault(PORTS)
                 self.assertIn("provider net", self.warnings()[-1])
 
     def test_a_full_disk_costs_the_new_row_and_no_more(self) -> None:
-        self.lives.begin()
+        self.simulated.begin()
         self.names()
         self.table.ports = ["eth0", "lan7", "usb1"]
-        self.lives.run(2)
-        self.lives.store.refusing = "the disk is full"
+        self.simulated.run(2)
+        self.simulated.store.refusing = "the disk is full"
         self.assertEqual(self.names(), {1: "eth0", 2: "lan7"})
-        self.lives.store.refusing = None
+        self.simulated.store.refusing = None
         self.assertEqual(self.names(), {1: "eth0", 2: "lan7", 3: "usb1"})
 
     def test_a_read_only_provider_refuses_changes(self) -> None:
-        self.lives.begin()
+        self.simulated.begin()
         put, add = self.ask(assign("", **{PORTS + "1.DuplexMode": "Full"}), AddObject("Device.IP.Interface.", ""))
         self.assertEqual((put.code, [each.code for each in put.parameters]), (9003, [9001]))
         self.assertEqual(add.code, 9001)

@@ -1,4 +1,4 @@
-"""Values that the device reads anew each time: told when a session opens anyway, and no harm where they cannot be."""
+"""Values that the device reads each time: reported in each session; no harm follows where they cannot be read."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from cwmpagent.protocol.rpc import (
     SetParameterAttributes,
     SetParameterAttributesStruct,
 )
-from tests.agent.ports import Lives
+from tests.agent.ports import SimulatedAgent
 
 UPTIME = "Device.DeviceInfo.UpTime"
-TOTAL = "Device.DeviceInfo.MemoryStatus.Total"  # the one live value whose active notification is not denied
+TOTAL = "Device.DeviceInfo.MemoryStatus.Total"  # the only live parameter that supports active notification
 
 
 class LiveTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.lives = Lives()
-        self.lives.readings = {UPTIME: lambda: str(int(self.lives.timers.seconds())), TOTAL: self.total}
+        self.simulated = SimulatedAgent()
+        self.simulated.readings = {UPTIME: lambda: str(int(self.simulated.timers.seconds())), TOTAL: self.total}
         self.memory: str | Exception = "1000"
-        self.lives.begin()
+        self.simulated.begin()
 
     def total(self) -> str:
         if isinstance(self.memory, Exception):
@@ -32,37 +32,37 @@ class LiveTests(SynchronousTestCase):
         return self.memory
 
     def watch(self, path: str, notification: int) -> None:
-        self.lives.acs.asking.append(
+        self.simulated.acs.asking.append(
             SetParameterAttributes((SetParameterAttributesStruct(path, True, notification, False, ()),))
         )
         self.call()
 
     def call(self) -> None:
-        """The ACS calls; a minute passes."""
-        self.lives.happen(Event(CONNECTION_REQUEST))
-        self.lives.run(60)
+        """Receive a ConnectionRequest; a minute passes."""
+        self.simulated.happen(Event(CONNECTION_REQUEST))
+        self.simulated.run(60)
 
     def last(self) -> tuple[tuple[str, ...], dict[str, str]]:
-        """Events and parameters of the last Inform."""
-        inform = self.lives.acs.informs()[-1]
-        return self.lives.acs.told()[-1], {each.name: each.value.text for each in inform.parameter_list}
+        """EventCodes and values of the last Inform."""
+        inform = self.simulated.acs.informs()[-1]
+        return self.simulated.acs.event_codes()[-1], {each.name: each.value.text for each in inform.parameter_list}
 
     def assert_only_told_of_it(self) -> None:
-        """All that the log has is that it could not be read."""
-        odd = self.lives.odd()
+        """Assert that all warnings are about the read that failed."""
+        odd = self.simulated.odd()
         self.assertTrue(odd)
         for fact in odd:
             assert isinstance(fact, Warned), fact
-            self.assertTrue(fact.text.startswith(f"provider readings: {TOTAL} could not be read: "), fact)
+            self.assertTrue(fact.text.startswith(f"provider functions: {TOTAL} could not be read: "), fact)
 
     def test_a_passive_one_is_told_with_its_present_value(self) -> None:
         self.watch(UPTIME, 1)
-        seconds = str(int(self.lives.timers.seconds()))
+        seconds = str(int(self.simulated.timers.seconds()))
         self.call()
         events, values = self.last()
         self.assertEqual(events, ("4 VALUE CHANGE", "6 CONNECTION REQUEST"))
         self.assertEqual(values[UPTIME], seconds)
-        self.assertEqual(self.lives.odd(), [])
+        self.assertEqual(self.simulated.odd(), [])
 
     def test_one_that_did_not_change_is_not_told(self) -> None:
         self.watch(TOTAL, 1)
@@ -73,48 +73,48 @@ class LiveTests(SynchronousTestCase):
 
     def test_an_active_one_opens_no_session_after_session(self) -> None:
         self.watch(TOTAL, 2)
-        self.lives.readings[TOTAL] = lambda: str(len(self.lives.facts))  # another one each time
-        before = len(self.lives.acs.sessions)
+        self.simulated.readings[TOTAL] = lambda: str(len(self.simulated.facts))  # another value at each read
+        before = len(self.simulated.acs.sessions)
         self.call()
-        self.assertEqual(len(self.lives.acs.sessions), before + 1)
+        self.assertEqual(len(self.simulated.acs.sessions), before + 1)
         self.assertEqual(self.last()[0], ("4 VALUE CHANGE", "6 CONNECTION REQUEST"))
 
     def test_one_that_cannot_be_read_is_left_out_of_the_inform(self) -> None:
         self.watch(TOTAL, 1)
         for error in (OSError("no /proc"), RuntimeError("no such metric")):
             self.memory = "2000"
-            self.lives.begin(booted=False)  # it is news, and then it cannot be read
-            self.lives.run(2)
+            self.simulated.begin(booted=False)  # the change is pending, and then it cannot be read
+            self.simulated.run(2)
             self.memory = error
-            before = len(self.lives.acs.sessions)
+            before = len(self.simulated.acs.sessions)
             self.call()
-            self.assertEqual(len(self.lives.acs.sessions), before + 1)
-            self.assertTrue(self.lives.ended()[-1].success)
+            self.assertEqual(len(self.simulated.acs.sessions), before + 1)
+            self.assertTrue(self.simulated.ended()[-1].success)
             self.assertNotIn(TOTAL, self.last()[1])
         self.assert_only_told_of_it()
 
     def test_nor_does_it_keep_the_agent_from_starting(self) -> None:
         self.watch(TOTAL, 2)
         self.memory = RuntimeError("no such metric")
-        self.lives.begin()
+        self.simulated.begin()
         self.assertEqual(self.last()[0], ("1 BOOT",))
         self.assert_only_told_of_it()
 
     def test_asked_for_it_is_fault_9002(self) -> None:
         for self.memory in (OSError("no /proc"), RuntimeError("no such metric")):
-            self.lives.acs.asking.append(GetParameterValues((TOTAL,)))
+            self.simulated.acs.asking.append(GetParameterValues((TOTAL,)))
             self.call()
-            (answer,) = self.lives.acs.answers()
+            (answer,) = self.simulated.acs.answers()
             assert isinstance(answer, Fault), answer
             self.assertEqual(answer.code, 9002)
             self.assertIn(TOTAL, answer.text)
-        self.lives.acs.asking.append(GetParameterValues((UPTIME,)))
+        self.simulated.acs.asking.append(GetParameterValues((UPTIME,)))
         self.call()
-        self.assertIsInstance(self.lives.acs.answers()[0], GetParameterValuesResponse)
+        self.assertIsInstance(self.simulated.acs.answers()[0], GetParameterValuesResponse)
         self.assert_only_told_of_it()
 
     def test_a_time_that_no_calendar_has_is_unknown(self) -> None:
-        self.lives.clock.step(8000 * 365.25 * 86400)
+        self.simulated.clock.step(8000 * 365.25 * 86400)
         self.call()
-        self.assertEqual(self.lives.acs.informs()[-1].current_time, "0001-01-01T00:00:00Z")
-        self.assertEqual(self.lives.odd(), [])
+        self.assertEqual(self.simulated.acs.informs()[-1].current_time, "0001-01-01T00:00:00Z")
+        self.assertEqual(self.simulated.odd(), [])

@@ -1,4 +1,4 @@
-"""Changes that reach into the device: whatever fails, hangs or loses power, they are wholly there or wholly not."""
+"""Changes of the device: complete or not made at all, after failures, time-outs and losses of power."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from cwmpagent.protocol.rpc import (
 )
 from tests.agent.bench import assign
 from tests.agent.box import CODE, KEY, NTP, PORTS, Fuse, FusedStore, Part
-from tests.agent.ports import Lives
+from tests.agent.ports import SimulatedAgent
 
 SERVER = "Device.ManagementServer."
 NEW = {NTP[0]: "one", PORTS + "1.Description": "web", NTP[1]: "two", CODE: "code", PORTS + "1.InternalClient": "me"}
 
 
 class Gone(Exception):
-    """Nothing came of it: the power went."""
+    """The power was lost before the result."""
 
 
 class Boxed:
-    """An agent on a device of two parts, ``clock`` (NTP servers) and ``ports`` (port mappings)."""
+    """An agent with a device of two parts, ``clock`` (NTP servers) and ``ports`` (port mappings)."""
 
     def __init__(self) -> None:
         self.fuse = Fuse()
@@ -44,25 +44,25 @@ class Boxed:
         self.ports = Part("ports", [PORTS], self.fuse)
         self.parts = (self.clock, self.ports)
         self.store = FusedStore(self.fuse)
-        self.lives = Lives(store=self.store)
-        self.lives.providers = list(self.parts)
-        self.lives.begin()
+        self.simulated = SimulatedAgent(store=self.store)
+        self.simulated.providers = list(self.parts)
+        self.simulated.begin()
 
     @property
     def changes(self) -> Any:
-        return self.lives.runtime.changes
+        return self.simulated.runtime.changes
 
     def start(self, coroutine: Any) -> Deferred[Any]:
         return Deferred.fromCoroutine(coroutine)
 
     def done(self, coroutine: Any) -> Any:
-        """What it comes to within a minute; Gone where it never ends."""
+        """Return the result within a minute. Raises Gone if there is none."""
         outcome: list[Any] = []
         self.start(coroutine).addBoth(outcome.append)
         for _ in range(60):
             if outcome or self.fuse.blown:
                 break
-            self.lives.timers.advance(1)
+            self.simulated.timers.advance(1)
         if not outcome:
             raise Gone
         if isinstance(outcome[0], Failure):
@@ -79,28 +79,28 @@ class Boxed:
         return self.done(self.changes.delete_object(f"{PORTS}{number}.", Origin.ACS, "deleted"))
 
     def restart(self) -> None:
-        """The power went, and is back."""
-        for call in self.lives.timers.getDelayedCalls():
+        """Start again after a loss of power."""
+        for call in self.simulated.timers.getDelayedCalls():
             call.cancel()
         self.fuse.set(None)
         for part in self.parts:
             part.trouble.clear()
-        self.lives.begin()
+        self.simulated.begin()
 
     def told(self) -> dict[str, str]:
-        """What the agent holds for true, of everything in the device and the rest that tests change."""
-        tree = self.lives.runtime.tree
+        """Values and rows by the agent: those of the device, and others that tests change."""
+        tree = self.simulated.runtime.tree
         names = [*NTP, *tree.parameters(PORTS), CODE, KEY]
         saved = self.store.load().values
         rows = {f"{PORTS}{number}.": "" for number in tree.instances(PORTS)}
         return {name: saved.get(name) or tree.value(name).text for name in names} | rows
 
     def device(self) -> dict[str, str]:
-        """What the device holds."""
+        """Values and rows in the device."""
         return {path: text for part in self.parts for path, text in part.state.items()}
 
     def differences(self) -> dict[str, tuple[str, str | None]]:
-        """Where the device is not what the agent holds for true."""
+        """Differences between the device and the agent."""
         told, device = self.told(), self.device()
         wrong: dict[str, tuple[str, str | None]] = {
             path: (text, told.get(path)) for path, text in device.items() if told.get(path) != text
@@ -109,7 +109,7 @@ class Boxed:
         return wrong | {row: (device.get(row, "absent"), told.get(row)) for row in rows}
 
     def odd(self) -> list[Any]:
-        return [fact for fact in self.lives.facts if isinstance(fact, RpcCrashed)]
+        return [fact for fact in self.simulated.facts if isinstance(fact, RpcCrashed)]
 
 
 class TransactionCase(SynchronousTestCase):
@@ -186,10 +186,10 @@ class ChangeTests(TransactionCase):
 
 
 class LeftNoteTests(TransactionCase):
-    """A full disk keeps the note of an undone change: it does not stay there until it undoes what is right."""
+    """The note of an undone change stays on a full disk, but must not undo later changes."""
 
     def leave(self) -> None:
-        """A change that fails and is undone, the disk being full by then."""
+        """Make a change that fails and is undone while the disk is full."""
         self.box.ports.trouble["apply"] = lambda: 1 / 0
         self.box.store.full_after = 1
         self.assertRaises(CwmpFault, self.box.set, NEW, "k")
@@ -212,8 +212,8 @@ class LeftNoteTests(TransactionCase):
 
     def test_it_goes_after_the_next_session(self) -> None:
         self.leave()
-        self.box.lives.runtime.connection_requests.http.requested("198.51.100.1")
-        self.box.lives.run(10)
+        self.box.simulated.runtime.connection_requests.http.requested("198.51.100.1")
+        self.box.simulated.run(10)
         self.assertEqual(self.note(), "")
 
     def test_what_somebody_set_meanwhile_is_not_undone_at_the_next_start(self) -> None:
@@ -261,7 +261,7 @@ class TroubleTests(TransactionCase):
                         fault = self.assertRaises(CwmpFault, self.box.set, NEW, "k")
                         self.assertIn(fault.code, (9002, 9004))
                         self.assertNotIn("division", fault.text)
-                        if "cannot" in what:  # nobody knows what it does, until it ends
+                        if "cannot" in what:  # its effect is unknown until it ends
                             part.trouble.clear()
                             Stubborn.last.callback(None)
                             self.box.done(self.box.changes.reconcile())
@@ -326,7 +326,7 @@ class TroubleTests(TransactionCase):
 
 
 class CrashTests(TransactionCase):
-    """The power goes at every single step: before and after each commit, in the middle of each provider's work."""
+    """Losses of power at each step: before and after each commit, and during the work of each provider."""
 
     def at_every_step(self, change: Any) -> int:
         for step in range(200):
@@ -378,7 +378,7 @@ class CrashTests(TransactionCase):
 
 
 class TimeOutTests(TransactionCase):
-    """The RPC is given up at every single point: it is undone, or it was done and is answered so."""
+    """Cancellation of the RPC at each point: the change is undone, or it is complete and the answer says so."""
 
     def test_cancelled_at_each_point(self) -> None:
         for method in ("check", "apply"):
@@ -414,30 +414,30 @@ class TimeOutTests(TransactionCase):
 
     def test_the_whole_rpc_in_a_session(self) -> None:
         self.box.ports.trouble["apply"] = lambda: Deferred()
-        self.box.lives.acs.asking.extend([assign("k", **NEW), GetParameterValues((KEY, CODE))])
-        self.box.lives.runtime.connection_requests.http.requested("198.51.100.1")
-        self.box.lives.run(30)
-        fault, read = self.box.lives.acs.answers()
+        self.box.simulated.acs.asking.extend([assign("k", **NEW), GetParameterValues((KEY, CODE))])
+        self.box.simulated.runtime.connection_requests.http.requested("198.51.100.1")
+        self.box.simulated.run(30)
+        fault, read = self.box.simulated.acs.answers()
         assert isinstance(fault, Fault) and isinstance(read, GetParameterValuesResponse)
         self.assertEqual(fault.code, 9002)
         self.assertEqual([each.value.text for each in read.parameter_list], ["start", ""])
-        self.assertTrue(self.box.lives.ended()[-1].success)
+        self.assertTrue(self.box.simulated.ended()[-1].success)
         self.assert_untouched()
 
 
 class LaterTests(TransactionCase):
-    """Status 1: what takes effect only after the session."""
+    """Status 1: changes that take effect only after the session."""
 
     def session(self, *asked: Any) -> Any:
-        self.box.lives.acs.asking.extend(asked)
-        self.box.lives.runtime.connection_requests.http.requested("198.51.100.1")
-        self.box.lives.run(10)
-        return self.box.lives.acs.answers()
+        self.box.simulated.acs.asking.extend(asked)
+        self.box.simulated.runtime.connection_requests.http.requested("198.51.100.1")
+        self.box.simulated.run(10)
+        return self.box.simulated.acs.answers()
 
     def test_status_1_and_done_after_the_session(self) -> None:
         self.box.clock.later = True
         seen: list[bool] = []
-        self.box.clock.trouble["finish"] = lambda: seen.append(self.box.lives.acs.open_now == 0)
+        self.box.clock.trouble["finish"] = lambda: seen.append(self.box.simulated.acs.open_now == 0)
         done, read = self.session(assign("k", **NEW), GetParameterValues((NTP[0], NTP[2])))
         self.assertEqual(done, SetParameterValuesResponse(1))
         self.assertEqual([each.value.text for each in read.parameter_list], ["one", ""])
@@ -536,7 +536,7 @@ class RandomTests(SynchronousTestCase):
             else:
                 if wanted is not None:
                     self.assertEqual(box.told(), wanted)
-                if box.fuse.blown:  # while it took effect
+                if box.fuse.blown:  # while the change took effect
                     box.restart()
             box.fuse.set(None)
             for part in box.parts:
@@ -548,7 +548,7 @@ class RandomTests(SynchronousTestCase):
 
 
 class Stubborn(Deferred[None]):
-    """Ignores that it is cancelled."""
+    """A Deferred that ignores cancellation."""
 
     last: Stubborn
 
@@ -557,7 +557,7 @@ class Stubborn(Deferred[None]):
         type(self).last = self
 
     def cancel(self) -> None:
-        """No."""
+        """Do nothing."""
 
 
 def _refuse() -> None:

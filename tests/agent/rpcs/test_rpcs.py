@@ -1,4 +1,4 @@
-"""Every RPC that the agent carries out, asked by the lab's ACS in whole sessions over loopback."""
+"""All RPCs of the agent, requested by the ACS of the lab in whole sessions over loopback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ACS's URL as the network gives it: a change of URL with ``0 BOOTSTRAP``, and garbage is one warning."""
+"""Discovery of the ACS URL: a new URL leads to ``0 BOOTSTRAP``, an invalid one to one warning."""
 
 from __future__ import annotations
 
@@ -6,106 +6,106 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.protocol.rpc import SetParameterValuesResponse
 from tests.agent.bench import assign
-from tests.agent.ports import SERVER, Lives, finished
+from tests.agent.ports import SERVER, SimulatedAgent, finished
 
 URL = SERVER + "URL"
 
 
 class DiscoveredTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.lives = Lives()
+        self.simulated = SimulatedAgent()
         self.said: str | ValueError | None = None
-        self.lives.discovered_url = self.look
+        self.simulated.discovered_url = self.discover
 
-    def look(self) -> str | None:
+    def discover(self) -> str | None:
         said, self.said = self.said, None
         if isinstance(said, ValueError):
             raise said
         return said
 
     def where(self) -> list[str]:
-        """To which URL each session went."""
-        return [first.url for first in self.lives.acs.firsts()]
+        """URLs of all sessions."""
+        return [first.url for first in self.simulated.acs.firsts()]
 
     def test_found_at_the_start(self) -> None:
         self.said = "http://found/"
-        self.lives.begin()
-        self.lives.run(10)
+        self.simulated.begin()
+        self.simulated.run(10)
         self.assertEqual(self.where(), ["http://found/"])
-        self.assertEqual(self.lives.acs.told(), [("0 BOOTSTRAP", "1 BOOT")])
+        self.assertEqual(self.simulated.acs.event_codes(), [("0 BOOTSTRAP", "1 BOOT")])
 
-        saved = self.lives.store.load()
+        saved = self.simulated.store.load()
         self.assertEqual((saved.values[URL], saved.notes["discovered_url"]), ("http://found/", "http://found/"))
 
     def test_found_at_the_start_and_refused_by_the_model(self) -> None:
         self.said = "http://user:s3cret@acs/"
-        self.lives.begin()
-        self.lives.run(10)
+        self.simulated.begin()
+        self.simulated.run(10)
         self.assertEqual(self.where(), ["http://acs.example/"])
-        self.assertNotIn(URL, self.lives.store.load().values)
+        self.assertNotIn(URL, self.simulated.store.load().values)
 
     def test_found_later(self) -> None:
-        self.lives.begin()
-        self.lives.run(60)
+        self.simulated.begin()
+        self.simulated.run(60)
         self.assertEqual(self.where(), ["http://acs.example/"])
         self.said = "http://found/"
-        self.lives.run(6)
+        self.simulated.run(6)
         self.assertEqual(self.where(), ["http://acs.example/", "http://found/"])
-        self.assertEqual(self.lives.acs.told()[-1], ("0 BOOTSTRAP",))
-        self.assertEqual(self.lives.odd(), [])
+        self.assertEqual(self.simulated.acs.event_codes()[-1], ("0 BOOTSTRAP",))
+        self.assertEqual(self.simulated.odd(), [])
 
     def test_found_after_a_reboot_that_did_not_come(self) -> None:
-        self.lives.begin()
-        finished(self.lives.runtime.stop())
+        self.simulated.begin()
+        finished(self.simulated.runtime.stop())
         self.said = "http://found/"
-        self.lives.run(60)
+        self.simulated.run(60)
         self.assertEqual(self.where(), ["http://acs.example/"])
-        self.lives.runtime.resume()
-        self.lives.run(6)
+        self.simulated.runtime.resume()
+        self.simulated.run(6)
         self.assertEqual(self.where(), ["http://acs.example/", "http://found/"])
 
     def test_what_the_acs_sets_after_it_stays_over_restarts(self) -> None:
         self.said = "http://found/"
-        self.lives.begin()
-        self.lives.acs.asking.append(assign("", **{URL: "http://set/"}))
-        self.lives.runtime.connection_requests.http.requested("198.51.100.1")
-        self.lives.run(10)
-        self.assertEqual(self.lives.acs.sessions[1][2].message, SetParameterValuesResponse(1))
+        self.simulated.begin()
+        self.simulated.acs.asking.append(assign("", **{URL: "http://set/"}))
+        self.simulated.runtime.connection_requests.http.requested("198.51.100.1")
+        self.simulated.run(10)
+        self.assertEqual(self.simulated.acs.sessions[1][2].message, SetParameterValuesResponse(1))
         self.said = "http://found/"
-        self.lives.begin(booted=False)
-        self.lives.run(10)
-        self.assertEqual(self.lives.runtime.tree.value(URL).text, "http://set/")
+        self.simulated.begin(booted=False)
+        self.simulated.run(10)
+        self.assertEqual(self.simulated.runtime.tree.value(URL).text, "http://set/")
         self.said = "http://other/"
-        self.lives.run(10)
+        self.simulated.run(10)
         self.assertEqual(self.where()[-1], "http://other/")
 
     def test_garbage_is_one_warning_and_ignored(self) -> None:
-        self.lives.begin()
+        self.simulated.begin()
         self.said = ValueError("/run/acs-url is ignored: it must hold a URL")
-        self.lives.run(60)
-        self.assertEqual(len(self.lives.odd()), 1)
+        self.simulated.run(60)
+        self.assertEqual(len(self.simulated.odd()), 1)
         self.assertEqual(self.where(), ["http://acs.example/"])
-        self.said = "http://user:s3cret@acs/"  # the data model says no, too
-        self.lives.run(60)
-        self.assertEqual(len(self.lives.odd()), 2)
-        self.assertNotIn("s3cret", repr(self.lives.odd()))
+        self.said = "http://user:s3cret@acs/"  # the data model refuses it, too
+        self.simulated.run(60)
+        self.assertEqual(len(self.simulated.odd()), 2)
+        self.assertNotIn("s3cret", repr(self.simulated.odd()))
         self.assertEqual(self.where(), ["http://acs.example/"])
 
     def test_a_full_disk_only_delays_it(self) -> None:
-        self.lives.begin()
-        self.lives.store.refusing = "the disk is full"
+        self.simulated.begin()
+        self.simulated.store.refusing = "the disk is full"
         self.said = "http://found/"
-        self.lives.run(30)
-        warned = len(self.lives.odd())
-        self.lives.store.refusing = None
-        self.lives.run(6)
+        self.simulated.run(30)
+        warned = len(self.simulated.odd())
+        self.simulated.store.refusing = None
+        self.simulated.run(6)
         self.assertEqual(self.where()[-1], "http://found/")
         self.assertLessEqual(warned, 2)
 
     def test_nobody_looks_after_the_end(self) -> None:
-        self.lives.begin()
-        self.lives.reboot()
+        self.simulated.begin()
+        self.simulated.reboot()
         self.said = "http://found/"
-        self.lives.run(6)
+        self.simulated.run(6)
         self.assertEqual(self.where()[-1], "http://found/")
-        self.assertEqual(self.lives.acs.told()[-1], ("0 BOOTSTRAP",))
+        self.assertEqual(self.simulated.acs.event_codes()[-1], ("0 BOOTSTRAP",))

@@ -1,4 +1,4 @@
-"""Work after a session: each kind has its record, its reading back and its effect, a made-up kind as well."""
+"""Work after a session: record, restoration and effect of each kind, and of a kind of this test."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from tests.protocol.agenda_world import Middle
 
 @dataclass(frozen=True, slots=True)
 class Apply(AfterSessionWork):
-    """Apply a file."""
+    """Work that applies a file."""
 
     name: str
 
 
 class ApplyKind:
-    """Applies files, and does not reboot."""
+    """The kind of :class:`Apply`; it does not reboot."""
 
     name = "apply"
     work = Apply

@@ -1,4 +1,4 @@
-"""Whatever a function that carries out an RPC does, the ACS gets exactly one answer."""
+"""The ACS gets exactly one answer to each RPC, for any behaviour of its function."""
 
 from __future__ import annotations
 
@@ -198,4 +198,4 @@ class DispatcherTests(SynchronousTestCase):
 
 class _Commit(Deferred[None]):
     def cancel(self) -> None:
-        """It is too late for that."""
+        """Do nothing: a commit under way is completed."""

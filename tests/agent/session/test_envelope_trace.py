@@ -1,4 +1,4 @@
-"""Whole messages for the log: whatever comes from the peer is shown or quoted, and looking at it changes nothing."""
+"""Whole messages for the log: any input of the peer is shown or quoted, and is not changed by that."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REBOOT = encode(Envelope(body=Reboot("HERE"), id="1"))
 class TraceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.facts: list[Fact] = []
-        self.trace = EnvelopeTrace(self.facts.append, wanted=lambda: True, hidden=lambda path: True)
+        self.trace = EnvelopeTrace(self.facts.append, enabled=lambda: True, hidden=lambda path: True)
 
     def received(self, body: bytes) -> str:
         self.trace.received(Reply(200, body))

@@ -1,4 +1,4 @@
-"""Requests of the agent's own, all the way: a made-up subsystem that reports transfers to the ACS."""
+"""Requests of the agent in whole sessions, with a test subsystem that reports transfers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cwmpagent.protocol.agenda.events import BOOT, CONNECTION_REQUEST, M_DOWNLOA
 from cwmpagent.protocol.rpc import Fault, FaultStruct, Kicked, Reboot, Response, TransferComplete
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.values import UNKNOWN_TIME
-from tests.agent.ports import Lives, Posted, Said, finished, reply
+from tests.agent.ports import Posted, Said, SimulatedAgent, finished, reply
 
 NOTE = "transfers_of_a_test"
 
@@ -26,7 +26,7 @@ def report(key: str) -> TransferComplete:
 
 
 class Transfers:
-    """A subsystem with records of its own: CommandKey -> EventCode, kept in a note."""
+    """A subsystem with records in a note: CommandKey -> EventCode."""
 
     def __init__(self, runtime: AgentRuntime, notes: Mapping[str, str]) -> None:
         self.runtime = runtime
@@ -35,7 +35,7 @@ class Transfers:
         runtime.own_requests.add(self)
 
     def done(self, key: str, code: str = M_DOWNLOAD) -> None:
-        """A transfer has ended: its record is saved before its event can be delivered."""
+        """End a transfer: its record is saved before its event can be delivered."""
         self.records[key] = code
         finished(self.runtime.journal.save({NOTE: json.dumps(self.records)}))
         self.runtime.events.raise_event(Event(code, key))
@@ -54,13 +54,13 @@ class Transfers:
 
 class OwnRequestTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.lives = Lives()
+        self.simulated = SimulatedAgent()
         self.transfers = self.begin()
-        self.assertEqual(len(self.lives.acs.sessions), 1)
+        self.assertEqual(len(self.simulated.acs.sessions), 1)
 
     def begin(self, *, booted: bool = True) -> Transfers:
-        """A runtime with the subsystem, which is there before the first session."""
-        notes = dict(self.lives.store.load().notes)
+        """Start a runtime with the subsystem, which is registered before the first session."""
+        notes = dict(self.simulated.store.load().notes)
         made: list[Transfers] = []
         start = AgentRuntime.start
 
@@ -69,28 +69,28 @@ class OwnRequestTests(SynchronousTestCase):
             await start(runtime)
 
         self.patch(AgentRuntime, "start", with_transfers)
-        self.lives.begin(booted=booted)
+        self.simulated.begin(booted=booted)
         self.patch(AgentRuntime, "start", start)
         self.transfers = made[0]
         return made[0]
 
     def messages(self, session: int = -1) -> list[str]:
-        """The messages that the agent posted in a session; an empty POST is empty."""
-        posts = self.lives.acs.sessions[session]
+        """Names of the messages that the agent sent in a session; empty for an empty POST."""
+        posts = self.simulated.acs.sessions[session]
         return [type(posted.message).__name__ if posted.message is not None else "" for posted in posts]
 
     def keys(self) -> list[str]:
-        """The CommandKeys of all reports, in the order in which they were sent."""
-        sent = [posted.message for session in self.lives.acs.sessions for posted in session]
+        """CommandKeys of all reports, in the order of sending."""
+        sent = [posted.message for session in self.simulated.acs.sessions for posted in session]
         return [message.command_key for message in sent if isinstance(message, TransferComplete)]
 
     def told(self) -> tuple[str, ...]:
-        """The EventCodes of the last Inform."""
-        return self.lives.acs.told()[-1]
+        """EventCodes of the last Inform."""
+        return self.simulated.acs.event_codes()[-1]
 
     def pending(self) -> list[str]:
-        """The EventCodes on the agenda."""
-        return [event.code for event in self.lives.runtime.agenda.pending]
+        """EventCodes on the agenda."""
+        return [event.code for event in self.simulated.runtime.agenda.pending]
 
     def test_sent_in_its_turn_and_delivered(self) -> None:
         self.transfers.done("k1")
@@ -98,57 +98,57 @@ class OwnRequestTests(SynchronousTestCase):
         self.assertEqual(self.messages(), ["Inform", "TransferComplete", ""])
         self.assertEqual(self.keys(), ["k1"])
         self.assertEqual(self.pending(), [])
-        self.assertEqual(json.loads(self.lives.store.load().notes[NOTE]), {})
-        (answered,) = [fact for fact in self.lives.facts if isinstance(fact, RpcAnswered)]
+        self.assertEqual(json.loads(self.simulated.store.load().notes[NOTE]), {})
+        (answered,) = [fact for fact in self.simulated.facts if isinstance(fact, RpcAnswered)]
         self.assertEqual((answered.rpc, answered.by_acs, answered.fault), ("TransferComplete", True, 0))
-        self.lives.run(86400)
-        self.assertEqual(len(self.lives.acs.sessions), 2)
+        self.simulated.run(86400)
+        self.assertEqual(len(self.simulated.acs.sessions), 2)
 
     def test_several_in_one_session_each_once(self) -> None:
-        self.lives.runtime.sessions._running = False  # both are there before a session
+        self.simulated.runtime.sessions._running = False  # both are ready before a session
         self.transfers.done("k1")
         self.transfers.done("k2", M_UPLOAD)
-        self.lives.runtime.sessions.start()
+        self.simulated.runtime.sessions.start()
         self.assertEqual(self.told(), (TRANSFER_COMPLETE, M_DOWNLOAD, M_UPLOAD))
         self.assertEqual(self.messages(), ["Inform", "TransferComplete", "TransferComplete", ""])
         self.assertEqual((self.keys(), self.pending()), (["k1", "k2"], []))
 
     def test_the_single_event_stays_until_the_last_report(self) -> None:
-        self.lives.runtime.sessions._running = False
+        self.simulated.runtime.sessions._running = False
         self.transfers.done("k1")
         self.transfers.done("k2")
-        self.lives.acs.instead = lambda posted: self.drop_second(posted)
-        self.lives.runtime.sessions.start()
+        self.simulated.acs.instead = lambda posted: self.drop_second(posted)
+        self.simulated.runtime.sessions.start()
         self.assertEqual(self.pending(), [TRANSFER_COMPLETE, M_DOWNLOAD])
-        self.lives.acs.instead = lambda posted: None
-        self.lives.run(100)
+        self.simulated.acs.instead = lambda posted: None
+        self.simulated.run(100)
         self.assertEqual(self.told(), (TRANSFER_COMPLETE, M_DOWNLOAD))
         self.assertEqual((self.keys(), self.pending()), (["k1", "k2", "k2"], []))
 
     def drop_second(self, posted: Posted) -> Said:
-        """The connection breaks when the second report is sent."""
+        """Break the connection when the second report is sent."""
         message = posted.message
         return (
             TransportError("broken") if isinstance(message, TransferComplete) and message.command_key == "k2" else None
         )
 
     def test_a_session_that_breaks_delivers_nothing(self) -> None:
-        self.lives.acs.instead = lambda posted: TransportError("broken") if posted.number == 2 else None
+        self.simulated.acs.instead = lambda posted: TransportError("broken") if posted.number == 2 else None
         self.transfers.done("k1")
         self.assertEqual(self.pending(), [TRANSFER_COMPLETE, M_DOWNLOAD])
-        self.lives.acs.instead = lambda posted: None
-        self.lives.run(100)
+        self.simulated.acs.instead = lambda posted: None
+        self.simulated.run(100)
         self.assertEqual((self.keys(), self.pending()), (["k1", "k1"], []))
 
     def test_over_a_kill_and_a_boot(self) -> None:
         for booted in (False, True):
             with self.subTest(booted=booted):
-                self.lives.acs.instead = lambda posted: TransportError("down")
+                self.simulated.acs.instead = lambda posted: TransportError("down")
                 self.transfers.done(f"k{booted}")
-                self.lives.kill()
-                self.lives.acs.instead = lambda posted: None
+                self.simulated.kill()
+                self.simulated.acs.instead = lambda posted: None
                 self.begin(booted=booted)
-                self.lives.run(200)
+                self.simulated.run(200)
                 self.assertEqual(self.told(), (*([BOOT] if booted else []), TRANSFER_COMPLETE, M_DOWNLOAD))
                 self.assertEqual(self.keys()[-1], f"k{booted}")
                 self.assertEqual((self.pending(), self.transfers.records), ([], {}))
@@ -159,10 +159,10 @@ class OwnRequestTests(SynchronousTestCase):
 
         def at_the_empty_post(posted: Posted) -> Said:
             if not posted.body:
-                kept.append(self.lives.store.load().notes[NOTE])
+                kept.append(self.simulated.store.load().notes[NOTE])
             return None
 
-        self.lives.acs.instead = at_the_empty_post
+        self.simulated.acs.instead = at_the_empty_post
         self.transfers.done("k2")
         self.assertEqual([json.loads(text) for text in kept], [{}])
 
@@ -170,35 +170,35 @@ class OwnRequestTests(SynchronousTestCase):
         def busy(posted: Posted) -> Said:
             return reply(Fault(8002, "busy"), posted) if isinstance(posted.message, TransferComplete) else None
 
-        self.lives.acs.instead = busy
+        self.simulated.acs.instead = busy
         self.transfers.done("k1")
         self.assertEqual(self.messages(), ["Inform", "TransferComplete", ""])
-        self.assertTrue(self.lives.ended()[-1].success)
-        self.assertEqual(self.lives.ended()[-1].faults, {8002: 1})
+        self.assertTrue(self.simulated.ended()[-1].success)
+        self.assertEqual(self.simulated.ended()[-1].faults, {8002: 1})
         self.assertEqual(self.transfers.records, {"k1": M_DOWNLOAD})
-        self.lives.acs.instead = lambda posted: None
-        self.lives.happen(Event(CONNECTION_REQUEST))
+        self.simulated.acs.instead = lambda posted: None
+        self.simulated.happen(Event(CONNECTION_REQUEST))
         self.assertEqual(self.keys(), ["k1", "k1"])
         self.assertEqual((self.transfers.records, self.pending()), ({}, []))
 
     def test_a_request_that_is_ready_during_the_session(self) -> None:
         def hold(posted: Posted) -> Said:
-            if not posted.body and len(self.lives.acs.sessions) == 2 and not self.transfers.records:
+            if not posted.body and len(self.simulated.acs.sessions) == 2 and not self.transfers.records:
                 self.transfers.done("late")
             return None
 
-        self.lives.acs.instead = hold
+        self.simulated.acs.instead = hold
         self.transfers.done("k1")
-        self.lives.run(10)
+        self.simulated.run(10)
         self.assertEqual(self.keys(), ["k1", "late"])
         self.assertEqual(self.pending(), [])
 
     def test_none_in_a_heartbeat(self) -> None:
         policy = "HeartbeatPolicy."
-        self.lives = Lives(**{policy + "Enable": "true", policy + "ReportingInterval": "30"})
+        self.simulated = SimulatedAgent(**{policy + "Enable": "true", policy + "ReportingInterval": "30"})
         self.begin()
         self.transfers.records["quiet"] = M_DOWNLOAD
-        self.lives.run(40)
+        self.simulated.run(40)
         self.assertEqual(self.told(), ("14 HEARTBEAT",))
         self.assertEqual((self.messages(), self.keys()), (["Inform", ""], []))
 
@@ -210,10 +210,10 @@ class OwnRequestTests(SynchronousTestCase):
             def answered(self, own: OwnRequest, answer: Response | Fault) -> Answered:
                 raise AssertionError("it was never sent")
 
-        self.lives.runtime.own_requests.add(Kicks())
-        self.lives.happen(Event(CONNECTION_REQUEST))
-        self.assertTrue(self.lives.ended()[-1].success)
-        (warned,) = self.lives.odd()
+        self.simulated.runtime.own_requests.add(Kicks())
+        self.simulated.happen(Event(CONNECTION_REQUEST))
+        self.assertTrue(self.simulated.ended()[-1].success)
+        (warned,) = self.simulated.odd()
         self.assertIn("Kicked cannot be sent", str(warned))
 
     def test_a_source_with_an_error_of_its_own(self) -> None:
@@ -224,13 +224,13 @@ class OwnRequestTests(SynchronousTestCase):
             def answered(self, own: OwnRequest, answer: Response | Fault) -> Any:
                 raise RuntimeError("impossible")
 
-        self.lives.runtime.own_requests.add(Broken())
+        self.simulated.runtime.own_requests.add(Broken())
         self.transfers.done("k1")
         self.assertEqual((self.keys(), self.transfers.records), (["k1"], {}))
-        self.assertIn("RuntimeError: impossible", str(self.lives.odd()[0]))
+        self.assertIn("RuntimeError: impossible", str(self.simulated.odd()[0]))
 
     def test_requests_of_the_acs_come_after(self) -> None:
-        self.lives.acs.asking.append(Reboot("bye"))
+        self.simulated.acs.asking.append(Reboot("bye"))
         self.transfers.done("k1")
         self.assertEqual(self.messages(), ["Inform", "TransferComplete", "", "RebootResponse"])
-        self.assertEqual(self.lives.restarts.begun, ["bye"])
+        self.assertEqual(self.simulated.restarts.begun, ["bye"])

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.protocol.agenda import Agenda, Periodic
 from cwmpagent.protocol.agenda.events import BOOT, M_SCHEDULE_INFORM, PERIODIC, SCHEDULED, VALUE_CHANGE, Event
-from cwmpagent.protocol.agenda.periodic import LOOK_EVERY
+from cwmpagent.protocol.agenda.periodic import CHECK_EVERY
 from tests.protocol.agenda_world import YEAR, World
 
 STEPS = (50 * YEAR, 3600.0, -3600.0)
@@ -81,7 +81,7 @@ class PhaseTests(SynchronousTestCase):
             world.run(100.0)
             world.sessions.clear()
             world.offset = 1_800_000_000.0 - world.monotonic
-            world.run(LOOK_EVERY)  # until the next check
+            world.run(CHECK_EVERY)  # until the next check
             world.sessions.clear()
             world.run(interval + 1.0)
             self.assertGreaterEqual(len(world.sessions), 1, interval)
@@ -185,7 +185,7 @@ class SlewTests(SynchronousTestCase):
         numbers = [round((session.wall - reference) / interval) for session in world.sessions]  # type: ignore[operator]  # trusted
         self.assertEqual(numbers, list(range(numbers[0], numbers[0] + len(numbers))))
         self.assertTrue(19 <= len(numbers) <= 21, numbers)
-        self.assertLessEqual(world.looks, 20 * (interval / LOOK_EVERY + 5))
+        self.assertLessEqual(world.checks, 20 * (interval / CHECK_EVERY + 5))
 
     def test_corrections_of_less_than_a_second(self) -> None:
         for correction in (0.4, -0.4):
@@ -213,16 +213,16 @@ class StepTests(SynchronousTestCase):
         before = min(before, 20.0 * interval)
         stepped = world.monotonic + before
         world.step_in(before, step)
-        world.run(before + 3.0 * interval + 2 * LOOK_EVERY)
+        world.run(before + 3.0 * interval + 2 * CHECK_EVERY)
         times = [session.monotonic for session in world.sessions if session.monotonic > stepped]
-        self.assertLessEqual(times[0] - stepped, interval + LOOK_EVERY + 0.01)
-        settled = [session for session in world.sessions if session.monotonic > stepped + LOOK_EVERY]
+        self.assertLessEqual(times[0] - stepped, interval + CHECK_EVERY + 0.01)
+        settled = [session for session in world.sessions if session.monotonic > stepped + CHECK_EVERY]
         for session in settled:
             off = (session.wall - reference + interval / 2) % interval - interval / 2  # type: ignore[operator]  # trusted
             self.assertLess(abs(off), 0.02, session)
         for earlier, later in pairwise(settled):
             self.assertLess(abs(later.monotonic - earlier.monotonic - interval), 0.02)
-        self.assertLessEqual(sum(time <= stepped + LOOK_EVERY for time in times), LOOK_EVERY / interval + 2)
+        self.assertLessEqual(sum(time <= stepped + CHECK_EVERY for time in times), CHECK_EVERY / interval + 2)
 
     def test_a_tick_right_after_the_step_is_not_lost(self) -> None:
         for step in (-3600.0, 3600.0, 50 * YEAR):
@@ -230,7 +230,7 @@ class StepTests(SynchronousTestCase):
                 world = periodic_world(7000, 1_700_000_010.0 + step + since)
                 world.step_in(10.0, step)
                 world.run(6000.0)
-                self.assertEqual([session.monotonic for session in world.sessions], [5000.0 + LOOK_EVERY], step)
+                self.assertEqual([session.monotonic for session in world.sessions], [5000.0 + CHECK_EVERY], step)
                 world.run(5000.0)
                 self.assertEqual(round(world.sessions[1].monotonic), 12_010 + since)
 
@@ -249,19 +249,19 @@ class StepTests(SynchronousTestCase):
         for wait, step in steps:
             world.step_in(wait, step)
         world.run(5000.0)
-        world.run(interval + LOOK_EVERY + 0.01)
+        world.run(interval + CHECK_EVERY + 0.01)
         elapsed = world.monotonic - 5000.0
         self.assertGreaterEqual(len(world.sessions), 1)
         self.assertLessEqual(len(world.sessions), elapsed / interval + 2 * len(steps) + 1)
-        self.assertLessEqual(world.looks, elapsed / LOOK_EVERY + 2 * (len(world.sessions) + len(steps)) + 4)
+        self.assertLessEqual(world.checks, elapsed / CHECK_EVERY + 2 * (len(world.sessions) + len(steps)) + 4)
 
     def test_nothing_but_a_phase_is_looked_at_in_between(self) -> None:
         for reference in (None, 1_700_000_000.0):
             world = periodic_world(86_400, reference)
             world.run(86_399.0, until=lambda world=world: len(world.sessions) == 1)
-            looks = 3 if reference is None else 86_400 / LOOK_EVERY + 1
-            self.assertLessEqual(world.looks, looks)
-            self.assertGreaterEqual(world.looks, looks - 2)
+            checks = 3 if reference is None else 86_400 / CHECK_EVERY + 1
+            self.assertLessEqual(world.checks, checks)
+            self.assertGreaterEqual(world.checks, checks - 2)
 
     @given(st.lists(st.tuples(st.floats(0, 20_000), st.sampled_from(STEPS)), max_size=8), st.integers(0, 1000))
     @settings(deadline=None, max_examples=40)
@@ -272,7 +272,7 @@ class StepTests(SynchronousTestCase):
         calm.run(30_000.0)
         stepped.run(30_000.0)
         self.assertEqual(self.without_wall(calm), self.without_wall(stepped))
-        self.assertEqual(calm.looks, stepped.looks)
+        self.assertEqual(calm.checks, stepped.checks)
 
     def busy_world(self, seed: int) -> World:
         """A world with a random phase, retries, two ScheduleInforms and a throttled change at once."""

@@ -146,7 +146,7 @@ class ReadTests(SynchronousTestCase):
             ("Name", "Box", "the value must match [a-z]+, or be empty"),
             ("Name", "abcdefghi", "the number of characters must be at most 8"),
             ("Narrow", "4", "the number must be from 5 to 10"),
-            ("State", "None", "the value must be one of Requested; others only the device sets"),
+            ("State", "None", "the value must be one of Requested; only the device can set others"),
             ("State", "Old", "the value must be one of None, Requested"),
             ("Numbers", "", "the number of items must be from 1 to 3"),
             ("Numbers", "1,5", "each item: the number must be at most 4 or at least 10"),

@@ -1,4 +1,4 @@
-"""A simulated device with its state on a disk and a simulated clock: tests kill, restart and boot it."""
+"""A simulated agent with its state on a disk, in simulated time: killed, restarted and booted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cwmpagent.records import Batch, Saved
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.factory_defaults import FactoryValue
 from cwmpagent.store.durable import Store
-from tests.agent.ports import SERVER, Lives, Posted
+from tests.agent.ports import SERVER, Posted, SimulatedAgent
 
 ELSEWHERE = "http://elsewhere.example/"
 CODE = "Device.DeviceInfo.ProvisioningCode"
@@ -31,16 +31,16 @@ TABLE = "Device.NAT.PortMapping."
 
 
 def down(posted: Posted) -> TransportError:
-    """The error of an ACS that cannot be reached."""
+    """The ACS does not answer."""
     return TransportError("connection refused")
 
 
 def good(posted: Posted) -> None:
-    """Leave the answer to the ACS, which answers correctly."""
+    """The ACS answers correctly."""
 
 
 def unanswered(wanted: Callable[[Posted], bool]) -> Callable[[Posted], Deferred[Reply] | None]:
-    """An ACS that does not answer the messages in ``wanted``, and answers all others."""
+    """An ACS that does not answer messages for which ``wanted`` is true, and answers others correctly."""
     return lambda posted: Deferred() if wanted(posted) else None
 
 
@@ -50,7 +50,7 @@ def is_inform(posted: Posted) -> bool:
 
 
 class DiskStore:
-    """The durable store for tests without a reactor: a save is on the disk when the method returns."""
+    """The durable store for tests without a reactor: a save is complete when it returns."""
 
     def __init__(self, directory: Path) -> None:
         self._calls: SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]]] = SimpleQueue()
@@ -75,8 +75,8 @@ class DiskStore:
         return done
 
 
-class DiskLives(Lives):
-    """A simulated device with its state in ``directory``; None: in memory."""
+class SimulatedDiskAgent(SimulatedAgent):
+    """A simulated agent with its state in ``directory``; None: in memory."""
 
     def __init__(self, directory: Path | None, values: Mapping[str, str] | None = None, **options: Any) -> None:
         self.directory = directory
@@ -87,7 +87,7 @@ class DiskLives(Lives):
         self._values[path] = FactoryValue(text, f"parameters.{path}")
 
     def kill(self) -> None:
-        """End the process at this instant; none of its timers fires any more."""
+        """End the process at once, as SIGKILL does."""
         for call in self.timers.getDelayedCalls():
             call.cancel()
         if self.directory is not None:
@@ -95,27 +95,29 @@ class DiskLives(Lives):
             self.store = DiskStore(self.directory)
 
     def resume(self, *, booted: bool) -> AgentRuntime:
-        """Start again after a kill, with an ACS that answers correctly."""
+        """Start again after a kill, with a correct ACS."""
         self.acs.instead = good
         return self.begin(booted=booted)
 
     def bootstrapped(self) -> AgentRuntime:
-        """Start, and complete the first session."""
+        """Start the agent; the first session follows."""
         self.begin()
-        assert self.acs.told() == [("0 BOOTSTRAP", "1 BOOT")], self.acs.told()
+        assert self.acs.event_codes() == [("0 BOOTSTRAP", "1 BOOT")], self.acs.event_codes()
         return self.runtime
 
     def call(self) -> None:
-        """Send a ConnectionRequest."""
+        """Receive a ConnectionRequest."""
         self.runtime.connection_requests.http.requested("198.51.100.1")
         self.run(0)
 
     def ask(self, *requests: AcsRequest) -> list[Message]:
-        """The answers to ``requests`` in a session that a ConnectionRequest opens."""
+        """Return the answers to ``requests`` in a session that a ConnectionRequest opens."""
         before = len(self.acs.sessions)
         self.acs.asking.extend(requests)
         self.call()
-        assert self.acs.told()[before:][:1] and CONNECTION_REQUEST in self.acs.told()[before], self.acs.told()
+        assert self.acs.event_codes()[before:][:1] and CONNECTION_REQUEST in self.acs.event_codes()[before], (
+            self.acs.event_codes()
+        )
         session = self.acs.sessions[before]
         return [each.message for each in session[1:] if each.message is not None]
 
@@ -133,11 +135,11 @@ class DiskLives(Lives):
             outcome[0].raiseException()
 
     def value(self, path: str) -> str:
-        """The value of a parameter, even if hidden."""
+        """Value of a parameter, also of a hidden one."""
         return self.runtime.tree.value(path).text
 
     def server(self, name: str, text: str, origin: Origin = Origin.LOCAL) -> None:
-        """Change a parameter of ManagementServer, not by the ACS."""
+        """Change a parameter of ManagementServer, by default as a local user."""
         self.change(SERVER + name, text, origin)
 
     def last(self) -> Inform:
@@ -145,18 +147,18 @@ class DiskLives(Lives):
         return self.acs.informs()[-1]
 
     def last_values(self) -> dict[str, str]:
-        """The values in the last Inform, by name."""
+        """Values of the last Inform, by name."""
         return {each.name: each.value.text for each in self.last().parameter_list}
 
 
-class LivesCase(SynchronousTestCase):
-    """Tests with such devices, which must not emit warnings or errors."""
+class SimulatedAgentCase(SynchronousTestCase):
+    """Tests with such agents, which must emit no warnings."""
 
-    def device(self, **options: str) -> DiskLives:
-        """A device that is not started yet; ``options`` are parameters of ManagementServer."""
+    def device(self, **options: str) -> SimulatedDiskAgent:
+        """An agent that is not started; ``options``: parameters of ManagementServer."""
         directory = Path(self.mktemp()).absolute()
         directory.mkdir()
-        lives = DiskLives(directory / "state", **options)  # type: ignore[arg-type]  # some options are no parameters
-        self.addCleanup(lambda: lives.store.close())
-        self.addCleanup(lambda: self.assertEqual(lives.odd(), []))
-        return lives
+        simulated = SimulatedDiskAgent(directory / "state", **options)  # type: ignore[arg-type]  # some options are no parameters
+        self.addCleanup(lambda: simulated.store.close())
+        self.addCleanup(lambda: self.assertEqual(simulated.odd(), []))
+        return simulated

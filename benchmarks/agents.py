@@ -1,7 +1,7 @@
 """Memory of one more agent in a process with many: bytes of an AgentRuntime after its first session.
 
 All agents share the model, the connection to the ACS and the clock, and have their state in memory; the ACS answers at
-once. The size of the device's Tree alone is the baseline. Usage: ``python benchmarks/lives.py [agents]``.
+once. The size of the device's Tree alone is the baseline. Usage: ``python benchmarks/agents.py [agents]``.
 """
 
 from __future__ import annotations
