@@ -15,7 +15,7 @@ from cwmpagent.device.models import find_model
 from cwmpagent.protocol.agenda.events import SCHEDULED, Event
 from cwmpagent.protocol.connection_request.xmpp import ConnectionRequest, XmppVerdict
 from cwmpagent.protocol.connection_request.xmpp_account import Account, Retry, Server, Standing, Stats
-from cwmpagent.runtime.factory_defaults import abilities
+from cwmpagent.runtime.factory_defaults import capabilities
 from tests.agent.ports import SERVER, SimulatedAgent, finished
 from tests.skips import NO_BBF, bbf_directory
 
@@ -244,7 +244,7 @@ class ModelTests(XmppCase):
         self.simulated.model = replace(self.simulated.model, root=replace(root, children=children))
         self.begin()
         self.assertEqual((self.xmpp.opened, self.simulated.odd()), ([], []))
-        self.assertEqual(abilities(self.simulated.model)[SERVER + "SupportedConnReqMethods"], "HTTP")
+        self.assertEqual(capabilities(self.simulated.model)[SERVER + "SupportedConnReqMethods"], "HTTP")
 
     def test_a_model_with_fewer_words_and_parameters(self) -> None:
         root = self.simulated.model.root
