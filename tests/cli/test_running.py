@@ -308,7 +308,7 @@ class ChangingTests(CommandCase):
         self.assertIn("EnableCWMP is false", await self.refused("inform"))
         self.assertIn("EnableCWMP is false", await self.said("status"))
         await self.until(lambda: not (self.agent and self.agent.runtime.server.text("ConnectionRequestURL")))
-        self.assertRegex(await self.said("status"), "ConnectionRequest +no URL: switched off")
+        self.assertRegex(await self.said("status"), "ConnectionRequest +no URL: disabled")
 
     async def test_access_list(self) -> None:
         change = AttributeChange(CODE, access_list=())

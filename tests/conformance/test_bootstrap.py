@@ -261,4 +261,4 @@ class FileTests(SimulatedAgentCase):
     def noted(self, simulated: SimulatedDiskAgent) -> list[str]:
         """The facts Noted, without the one of every device without credentials."""
         noted = [fact.text for fact in simulated.facts if isinstance(fact, Noted)]
-        return [text for text in noted if not text.startswith("no connection request is accepted")]
+        return [text for text in noted if not text.startswith("no ConnectionRequest is accepted")]
