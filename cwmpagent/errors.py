@@ -11,7 +11,7 @@
     |   +-- SequenceError          a valid envelope at the wrong time, with the wrong ID or of the wrong kind
     +-- TransportError             no usable HTTP answer: name, connection, TLS, time-out, status
     |   +-- AuthenticationError    the ACS rejects the credentials, or offers no permitted scheme
-    |   +-- TooSlowError           a time limit of an HTTP exchange expires
+    |   +-- TooSlowError           a time limit of a connection, an exchange or a name resolution expires
     |   +-- TooLargeError          an answer exceeds the configured limit
     +-- XmppError                  no usable XMPP stream, or a stream that has ended
     +-- StoreError                 the state directory cannot be used
@@ -72,7 +72,7 @@ class AuthenticationError(TransportError):
 
 
 class TooSlowError(TransportError):
-    """A time limit of an HTTP exchange has expired."""
+    """A time limit of a connection, an exchange or a name resolution has expired."""
 
 
 class TooLargeError(TransportError):

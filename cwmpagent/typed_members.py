@@ -86,7 +86,7 @@ class TypedMembers:
         return self._error(self.full_name(name), reason)
 
     def read(self) -> Collection[str]:
-        """The names that were read, whether they have members or not."""
+        """Names that were passed to a reading method, also those without a member."""
         return frozenset(self._read)
 
     def unread(self) -> list[str]:

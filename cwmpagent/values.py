@@ -21,12 +21,12 @@ from typing import Self
 
 UNKNOWN_TIME = "0001-01-01T00:00:00Z"
 """dateTime of an unknown time (TR-106 Unknown Time)."""
-INFINITE_TIME = "9999-12-31T23:59:59Z"
-"""dateTime of a time that is never reached (TR-106 Infinite Time)."""
 
 Bounds = tuple[tuple[int | None, int | None], ...]
 """Alternative ranges, each a lowest and a highest number, both included; ``None`` leaves that end open."""
 
+NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""A character that XML 1.0 cannot carry (XML 1.0 section 2.2)."""
 _WHITE_SPACE = " \t\r\n"
 
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.values import (
-    INFINITE_TIME,
     LONGEST_PATTERNED,
     NULL,
     UNKNOWN_TIME,
@@ -25,6 +24,7 @@ from cwmpagent.values import (
 )
 
 T = ValueType
+INFINITE_TIME = "9999-12-31T23:59:59Z"  # TR-106
 GOOD: tuple[tuple[ValueType, str, str], ...] = (
     (T.STRING, "  as it is \r\n", "  as it is \r\n"),
     (T.INT, " -2147483648\n", "-2147483648"),

@@ -14,7 +14,7 @@ def device_id(tree: Tree) -> DeviceIdStruct:
     product_class = info + "ProductClass"
     return DeviceIdStruct(
         manufacturer=tree.value(info + "Manufacturer").text,
-        oui=tree.value(info + "ManufacturerOUI").text,
+        oui=manufacturer_oui(tree),
         product_class=tree.value(product_class).text if tree.exists(product_class) else "",
         serial_number=tree.value(info + "SerialNumber").text,
     )
@@ -22,8 +22,12 @@ def device_id(tree: Tree) -> DeviceIdStruct:
 
 def device_name(tree: Tree) -> str:
     """Short name of the device in logs: OUI and serial number."""
-    info = tree.model.root.path + "DeviceInfo."
-    return "-".join(tree.value(info + name).text for name in ("ManufacturerOUI", "SerialNumber"))
+    return f"{manufacturer_oui(tree)}-{tree.value(tree.model.root.path + 'DeviceInfo.SerialNumber').text}"
+
+
+def manufacturer_oui(tree: Tree) -> str:
+    """ManufacturerOUI of the device, as in its DeviceId and in vendor events (``X <OUI> ...``)."""
+    return tree.value(tree.model.root.path + "DeviceInfo.ManufacturerOUI").text
 
 
 def current_time(clock: Clock) -> str:

@@ -13,8 +13,10 @@ from cwmpagent.protocol.agenda.events import Event
 
 
 class Events:
-    """The single place at which subsystems and programs raise events.
+    """The single place at which subsystems and programs raise events of a running agent.
 
+    The events of a start (``0 BOOTSTRAP``, ``1 BOOT`` and its cause) are on the agenda before, see
+    :mod:`~cwmpagent.agent.session.startup`; they are saved with the first notes.
     The row of an event in :data:`~cwmpagent.protocol.agenda.events.EVENTS` says which message delivers it, and whether
     it is kept over a boot. ``wake`` is called after each event; the session driver sets it.
     """

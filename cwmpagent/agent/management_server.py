@@ -6,7 +6,6 @@ import sys
 from urllib.parse import urlsplit
 
 from cwmpagent.datamodel.tree import Tree
-from cwmpagent.errors import CwmpFault
 
 
 class ManagementServer:
@@ -26,10 +25,7 @@ class ManagementServer:
 
     def text(self, name: str, default: str = "") -> str:
         """Text of a parameter, also of a hidden one; ``default`` where the model has no such parameter."""
-        try:
-            return self._tree.value(self._prefix + name).text
-        except CwmpFault:
-            return default
+        return self._tree.text(self._prefix + name, default)
 
     @property
     def acs_host(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 
 from cwmpagent.datamodel.names import Name
+from cwmpagent.protocol.agenda import Clocks
 from cwmpagent.protocol.connection_request.xmpp import ConnectionRequest, XmppVerdict
 from cwmpagent.protocol.connection_request.xmpp_account import Account, Standing, Stats
 from cwmpagent.protocol.session import Reply
@@ -16,17 +17,8 @@ from cwmpagent.protocol.stun.message import Address
 from cwmpagent.records import Batch
 
 
-class Clock(Protocol):
-    """A monotonic clock for timeouts, and a wall clock for timestamps."""
-
-    def monotonic(self) -> float:
-        """Seconds that never go backwards; they continue over a restart of the process, not over a boot."""
-
-    def wall(self) -> float:
-        """Seconds since 1970, from the clock of this machine."""
-
-    def wall_trusted(self) -> bool:
-        """Whether the wall clock may be reported to the ACS and used for the phase of periodic Informs."""
+class Clock(Clocks, Protocol):
+    """The clocks of the protocol code, and the time zone."""
 
     def utc_offset(self) -> int:
         """Present offset of local time from UTC in seconds; positive where local time is ahead."""

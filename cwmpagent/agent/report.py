@@ -39,6 +39,10 @@ class Report:
         """Return members of the answer to `events`: everything still to be sent or done."""
         return {}
 
+    def events_summary(self) -> Iterable[tuple[str, str]]:
+        """Return lines for `events`: label and text."""
+        return ()
+
     def export(self) -> Json:
         """Return more sections of `export`."""
         return {}

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 from cwmpagent.config.settings import StateConfig
-from cwmpagent.config.toml_table import TomlTable
+from cwmpagent.config.toml_table import TomlTable, table_in
 from cwmpagent.control.socket_path import NAME
 from cwmpagent.errors import ConfigError, ControlError
 
@@ -43,7 +43,5 @@ def _configured(file: Path) -> Path:
 
 
 def _path(content: dict[str, object], name: str, key: str, file: Path) -> Path | None:
-    table = content.get(name, {})
-    if not isinstance(table, dict):
-        raise ConfigError(name, f"must be a table: [{name}] on a line of its own, its keys below")
+    table = table_in(content, name)
     return TomlTable(name, table, list(table), file.absolute().parent).path(key)

@@ -1,7 +1,4 @@
-"""Reader of the configuration file: TOML into frozen settings; every error is one line that names its key.
-
-``etc/cwmpagent.toml`` documents each key.
-"""
+"""Reader of the configuration file: TOML into frozen settings; every error is one line that names its key."""
 
 from __future__ import annotations
 
@@ -29,34 +26,21 @@ from cwmpagent.config.settings import (
     StateConfig,
     XmppConfig,
 )
-from cwmpagent.config.toml_table import TomlTable, suggestion
+from cwmpagent.config.toml_table import TomlTable, suggestion, table_in
 from cwmpagent.errors import ConfigError
 from cwmpagent.logs.output import LEVELS
 from cwmpagent.protocol.stun.binding import StunOptions
 from cwmpagent.typed_members import shown
 
-__all__ = [
-    "AcsConfig",
-    "Config",
-    "ConnectionRequestConfig",
-    "ControlConfig",
-    "DeviceConfig",
-    "HooksConfig",
-    "LogConfig",
-    "StateConfig",
-    "XmppConfig",
-    "from_settings",
-    "load",
-    "parse",
-]
+__all__ = ["from_settings", "load", "parse"]
 
 
 FORMATS = ("text", "json")
 PROVIDERS = ("linux", "simulated")
 BOOTS = ("system", "process")
 ALGORITHMS = ("MD5", "SHA-256")
-INTEGRITIES = ("rfc3489", "rfc5389")
-NAMED = ("asked", "always")
+STUN_INTEGRITIES = ("rfc3489", "rfc5389")
+STUN_USERNAMES = ("asked", "always")
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
@@ -120,12 +104,10 @@ def _readable_passwords(content: Mapping[str, object], path: Path) -> Iterator[s
 
 def _config(content: Mapping[str, object], base: Path, environ: Mapping[str, str]) -> Config:
     tables: dict[str, dict[str, object]] = {}
-    for name, table in content.items():
+    for name in content:
         if name not in (*_SECTIONS, "parameters"):
             raise ConfigError(shown(name), f"unknown table; {suggestion(name, (*_SECTIONS, 'parameters'))}")
-        if not isinstance(table, dict):
-            raise ConfigError(name, f"must be a table: [{name}] on a line of its own, its keys below")
-        tables[name] = table
+        tables[name] = table_in(content, name)
 
     def section(name: str, *more: str) -> TomlTable:
         known = [key for item in fields(_SECTIONS[name]) for key in item.metadata.get("keys", (item.name,))]
@@ -204,8 +186,8 @@ def _connection_request(table: TomlTable, environ: Mapping[str, str]) -> Connect
         udp_port=_udp_port(table, endpoint),
         udp_interface=_interface(table),
         stun=StunOptions(
-            integrity=table.choice("stun_integrity", "rfc3489", INTEGRITIES),
-            username=table.choice("stun_username", "asked", NAMED),
+            integrity=table.choice("stun_integrity", "rfc3489", STUN_INTEGRITIES),
+            username=table.choice("stun_username", "asked", STUN_USERNAMES),
         ),
     )
 

@@ -18,6 +18,14 @@ def suggestion(word: str, known: Collection[str]) -> str:
     return f"known here: {', '.join(sorted(known))}"
 
 
+def table_in(content: Mapping[str, object], name: str) -> dict[str, object]:
+    """The table ``name`` of a file; empty where it is absent. Raises ConfigError where it is not a table."""
+    table = content.get(name, {})
+    if not isinstance(table, dict):
+        raise ConfigError(name, f"must be a table: [{name}] on a line of its own, its keys below")
+    return table
+
+
 class TomlTable(TypedMembers):
     """One table of the file; strings are printable.
 

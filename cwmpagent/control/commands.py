@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from cwmpagent.agent.device_identity import manufacturer_oui
 from cwmpagent.agent.facts import Fact, SessionEnded
 from cwmpagent.agent.parameters.changes import Changes, Origin
 from cwmpagent.agent.ports import Clock
@@ -131,8 +132,7 @@ class Commands:
         runtime = self._agent.runtime
         if not runtime.server.flag("EnableCWMP", True):
             raise ControlError(f"no session opens while {runtime.server.path('EnableCWMP')} is false")
-        oui = runtime.tree.value(runtime.tree.model.root.path + "DeviceInfo.ManufacturerOUI").text
-        event = Event(f"X {oui} Local Inform")
+        event = Event(f"X {manufacturer_oui(runtime.tree)} Local Inform")
 
         def concerns(fact: Fact) -> bool:
             # The bootstrap of a new ACS discards the event. The session with it counts as well.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
 from cwmpagent.agent.device_identity import device_id
 from cwmpagent.agent.parameters.masked_values import masked_value
-from cwmpagent.agent.report import Json, Metric, Report, span, stamped
+from cwmpagent.agent.report import Json, Metric, Report, stamped
 from cwmpagent.agent.session.report import SessionReport
 from cwmpagent.config import Config
 from cwmpagent.control.recent_facts import RecentFacts
+from cwmpagent.device.machine import package_version
 from cwmpagent.protocol.masking import without_userinfo
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.factory_defaults import FactoryValue, overridden_values
@@ -51,7 +51,7 @@ class AgentReport(Report):
         tree, server = self._agent.runtime.tree, self._agent.runtime.server
         identity = device_id(tree)
         return {
-            "version": own_version(),
+            "version": package_version("cwmpagent"),
             "process": os.getpid(),
             "started": stamped(self._started),
             "rebooting": self._agent.rebooting,
@@ -103,21 +103,11 @@ def status(every: Sequence[Report]) -> dict[str, Any]:
 
 
 def events(every: Sequence[Report]) -> dict[str, Any]:
-    """The answer to `events`: undelivered events, retries and planned sessions."""
+    """The answer to `events`: the members of every report, and ``summary`` as for :func:`status`."""
     members = {name: value for report in every for name, value in report.events().items()}
-    retry = f", next try in {span(members['retry_in'])}" if members["retry_in"] is not None else ""
-    session = [list(row) for report in every if isinstance(report, SessionReport) for row in report.summary()]
-    return {**members, "summary": [["RetryCount", f"{members['retry_count']}{retry}"], *session]}
+    return {**members, "summary": [list(row) for report in every for row in report.events_summary()]}
 
 
 def metrics(every: Sequence[Report]) -> list[Metric]:
     """The present metrics of all subsystems."""
     return [metric for report in every for metric in report.metrics()]
-
-
-def own_version() -> str:
-    """The version of this package; empty where it is not installed."""
-    try:
-        return version("cwmpagent")
-    except PackageNotFoundError:
-        return ""

@@ -7,7 +7,6 @@ import ssl
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields, is_dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from cwmpagent.control.parameters_view import Shown, items
 from cwmpagent.control.recent_facts import Item, RecentFacts
 from cwmpagent.control.report import Running, events, metrics, reports, status
 from cwmpagent.datamodel.tree import Tree
+from cwmpagent.device.machine import package_version
 from cwmpagent.protocol.masking import MASK, without_userinfo
 from cwmpagent.values import Value
 
@@ -89,9 +89,4 @@ def _more(tree: Tree, name: str) -> dict[str, Any]:
 
 def _versions() -> dict[str, str]:
     versions = {"Python": sys.version.split()[0], "OpenSSL": ssl.OPENSSL_VERSION, "system": platform.platform()}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = ""
-    return versions
+    return {**versions, **{package: package_version(package) for package in _PACKAGES}}

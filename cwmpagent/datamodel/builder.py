@@ -72,7 +72,7 @@ class ModelBuilder:
     @property
     def root(self) -> str:
         """Path of the declared root object (``Device.``), empty if none is declared yet."""
-        return next((path for path in self._drafts if not _parent(path)), "")
+        return next((path for path in self._drafts if not parent_of(path)), "")
 
     def declared(self, template: str) -> ObjectDefinition | ParameterDefinition | None:
         """Definition declared for a template (see :func:`template_of`) by this or an earlier source, or ``None``.
@@ -103,7 +103,7 @@ class ModelBuilder:
         """Declare the offered definition of ``template`` and the objects that contain it; returns their templates."""
         if template not in self._offers:
             return []
-        above = _parent(template) if template.endswith(".") else template.rpartition(".")[0] + "."
+        above = parent_of(template) if template.endswith(".") else template.rpartition(".")[0] + "."
         taken = self.take(above)
         where, definition, notes = self._offers.pop(template)
         if isinstance(definition, ObjectDefinition):
@@ -198,7 +198,7 @@ class ModelBuilder:
         """Attach every draft to its parent; returns the path of the root."""
         roots: list[str] = []
         for path, draft in self._drafts.items():
-            parent = _parent(path)
+            parent = parent_of(path)
             if not parent:
                 roots.append(path)
             elif parent not in self._drafts:
@@ -226,7 +226,7 @@ class ModelBuilder:
                 key for key in definition.unique_keys if all(is_declared(path, name) for name in key.parameters)
             ),
             enable=enable if enable and is_declared(path, enable) else "",
-            number_of_entries=counter if counter and is_declared(_parent(path), counter) else "",
+            number_of_entries=counter if counter and is_declared(parent_of(path), counter) else "",
         )
 
     def _check(self, path: str, draft: _Draft) -> None:
@@ -235,10 +235,10 @@ class ModelBuilder:
             if definition != ObjectDefinition(path=path):
                 raise ModelError(where, "only a table (its path ends in {i}.) can have rows, unique keys and an enable")
         elif definition.number_of_entries:
-            parent = self._drafts[_parent(path)].parameters
+            parent = self._drafts[parent_of(path)].parameters
             counter_where, counter = parent.get(definition.number_of_entries, ("", None))
             if counter is None:
-                raise ModelError(where, f"{definition.number_of_entries} is not a parameter of {_parent(path)}")
+                raise ModelError(where, f"{definition.number_of_entries} is not a parameter of {parent_of(path)}")
             parent[counter.name] = counter_where, replace(counter, counts=definition.name)
         names = {name for key in definition.unique_keys for name in key.parameters}
         for relative in {definition.enable, *names} - {""}:
@@ -313,7 +313,7 @@ class ModelBuilder:
                 raise ModelError(self._values[path].where, reason)
             broken.setdefault(reason, []).append(path)
         for reason, paths in broken.items():
-            self.report(self._values[paths[0]].where, f"{reason}: {len(paths)} values are kept although they are not")
+            self.report(self._values[paths[0]].where, f"{reason}: {len(paths)} values that are not unique are kept")
 
     def _allowed_attributes(self, tree: Tree) -> dict[str, Attributes]:
         allowed: dict[str, Attributes] = {}
@@ -335,7 +335,7 @@ class ModelBuilder:
             raise ModelError(self._values[error.key].where, error.reason) from None
 
 
-def _parent(path: str) -> str:
+def parent_of(path: str) -> str:
     """Template of the object that contains the object or table ``path``; empty for a root."""
     above = path.removesuffix(ROW).removesuffix(".").rpartition(".")[0]
     return above + "." if above else ""

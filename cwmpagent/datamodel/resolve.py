@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cwmpagent.datamodel.identifiers import ALIAS, ANY, alias_in, alias_parameter, alias_refusal, segments
-from cwmpagent.datamodel.tree import Tree
-from cwmpagent.errors import CwmpFault
+from cwmpagent.datamodel.tree import Tree, unknown_path
 
 
 class _Table(NamedTuple):
@@ -36,7 +35,7 @@ class Resolver:
                 continue
             number = self.number(so_far, alias)
             if number is None:
-                raise _unknown(path)
+                raise unknown_path(path)
             so_far += f"{number}."
         return so_far[:-1]
 
@@ -53,11 +52,11 @@ class Resolver:
             return [self.path(path)]
         template = [part if part != ANY and alias_in(part) is None else "{i}" for part in parts]
         if self._tree.model.definition(".".join([*template, last])) is None:
-            raise _unknown(path)
+            raise unknown_path(path)
         first = parts.index(ANY)
         matches = [self.path(".".join(parts[:first]) + ".")]
         if not self._tree.exists(matches[0]):
-            raise _unknown(path)
+            raise unknown_path(path)
         for part in parts[first:]:
             matches = [below for above in matches for below in self._rows(above, part) if self._tree.exists(below)]
         return [above + last for above in matches if not last or self._tree.exists(above + last)]
@@ -98,7 +97,3 @@ class Resolver:
             if alias_refusal(text) is None and table.numbers.setdefault(text, number) == number:
                 table.aliases[number] = text
         return table
-
-
-def _unknown(path: str) -> CwmpFault:
-    return CwmpFault(9005, f"no such parameter or object: {path[:256]}")

@@ -6,15 +6,12 @@ have paths with instance numbers (``Device.IP.Interface.1.``).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from cwmpagent.records import Attributes
-from cwmpagent.values import LexicalError, Restriction, Value, ValueType, canonical
-
-_NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from cwmpagent.values import NOT_IN_XML, LexicalError, Restriction, Value, ValueType, canonical
 
 _UNRESTRICTED = Restriction()
 
@@ -71,7 +68,7 @@ class ParameterDefinition:
 
     def lexical(self, text: str) -> str:
         """Canonical text of a value of this type; raises ``LexicalError`` if ``text`` is not one."""
-        if _NOT_IN_XML.search(text):
+        if NOT_IN_XML.search(text):
             raise LexicalError("control characters other than tab and line ends cannot be sent")
         return canonical(self.kind, text)
 

@@ -74,27 +74,27 @@ class Tree:
         root, *names = path.split(".")
         definition, absent = self.model.root, self.model.absent
         if root != definition.name or not names:
-            raise _unknown(path)
+            raise unknown_path(path)
         last = names.pop()
         at_table, so_far = False, root + "."
         for name in names:
             if at_table:
                 if not self._has_row(so_far, name):
-                    raise _unknown(path)
+                    raise unknown_path(path)
                 at_table = False
             else:
                 child = definition.children.get(name)
                 if child is None:
-                    raise _unknown(path)
+                    raise unknown_path(path)
                 definition, at_table = child, child.table
             so_far += name + "."
             if so_far in absent:
-                raise _unknown(path)
+                raise unknown_path(path)
         if not last:
             return Node(definition, None, at_table)
         parameter = None if at_table else definition.parameters.get(last)
         if parameter is None or path in absent:
-            raise _unknown(path)
+            raise unknown_path(path)
         return Node(definition, parameter, False)
 
     def exists(self, path: str) -> bool:
@@ -109,12 +109,19 @@ class Tree:
         """Definition of the parameter ``path``."""
         parameter = self.find(path).parameter
         if parameter is None:
-            raise _unknown(path)
+            raise unknown_path(path)
         return parameter
 
     def value(self, path: str) -> Value:
         """Value of the parameter ``path``, even if hidden; for answers and logs use :meth:`shown`."""
         return self.value_of(path, self.definition(path))
+
+    def text(self, path: str, default: str = "") -> str:
+        """Text of the parameter ``path``, even if hidden; ``default`` where it does not exist."""
+        try:
+            return self.value(path).text
+        except CwmpFault:
+            return default
 
     def value_of(self, path: str, parameter: ParameterDefinition) -> Value:
         """Value of an existing parameter whose definition is known."""
@@ -148,7 +155,7 @@ class Tree:
     def instances(self, table: str) -> tuple[int, ...]:
         """Instance numbers of a table, ascending."""
         if not self.find(table).is_table:
-            raise _unknown(table)
+            raise unknown_path(table)
         return self._rows(table)
 
     def last_instance(self, table: str) -> int:
@@ -333,5 +340,6 @@ def _of(tables: Sequence[str]) -> str:
     return f" of {' or '.join(tables)}" if tables else ""
 
 
-def _unknown(path: str) -> CwmpFault:
+def unknown_path(path: str) -> CwmpFault:
+    """The fault 9005 for a ``path`` that does not exist."""
     return CwmpFault(9005, f"no such parameter or object: {path[:256]}")

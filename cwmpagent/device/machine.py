@@ -1,9 +1,10 @@
-"""Boot id and uptime of the machine, and execution of the programs that the configuration names."""
+"""Boot id, uptime and installed packages of the machine, and execution of the programs that the configuration names."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,14 @@ def uptime() -> float:
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.time() - psutil.boot_time()
+
+
+def package_version(package: str) -> str:
+    """Version of an installed Python package; empty where it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 async def run_program(reactor: Any, argv: Sequence[str]) -> str:

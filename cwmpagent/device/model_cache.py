@@ -13,11 +13,11 @@ import os
 import stat
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from cwmpagent.datamodel import model_json
 from cwmpagent.datamodel.schema import Model
+from cwmpagent.device.machine import package_version
 
 FILE = "model.cache"
 WORTH_KEEPING = 256 * 1024
@@ -32,7 +32,7 @@ def key_of(files: Iterable[tuple[str, bytes]], profiles: Sequence[str]) -> str:
     package, because another version may read the same files differently.
     """
     digest = hashlib.sha256()
-    parts = [str(model_json.FORMAT), _package_version(), *profiles, ""]
+    parts = [str(model_json.FORMAT), package_version("cwmpagent"), *profiles, ""]
     for name, data in files:
         parts += [name, hashlib.sha256(data).hexdigest()]
     for part in parts:
@@ -89,13 +89,6 @@ class ModelCache:
             if not own or status.st_size > _LARGEST:
                 raise ValueError("is not a file of this cache")
             return file.read()
-
-
-def _package_version() -> str:
-    try:
-        return version("cwmpagent")
-    except PackageNotFoundError:
-        return ""
 
 
 def _head(key: str, body: bytes) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 
+from cwmpagent.agent.device_identity import manufacturer_oui
 from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.datamodel.identifiers import ANY, segments
 from cwmpagent.datamodel.plan import ParameterAssignment
@@ -106,13 +107,13 @@ class DeviceAccess:
             )
         if not command_key.isprintable():  # XML cannot carry some of the other characters
             raise MisuseError(f"the CommandKey {command_key[:LONGEST_COMMAND_KEY]!r} has an unprintable character")
-        runtime = self.runtime
-        oui = runtime.tree.value(runtime.tree.model.root.path + "DeviceInfo.ManufacturerOUI").text
-        code = name if name.startswith(("X ", "M X_")) else f"X {oui} {name}"
+        code = name if name.startswith(("X ", "M X_")) else f"X {manufacturer_oui(self.runtime.tree)} {name}"
         if code.startswith("X ") and not _OUI.match(code, 2):
             raise MisuseError(f"{name[:LONGEST_CODE]!r}: an OUI of six hexadecimal digits must follow the X")
         if len(code) > LONGEST_CODE:
             raise MisuseError(f"the event {code[:LONGEST_CODE]!r}... has more than {LONGEST_CODE} characters")
+        if command_key and code.startswith("X "):
+            raise MisuseError(f"the event {code} cannot have a CommandKey: only M X_<VENDOR>_<Method> can")
         return Event(code, command_key)
 
     def _is_running(self) -> bool:

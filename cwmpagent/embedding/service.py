@@ -187,8 +187,9 @@ class Agent(Service):
 
         ``name`` is the text after ``X <OUI>``, or a whole EventCode: ``X <OUI> <text>`` or ``M X_<VENDOR>_<Method>``.
         The latter may have a CommandKey. The event is retried, also after restarts and reboots, until an Inform with it
-        is answered. Fires when it is saved; errbacks with CwmpFault 9002 during a reboot and after a stop. Raises
-        MisuseError before the first start, and where it cannot be a vendor event.
+        is answered. Fires when it is saved, or after the warning that it could not be saved; errbacks with CwmpFault
+        9002 during a reboot and after a stop. Raises MisuseError before the first start, and where it cannot be a
+        vendor event.
         """
         return self._device.raise_event(name, command_key)
 

@@ -6,7 +6,7 @@ Each event has its fact (``fact``) and a line of text (``line``). Strings that a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 
 from twisted.logger import Logger, LogLevel
 
@@ -123,8 +123,11 @@ def _session(fact: SessionEnded) -> str:
     return "; ".join(parts)
 
 
-def _listed(items: Iterable[Hashable]) -> str:
-    """Each different entry once, in the order of first appearance, with its count where that is above 1."""
+def _listed(items: Iterable[Hashable] | Mapping[str, int] | Mapping[int, int]) -> str:
+    """Each different entry once, in the order of first appearance, with its count where that is above 1.
+
+    ``items``: the entries, or the count of each entry.
+    """
     counts = Counter(items)
     shown = [quoted(str(item)) + (f" x{count}" if count > 1 else "") for item, count in list(counts.items())[:MOST]]
     if len(counts) > MOST:

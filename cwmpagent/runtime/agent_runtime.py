@@ -50,9 +50,9 @@ class AgentRuntime:
         self._booted = booted
         self._device = device = open_device(model, values, saved, environment)
         self.tree, self.server = device.tree, device.server
-        self._agenda = agenda = build_agenda(device, environment, restart, self._open, booted=booted)
-        self.agenda, self.journal, self.events = agenda.agenda, agenda.journal, agenda.events
-        self.after_session, self.own_requests = agenda.after_session, agenda.own_requests
+        self._agenda_parts = parts = build_agenda(device, environment, restart, self._open, booted=booted)
+        self.agenda, self.journal, self.events = parts.agenda, parts.journal, parts.events
+        self.after_session, self.own_requests = parts.after_session, parts.own_requests
         self.request_path = saved.notes.get(REQUEST_PATH) or f"/{environment.random.getrandbits(128):032x}"
         self._notes = self._first_notes(values, boot_id)
         self.notification = notification = build_notification(
@@ -63,14 +63,14 @@ class AgentRuntime:
         self.parameters = parameters = build_parameters(device, environment, own, notification.before)
         self.changes, self.refresher = parameters.changes, parameters.refresher
         self.polling = build_polling(device, environment, notification, parameters)
-        self.dispatcher = build_dispatcher(device, environment, agenda, parameters)
+        self.dispatcher = build_dispatcher(device, environment, parts, parameters)
         self.connection_requests = build_connection_requests(
             device, environment, self.changes, self.events, stats, self.request_path, notification.by_inform.compare_all
         )
         self.sessions = build_sessions(
             device,
             environment,
-            agenda,
+            parts,
             notification.by_inform,
             self.dispatcher,
             prepare=self._prepare,
@@ -80,7 +80,8 @@ class AgentRuntime:
         self._settings = AgendaSettings(self.server, self.agenda, environment.clock)
         self.changes.listen(notification.after)
         self.changes.listen(self._changed)
-        self.reports: Sequence[Report] = (ConnectionRequestReport(self.server, self.connection_requests),)
+        requests = self.connection_requests
+        self.reports: Sequence[Report] = (ConnectionRequestReport(self.server, requests.http, requests.udp),)
 
     async def start(self) -> None:
         """Complete the work that an earlier process left, save the first notes, and open sessions."""
@@ -101,8 +102,8 @@ class AgentRuntime:
         self._environment.observer(AgentStarted(device_name(self.tree), url, self._booted, request_url))
         requests.http.announce()
         self.polling.start()
-        if self._agenda.promised:
-            self.after_session.begin(self._agenda.promised)
+        if self._agenda_parts.promised:
+            self.after_session.begin(self._agenda_parts.promised)
         else:
             self._open()
 
@@ -152,7 +153,7 @@ class AgentRuntime:
             BOOT_ID: boot_id,
             FILE_VALUES: file_values,
             REQUEST_PATH: self.request_path,
-            PENDING: self.after_session.record(self._agenda.promised),
+            PENDING: self.after_session.record(self._agenda_parts.promised),
         }
 
     def _build_discovery(self) -> AcsDiscovery | None:

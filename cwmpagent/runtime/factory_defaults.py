@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from cwmpagent.agent.device_identity import device_name
 from cwmpagent.agent.parameters.masked_values import masked_value
 from cwmpagent.config.settings import Config
 from cwmpagent.datamodel.restore import open_tree
@@ -18,9 +19,16 @@ from cwmpagent.errors import ConfigError, CwmpFault, ModelError
 from cwmpagent.records import Batch
 from cwmpagent.values import Value, ValueType
 
-_IDENTITY = MappingProxyType(
-    {"Manufacturer": "device.manufacturer", "ManufacturerOUI": "device.oui", "SerialNumber": "device.serial_number"}
+_DEVICE_INFO = MappingProxyType(
+    {
+        "Manufacturer": "manufacturer",
+        "ManufacturerOUI": "oui",
+        "ProductClass": "product_class",
+        "SerialNumber": "serial_number",
+    }
 )
+"""Parameters of DeviceInfo, and the keys of the table ``[device]`` that set them."""
+_REQUIRED = ("Manufacturer", "ManufacturerOUI", "SerialNumber")
 _NO_OUI = "000000"
 
 
@@ -34,12 +42,8 @@ class FactoryValue(NamedTuple):
 def factory_values(config: Config, root: str) -> dict[str, FactoryValue]:
     """The factory values in ``config``, by full path. ``root``: path of the root object of the device."""
     info, server = root + "DeviceInfo.", root + "ManagementServer."
-    device = config.device
     identity = {
-        info + "Manufacturer": FactoryValue(device.manufacturer, "device.manufacturer"),
-        info + "ManufacturerOUI": FactoryValue(device.oui, "device.oui"),
-        info + "ProductClass": FactoryValue(device.product_class, "device.product_class"),
-        info + "SerialNumber": FactoryValue(device.serial_number, "device.serial_number"),
+        info + name: FactoryValue(getattr(config.device, key), f"device.{key}") for name, key in _DEVICE_INFO.items()
     }
     values = {path: value for path, value in identity.items() if value.text} | {
         server + "URL": FactoryValue(config.acs.url, "acs.url"),
@@ -117,18 +121,18 @@ def check(model: Model, values: Mapping[str, FactoryValue]) -> str:
     except ModelError as error:
         key = values[error.key].key if error.key in values else error.key
         raise ConfigError(key, error.reason) from error
-    identity = {name: _identity(tree, name, key) for name, key in _IDENTITY.items()}
-    return f"{identity['ManufacturerOUI']}-{identity['SerialNumber']}"
+    for name in _REQUIRED:
+        _check_identity(tree, name, f"device.{_DEVICE_INFO[name]}")
+    return device_name(tree)
 
 
-def _identity(tree: Tree, name: str, key: str) -> str:
+def _check_identity(tree: Tree, name: str, key: str) -> None:
     path = f"{tree.model.root.path}DeviceInfo.{name}"
     text = tree.value(path).text if tree.exists(path) else ""
     if text in ("", _NO_OUI):
         raise ConfigError(key, f"is required: the model {tree.model.name} has no value for it")
     if len(text) > 64 or (name == "ManufacturerOUI" and not re.fullmatch("[0-9A-F]{6}", text)):
         raise ConfigError(key, f"is required: the value of the model {tree.model.name} is not valid in an Inform")
-    return text
 
 
 class OverriddenValue(NamedTuple):

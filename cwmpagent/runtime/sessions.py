@@ -6,16 +6,17 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 
+from cwmpagent.agent.device_identity import manufacturer_oui
 from cwmpagent.agent.events import Events
 from cwmpagent.agent.journal import AGENDA, BOOTSTRAPPED, PENDING, Journal
 from cwmpagent.agent.notification.value_change import Notifications
 from cwmpagent.agent.parameters.masked_values import is_hidden
 from cwmpagent.agent.ports import Restart
 from cwmpagent.agent.rpcs.attributes import ParameterAttributes
-from cwmpagent.agent.rpcs.control import Control
 from cwmpagent.agent.rpcs.objects import Objects
 from cwmpagent.agent.rpcs.parameters import ParameterValues
 from cwmpagent.agent.rpcs.restart import FactoryResetKind, RebootKind, Restarts
+from cwmpagent.agent.rpcs.schedule_inform import ScheduledInforms
 from cwmpagent.agent.session.after_session import AfterSession
 from cwmpagent.agent.session.dispatcher import AfterSessionWork, Dispatcher
 from cwmpagent.agent.session.driver import SessionDriver
@@ -53,8 +54,7 @@ def build_agenda(
     journal = Journal(environment.store, agenda, observer)
     kinds = (FactoryResetKind(restart), RebootKind(agenda, clock, restart))
     after_session = AfterSession(kinds, journal, resume, observer)
-    oui = device.tree.value(device.tree.model.root.path + "DeviceInfo.ManufacturerOUI").text
-    bootstrap = Bootstrap(device.server, agenda, oui, notes.get(BOOTSTRAPPED))
+    bootstrap = Bootstrap(device.server, agenda, manufacturer_oui(device.tree), notes.get(BOOTSTRAPPED))
     promised = after_session.restored(notes.get(PENDING, ""))
     return AgendaParts(
         agenda,
@@ -84,7 +84,7 @@ def build_dispatcher(
     ParameterValues(tree, changes, refresher, deferred).register(dispatcher)
     ParameterAttributes(tree, changes, refresher).register(dispatcher)
     Objects(changes, refresher).register(dispatcher)
-    Control(parts.agenda, parts.journal, environment.clock).register(dispatcher)
+    ScheduledInforms(parts.agenda, parts.journal, environment.clock).register(dispatcher)
     Restarts().register(dispatcher)
     for register in environment.registrations:
         register(dispatcher)

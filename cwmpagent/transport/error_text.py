@@ -17,11 +17,11 @@ from twisted.python.failure import Failure
 from twisted.web.client import RequestGenerationFailed, RequestTransmissionFailed, ResponseFailed
 
 
-def cause(error: BaseException | None) -> str:
-    """Short phrase that follows ``host:port: ``. Contains no text sent by the peer."""
+def cause(error: BaseException | None, otherwise: str = "sent a response that is not HTTP") -> str:
+    """Short phrase that follows ``host:port: ``, without text sent by the peer; ``otherwise`` for an unknown error."""
     if isinstance(error, ResponseFailed | RequestGenerationFailed | RequestTransmissionFailed):
         reasons = [reason.value for reason in error.reasons if isinstance(reason, Failure)]
-        return cause(reasons[0]) if reasons else "the response is incomplete"
+        return cause(reasons[0], otherwise) if reasons else "the response is incomplete"
     if isinstance(error, SSL.Error):
         return f"TLS failed: {_tls_reason(error)}"
     if isinstance(error, ConnectionDone | ConnectionAborted):
@@ -33,7 +33,7 @@ def cause(error: BaseException | None) -> str:
     if isinstance(error, ConnectError | ConnectionClosed | OSError):
         number = getattr(error, "osError", None) or getattr(error, "errno", None)
         return f"cannot be reached: {os.strerror(number)}" if isinstance(number, int) else "cannot be reached"
-    return "sent a response that is not HTTP"
+    return otherwise
 
 
 def _tls_reason(error: SSL.Error) -> str:

@@ -228,7 +228,10 @@ class ReadingTests(CommandCase):
             list(whole),
             ["format", "made", "versions", "configuration", "status", "events", "metrics", "facts", "parameters"],
         )
-        self.assertIn("cwmpagent_retry_count", [metric["name"] for metric in whole["metrics"]])
+        metrics = {metric["name"]: metric["value"] for metric in whole["metrics"]}
+        self.assertIn("cwmpagent_retry_count", metrics)
+        for name, value in metrics.items():
+            self.assertIn(type(value), (int, float), name)  # true and false are not numbers of a metric
         self.assertEqual(whole["configuration"]["acs"]["password"], "***")
         self.assertEqual(whole["configuration"]["acs"]["url"], self.url)
         self.assertIn("Twisted", whole["versions"])

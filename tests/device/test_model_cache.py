@@ -15,7 +15,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from cwmpagent.datamodel import model_json
 from cwmpagent.datamodel.schema import Model, ObjectDefinition, ParameterDefinition, UniqueKey
 from cwmpagent.datamodel.tree import Tree
-from cwmpagent.device import model_cache, models
+from cwmpagent.device import machine, models
 from cwmpagent.device.model_cache import FILE, ModelCache, key_of
 from cwmpagent.device.models import find_model
 from cwmpagent.errors import ModelError
@@ -151,10 +151,10 @@ class CacheTests(SynchronousTestCase):
     def test_another_version_of_the_package_reads_anew(self) -> None:
         self.find()
         for number in ("0.0.1", "0.0.2"):
-            self.patch(model_cache, "version", lambda name, number=number: f"{name} {number}")
+            self.patch(machine, "version", lambda name, number=number: f"{name} {number}")
             self.assertTrue(self.find()[1])
             self.assertFalse(self.find()[1])
-        self.patch(model_cache, "version", Mock(side_effect=PackageNotFoundError))
+        self.patch(machine, "version", Mock(side_effect=PackageNotFoundError))
         self.assertTrue(self.find()[1])
         self.assertFalse(self.find()[1])
 

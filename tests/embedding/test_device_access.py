@@ -203,6 +203,8 @@ class RaiseEventTests(ProgramCase):
             ("0 BOOTSTRAP",),
             ("4 VALUE CHANGE",),
             ("M Reboot", "key"),
+            ("Door Open", "key"),
+            ("X 00D09E Door Open", "key"),
             ("",),
             (" ",),
             (" Door",),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cwmpagent.protocol.agenda import Agenda, Now
+from cwmpagent.protocol.agenda.events import M_REBOOT, Event
 
 YEAR = 365 * 86400.0
 
@@ -76,7 +77,9 @@ class World:
         self.monotonic = 12.0
         self.offset = None if wall is None or not trusted else wall + after - self.monotonic
         self.agenda = Agenda.restored(record, random=random.Random(9), now=self.now, booted=True)
-        self.agenda.boot(self.now, key)
+        self.agenda.boot(self.now)
+        if key is not None:
+            self.agenda.add(Event(M_REBOOT, key), self.now)
 
     def run(self, seconds: float, *, until: Callable[[], bool] = lambda: False) -> None:
         """Let time pass, with calls at every ``wake_at`` of the agenda."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
 from cwmpagent.agent.connection_request.http import ConnectionRequests
 from cwmpagent.agent.connection_request.udp import UdpConnectionRequests
@@ -12,31 +12,20 @@ from cwmpagent.agent.report import Json, Metric, Report, span
 from cwmpagent.protocol.masking import without_userinfo
 
 
-class Parts(Protocol):
-    """Parts of the subsystem that are reported."""
-
-    @property
-    def http(self) -> ConnectionRequests:
-        """ConnectionRequests by HTTP."""
-
-    @property
-    def udp(self) -> UdpConnectionRequests | None:
-        """ConnectionRequests by UDP, None where the agent has no UDP port."""
-
-
 class ConnectionRequestReport(Report):
-    """``connection_request`` in `status`."""
+    """``connection_request`` in `status`. ``udp`` is None where the agent has no UDP port."""
 
-    def __init__(self, server: ManagementServer, parts: Parts) -> None:
+    def __init__(self, server: ManagementServer, http: ConnectionRequests, udp: UdpConnectionRequests | None) -> None:
         self._server = server
-        self._parts = parts
+        self._http = http
+        self._by_udp = udp
 
     def status(self) -> Json:
         """Return the URL, whether credentials are set, and the state of the UDP port."""
         return {
             "connection_request": {
                 "url": without_userinfo(self._server.text("ConnectionRequestURL")),
-                "credentials": self._parts.http.credentials() is not None,
+                "credentials": self._http.credentials() is not None,
                 "udp": self._udp(),
             }
         }
@@ -53,7 +42,7 @@ class ConnectionRequestReport(Report):
 
     def metrics(self) -> Iterable[Metric]:
         """Return the state of the NAT binding, where one is kept."""
-        binding = self._parts.udp.binding if self._parts.udp is not None else None
+        binding = self._by_udp.binding if self._by_udp is not None else None
         if binding is not None:
             yield Metric("cwmpagent_binding_period_seconds", "Keep-alive period of the NAT binding.", binding.period)
             answered = 0.0 if binding.failing else 1.0
@@ -61,7 +50,7 @@ class ConnectionRequestReport(Report):
 
     def _udp(self) -> dict[str, Any] | None:
         """Address and NAT binding; None where no requests by UDP are accepted."""
-        udp, address = self._parts.udp, self._server.text("UDPConnectionRequestAddress")
+        udp, address = self._by_udp, self._server.text("UDPConnectionRequestAddress")
         if udp is None or not address:
             return None
         binding, stun = udp.binding, None

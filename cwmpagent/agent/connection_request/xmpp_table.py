@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from cwmpagent.datamodel.names import Name
 from cwmpagent.datamodel.tree import Tree
-from cwmpagent.errors import CwmpFault
 from cwmpagent.protocol.connection_request.xmpp_account import (
     CLIENT_PORT,
     KEEP_ALIVE,
@@ -38,10 +37,7 @@ class XmppTable:
 
     def text(self, path: str, default: str = "") -> str:
         """Text of a parameter, also of a hidden one; ``default`` where it does not exist."""
-        try:
-            return self._tree.value(path).text
-        except CwmpFault:
-            return default
+        return self._tree.text(path, default)
 
     def _rows(self, table: str) -> list[str]:
         if not self._tree.exists(table):

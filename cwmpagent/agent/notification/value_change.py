@@ -79,7 +79,7 @@ class Notifications:
         levels = self._levels()
         watched = {name for name in self._tree.attributed() if self._level(name) in levels} if levels else set()
         notes: dict[str, str | None] = {self._note + name: None for name in self._baselines.keys() - watched}
-        notes |= {self._note + name: self._text(name) for name in watched - self._baselines.keys()}
+        notes |= {self._note + name: self._tree.text(name) for name in watched - self._baselines.keys()}
         self._keep(notes)
         self._compare(watched)
         return notes
@@ -134,12 +134,12 @@ class Notifications:
             if level not in levels:
                 notes[self._note + name] = None
             elif name not in self._baselines:
-                notes[self._note + name] = self._text(name)
+                notes[self._note + name] = self._tree.text(name)
         for row in plan.removed:
             notes |= {self._note + name: None for name in self._baselines if name.startswith(row)}
         if change.origin is Origin.ACS:
             for name in plan.assigned & self._baselines.keys():
-                notes[self._note + name] = plan.batch.values.get(name, self._text(name))
+                notes[self._note + name] = plan.batch.values.get(name, self._tree.text(name))
         return notes
 
     def after(self, change: Change) -> None:
@@ -159,7 +159,7 @@ class Notifications:
             if name not in self._baselines:
                 continue
             candidates.add(name)
-            known = self._text(name) if self._tree.definition(name).hidden else text
+            known = self._tree.text(name) if self._tree.definition(name).hidden else text
             if known != self._baselines[name]:
                 notes[self._note + name] = known
         self._keep(notes)
@@ -205,9 +205,3 @@ class Notifications:
 
     def _level(self, name: str) -> int:
         return self._tree.attributes(name).notification
-
-    def _text(self, name: str) -> str:
-        try:
-            return self._tree.value(name).text
-        except CwmpFault:
-            return ""

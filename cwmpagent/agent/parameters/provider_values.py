@@ -177,7 +177,7 @@ def _is_in(name: str, paths: Collection[str]) -> bool:
     return bool(paths) and (name in paths or any(path.endswith(".") and name.startswith(path) for path in paths))
 
 
-def unread(names: Iterable[str]) -> CwmpFault:
+def unreadable_fault(names: Iterable[str]) -> CwmpFault:
     """Fault for a request with unreadable parameters; TR-069 A.3.2.2 permits no partial answer."""
     ordered = sorted(names)
     more = f" and {len(ordered) - LISTED} more" if len(ordered) > LISTED else ""

@@ -8,7 +8,7 @@ from cwmpagent.agent.facts import Observer, Warned
 from cwmpagent.agent.parameters.changes import Changes
 from cwmpagent.agent.parameters.provider_calls import GuardedProvider, Unavailable
 from cwmpagent.agent.parameters.provider_rows import ProviderRows
-from cwmpagent.agent.parameters.provider_values import ProviderValues, unread
+from cwmpagent.agent.parameters.provider_values import ProviderValues, unreadable_fault
 from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
@@ -61,10 +61,10 @@ class Refresher:
         failed_tables = tuple(failed)
         unreadable = [name for name in names if failed_tables and name.startswith(failed_tables)]
         if unreadable:
-            raise unread(unreadable)
+            raise unreadable_fault(unreadable)
         unreadable = [*await self._values.refresh(names)]
         if unreadable:
-            raise unread(unreadable)
+            raise unreadable_fault(unreadable)
 
     async def reread(self, path: str, names: Sequence[str]) -> frozenset[str]:
         """As :meth:`freshen` for the ``names`` in ``path``, but values and rows read before are not reused."""

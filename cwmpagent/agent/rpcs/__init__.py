@@ -1,3 +1,3 @@
 """RPCs of the ACS that the agent carries out, grouped by module."""
 
-__all__ = ["attributes", "control", "objects", "parameters", "restart"]
+__all__ = ["attributes", "objects", "parameters", "restart", "schedule_inform"]

@@ -18,7 +18,16 @@ from cwmpagent.agent.facts import Observer, RpcCrashed, Warned
 from cwmpagent.agent.ports import Timers
 from cwmpagent.errors import CwmpFault, MisuseError
 from cwmpagent.faults import fault_text
-from cwmpagent.protocol.rpc import AcsRequest, Fault, GenericRequest, GetRPCMethods, Request, Response, rpc_name
+from cwmpagent.protocol.rpc import (
+    AcsRequest,
+    Fault,
+    GenericRequest,
+    GetRPCMethods,
+    GetRPCMethodsResponse,
+    Request,
+    Response,
+    rpc_name,
+)
 from cwmpagent.protocol.session.replies import answers
 
 
@@ -41,7 +50,7 @@ Performer = Callable[[Any], Result | Awaitable[Result]]
 
 
 class Dispatcher:
-    """The registered RPCs and their functions.
+    """The registered RPCs and their functions. GetRPCMethods is registered by the dispatcher itself.
 
     ``rpc_timeout``: seconds. ``settled`` returns when no commit is under way: an RPC whose time-out expires during its
     commit is answered with the result of the commit.
@@ -55,6 +64,7 @@ class Dispatcher:
         self._rpc_timeout = rpc_timeout
         self._settled = settled
         self._performers: dict[str, Performer] = {}
+        self.register(GetRPCMethods, lambda request: GetRPCMethodsResponse(method_list=self.names()))
 
     def register(self, rpc: type[AcsRequest] | type[GetRPCMethods] | str, perform: Performer) -> None:
         """Register ``perform`` for ``rpc``: a request class, or the name of a vendor RPC (``X_<VENDOR>_Name``)."""

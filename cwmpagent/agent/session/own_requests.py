@@ -93,7 +93,11 @@ class OwnRequests:
             seen: Counter[OwnRequest] = Counter()
             for own in self._of(source):
                 seen[own] += 1
-                if seen[own] > self._counts[own] and self._is_writable(own) and self._session.offer(own.request):
+                if seen[own] <= self._counts[own]:
+                    continue
+                if not self._is_writable(own):
+                    self._counts[own] += 1  # one warning a session
+                elif self._session.offer(own.request):
                     self._counts[own] += 1
                     self._offered.append((source, own))
 

@@ -8,7 +8,7 @@ from typing import Any
 from cwmpagent.agent.facts import SessionEnded
 from cwmpagent.agent.management_server import ManagementServer
 from cwmpagent.agent.notification.value_change import Notifications
-from cwmpagent.agent.report import Json, Metric, Report, planned_text, stamped
+from cwmpagent.agent.report import Json, Metric, Report, planned_text, span, stamped
 from cwmpagent.agent.session.driver import SessionDriver
 from cwmpagent.protocol.agenda import Agenda, Now
 from cwmpagent.protocol.masking import without_userinfo
@@ -60,11 +60,19 @@ class SessionReport(Report):
             **self.status(),
         }
 
+    def events_summary(self) -> Iterable[tuple[str, str]]:
+        """Return RetryCount, and the last and the next session."""
+        retry_in = self._agenda.retry_in(self._driver.now())
+        wait = "" if retry_in is None else f", next try in {span(round(retry_in, 1))}"
+        yield "RetryCount", f"{self._agenda.retry_count}{wait}"
+        yield from self.summary()
+
     def metrics(self) -> Iterable[Metric]:
         """Return RetryCount, the number of undelivered events, and whether a session is open."""
+        in_session = self._driver.in_session
         yield Metric("cwmpagent_retry_count", "Failed sessions since the last success.", self._agenda.retry_count)
         yield Metric("cwmpagent_events_pending", "Events not yet delivered to the ACS.", len(self._agenda.pending))
-        yield Metric("cwmpagent_session_open", "Whether a session is under way: 1 or 0.", self._driver.in_session)
+        yield Metric("cwmpagent_session_open", "Whether a session is under way: 1 or 0.", float(in_session))
 
     def _ended(self, wall: float, fact: SessionEnded) -> dict[str, Any]:
         return {

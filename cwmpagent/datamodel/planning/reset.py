@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cwmpagent.datamodel.identifiers import aliased_row
-from cwmpagent.datamodel.plan import Plan
+from cwmpagent.datamodel.plan import Plan, differences
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.datamodel.unique_keys import clashing
 from cwmpagent.errors import CwmpFault, ParameterFault
@@ -38,12 +38,7 @@ def plan_reset(tree: Tree, paths: Sequence[str]) -> Plan:
         faults.setdefault(name, ParameterFault(name, 9007, reason))
     if faults:
         raise CwmpFault(9003, "", tuple(faults.values()))
-    changed = {name: (tree.value(name), after.value(name)) for name in written}
-    return Plan(
-        batch=batch,
-        changed={name: pair for name, pair in changed.items() if pair[0] != pair[1]},
-        assigned=frozenset(written),
-    )
+    return Plan(batch=batch, changed=differences(tree, after, written), assigned=frozenset(written))
 
 
 def _written(tree: Tree, path: str) -> Iterator[str]:

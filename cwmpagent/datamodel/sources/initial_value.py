@@ -11,7 +11,7 @@ _PREFERRED = ("Disabled", "Down", "None", "Unknown")
 """Enumerated values that are preferred, because they claim the least."""
 
 
-def plausible(kind: ValueType, restriction: Restriction | None, examples: Sequence[str] = ()) -> str | None:
+def initial_value(kind: ValueType, restriction: Restriction | None, examples: Sequence[str] = ()) -> str | None:
     """Permitted default value, ``None`` if none is found.
 
     In this order: the null value of the type, an enumerated value (first Disabled, Down, None, Unknown), the bound of a

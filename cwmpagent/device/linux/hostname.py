@@ -83,4 +83,4 @@ class HostName(Provider):
                 self._put(text)
         except PermissionError:
             new.unlink(missing_ok=True)
-            raise CwmpFault(9001, "the agent has not the right to change the machine's name") from None
+            raise CwmpFault(9001, "the agent has no permission to change the host name of this machine") from None

@@ -47,7 +47,8 @@ class TimeServers(Provider):
 
     def check(self, changes: Mapping[Name, str | None]) -> Mapping[str, Refusal]:
         """Refuse every change, because the time service would not use a stored server."""
-        return {name: CwmpFault(9001, "the time servers are those of the machine's own files") for name in changes}
+        reason = "the time servers are configured in the files of this machine; an ACS cannot change them"
+        return {name: CwmpFault(9001, reason) for name in changes}
 
 
 def _chrony(etc: Path) -> list[str]:

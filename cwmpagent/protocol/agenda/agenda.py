@@ -18,7 +18,6 @@ from cwmpagent.protocol.agenda.events import (
     BOOT,
     BOOTSTRAP,
     HEARTBEAT,
-    M_REBOOT,
     M_SCHEDULE_INFORM,
     PERIODIC,
     VALUE_CHANGE,
@@ -30,7 +29,7 @@ from cwmpagent.protocol.agenda.retry import Retries, RetryPolicy
 from cwmpagent.protocol.agenda.saved_json import SavedJson
 from cwmpagent.protocol.agenda.schedule_inform import ScheduledInform, ScheduleInformQueue
 
-__all__ = ["Agenda", "Now", "Periodic", "RetryPolicy", "ScheduledInform", "Snapshot"]
+__all__ = ["Agenda", "Snapshot"]
 
 _FORMAT = 1
 
@@ -109,12 +108,10 @@ class Agenda:
         self._pending.add(Event(BOOTSTRAP), True)
         self._acs = acs
 
-    def boot(self, now: Now, command_key: str | None = None) -> None:
-        """Apply a boot and add ``1 BOOT``. ``command_key``: that of the Reboot RPC that caused it, None without one."""
+    def boot(self, now: Now) -> None:
+        """Apply a boot and add ``1 BOOT``. The cause (``M Reboot``) is added afterwards, by :meth:`add`."""
         self._booted(now)
         self._pending.add(Event(BOOT), True)
-        if command_key is not None:
-            self._pending.add(Event(M_REBOOT, command_key), True)
 
     def configure(
         self,

@@ -10,16 +10,16 @@ ROUNDING = 1e-6
 
 
 class Clocks(Protocol):
-    """Two clocks of a machine, in seconds: one for waits, one for phases and stamps."""
+    """A monotonic clock for timeouts, and a wall clock for timestamps; in seconds."""
 
     def monotonic(self) -> float:
-        """Seconds that only go forward."""
+        """Seconds that never go backwards; they continue over a restart of the process, not over a boot."""
 
     def wall(self) -> float:
-        """Seconds since 1970."""
+        """Seconds since 1970, from the clock of this machine."""
 
     def wall_trusted(self) -> bool:
-        """Whether :meth:`wall` may be used for phases and stamps."""
+        """Whether the wall clock may be reported to the ACS and used for the phase of periodic Informs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """All RPCs of CWMP 1.0 to 1.4 in both directions as immutable values, with their structs (TR-069 A.3, A.4)."""
 
-from cwmpagent.errors import ParameterFault
 from cwmpagent.protocol.rpc.messages import (
     AcsRequest,
     BadRequest,
@@ -151,7 +150,6 @@ __all__ = [
     "OpResultStruct",
     "OptionStruct",
     "ParameterAttributeStruct",
-    "ParameterFault",
     "ParameterInfoStruct",
     "ParameterValueStruct",
     "QueuedTransferStruct",

@@ -27,7 +27,7 @@ from cwmpagent.protocol.session.transitions import AWAITING_ACS, TRANSITIONS, Do
 from cwmpagent.protocol.session.version import Negotiation
 from cwmpagent.protocol.soap import Envelope, EnvelopeLimits, encode
 
-__all__ = ["Action", "Call", "Delivered", "Finished", "Post", "Reply", "Session", "State"]
+__all__ = ["Session"]
 
 MOST_REPEATS = 10
 """Maximum number of repetitions of one request that the ACS answers with fault 8005."""

@@ -93,13 +93,3 @@ TRANSITIONS: Mapping[tuple[State, Input], tuple[Do, State]] = MappingProxyType(
         (State.CALLED_CLOSING, Input.ANSWER): (Do.ANSWER, State.CLOSING),
     }
 )
-
-
-def as_markdown() -> str:
-    """The table for documentation: one row for each transition except those that fail."""
-    rows = (
-        f"| {state.value} | {trigger.value} | {do.value} | {then.value} |"
-        for (state, trigger), (do, then) in TRANSITIONS.items()
-        if do is not Do.FAIL
-    )
-    return "\n".join(("| State | Input | Action | Next state |", "|---|---|---|---|", *rows, ""))

@@ -19,7 +19,7 @@ from cwmpagent.faults import fault_text
 from cwmpagent.protocol.rpc import REQUESTS, RESPONSES, Fault, GenericRequest, GenericResponse, Message, SoapFault
 from cwmpagent.protocol.rpc.field_types import Array, Field, Flag, Nested, Number, Repeated, Text, Typed, fields_of
 from cwmpagent.protocol.soap.envelope import CWMP_NAMESPACE, SOAP, SOAP_ENCODING, XSD, XSI, Envelope
-from cwmpagent.values import ValueType
+from cwmpagent.values import NOT_IN_XML, ValueType
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _OPENING = (
@@ -28,7 +28,6 @@ _OPENING = (
 )
 _ENDING = "</soap-env:Body></soap-env:Envelope>"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CONTROLS = bytes(set(range(0x20)) - {0x09, 0x0A})
 _TYPED = attrgetter("typed")
 _MARKUP = _CONTROLS + b"&<>"
@@ -64,7 +63,7 @@ class _Page:
 
 def escaped(text: str) -> str:
     """Escape ``text`` for an element. Raises MisuseError for a character that XML 1.0 cannot carry."""
-    invalid = _NOT_XML.search(text)
+    invalid = NOT_IN_XML.search(text)
     if invalid is not None:
         raise MisuseError(f"XML 1.0 cannot carry the character U+{ord(invalid[0]):04X}")
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")

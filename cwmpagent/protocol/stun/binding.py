@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from cwmpagent.protocol.stun.lifetime import LONGEST, LifetimeSearch
 from cwmpagent.protocol.stun.message import Address, MessageType, StunMessage, decode, encode, signature_holds
-from cwmpagent.protocol.stun.transaction import StunTransaction
+from cwmpagent.protocol.stun.transaction import ROUNDING, StunTransaction
 
 SHORTEST = 1.0
 """Shortest keep-alive period in seconds; a shorter one set by the ACS is raised to it."""
@@ -26,9 +26,8 @@ _LATE = 1.0  # seconds: a wake-up later than this (suspend) measures another idl
 _PROBES = 3  # refused in a row for another reason than an unknown RESPONSE-ADDRESS
 _UNKNOWN_ATTRIBUTE = 420
 _CHANGES_IN_A_ROW = 4
-_ROUNDING = 1e-6
-UNAUTHORIZED = 401
-_BAD_CREDENTIALS = frozenset({UNAUTHORIZED, 430, 431, 432})
+_UNAUTHORIZED = 401
+_BAD_CREDENTIALS = frozenset({_UNAUTHORIZED, 430, 431, 432})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +159,7 @@ class Binding:
                 self._probe = None
                 return self._send_request(now)  # its answer shows whether the binding or the server is gone
             return [Send(self._probe.data, True)] if self._probe.to_send(now) else []
-        if now < self._due - _ROUNDING:
+        if now < self._due - ROUNDING:
             return []
         if self._search is not None and self._search_ended is not None and now >= self._search_ended + ANEW_AFTER:
             self._search.anew()
@@ -270,10 +269,10 @@ class Binding:
             self._search_ended = None
 
     def _refused(self, code: int | None, request: StunTransaction, now: float) -> list[Action]:
-        if code == UNAUTHORIZED and not request.signed and self._settings.username:
+        if code == _UNAUTHORIZED and not request.signed and self._settings.username:
             return self._send_request(now, signed=True)
         reason = f"it answers with error {code}"
-        if code == UNAUTHORIZED and not request.signed:
+        if code == _UNAUTHORIZED and not request.signed:
             reason = "it requires credentials, but STUNUsername is empty"
         elif code in _BAD_CREDENTIALS:
             reason = f"it rejects STUNUsername and STUNPassword (error {code})"
@@ -296,7 +295,7 @@ class Binding:
 
     def _probed(self, message: StunMessage, probe: StunTransaction, now: float, secondary: bool) -> list[Action]:
         self._probe = None
-        if secondary and message.error == UNAUTHORIZED and not probe.signed and self._settings.username:
+        if secondary and message.error == _UNAUTHORIZED and not probe.signed and self._settings.username:
             return self._send_probe(now, signed=True)
         idle, self._probe_idle = self._probe_idle, None
         if secondary:

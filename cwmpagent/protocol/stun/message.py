@@ -17,7 +17,6 @@ CONNECTION_REQUEST_BINDING = b"dslforum.org/TR-111 "
 """The value of CONNECTION-REQUEST-BINDING (TR-069 Annex G.2.1.2), with its trailing space."""
 MOST_BYTES = 1500
 """Longest message in bytes; a longer one is ignored."""
-TRANSACTION_BYTES = 16
 MAGIC_COOKIE = 0x2112A442
 
 _HEADER = struct.Struct("!HH16s")

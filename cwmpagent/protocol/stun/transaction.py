@@ -8,7 +8,8 @@ REPEATED_AT = (0.0, 0.1, 0.3, 0.7, 1.5, 3.1, 4.7, 6.3, 7.9)
 """Seconds after the first transmission at which an unanswered request is sent."""
 PATIENCE = 9.5
 """Seconds after which an unanswered request has failed."""
-_ROUNDING = 1e-6
+ROUNDING = 1e-6
+"""Seconds by which a timer may be early, because sums of floats are not exact."""
 
 
 @dataclass(slots=True)
@@ -28,13 +29,13 @@ class StunTransaction:
 
     def to_send(self, now: float) -> bool:
         """Whether a transmission is due now; several missed ones count as one. Marks it as sent."""
-        due = sum(now >= self.began + after - _ROUNDING for after in REPEATED_AT)
+        due = sum(now >= self.began + after - ROUNDING for after in REPEATED_AT)
         missed, self._sent = due > self._sent, max(due, self._sent)
         return missed
 
     def over(self, now: float) -> bool:
         """Whether the request has timed out."""
-        return now >= self.began + PATIENCE - _ROUNDING
+        return now >= self.began + PATIENCE - ROUNDING
 
     @property
     def wakes_at(self) -> float:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import re
 from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address as IPv4
+from ipaddress import IPv6Address as IPv6
 from ipaddress import ip_address
 from typing import Any
 
@@ -33,8 +34,11 @@ class Endpoints:
     """A list of endpoints. ``texts``: Twisted's server endpoint strings; ``key``: their configuration key."""
 
     def __init__(
-        self, reactor: Any, texts: Sequence[str], key: str
-    ) -> None:  # its interfaces depend on the kind of endpoint
+        self,
+        reactor: Any,  # its interfaces depend on the kind of endpoint
+        texts: Sequence[str],
+        key: str,
+    ) -> None:
         self._reactor = reactor
         self._texts = tuple(texts)
         self._key = key
@@ -119,7 +123,7 @@ def _with_port(text: str, port: IListeningPort) -> str:
     return _FREE_PORT.sub(rf"\g<1>{number}", text, count=1)
 
 
-def _accepts(host: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def _accepts(host: str, address: IPv4 | IPv6) -> bool:
     """Whether a socket at ``host`` accepts connections to ``address``. The IPv6 wildcard address includes IPv4."""
     at = ip_address(host.partition("%")[0])
     return at == address or (at.is_unspecified and at.version >= address.version)

@@ -26,7 +26,7 @@ class TlsTrust:
     whether the wall clock is known to be correct: while it is not, validity dates are ignored, and
     ``on_untrusted_time`` is called with a sentence whenever one was.
 
-    Raises ConfigError naming ``ca_file``, ``client_certificate`` or ``client_key`` of ``table``.
+    Raises ConfigError naming ``ca_file`` of ``table``, ``acs.client_certificate`` or ``acs.client_key``.
     """
 
     def __init__(
@@ -46,12 +46,8 @@ class TlsTrust:
         self._on_untrusted_time = on_untrusted_time
         self._context = self._read()
 
-    def reload(self) -> None:
-        """Read all files again, for new connections. On ConfigError nothing changes."""
-        self.read_again()()
-
     def read_again(self) -> Callable[[], None]:
-        """Read all files again and return a function that applies them. Raises ConfigError."""
+        """Read all files again and return a function that applies them to new connections. Raises ConfigError."""
         context = self._read()
 
         def apply() -> None:

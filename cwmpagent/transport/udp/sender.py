@@ -9,7 +9,6 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredLock, maybe
 from twisted.internet.error import CannotListenError, MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 
-from cwmpagent.errors import TooSlowError
 from cwmpagent.transport.addresses import resolved
 from cwmpagent.transport.deadline import within
 
@@ -64,10 +63,7 @@ class DatagramSender:
             )
         except CancelledError:
             return
-        except TooSlowError as error:
-            self._lost(host, str(error))
-            return
-        except Exception as error:  # a resolver of any make
+        except Exception as error:  # TooSlowError, or any error of a resolver
             self._lost(host, str(error))
             return
         reason = "its name has no address"

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 
-from cwmpagent.errors import ConfigError, TooSlowError
+from cwmpagent.errors import ConfigError
 from cwmpagent.protocol.stun.binding import Action, Binding, BindingSettings, Send, Unreachable
 from cwmpagent.protocol.stun.message import Address
 from cwmpagent.transport.addresses import resolved
@@ -129,9 +129,7 @@ class StunClient:
             )
         except CancelledError:
             return
-        except TooSlowError as error:
-            problem = f"the STUN server {self._host!r}: {error}"
-        except Exception as error:  # a resolver of any make
+        except Exception as error:  # TooSlowError, or any error of a resolver
             problem = f"the STUN server {self._host!r}: {error}"
         self._lookup = None
         if self._stopped:
@@ -239,7 +237,7 @@ class StunClient:
 
     def _close_secondary(self) -> Deferred[None]:
         secondary, self._secondary = self._secondary, None
-        return secondary.close() if secondary is not None else DatagramPort(self._reactor, 0).close()
+        return secondary.close() if secondary is not None else succeed(None)
 
     def _report(self, sentence: str) -> None:
         if sentence != self._last_report:

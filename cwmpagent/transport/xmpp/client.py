@@ -51,9 +51,9 @@ class XmppConnector:
     limits: XmppLimits = field(default_factory=XmppLimits)
     lookup: Callable[[str], Awaitable[list[Server]]] | None = None
 
-    def open(self, account: Account, stats: Stats, told: OnStanding, asked: OnRequest) -> XmppClient:
-        """Start a client that keeps ``account`` logged in. ``told`` and ``asked``: its callbacks."""
-        client = XmppClient(self, account, stats, told, asked)
+    def open(self, account: Account, stats: Stats, on_standing: OnStanding, on_request: OnRequest) -> XmppClient:
+        """Start a client that keeps ``account`` logged in; the arguments are those of :class:`XmppClient`."""
+        client = XmppClient(self, account, stats, on_standing, on_request)
         client.start()
         return client
 
@@ -242,7 +242,7 @@ class XmppClient:
             raise XmppError(str(error), "ServerNotPresent") from None
         except Exception as error:  # of any endpoint
             kind = _NoRouteError if getattr(error, "osError", None) in _NO_ROUTE else XmppError
-            raise kind(f"{address.name}: {cause(error)}", "ServerNotPresent") from None
+            raise kind(f"{address.name}: {cause(error, 'the connection failed')}", "ServerNotPresent") from None
 
     async def _pause(self, seconds: float) -> None:
         over: Deferred[None] = Deferred()

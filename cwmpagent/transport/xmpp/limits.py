@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class XmppLimits:
-    """Times in seconds.
+    """Bounds of one stream; times in seconds.
 
     ``connect``: to resolve a name, and to connect. ``step``: for each step of the negotiation. ``stanza``: from the
     first byte of a stanza to its last. ``sign_of_life``: for data after a ping. ``sending``: for a peer that accepts no

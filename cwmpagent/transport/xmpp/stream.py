@@ -180,7 +180,7 @@ class Stream(XmlStream):
         elif reason.check(ConnectionDone):  # type: ignore[no-untyped-call]  # untyped in Twisted
             self._failed(XmppError(f"{self.name} has closed the connection", "ServerNotPresent"))
         else:
-            self._failed(XmppError(f"{self.name}: {cause(reason.value)}", "ServerNotPresent"))
+            self._failed(XmppError(f"{self.name}: {cause(reason.value, 'the connection failed')}", "ServerNotPresent"))
         self.stream = None
         waiting, self._gone = self._gone, []
         for deferred in waiting:

@@ -211,7 +211,8 @@ class OwnRequestTests(SynchronousTestCase):
                 raise AssertionError("it was never sent")
 
         self.simulated.runtime.own_requests.add(Kicks())
-        self.simulated.happen(Event(CONNECTION_REQUEST))
+        self.transfers.done("k1")  # its answer is the occasion for another offer
+        self.assertEqual(self.keys(), ["k1"])
         self.assertTrue(self.simulated.ended()[-1].success)
         (warned,) = self.simulated.odd()
         self.assertIn("Kicked cannot be sent", str(warned))

@@ -615,9 +615,9 @@ class RestartTests(SynchronousTestCase):
         kept -= {Event(DIAGNOSTICS_COMPLETE)}
         waiting = {each.command_key for each in agenda.scheduled()}
         world.agenda = agenda
-        world.boot(after=10, key="k")
+        world.boot(after=10)
         booted = world.agenda
-        self.assertEqual(set(booted.pending) - kept, {Event(BOOT), Event(M_REBOOT, "k")} - kept)
+        self.assertEqual(set(booted.pending) - kept, {Event(BOOT)} - kept)
         self.assertLessEqual(kept, set(booted.pending))
         self.assertEqual({each.command_key for each in booted.scheduled()}, waiting)
         self.assertEqual((booted.retry_count, booted.retry_in(world.now)), (0, None))

@@ -275,16 +275,16 @@ class Handshakes(ScriptedCase):
         renewed = CA.sign("device renewed")
         for broken in (b"", b"garbage"):
             self.ca.write_bytes(broken)
-            self.assertRaises(ConfigError, trust.reload)
+            self.assertRaises(ConfigError, trust.read_again)
             self.assertEqual((await self.posting(server, trust=trust)).status, 200)
         self.ca.write_bytes(CA.own.pem)
         self.device(renewed)
-        trust.reload()
+        trust.read_again()()
         self.assertEqual((await self.posting(server, trust=trust)).status, 200)
         shown = server.connections[-1].transport.getPeerCertificate().to_cryptography()
         self.assertEqual(shown, renewed.certificate)
         self.ca.write_bytes(OTHER.own.pem)
-        trust.reload()
+        trust.read_again()()
         await self.assertFailure(self.posting(server, trust=trust), TransportError)
 
     async def test_many_devices_share_one_context(self) -> None:

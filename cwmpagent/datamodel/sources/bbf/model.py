@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from cwmpagent.datamodel.builder import ModelBuilder
+from cwmpagent.datamodel.builder import ModelBuilder, parent_of
 from cwmpagent.datamodel.schema import ROW, Notify, ObjectDefinition, ParameterDefinition, UniqueKey
 from cwmpagent.datamodel.sources.agent_parameters import ESSENTIAL
 from cwmpagent.datamodel.sources.bbf.profiles import Profiles, Selection
 from cwmpagent.datamodel.sources.bbf.references import listing, tables
 from cwmpagent.datamodel.sources.bbf.types import DataTypes
 from cwmpagent.datamodel.sources.bbf.xml import XmlElement, read_elements
-from cwmpagent.datamodel.sources.initial_value import plausible
+from cwmpagent.datamodel.sources.initial_value import initial_value
 from cwmpagent.errors import ModelError
 from cwmpagent.values import LexicalError
 
@@ -194,7 +194,7 @@ class _File:
             except LexicalError as error:
                 notes.append(f"its default {text!r} is not used: {error}")
         if default is None:
-            default = plausible(syntax.kind, syntax.restriction, syntax.examples)
+            default = initial_value(syntax.kind, syntax.restriction, syntax.examples)
         if default is None:
             notes.append("no permitted default value was found, so its value is not checked")
             definition, default = replace(definition, restriction=None), ""
@@ -248,7 +248,7 @@ class _File:
             return False
 
         path = definition.path
-        parent = path.removesuffix(ROW)[:-1].rpartition(".")[0] + "."
+        parent = parent_of(path)
         keys = definition.unique_keys
         enable, counter = definition.enable, definition.number_of_entries
         return replace(
@@ -315,7 +315,7 @@ class _File:
             self._builder.report(self._name, text)
         for path in list(selected):
             while path.count(".") > 1:
-                path = path.removesuffix(ROW)[:-1].rpartition(".")[0] + "."
+                path = parent_of(path)
                 selected.setdefault(path, set())
         return selected
 

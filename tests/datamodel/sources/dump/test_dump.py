@@ -447,7 +447,7 @@ class CombinationTests(SynchronousTestCase):
                 "line 7: Box.PortNumberOfEntries is '7', but there are 2 rows",
                 "line 10: the value of Box.Port.1.Speed is left out: "
                 "an unsignedInt is a whole number from 0 to 4294967295",
-                "line 5: Alias must be unique in Box.Port.: 2 values are kept although they are not",
+                "line 5: Alias must be unique in Box.Port.: 2 values that are not unique are kept",
             ],
         )
 

@@ -1,4 +1,4 @@
-"""GetRPCMethods and ScheduleInform."""
+"""ScheduleInform: an Inform at a time that the ACS chooses."""
 
 from __future__ import annotations
 
@@ -7,16 +7,11 @@ from cwmpagent.agent.ports import Clock
 from cwmpagent.agent.session.dispatcher import Dispatcher
 from cwmpagent.errors import CwmpFault, StoreWriteError
 from cwmpagent.protocol.agenda import Agenda, Now
-from cwmpagent.protocol.rpc import (
-    GetRPCMethods,
-    GetRPCMethodsResponse,
-    ScheduleInform,
-    ScheduleInformResponse,
-)
+from cwmpagent.protocol.rpc import ScheduleInform, ScheduleInformResponse
 
 
-class Control:
-    """RPCs that concern the agent, not its parameters."""
+class ScheduledInforms:
+    """The RPC ScheduleInform. The agenda keeps what is scheduled."""
 
     def __init__(self, agenda: Agenda, journal: Journal, clock: Clock) -> None:
         self._agenda = agenda
@@ -24,8 +19,7 @@ class Control:
         self._clock = clock
 
     def register(self, dispatcher: Dispatcher) -> None:
-        """Register the functions of these RPCs."""
-        dispatcher.register(GetRPCMethods, lambda request: GetRPCMethodsResponse(method_list=dispatcher.names()))
+        """Register the function of this RPC."""
         dispatcher.register(ScheduleInform, self.schedule_inform)
 
     async def schedule_inform(self, request: ScheduleInform) -> ScheduleInformResponse:
