@@ -1,4 +1,4 @@
-"""The files on the way of a start, a SetParameterValues and a UDP ConnectionRequest.
+"""The files that run in a start, a SetParameterValues and a UDP ConnectionRequest.
 
 An arrow is a pair of files of which one calls the other, counted once. ``python benchmarks/call_paths.py`` prints it.
 """
@@ -29,24 +29,24 @@ from cwmpagent.protocol.stun.message import Address
 from cwmpagent.values import Value, ValueType
 
 reactor: Any = global_reactor
-HOUSE = str(Path(cwmpagent.__file__).parent) + "/"
+PACKAGE = str(Path(cwmpagent.__file__).parent) + "/"
 PATH = "Device.ManagementServer.PeriodicInformInterval"
 
 
 @dataclass
-class Way:
+class CallPath:
     """The files entered while :meth:`watch` is in force, and the arrows from the files that called them."""
 
     files: set[str] = field(default_factory=set)
     arrows: set[tuple[str, str]] = field(default_factory=set)
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> None:
-        if event != "call" or not frame.f_code.co_filename.startswith(HOUSE) or frame.f_code.co_name.startswith("<"):
+        if event != "call" or not frame.f_code.co_filename.startswith(PACKAGE) or frame.f_code.co_name.startswith("<"):
             return
         callee = frame.f_code.co_filename
         self.files.add(callee)
         caller = frame.f_back
-        while caller is not None and not caller.f_code.co_filename.startswith(HOUSE):
+        while caller is not None and not caller.f_code.co_filename.startswith(PACKAGE):
             caller = caller.f_back
         if caller is not None and caller.f_code.co_filename != callee:
             self.arrows.add((caller.f_code.co_filename, callee))
@@ -65,11 +65,11 @@ def main() -> None:
     lab = LabAcs(reactor, auth="none")
     port = reactor.listenTCP(0, lab.site(), interface="127.0.0.1")
     ended: list[Deferred[None]] = [Deferred()]
-    way = Way()
+    path = CallPath()
 
     def observe(fact: Fact) -> None:
         if isinstance(fact, SessionStarted) and len(ended) == 1:
-            way.print("start, to the first Inform")
+            path.print("start, to the first Inform")
         if isinstance(fact, SessionEnded) and not ended[-1].called:
             ended[-1].callback(None)
 
@@ -82,7 +82,7 @@ def main() -> None:
             "state": {"directory": Path(directory) / "state"},
         }
         Agent(reactor=reactor, **settings)  # load the modules that are imported late
-        way.watch()
+        path.watch()
         agent = Agent(reactor=reactor, observer=observe, chance=random.Random(1), **settings)
         agent.startService()
         run(lambda: after_first(agent, ended[0]))
@@ -93,18 +93,18 @@ async def after_first(agent: Agent, first: Deferred[None]) -> None:
     """The RPC and the request of the running agent."""
     await first
     runtime = agent.runtime
-    way = Way()
+    path = CallPath()
     request = SetParameterValues((ParameterValueStruct(PATH, Value(ValueType.UNSIGNED_INT, "600")),), "key")
-    way.watch()
+    path.watch()
     await runtime.dispatcher.dispatch(request)
-    way.print("SetParameterValues")
+    path.print("SetParameterValues")
     udp = runtime.connection_requests.udp
     assert udp is not None
     datagram = build("127.0.0.1:1", timestamp=1, request_id="1", username="a", cnonce="c", password="b")
-    way = Way()
-    way.watch()
+    path = CallPath()
+    path.watch()
     udp.text(datagram, Address("127.0.0.1", 4))
-    way.print("UDP ConnectionRequest")
+    path.print("UDP ConnectionRequest")
     await agent.stopService()
 
 

@@ -131,7 +131,7 @@ class TypedMembers:
         return isinstance(value, str)
 
     def choice(self, name: str, default: str | None, allowed: Collection[str]) -> str:
-        """A string that is one of ``allowed``."""
+        """A string that is one of ``allowed``; so must be the default."""
         value = self.value(name, default)
         if not isinstance(value, str) or value not in allowed:
             raise self.error(name, f"must be one of {', '.join(allowed)}")

@@ -24,9 +24,9 @@ from twisted.internet.task import react
 from twisted.python.failure import Failure
 
 from cwmpagent.lab.acs import LabAcs
-from cwmpagent.lab.acs.connection_request_http import UnreachableError
+from cwmpagent.lab.acs.connection_request.errors import UnreachableError
 from cwmpagent.lab.acs.session_trace import SessionTrace
-from cwmpagent.lab.certificates import Certificates, certificates
+from cwmpagent.lab.certificates import certificates
 from cwmpagent.lab.console.resource import Console
 from cwmpagent.lab.demo_script import ExpectationError, Script
 from cwmpagent.protocol.auth import Credentials
@@ -112,7 +112,7 @@ async def demo(reactor: Any, *, once: bool, agent: Sequence[str], patience: floa
             connection_request=Credentials("acs", request_password),
         )
         lab.observers.append(_show)
-        acs_port = await _listen(reactor, lab, issued)
+        acs_port = reactor.listenSSL(0, lab.site(), issued.server_options(), interface="127.0.0.1")
         console = await serverFromString(reactor, "tcp:0:interface=127.0.0.1").listen(Console(lab, reactor).site())  # type: ignore[no-untyped-call]  # Twisted has no types there
         print(f"the lab's ACS is at https://localhost:{acs_port.getHost().port}/, with TLS and Digest")
         print(f"the lab's page is at http://127.0.0.1:{console.getHost().port}/")
@@ -160,10 +160,6 @@ def _failed(reason: str, process: AgentProcess) -> int:
     print(f"FAILED: {reason}\nThe last output of the agent:", file=sys.stderr)
     print(process.output.decode("utf-8", "replace"), file=sys.stderr)
     return 1
-
-
-async def _listen(reactor: Any, lab: LabAcs, issued: Certificates) -> Any:
-    return reactor.listenSSL(0, lab.site(), issued.server_options(), interface="127.0.0.1")
 
 
 def _configure(directory: Path, *, port: int, ca: Path, password: str, request_password: str) -> None:

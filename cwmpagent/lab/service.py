@@ -23,7 +23,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from cwmpagent.errors import ConfigError
 from cwmpagent.lab.acs import LabAcs
 from cwmpagent.lab.acs.authentication import Auth
-from cwmpagent.lab.acs.connection_request_xmpp import XmppAccount, XmppAcs
+from cwmpagent.lab.acs.connection_request.xmpp import XmppAccount, XmppAcs
 from cwmpagent.lab.certificates import LOOPBACK_NAMES, Certificates, certificates
 from cwmpagent.lab.console.resource import Console
 from cwmpagent.lab.network.nat import OUTSIDE, Nat, NatWeather
@@ -76,7 +76,6 @@ class _Listening:
     key: str
     url: str
     port: IListeningPort
-    guarded: bool
 
 
 class LabService(Service):
@@ -190,7 +189,7 @@ class LabService(Service):
         except Exception as error:  # an endpoint plugin may raise anything
             raise ConfigError(key, f"{text}: {_cause(error)}") from error
         address = port.getHost()
-        self._listening.append(_Listening(key, _url(scheme, address), port, guarded))
+        self._listening.append(_Listening(key, _url(scheme, address), port))
         if not guarded:
             needs = "--console-password-file" if key == "--console" else "--password-file"
             _refuse_open(key, text, address, needs)

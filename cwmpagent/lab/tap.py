@@ -14,7 +14,7 @@ from twisted.python.usage import Options as UsageOptions
 
 from cwmpagent.errors import ConfigError
 from cwmpagent.lab.acs.authentication import Auth
-from cwmpagent.lab.acs.connection_request_xmpp import XmppAccount
+from cwmpagent.lab.acs.connection_request.xmpp import XmppAccount
 from cwmpagent.lab.network.nat import OUTSIDE, NatWeather
 from cwmpagent.lab.network.nat_kind import NatKind
 from cwmpagent.lab.network.stun_server import Challenge, ResponseAddress

@@ -12,7 +12,7 @@ from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.agent.session.driver import MOST_NAMES
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import CwmpFault, TransportError
-from cwmpagent.lab.acs.connection_request_http import UnreachableError
+from cwmpagent.lab.acs.connection_request.errors import UnreachableError
 from cwmpagent.lab.acs.misbehaviour import Drop, FaultAnswer, ForeignHeader, Hold
 from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, PERIODIC, Event
 from cwmpagent.protocol.rpc import (

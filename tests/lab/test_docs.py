@@ -10,7 +10,8 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.lab.acs.misbehaviour import KINDS, Misbehaviour
-from cwmpagent.lab.console.to_json import message, misbehaviour_from, request_from
+from cwmpagent.lab.console.from_json import misbehaviour_from, request_from
+from cwmpagent.lab.console.to_json import message
 from cwmpagent.lab.tap import Options
 from cwmpagent.protocol.rpc import REQUESTS, AcsRequest, GenericRequest
 from cwmpagent.protocol.soap import Envelope, decode, encode

@@ -21,7 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.client import Agent, HTTPConnectionPool
 
 from cwmpagent.errors import ConfigError
-from cwmpagent.lab.acs.connection_request_xmpp import XmppAccount
+from cwmpagent.lab.acs.connection_request.xmpp import XmppAccount
 from cwmpagent.lab.network.nat import NatWeather
 from cwmpagent.lab.network.nat_kind import NatKind
 from cwmpagent.lab.service import LabService, LabSettings

@@ -24,8 +24,9 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 from zope.interface import implementer
 
-from cwmpagent.lab.acs import LabAcs, connection_request_http
-from cwmpagent.lab.acs.connection_request_http import UnreachableError
+from cwmpagent.lab.acs import LabAcs
+from cwmpagent.lab.acs.connection_request import http
+from cwmpagent.lab.acs.connection_request.errors import UnreachableError
 from cwmpagent.lab.acs.misbehaviour import Chunked, Delay, Drip, Drop, Gzip, Huge, Truncate
 from cwmpagent.lab.certificates import certificates
 from cwmpagent.protocol.auth import Authenticator, Credentials, DigestServer, DigestVerdict
@@ -304,7 +305,7 @@ class ConnectionRequests(SocketCase):
         self.assertEqual(await lab.connection_request(DEVICE), 200)
 
     async def test_no_answer_in_time(self) -> None:
-        self.patch(connection_request_http, "SECONDS", 0.1)
+        self.patch(http, "SECONDS", 0.1)
         for misdeed in ("silent", "unfinished"):
             lab, _ = self.device(misdeed)
             with self.assertRaises(UnreachableError) as caught:

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SkipTest
 
 from cwmpagent.agent.facts import Warned
 from cwmpagent.device.models import find_model
-from cwmpagent.lab.acs.connection_request_xmpp import XmppAccount, XmppAcs
+from cwmpagent.lab.acs.connection_request.xmpp import XmppAccount, XmppAcs
 from cwmpagent.protocol.auth import Credentials
 from cwmpagent.protocol.rpc import GetParameterValues
 from tests.agent.bench import DEVICE, SERVER, reactor

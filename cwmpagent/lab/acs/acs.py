@@ -25,9 +25,10 @@ from twisted.web.server import Site
 
 from cwmpagent.errors import MisuseError
 from cwmpagent.lab.acs.authentication import Auth, Guard
-from cwmpagent.lab.acs.connection_request_http import UnreachableError, ask, no_credentials
-from cwmpagent.lab.acs.connection_request_udp import SentByUdp, UdpRequester
-from cwmpagent.lab.acs.connection_request_xmpp import XmppAcs
+from cwmpagent.lab.acs.connection_request.errors import UnreachableError, credentials_of
+from cwmpagent.lab.acs.connection_request.http import ask
+from cwmpagent.lab.acs.connection_request.udp import SentByUdp, UdpRequester
+from cwmpagent.lab.acs.connection_request.xmpp import XmppAcs
 from cwmpagent.lab.acs.devices import Devices
 from cwmpagent.lab.acs.misbehaviour import Misbehaviour, Misbehaviours
 from cwmpagent.lab.acs.open_sessions import OpenSessions
@@ -185,10 +186,7 @@ class LabAcs:
         target = self.devices[device]
         if self._udp is None:
             raise UnreachableError("a UDP connection request needs the lab's STUN server: start the lab with --stun")
-        credentials = target.connection_request_credentials(self._connection_request)
-        if credentials is None:
-            raise UnreachableError(no_credentials(target))
-        return self._udp.ask(target, credentials)
+        return self._udp.ask(target, credentials_of(target, self._connection_request))
 
     async def connection_request_by_xmpp(self, device: str) -> str:
         """Send an XMPP connection request (TR-069 Annex K); return ``accepted``, or the name of the stanza error.
@@ -198,10 +196,7 @@ class LabAcs:
         target = self.devices[device]
         if self.xmpp is None:
             raise UnreachableError("the lab has no XMPP account: start it with --xmpp-jid")
-        credentials = target.connection_request_credentials(self._connection_request)
-        if credentials is None:
-            raise UnreachableError(no_credentials(target))
-        return await self.xmpp.ask(target, credentials)
+        return await self.xmpp.ask(target, credentials_of(target, self._connection_request))
 
     def resource(self) -> IResource:
         """A twisted.web resource that serves the ACS at its path and every path below."""

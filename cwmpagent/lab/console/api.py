@@ -11,10 +11,10 @@ from twisted.logger import Logger
 
 from cwmpagent.errors import MisuseError
 from cwmpagent.lab.acs import LabAcs
-from cwmpagent.lab.acs.connection_request_http import UnreachableError
+from cwmpagent.lab.acs.connection_request.errors import UnreachableError
 from cwmpagent.lab.acs.devices import LabDevice
 from cwmpagent.lab.console import to_json
-from cwmpagent.lab.console.from_json import PlainError
+from cwmpagent.lab.console.from_json import PlainError, misbehaviour_from, request_from
 from cwmpagent.lab.network.nat import Nat
 from cwmpagent.lab.network.stun_server import StunServer
 
@@ -110,7 +110,7 @@ class Api:
             case "GET", "misbehaviours":
                 return as_json(self._misbehaviours())
             case "POST", "misbehaviours":
-                self._acs.misbehave(*(to_json.misbehaviour_from(data) for data in _listed(_json(body))))
+                self._acs.misbehave(*(misbehaviour_from(data) for data in _listed(_json(body))))
                 return as_json(self._misbehaviours(), 202)
             case "DELETE", "misbehaviours":
                 self._acs.misbehaviours.clear()
@@ -149,7 +149,7 @@ class Api:
 
     def _queue(self, device: LabDevice, body: bytes) -> ApiReply:
         types = {name: value.kind for name, value in device.parameters.items()}
-        requests = [to_json.request_from(data, types) for data in _listed(_json(body))]
+        requests = [request_from(data, types) for data in _listed(_json(body))]
         if not requests:
             raise _Refused(400, "the list of tasks is empty")
         tasks = [self._acs.task(device.id, request) for request in requests]

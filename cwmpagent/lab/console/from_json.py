@@ -1,4 +1,4 @@
-"""Frozen dataclasses built from plain JSON values, with one line for each error.
+"""Requests, misbehaviours and other frozen dataclasses built from plain JSON values, with one line for each error.
 
 Fields may be texts, whole numbers, numbers, booleans, None, tuples and dataclasses. A parameter's value may be plain.
 """
@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from cwmpagent.protocol.rpc import ParameterValueStruct
+from cwmpagent.lab.acs.misbehaviour import KINDS, Misbehaviour
+from cwmpagent.protocol.masking import quoted
+from cwmpagent.protocol.rpc import REQUESTS, AcsRequest, GenericRequest, ParameterValueStruct
 from cwmpagent.typed_members import TypedMembers
 from cwmpagent.values import Value, ValueType
 
@@ -30,6 +32,42 @@ class _Members(TypedMembers):
 
 class PlainError(ValueError):
     """JSON that does not fit; ``str()`` is the place and the reason."""
+
+
+def request_from(data: object, types: Types) -> AcsRequest:
+    """Build a request from ``{"rpc": "GetParameterValues", "parameter_names": [...]}``. Raises :class:`PlainError`."""
+    if not isinstance(data, dict) or not isinstance(data.get("rpc"), str):
+        raise PlainError('a task is an object such as {"rpc": "Reboot", "command_key": "k1"}')
+    name = data["rpc"]
+    arguments = {key: value for key, value in data.items() if key != "rpc"}
+    cls = REQUESTS.get(name)
+    if cls is not None and issubclass(cls, AcsRequest):
+        request = build(cls, arguments, name, types)
+        assert isinstance(request, AcsRequest)
+        return request
+    if cls is None and name.startswith("X_"):
+        return _vendor_request(name, arguments)
+    known = ", ".join(sorted(key for key, request_class in REQUESTS.items() if issubclass(request_class, AcsRequest)))
+    raise PlainError(f"rpc {quoted(name)} is not one of {known}, or X_<VENDOR>_<Name>")
+
+
+def _vendor_request(name: str, data: dict[str, Any]) -> GenericRequest:
+    arguments = data.pop("arguments", {})
+    if data:
+        raise PlainError(f"{quoted(name)} has no {next(iter(data))!r}; it has: arguments")
+    if not isinstance(arguments, dict) or not all(isinstance(value, str) for value in arguments.values()):
+        raise PlainError(f"{quoted(name)}.arguments must be an object of texts")
+    return GenericRequest(name, tuple(arguments.items()))
+
+
+def misbehaviour_from(data: object) -> Misbehaviour:
+    """Build a misbehaviour from ``{"kind": "delay", "seconds": 3, "at": "inform"}``. Raises :class:`PlainError`."""
+    kind = data.get("kind") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(kind, str) or kind not in KINDS:
+        raise PlainError(f"kind must be one of {', '.join(KINDS)}")
+    misbehaviour = build(KINDS[kind], {key: value for key, value in data.items() if key != "kind"}, kind, {})
+    assert isinstance(misbehaviour, Misbehaviour)
+    return misbehaviour
 
 
 def build(cls: type[Any], data: object, where: str, types: Types) -> Any:

@@ -1,7 +1,4 @@
-"""The state of the lab as plain JSON values; requests and misbehaviours from such values.
-
-Passwords are accepted as input; in the output they are ``***``.
-"""
+"""The state of the lab as plain JSON values; passwords are shown as ``***``."""
 
 from __future__ import annotations
 
@@ -11,16 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cwmpagent.lab.acs.devices import LabDevice
-from cwmpagent.lab.acs.misbehaviour import KINDS, Misbehaviour
 from cwmpagent.lab.acs.session_trace import SessionTrace, TracedExchange
 from cwmpagent.lab.acs.tasks import Task, Unanswered
-from cwmpagent.lab.console.from_json import PlainError, Types, build
 from cwmpagent.lab.network.nat import Nat
 from cwmpagent.lab.network.stun_server import StunServer
 from cwmpagent.protocol.masking import masked, quoted, scrub
 from cwmpagent.protocol.rpc import (
-    REQUESTS,
-    AcsRequest,
     GenericRequest,
     GenericResponse,
     GetParameterValuesResponse,
@@ -41,42 +34,6 @@ def is_secret(name: str) -> bool:
     """Whether the name of a parameter suggests a secret value."""
     last = name.rpartition(".")[2].lower()
     return any(word in last for word in _SECRET_WORDS)
-
-
-def request_from(data: object, types: Types) -> AcsRequest:
-    """Build a request from ``{"rpc": "GetParameterValues", "parameter_names": [...]}``. Raises :class:`PlainError`."""
-    if not isinstance(data, dict) or not isinstance(data.get("rpc"), str):
-        raise PlainError('a task is an object such as {"rpc": "Reboot", "command_key": "k1"}')
-    name = data["rpc"]
-    arguments = {key: value for key, value in data.items() if key != "rpc"}
-    cls = REQUESTS.get(name)
-    if cls is not None and issubclass(cls, AcsRequest):
-        request = build(cls, arguments, name, types)
-        assert isinstance(request, AcsRequest)
-        return request
-    if cls is None and name.startswith("X_"):
-        return _vendor_request(name, arguments)
-    known = ", ".join(sorted(key for key, request_class in REQUESTS.items() if issubclass(request_class, AcsRequest)))
-    raise PlainError(f"rpc {quoted(name)} is not one of {known}, or X_<VENDOR>_<Name>")
-
-
-def _vendor_request(name: str, data: dict[str, Any]) -> GenericRequest:
-    arguments = data.pop("arguments", {})
-    if data:
-        raise PlainError(f"{quoted(name)} has no {next(iter(data))!r}; it has: arguments")
-    if not isinstance(arguments, dict) or not all(isinstance(value, str) for value in arguments.values()):
-        raise PlainError(f"{quoted(name)}.arguments must be an object of texts")
-    return GenericRequest(name, tuple(arguments.items()))
-
-
-def misbehaviour_from(data: object) -> Misbehaviour:
-    """Build a misbehaviour from ``{"kind": "delay", "seconds": 3, "at": "inform"}``. Raises :class:`PlainError`."""
-    kind = data.get("kind") if isinstance(data, dict) else None
-    if not isinstance(data, dict) or not isinstance(kind, str) or kind not in KINDS:
-        raise PlainError(f"kind must be one of {', '.join(KINDS)}")
-    misbehaviour = build(KINDS[kind], {key: value for key, value in data.items() if key != "kind"}, kind, {})
-    assert isinstance(misbehaviour, Misbehaviour)
-    return misbehaviour
 
 
 def plain(value: Any) -> Any:

@@ -20,7 +20,7 @@ from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.task import deferLater
 
 from cwmpagent.lab.acs import LabAcs
-from cwmpagent.lab.acs.connection_request_http import UnreachableError
+from cwmpagent.lab.acs.connection_request.errors import UnreachableError
 from cwmpagent.lab.acs.devices import LabDevice
 from cwmpagent.lab.network.nat import Nat, NatWeather
 from cwmpagent.lab.network.nat_kind import NatKind

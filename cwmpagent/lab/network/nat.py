@@ -68,7 +68,7 @@ class _Mapping:
 class Nat:
     """One NAT. ``lifetime``: seconds after which a silent mapping expires (None: never).
 
-    ``inbound_refreshes``: whether inbound datagrams keep a mapping alive, too. ``seed``: of the random numbers for
+    ``seed``: of the random numbers for
     ``weather``. ``monotonic``: the time in seconds. ``counters``: numbers of packets that were ``forwarded``,
     ``returned``, ``filtered``, ``expired``, ``lost``, ``duplicated``, ``reordered``, and ``unmapped`` where no port was
     free.
@@ -81,7 +81,6 @@ class Nat:
         *,
         outside: str = OUTSIDE,
         lifetime: float | None = 30.0,
-        inbound_refreshes: bool = False,
         weather: NatWeather | None = None,
         seed: int = 0,
         monotonic: Callable[[], float],
@@ -92,7 +91,6 @@ class Nat:
         self.seed = seed
         self._outside = outside
         self._inside = ""  # the address of new stand-ins: that of the others
-        self._inbound_refreshes = inbound_refreshes
         self._weather = weather or NatWeather()
         self._random = Random(seed)
         self._monotonic = monotonic
@@ -181,10 +179,6 @@ class Nat:
         if not lets_in(self.kind, sent_to, source):
             self.counters["filtered"] += 1
             return
-        if self._inbound_refreshes:
-            mapping.used = now
-            if source in mapping.sent_to:
-                mapping.sent_to[source] = now
         if source not in self._stand_ins:
             if len(self._stand_ins) >= STAND_INS:
                 self.counters["filtered"] += 1

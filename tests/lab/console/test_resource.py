@@ -17,11 +17,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.lab.acs import LabAcs
-from cwmpagent.lab.acs.connection_request_http import UnreachableError
+from cwmpagent.lab.acs.connection_request.errors import UnreachableError
 from cwmpagent.lab.acs.misbehaviour import KINDS, Delay, WrongId
-from cwmpagent.lab.console.from_json import PlainError
+from cwmpagent.lab.console.from_json import PlainError, misbehaviour_from, request_from
 from cwmpagent.lab.console.resource import Console
-from cwmpagent.lab.console.to_json import misbehaviour_from, request_from
 from cwmpagent.protocol.auth import Authenticator, Credentials
 from cwmpagent.protocol.rpc import (
     REQUESTS,

@@ -18,7 +18,7 @@ from tests.lab.cpe import Cpe, Wire, inform, parsed, request
 INFORM = encode(Envelope(body=inform(), id="1"))
 
 
-class Door(SynchronousTestCase):
+class AcsInputTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.lab = LabAcs(self.clock, limits=LabLimits(body=10_000))

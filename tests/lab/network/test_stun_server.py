@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.errors import ConfigError, MisuseError
 from cwmpagent.lab.acs import LabAcs
-from cwmpagent.lab.acs.connection_request_http import UnreachableError
+from cwmpagent.lab.acs.connection_request.errors import UnreachableError
 from cwmpagent.lab.console.resource import Console
 from cwmpagent.lab.network.stun_server import BINDINGS, LATE, SPOILT, SeenBinding, StunServer
 from cwmpagent.protocol.auth import Credentials

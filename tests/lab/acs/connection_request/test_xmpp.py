@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 
 from cwmpagent.errors import ConfigError
-from cwmpagent.lab.acs.connection_request_http import UnreachableError
-from cwmpagent.lab.acs.connection_request_xmpp import XmppAccount, XmppAcs
+from cwmpagent.lab.acs.connection_request.errors import UnreachableError
+from cwmpagent.lab.acs.connection_request.xmpp import XmppAccount, XmppAcs
 from cwmpagent.lab.console.api import Api
 from cwmpagent.protocol.auth import Credentials
 from tests.agent.bench import DEVICE, SERVER, reactor

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from cwmpagent.lab.acs.connection_request_http import UnreachableError
+from cwmpagent.lab.acs.connection_request.errors import UnreachableError
 from cwmpagent.lab.acs.devices import LabDevice
 from cwmpagent.lab.network.stun_server import StunServer
 from cwmpagent.protocol.auth import Credentials
@@ -30,8 +30,7 @@ class SentByUdp:
 class UdpRequester:
     """The sender of requests from the port of ``server``.
 
-    ``wall``: the time of day in seconds. ``token``: returns unpredictable text. ``milliseconds``: timestamps are in
-    milliseconds, as some ACSs send them.
+    ``wall``: the time of day in seconds. ``token``: returns unpredictable text.
     """
 
     def __init__(
@@ -40,19 +39,17 @@ class UdpRequester:
         *,
         wall: Callable[[], float],
         token: Callable[[], str],
-        milliseconds: bool = False,
     ) -> None:
         self._server = server
         self._wall = wall
         self._token = token
-        self._unit = 1000 if milliseconds else 1
         self._last = 0
 
-    def ask(self, device: LabDevice, credentials: Credentials, copies: int = COPIES) -> SentByUdp:
-        """Send ``copies`` of one request to ``device``. Raises UnreachableError if its address is not known."""
+    def ask(self, device: LabDevice, credentials: Credentials) -> SentByUdp:
+        """Send copies of one request to ``device``. Raises UnreachableError if its address is not known."""
         to = self._address(device)
         # A device accepts only rising timestamps, and two requests may fall into one second.
-        self._last = max(int(self._wall() * self._unit), self._last + 1)
+        self._last = max(int(self._wall()), self._last + 1)
         datagram = build(
             str(to),
             timestamp=self._last,
@@ -61,10 +58,10 @@ class UdpRequester:
             cnonce=self._token()[:16],
             password=credentials.password,
         )
-        for _ in range(copies):
+        for _ in range(COPIES):
             if not self._server.send(datagram, to):
                 raise UnreachableError(f"no datagram can be sent to {to}")
-        return SentByUdp(to, copies)
+        return SentByUdp(to, COPIES)
 
     def _address(self, device: LabDevice) -> Address:
         """The last UDPConnectionRequestAddress, or the binding that the STUN server received after the last Inform."""

@@ -20,7 +20,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
-from cwmpagent.errors import CwmpAgentError
+from cwmpagent.lab.acs.connection_request.errors import UnreachableError, credentials_of
 from cwmpagent.lab.acs.devices import LabDevice
 from cwmpagent.protocol.auth import Authenticator, Credentials
 from cwmpagent.protocol.masking import quoted
@@ -28,18 +28,6 @@ from cwmpagent.protocol.masking import quoted
 SECONDS = 10.0
 BODY = 65536
 _PRINTS = re.compile(r"[!-~]+")
-
-
-class UnreachableError(CwmpAgentError):
-    """A connection request cannot be sent or is not answered; the text is the reason."""
-
-
-def no_credentials(device: LabDevice) -> str:
-    """The error text for a device whose ConnectionRequest credentials are not known."""
-    return (
-        f"no credentials for {device.id}: set its ConnectionRequestUsername and ConnectionRequestPassword by a "
-        "task, or start the lab with --connection-request-username and --connection-request-password-file"
-    )
 
 
 @implementer(IAgent)
@@ -82,9 +70,7 @@ async def ask(reactor: IReactorTime, device: LabDevice, default: Credentials | N
     url = device.find("ManagementServer.ConnectionRequestURL") or ""
     if not url:
         raise UnreachableError(f"{device.id} has reported no ConnectionRequestURL")
-    credentials = device.connection_request_credentials(default)
-    if credentials is None:
-        raise UnreachableError(no_credentials(device))
+    credentials = credentials_of(device, default)
     try:
         target = _target(url)
         authenticator = Authenticator(credentials, cnonce=cnonce, basic_allowed=False)
