@@ -314,7 +314,7 @@ class TimeServerTests(SynchronousTestCase):
         fault, answer = simulated.acs.answers()
         assert isinstance(fault, Fault) and isinstance(answer, GetParameterValuesResponse)
         self.assertEqual([(each.name, each.code) for each in fault.parameters], [(server, 9001)])
-        self.assertIn("the machine's own files", fault.parameters[0].text)
+        self.assertIn("the files of this machine", fault.parameters[0].text)
         self.assertEqual([each.value.text for each in answer.parameter_list], ["own.example"])
         self.assertNotIn("theirs.example", repr(simulated.store.load().values))
 
