@@ -162,6 +162,10 @@ class Binding:
             return self._send_probe(now, now - self._quiet_since)
         return self._send_request(now)
 
+    def hold(self, until: float) -> None:
+        """Do not retry a server that does not answer before ``until``; the keep-alives go on."""
+        self._retry_at = max(self._retry_at, until)
+
     def received(self, data: bytes, now: float, *, secondary: bool = False) -> list[Action]:
         """Process a datagram that arrived at one of the two sockets; anything but an expected answer is ignored."""
         message = decode(data)
