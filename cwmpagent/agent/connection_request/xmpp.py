@@ -152,8 +152,9 @@ class XmppConnectionRequests:
 
     def _changed_standing(self, row: str, account: Account, standing: Standing) -> None:
         if standing.status == "Enabled":
-            tls = "with TLS" if standing.tls else "without TLS"
-            self._observer(Noted(f"{row} is logged in as {standing.jid}, {tls}"))
+            exposed = "without TLS, as UseTLS is false: the passwords in connection requests can be read on the way"
+            how = "with TLS" if standing.tls else exposed
+            self._observer(Noted(f"{row} is logged in as {standing.jid}, {how}"))
         elif standing.reason:
             self._observer(Warned(f"{row} {standing.status}: {standing.reason}"))
         self._standings[row] = standing
