@@ -206,6 +206,16 @@ class TlsTests(XmppCase):
         self.server.options = XmppServer({}, self.authority.sign("other.example", "127.0.0.1")).options
         self.assertIn(f"it is not for {DOMAIN}", (await self.refused()).reason)
 
+    async def test_an_unfit_name_beside_that_of_the_domain(self) -> None:
+        shown = self.authority.sign_raw((0x82, b"*"), (0x87, b"abc"), (0x86, b"xmpp:a:b"), (0x82, DOMAIN.encode()))
+        self.server.options = XmppServer({}, shown).options
+        self.begin()
+        self.assertTrue((await self.standing("Enabled")).tls)
+
+    async def test_a_certificate_with_a_common_name_alone(self) -> None:
+        self.server.options = XmppServer({}, self.authority.sign_without_names(DOMAIN)).options
+        self.assertIn("it has no subjectAltName", (await self.refused()).reason)
+
     async def test_an_authority_that_is_not_trusted(self) -> None:
         self.server.options = XmppServer({}, Authority("Another CA").sign(DOMAIN)).options
         self.assertIn("not trusted", (await self.refused()).reason)
