@@ -175,6 +175,10 @@ class Provider(Protocol):
         """The tables whose rows it supplies."""
 
     @property
+    def changeable(self) -> Sequence[str]:
+        """Objects, tables and single parameters that it can change."""
+
+    @property
     def name(self) -> str:
         """What it is called in the log."""
 

@@ -80,7 +80,7 @@ class Commands:
         """Values of parameters and of all below partial paths."""
         runtime = self._agent.runtime
         values = await parameters_view.parameters(runtime, await parameters_view.named(runtime, paths))
-        return CommandAnswer({"count": len(values)}, parameters_view.items(runtime.tree, values))
+        return CommandAnswer({"count": len(values)}, parameters_view.items(runtime, values))
 
     async def names(self, path: str, all: bool) -> CommandAnswer:
         """Names below a path: the next level, or all."""
@@ -88,7 +88,7 @@ class Commands:
         found: dict[str, bool] = {}
         for each in await parameters_view.named(runtime, [path]):
             next_level = not all and not (each and runtime.tree.find(each).parameter)
-            found.update(runtime.tree.names(each, next_level))
+            found.update(runtime.parameters.access.names(each, next_level))
         items = ({"name": name, "writable": writable} for name, writable in found.items())
         return CommandAnswer({"count": len(found)}, items)
 
@@ -184,4 +184,4 @@ class Commands:
         """The values that parameters have now."""
         runtime = self._agent.runtime
         values = await parameters_view.parameters(runtime, [name for name in names if runtime.tree.exists(name)])
-        return CommandAnswer({"count": len(values)}, parameters_view.items(runtime.tree, values))
+        return CommandAnswer({"count": len(values)}, parameters_view.items(runtime, values))

@@ -58,11 +58,11 @@ async def parameters(runtime: AgentRuntime, paths: Sequence[str]) -> list[Shown]
     return [Shown(name, _masked(tree, name, value), name in lost) for name, value in found.items()]
 
 
-def items(tree: Tree, found: Iterable[Shown]) -> Iterator[Item]:
+def items(runtime: AgentRuntime, found: Iterable[Shown]) -> Iterator[Item]:
     """One JSON object for each parameter; parameters deleted meanwhile are left out."""
     for name, value, unread in found:
-        if tree.exists(name):
-            writable = tree.definition(name).writable
+        if runtime.tree.exists(name):
+            writable = runtime.parameters.access.writable(name)
             item = {"name": name, "type": value.kind.value, "value": value.text, "writable": writable}
             yield {**item, "unread": True} if unread else item
 

@@ -109,7 +109,7 @@ class Transactions:
         for step in parts:
             try:
                 refused = await step.provider.ask("check", step.changes)
-                faults |= _refusals(step, refused)
+                faults |= {**_unchangeable(step), **_refusals(step, refused)}
             except Unavailable as error:
                 raise CwmpFault(9002, "the device could not check the change") from error
         rows = [fault for path, fault in faults.items() if path.endswith(".")]
@@ -255,6 +255,15 @@ async def _shielded(work: Coroutine[Any, Any, None]) -> None:
     over = _Shielded()
     Deferred.fromCoroutine(work).addCallbacks(over.callback, over.errback)
     await over
+
+
+def _unchangeable(step: Step) -> dict[str, CwmpFault]:
+    """The refusal of everything that the ACS is shown as read-only, whatever the provider's ``check`` says."""
+    return {
+        str(name): CwmpFault(9001 if name.endswith(".") else 9008, "cannot be changed on this device")
+        for name in step.changes
+        if not step.provider.can_change(name)
+    }
 
 
 def _refusals(step: Step, refused: Any) -> dict[str, CwmpFault]:
