@@ -21,6 +21,7 @@ from twisted.python.usage import UsageError
 
 from cwmpagent.agent.facts import Noted, Warned
 from cwmpagent.config import load
+from cwmpagent.datamodel.schema import Model
 from cwmpagent.embedding.service import Agent
 from cwmpagent.errors import ConfigError, CwmpAgentError
 from cwmpagent.logs import FactLog
@@ -30,14 +31,19 @@ from cwmpagent.logs.output import Threshold, observer_for_twistd
 class Options(UsageOptions):
     """Options of ``twistd cwmpagent``; parsing them also reads the configuration."""
 
-    synopsis = "--config FILE [--check]"
+    synopsis = "--config FILE [--check [--verbose]]"
     optParameters = [["config", "c", None, "The configuration file (TOML)."]]  # noqa: RUF012  # Twisted's own form
-    optFlags = [["check", None, "Check the configuration and exit."]]  # noqa: RUF012  # Twisted's own form
+    optFlags = [  # noqa: RUF012  # Twisted's own form
+        ["check", None, "Check the configuration and exit."],
+        ["verbose", None, "With --check: list each point in which the model is not followed exactly."],
+    ]
 
     def postOptions(self) -> None:
         """Read the configuration and set up the log. Raises UsageError, and SystemExit with one line."""
         if not self["config"]:
             raise UsageError("the configuration file is missing: give --config FILE")
+        if self["verbose"] and not self["check"]:
+            raise UsageError("--verbose is of use only with --check; the log has its level in [log] of the file")
         self.path = Path(self["config"])
         try:
             self.configuration = load(self.path)
@@ -162,8 +168,7 @@ def makeService(options: Options) -> IService:  # the name that twistd requires
     except ConfigError as error:
         raise SystemExit(f"cwmpagent: {error}") from None
     if options["check"]:
-        for report in agent.model.reports:
-            print(f"{options.path}: the model is not followed exactly: {report}")
+        print_deviations(options.path, agent.model, verbose=bool(options["verbose"]))
         print(f"{options.path}: ok")
         raise SystemExit(0)
     for warning in options.configuration.warnings:
@@ -171,3 +176,17 @@ def makeService(options: Options) -> IService:  # the name that twistd requires
     in_front = options.parent is not None and bool(options.parent.get("nodaemon"))
     daemon = Daemon(agent, options.log, facts, options.path, reactor, in_front=in_front)
     return daemon
+
+
+def print_deviations(path: Path, model: Model, *, verbose: bool) -> None:
+    """Print the deviations from the model that the file ``path`` names: their summary, with ``verbose`` all of them."""
+    if not model.summary:
+        return
+    hint = "" if verbose else "; --verbose lists them"
+    print(f"{path}: the model is not followed exactly: {model.summary}{hint}")
+    if verbose:
+        for report in model.reports:
+            print(f"{path}: {report}")
+        unlisted = sum(model.deviations.values()) - len(model.reports)
+        if unlisted:
+            print(f"{path}: and {unlisted} more")

@@ -53,6 +53,14 @@ class ValueType(StrEnum):
     HEX_BINARY = "hexBinary"
 
 
+_NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def can_be_sent(text: str) -> bool:
+    """Whether XML 1.0 can contain all characters of ``text``."""
+    return _NOT_IN_XML.search(text) is None
+
+
 class LexicalError(ValueError):
     """A text is not a value of its type; ``str()`` is a sentence that states the permitted form."""
 

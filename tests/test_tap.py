@@ -104,6 +104,32 @@ class StartTests(TapCase):
         self.assertIn("ok", child.out)
         self.assertFalse(self.state.exists())
 
+    async def test_deviations_of_the_model(self) -> None:
+        rows = [f"Device.Port.{number}.Rate,false,true,,xsd:unsignedInt" for number in range(1, 41)]
+        dump = self.state.parent / "box.csv"
+        dump.write_text("\n".join(("Parameter,Object,Writable,Value,Value type", *rows)))
+        self.write(boot='system"\nmodel = "box.csv', parameters="")
+        self.file.write_text(self.file.read_text().partition("[parameters]")[0])
+        child = self.run_agent("--check")
+        self.assertEqual(await child.ended, 0, child.err)
+        summary = (
+            f"{self.file}: the model is not followed exactly: 53 deviations (empty values that are read as unknown: "
+            "40, parameters that are added for the agent: 13)"
+        )
+        self.assertEqual(child.out.splitlines(), [f"{summary}; --verbose lists them", f"{self.file}: ok"])
+        child = self.run_agent("--check", "--verbose")
+        self.assertEqual(await child.ended, 0, child.err)
+        first, *lines, last = child.out.splitlines()
+        self.assertEqual((first, len(lines), last), (summary, 53, f"{self.file}: ok"))
+        self.assertEqual(
+            lines[0],
+            f"{self.file}: box.csv: line 2: Device.Port.1.Rate is empty, which is not a value of unsignedInt: "
+            "read as unknown",
+        )
+        child = self.run_agent("--verbose")
+        self.assertEqual(await child.ended, 1)
+        self.assertIn("--verbose is of use only with --check", child.err + child.out)
+
     async def test_wrong_key_is_one_line(self) -> None:
         self.write(acs="rpc_timeoot = 3")
         for arguments in ((), ("--check",)):

@@ -58,11 +58,11 @@ async def parameters(runtime: AgentRuntime, paths: Sequence[str]) -> list[Shown]
     return [Shown(name, _masked(tree, name, value), name in unread) for name, value in values.items()]
 
 
-def items(tree: Tree, parameters: Iterable[Shown]) -> Iterator[Item]:
+def items(runtime: AgentRuntime, parameters: Iterable[Shown]) -> Iterator[Item]:
     """One JSON object for each parameter; parameters deleted meanwhile are left out."""
     for name, value, unread in parameters:
-        if tree.exists(name):
-            writable = tree.definition(name).writable
+        if runtime.tree.exists(name):
+            writable = runtime.parameters.access.writable(name)
             item = {"name": name, "type": value.kind.value, "value": value.text, "writable": writable}
             yield {**item, "unread": True} if unread else item
 

@@ -32,7 +32,7 @@ def named(path: str, keys: Mapping[str, str]) -> Name:
     so_far = ""
     for part in path.split("."):
         so_far += part + "."
-        if part.isdecimal() and is_instance_number(part):
+        if is_instance_number(part):
             template.append("{i}")
             row_keys.append(keys.get(so_far, part))
         else:
@@ -46,6 +46,6 @@ def named(path: str, keys: Mapping[str, str]) -> Name:
 def request_template(path: str) -> str:
     """Template of a path in a request of the ACS, in which a row can also be ``*`` or ``[alias]``."""
     return ".".join(
-        "{i}" if is_instance_number(part or " ") or part == ANY or alias_in(part) is not None else part
+        "{i}" if is_instance_number(part) or part == ANY or alias_in(part) is not None else part
         for part in segments(path)
     )

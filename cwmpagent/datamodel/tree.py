@@ -33,7 +33,7 @@ class Node(NamedTuple):
 
     @property
     def writable(self) -> bool:
-        """Writable of GetParameterNames: settable, or AddObject or DeleteObject is permitted."""
+        """Writable by the definition; a device may differ in it, see :meth:`Tree.writable`."""
         if self.parameter is not None:
             return self.parameter.writable
         if self.is_table:
@@ -133,8 +133,15 @@ class Tree:
         return parameter.initial if text is None else Value(parameter.kind, text)
 
     def shown(self, path: str) -> Value:
-        """Value of the parameter ``path`` as an ACS reads it: the null value of its type if the parameter is hidden."""
+        """Value of the parameter ``path`` as an ACS reads it: the null value of its type if the parameter is hidden.
+
+        An unchanged value can be a text that the model does not allow (:class:`Model`, ``words``).
+        """
         return self._shown(path, self.definition(path))
+
+    def writable(self, path: str) -> bool:
+        """Writable of ``path`` (GetParameterNames): settable, or AddObject or DeleteObject is permitted."""
+        return self._writable(path, self.find(path).writable)
 
     def attributes(self, path: str) -> Attributes:
         """Attributes of the parameter ``path``: those that were set, or else those of the factory state."""
@@ -184,19 +191,21 @@ class Tree:
     def names(self, path: str, next_level: bool) -> list[tuple[str, bool]]:
         """Names and Writable for GetParameterNames; raises ``CwmpFault`` 9003 for a parameter with ``next_level``."""
         if not next_level:
-            return [(name, node.writable) for name, node in self.below(path)]
+            return [(name, self._writable(name, node.writable)) for name, node in self.below(path)]
         root = self.model.root.name + "."
         if not path:
-            return [(root, False)]
+            return [(root, self.writable(root))]
         definition, parameter, is_table = self.find(path)
         if parameter is not None:
             raise CwmpFault(9003, f"{path} is a parameter: NextLevel needs a partial path")
         if is_table:
-            return [(f"{path}{number}.", definition.deletable) for number in self._rows(path)]
+            rows = [f"{path}{number}." for number in self._rows(path)]
+            return [(row, self._writable(row, definition.deletable)) for row in rows]
         listed = [(path + name, parameter.writable) for name, parameter in definition.parameters.items()] + [
             (f"{path}{name}.", child.table and child.creatable) for name, child in definition.children.items()
         ]
-        return [(name, writable) for name, writable in listed if name not in self.model.absent]
+        absent = self.model.absent
+        return [(name, self._writable(name, writable)) for name, writable in listed if name not in absent]
 
     def given_values(self) -> Iterator[tuple[str, str]]:
         """Path and text of every value that is not a default; rows of some of them may have been deleted."""
@@ -261,7 +270,19 @@ class Tree:
             yield from self._expanded(f"{so_far}{before}{number}.", after)
 
     def _shown(self, path: str, parameter: ParameterDefinition) -> Value:
+        if path in self.model.words and self._has_factory_value(path):
+            return Value(parameter.kind, self.model.words[path])
         return Value(parameter.kind, NULL[parameter.kind]) if parameter.hidden else self.value_of(path, parameter)
+
+    def _has_factory_value(self, path: str) -> bool:
+        """Whether the value of the parameter ``path`` is that of the model."""
+        if path in self._overlay.values or path in self._factory:
+            return False
+        return self._live is None or self._live(path) is None
+
+    def _writable(self, path: str, writable: bool) -> bool:
+        """Writable of ``path``, which is ``writable`` by its definition."""
+        return self.model.access.get(path, writable)
 
     def _covered(self, path: str) -> list[tuple[str, ParameterDefinition]]:
         path = path or self.model.root.name + "."

@@ -83,6 +83,8 @@ class Extensions:
             paths = getattr(provider, name, None)
             if paths is None or isinstance(paths, str):
                 raise MisuseError(f"{name} of the provider {provider!r} must be a list of paths")
+        if isinstance(getattr(provider, "writable", None), str):
+            raise MisuseError(f"writable of the provider {provider!r} must be a list of paths, or None")
         self.providers.append(provider)
 
     def _check_rpc(self, name: str) -> None:

@@ -83,7 +83,7 @@ class Agent(Service):
             self.observe(observer)
         self._host = Host(reactor, clock, chance or random.SystemRandom(), self._warn)
         self._cache = ModelCache(self.config.state.directory)
-        self._shared, self._reports = self._find_model(model, beside)
+        self._shared, self._deviations = self._find_model(model, beside)
         self._extensions = Extensions(self._shared, running=self._is_started, announce=self.changed)
         self._values = factory_values(self.config, self._shared.root.path)
         self._name = check(self._shared, self._values)
@@ -292,18 +292,18 @@ class Agent(Service):
         lifecycle = self._assembly.lifecycle
         return lifecycle is not None and not lifecycle.stopping
 
-    def _find_model(self, model: Model | None, beside: Agent | None) -> tuple[Model, Sequence[str]]:
-        """The model, and reports about parts of its files that are not followed exactly."""
+    def _find_model(self, model: Model | None, beside: Agent | None) -> tuple[Model, str]:
+        """The model, and a line about what of its files is not followed exactly; empty if it is logged already."""
         if model is not None:
-            return model, ()
+            return model, ""
         device = self.config.device
         if beside is not None and (beside.config.device.model, beside.config.device.profiles) == (
             device.model,
             device.profiles,
         ):
-            return beside._shared, ()
+            return beside._shared, ""
         found = find_model(device.model, profiles=device.profiles, cache=self._cache)
-        return found, found.reports
+        return found, found.summary
 
     def _assemble(self, beside: Agent | None) -> Assembly:
         extensions = self._extensions
@@ -329,8 +329,9 @@ class Agent(Service):
             )
         for warning in self._warnings:
             self._warn(warning)
-        for report in self._reports:
-            self._observer(Noted(f"the model is not followed exactly: {report}"))
+        if self._deviations:
+            text = f"the model is not followed exactly: {self._deviations}; --check --verbose lists them"
+            self._observer(Noted(text))
 
     def _observer(self, fact: Fact) -> None:
         """Keep the fact for the control socket, and call the observers; envelopes only where they are requested."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cwmpagent.agent.facts import Noted
 from cwmpagent.agent.management_server import ManagementServer
+from cwmpagent.agent.parameters.access import Access
 from cwmpagent.agent.parameters.changes import Change, Changes
 from cwmpagent.agent.parameters.provider_calls import GuardedProviders
 from cwmpagent.agent.parameters.provider_rows import ProviderRows
@@ -58,6 +59,7 @@ class Parameters:
     providers: GuardedProviders
     keys: Mapping[str, str]
     values: ProviderValues
+    access: Access
     changes: Changes
     refresher: Refresher
 
@@ -97,4 +99,5 @@ def build_parameters(
         key_path=device.server.path("ParameterKey"),
         notes=notes,
     )
-    return Parameters(providers, keys, values, changes, Refresher(tree, values, rows, changes, observer))
+    refresher = Refresher(tree, values, rows, changes, observer)
+    return Parameters(providers, keys, values, Access(tree, providers), changes, refresher)

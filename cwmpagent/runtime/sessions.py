@@ -81,7 +81,7 @@ def build_dispatcher(
         environment.timers, environment.observer, rpc_timeout=environment.sessions.rpc_timeout, settled=settled
     )
     deferred = [device.server.path(name) for name in _AFTER_SESSION]
-    ParameterValues(tree, changes, refresher, deferred).register(dispatcher)
+    ParameterValues(tree, parameters.access, changes, refresher, deferred).register(dispatcher)
     ParameterAttributes(tree, changes, refresher).register(dispatcher)
     Objects(changes, refresher).register(dispatcher)
     Control(parts.agenda, parts.journal, environment.clock).register(dispatcher)

@@ -1,6 +1,7 @@
 """Parameters of one device: reading from providers, atomic changes, and the names in answers."""
 
 __all__ = [
+    "access",
     "answer_names",
     "changes",
     "masked_values",

@@ -15,7 +15,7 @@ from cwmpagent.agent.parameters.provider_values import FRESH
 from cwmpagent.datamodel.names import named, request_template
 from cwmpagent.datamodel.plan import Plan, joined
 from cwmpagent.datamodel.planning.objects import plan_add, plan_delete
-from cwmpagent.datamodel.schema import ROW, Model, ObjectDefinition
+from cwmpagent.datamodel.schema import ROW, Model, ObjectDefinition, is_instance_number
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
 
@@ -108,7 +108,7 @@ class ProviderRows:
         last = self._tree.last_instance(table)
         for key in keys:
             number = numbers.get(key)
-            if number is None and key.isdecimal() and int(key) in keyless:
+            if number is None and is_instance_number(key) and int(key) in keyless:
                 number = int(key)
             if number is None and factory:
                 number = factory[0]

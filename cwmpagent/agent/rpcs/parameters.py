@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from cwmpagent.agent.parameters.access import Access
 from cwmpagent.agent.parameters.answer_names import AnswerNames
 from cwmpagent.agent.parameters.changes import Changes, Origin
 from cwmpagent.agent.parameters.refresh import Refresher
@@ -27,8 +28,11 @@ class ParameterValues:
     ``deferred``: parameters whose new value takes effect only after the session (Status 1).
     """
 
-    def __init__(self, tree: Tree, changes: Changes, refresher: Refresher, deferred: Collection[str]) -> None:
+    def __init__(
+        self, tree: Tree, access: Access, changes: Changes, refresher: Refresher, deferred: Collection[str]
+    ) -> None:
         self._tree = tree
+        self._access = access
         self._changes = changes
         self._refresher = refresher
         self._deferred = frozenset(deferred)
@@ -43,7 +47,7 @@ class ParameterValues:
         """Return the names below a path (A.3.2.3). Raises CwmpFault 9003, 9005."""
         await self._refresher.rows([request.parameter_path])
         names = AnswerNames(self._tree).answer(
-            [request.parameter_path], lambda path: self._tree.names(path, request.next_level)
+            [request.parameter_path], lambda path: self._access.names(path, request.next_level)
         )
         return GetParameterNamesResponse(tuple(ParameterInfoStruct(name, writable) for name, writable in names))
 

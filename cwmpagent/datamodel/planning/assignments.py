@@ -38,6 +38,8 @@ def plan_values(tree: Tree, assignments: Sequence[Assignment], *, as_acs: bool =
             if times[name] > 1:
                 raise CwmpFault(9003, "is named more than once")
             definitions[name] = tree.definition(name)
+            if definitions[name].counts or (as_acs and not tree.writable(name)):
+                raise CwmpFault(9008, "is read-only")
             texts[name] = _checked(name, definitions[name], assignment, as_acs)
         except CwmpFault as fault:
             faults[assignment.name] = ParameterFault(assignment.name, fault.code, fault.text)
@@ -82,8 +84,6 @@ def _resolved(resolver: Resolver, path: str) -> str:
 
 def _checked(path: str, parameter: ParameterDefinition, assignment: Assignment, as_acs: bool) -> str:
     """Canonical text to store; raises ``CwmpFault`` with the code for this parameter."""
-    if parameter.counts or (as_acs and not parameter.writable):
-        raise CwmpFault(9008, "is read-only")
     alias = aliased_row(path, parameter) is not None
     if alias and not as_acs:
         raise CwmpFault(9008, "can only be changed by the ACS")

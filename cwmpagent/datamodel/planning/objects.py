@@ -29,7 +29,7 @@ def plan_add(tree: Tree, path: str, *, as_acs: bool = True, number: int | None =
     path, alias = _named_row(path)
     path = resolver.path(path)
     node = tree.find(path)
-    if not (node.is_table and (node.definition.creatable or not as_acs)):
+    if not (node.is_table and (tree.writable(path) or not as_acs)):
         raise CwmpFault(9005, f"{path} is not a table in which objects can be created")
     if alias is not None:
         _check_alias(node.definition, path, alias, resolver)
@@ -55,7 +55,7 @@ def plan_delete(tree: Tree, path: str, *, as_acs: bool = True) -> Plan:
     """
     path = Resolver(tree).path(path)
     definition, parameter, is_table = tree.find(path)
-    if parameter is not None or is_table or not (definition.table and (definition.deletable or not as_acs)):
+    if parameter is not None or is_table or not (definition.table and (tree.writable(path) or not as_acs)):
         raise CwmpFault(9005, f"{path} is not an object that can be deleted")
     values: dict[str, str | None] = {}
     attributes: dict[str, Attributes | None] = {}
