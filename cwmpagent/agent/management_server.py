@@ -44,5 +44,8 @@ class ManagementServer:
         return self.text(name, "true" if default else "false") == "true"
 
     def number(self, name: str, default: int) -> int:
-        """Value of a numeric parameter; ``default`` where it is absent or empty."""
-        return int(self.text(name) or default)
+        """A numeric parameter; ``default`` where it is absent, empty, or not a whole number in the model of a dump."""
+        try:
+            return int(self.text(name))
+        except ValueError:
+            return default

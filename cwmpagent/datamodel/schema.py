@@ -15,7 +15,7 @@ from cwmpagent.records import Attributes
 from cwmpagent.values import LexicalError, Restriction, Value, ValueType, can_be_sent, canonical
 
 _UNRESTRICTED = Restriction()
-_NOT_IN_NAMES = frozenset(".[]{}")
+_NOT_IN_NAMES = frozenset(".[]{}*")
 
 ROW = "{i}."
 """End of the template of a row."""
@@ -237,7 +237,7 @@ def is_name(segment: str) -> bool:
     """
     return (
         segment.isprintable()
-        and segment.strip() == segment != "*"
+        and segment.strip() == segment
         and not is_number(segment)
         and _NOT_IN_NAMES.isdisjoint(segment)
         and segment != ""

@@ -191,7 +191,8 @@ class Tree:
     def names(self, path: str, next_level: bool) -> list[tuple[str, bool]]:
         """Names and Writable for GetParameterNames; raises ``CwmpFault`` 9003 for a parameter with ``next_level``."""
         if not next_level:
-            return [(name, self._writable(name, node.writable)) for name, node in self.below(path)]
+            access = self.model.access
+            return [(name, access.get(name, node.writable)) for name, node in self.below(path)]
         root = self.model.root.name + "."
         if not path:
             return [(root, self.writable(root))]

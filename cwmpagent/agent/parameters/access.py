@@ -18,6 +18,8 @@ class Access:
         self._tree = tree
         self._providers = providers
         self._fixed_inside: dict[str, tuple[str, ...]] = {}
+        # Most of a tree is of no provider: this is cheaper than to look for the provider of each name.
+        self._supplied = tuple({path.partition("{i}")[0] for each in providers.all for path in each.provider.paths})
 
     def writable(self, path: str) -> bool:
         """Writable of ``path``. Raises CwmpFault 9005."""
@@ -29,6 +31,8 @@ class Access:
         return [(name, writable and self._can_change(name)) for name, writable in listed]
 
     def _can_change(self, path: str) -> bool:
+        if not path.startswith(self._supplied):
+            return True
         name = named(path, {})
         provider = self._providers.owner(name)
         if provider is not None and not provider.can_change(name):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from cwmpagent.agent.management_server import ManagementServer
 from cwmpagent.datamodel.builder import ModelBuilder
 from cwmpagent.datamodel.deviations import MOST_REPORTS
+from cwmpagent.datamodel.inform_parameters import inform_parameter_refusal
 from cwmpagent.datamodel.names import asked_template, named
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.datamodel.planning.assignments import plan_values
@@ -71,6 +73,8 @@ class NameTests(SynchronousTestCase):
         tree.apply(plan.batch)
         self.assertEqual(Resolver(tree).paths(VLAN + "*.8021pMark"), [VLAN + "1.8021pMark", VLAN + "2.8021pMark"])
         self.assertEqual(tree.value(VLAN + "1.8021pMark").text, "6")
+        entry = IGD + "ManagementServer.InformParameter.1.ParameterName"
+        self.assertIsNone(inform_parameter_refusal(tree, entry, VLAN + "*.8021pMark"))
         name = named(VLAN + "1.802-1pMark", {})
         self.assertEqual((name.template, name.keys), (f"{IGD}WANDevice.{{i}}.X_VLAN.{{i}}.802-1pMark", ("1", "1")))
         self.assertEqual(asked_template(VLAN + "*.8021pMark"), f"{IGD}WANDevice.{{i}}.X_VLAN.{{i}}.8021pMark")
@@ -101,6 +105,14 @@ class NameTests(SynchronousTestCase):
         self.assertEqual(tree.value("Box.4G.\u00dc").text, "x")
 
 
+class NumberTests(SynchronousTestCase):
+    def test_a_number_that_the_agent_uses_and_the_dump_has_as_a_string(self) -> None:
+        name = "Box.ManagementServer.STUNMaximumKeepAlivePeriod"
+        for text, number in (("", 7), ("often", 7), ("1.5", 7), ("12", 12)):
+            tree = tree_of(f"{name},false,true,{text},xsd:string")
+            self.assertEqual(ManagementServer(tree).number("STUNMaximumKeepAlivePeriod", 7), number, text)
+
+
 class LeftOutTests(SynchronousTestCase):
     """Entries that no path can name are left out; the others of the dump are read."""
 
@@ -114,6 +126,7 @@ class LeftOutTests(SynchronousTestCase):
             ("Box.B.1", "Box.B.1 is left out: it has a number as its name, but is not an object"),
             ("Box.[B].C", "[B] is not a name: it contains a control character, a bracket, a brace or a wildcard"),
             ("Box.*.C", "* is not a name"),
+            ("Box.B*.C", "B* is not a name"),
             ("Box.{i}.C", "{i} is not a name"),
             ("Box.B%0AC", "'Box.B\\nC' is left out: 'B\\nC' is not a name"),
             ("Box..C", "Box..C is left out: a name, or a part of it between dots, is empty"),
