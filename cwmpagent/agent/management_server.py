@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
+from cwmpagent.protocol.url_host import url_host
 
 
 class ManagementServer:
@@ -35,7 +36,7 @@ class ManagementServer:
     def acs_host(self) -> str:
         """Host part of URL; empty where URL is invalid (the next session reports that)."""
         try:
-            return urlsplit(self.text("URL")).hostname or ""
+            return url_host(urlsplit(self.text("URL")).hostname or "")
         except ValueError:
             return ""
 

@@ -33,6 +33,7 @@ from cwmpagent.config.toml_table import TomlTable, suggestion
 from cwmpagent.errors import ConfigError
 from cwmpagent.logs.output import LEVELS
 from cwmpagent.protocol.stun.binding import StunOptions
+from cwmpagent.protocol.url_host import url_host, without_zone
 from cwmpagent.typed_members import shown
 
 __all__ = [
@@ -173,7 +174,7 @@ def _acs(table: TomlTable, environ: Mapping[str, str]) -> AcsConfig:
     if key and not certificate:
         raise table.error("client_certificate", "is required with client_key")
     return AcsConfig(
-        url=_url(table, "url", table.text("url", empty=False)),
+        url=_acs_url(table, "url", table.text("url", empty=False)),
         url_file=table.path("url_file"),
         username=table.text("username", ""),
         password=_password(table, environ),
@@ -197,7 +198,7 @@ def _connection_request(table: TomlTable, environ: Mapping[str, str]) -> Connect
     endpoint = tuple(_endpoint(table, text) for text in table.text_or_texts("endpoint", ("tcp:7547",)))
     return ConnectionRequestConfig(
         endpoint=endpoint,
-        url=_url(table, "url", url) if url else "",
+        url=_own_url(table, "url", url) if url else "",
         username=table.text("username", ""),
         password=_password(table, environ),
         algorithms=algorithms,
@@ -246,8 +247,24 @@ def _endpoint(table: TomlTable, text: str) -> str:
     return text
 
 
-def _url(table: TomlTable, key: str, text: str) -> str:
-    """An http or https URL with a host. The errors do not repeat it, as it may contain a password."""
+def _acs_url(table: TomlTable, key: str, text: str) -> str:
+    """The URL of a server that this machine connects to."""
+    try:
+        url_host(_url_host(table, key, text))
+    except ValueError as error:
+        raise table.error(key, str(error)) from None
+    return text
+
+
+def _own_url(table: TomlTable, key: str, text: str) -> str:
+    """A URL of this machine for others."""
+    if without_zone(host := _url_host(table, key, text)) != host:
+        raise table.error(key, "must not have an IPv6 zone: it has a meaning on this machine only, and the ACS uses it")
+    return text
+
+
+def _url_host(table: TomlTable, key: str, text: str) -> str:
+    """The host of an http or https URL. The errors do not repeat the URL, as it may contain a password."""
     example = "as in https://acs.example.net:7547/"
     try:
         parts = urlsplit(text)
@@ -262,7 +279,7 @@ def _url(table: TomlTable, key: str, text: str) -> str:
         raise table.error(key, f"must have a host, and a port above 0 where it has one, {example}")
     if not text.isascii() or " " in text or "#" in text:
         raise table.error(key, "must be ASCII without spaces and #: percent-encode others, write hosts as xn--...")
-    return text
+    return parts.hostname
 
 
 def _password(table: TomlTable, environ: Mapping[str, str]) -> str:

@@ -6,6 +6,8 @@ import stat
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cwmpagent.protocol.url_host import url_host
+
 LONGEST = 2048
 
 
@@ -64,4 +66,8 @@ def acs_url_refusal(text: str) -> str:
         return "must contain a URL with http:// or https:// and a host"
     if parts.username is not None or parts.password is not None:
         return "must not contain a user name or password"
+    try:
+        url_host(parts.hostname)
+    except ValueError as error:
+        return str(error)
     return ""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from ipaddress import ip_address
 from random import Random
+from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
@@ -73,6 +75,17 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def socket_address(address: str, port: int) -> tuple[Any, ...]:
+    """The address for calls of a UDP socket; it has the number of the interface that the zone of ``address`` names.
+
+    Python drops the zone of a plain pair of address and port. Raises OSError for an unknown interface.
+    """
+    if "%" not in address:
+        return (address, port)
+    flags = socket.AI_NUMERICHOST
+    return socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM, flags=flags)[0][4]
 
 
 def is_loopback(host: str) -> bool:

@@ -186,7 +186,13 @@ class ParseTests(SynchronousTestCase):
                 self.assertIn(hint, error.reason)
 
     def test_urls(self) -> None:
-        for url in ("http://a/", "https://[::1]:7547/acs?x=1", "http://10.0.0.1:80"):
+        for url in (
+            "http://a/",
+            "https://[::1]:7547/acs?x=1",
+            "http://10.0.0.1:80",
+            "http://[fe80::1%25eth0]:7547/",
+            "http://[fe80::1%eth0]/",
+        ):
             with self.subTest(url=url):
                 self.assertEqual(read(f'{DEVICE}[acs]\nurl = "{url}"\n').acs.url, url)
         for url in (
@@ -205,9 +211,25 @@ class ParseTests(SynchronousTestCase):
             f"https://user:{SECRET}@a/",
             f"https://user:{SECRET}@a:x/",
             "https://a/" + "x" * 250,
+            "http://[fe80::1]/",
+            "http://[fe80::1%25]/",
+            "http://[fe80::1%25a%2Fb]/",
+            "http://[2001:db8::1%25eth0]/",
         ):
             with self.subTest(url=url):
                 self.assertEqual(self.refusal(f'{DEVICE}[acs]\nurl = "{url}"\n').key, "acs.url")
+
+    def test_zones_of_urls(self) -> None:
+        """The ACS URL needs the zone of a link-local address, and a URL for the ACS must not have one."""
+        self.assertIn(
+            "add the interface, as in http://[fe80::1%25eth0]:7547/",
+            self.refusal(f'{DEVICE}[acs]\nurl = "http://[fe80::1]/"\n').reason,
+        )
+        text = f'{SMALLEST}[connection_request]\nurl = "http://[fe80::1{{}}]:7547/"\n'
+        self.assertEqual(read(text.format("")).connection_request.url, "http://[fe80::1]:7547/")
+        error = self.refusal(text.format("%25eth0"))
+        self.assertEqual(error.key, "connection_request.url")
+        self.assertIn("must not have an IPv6 zone", error.reason)
 
     def test_what_is_no_toml_is_told_with_its_line(self) -> None:
         error = self.refusal("[acs]\nurl = = 1\n")

@@ -150,6 +150,12 @@ class FileTests(SynchronousTestCase):
         self.put(b"http://two/\r\n")
         self.assertEqual(self.look(), "http://two/")
 
+    def test_a_zone(self) -> None:
+        self.put(b"http://[fe80::1%25eth0]:7547/\n")
+        self.assertEqual(self.look(), "http://[fe80::1%25eth0]:7547/")
+        self.put(b"http://[fe80::1]/")
+        self.assertIn("without its zone: add the interface", str(self.assertRaises(ValueError, self.look)))
+
     def test_garbage_is_told_once(self) -> None:
         for garbage in (
             b"\0\xff\xfe",
@@ -159,6 +165,8 @@ class FileTests(SynchronousTestCase):
             b"http://[::1/",
             b"http://acs:99999/",
             b"http://a/" + b"x" * 3000,
+            b"http://[fe80::1]/",
+            b"http://[2001:db8::1%25eth0]/",
             b"x" * 10_000_000,
         ):
             self.put(garbage)
