@@ -11,6 +11,7 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import NamedTuple
 
+from cwmpagent.datamodel.address_parameters import address_refusal
 from cwmpagent.datamodel.identifiers import ALIAS, alias_refusal, aliased_row
 from cwmpagent.datamodel.overlay import Overlay, split_row
 from cwmpagent.datamodel.schema import Model, ParameterDefinition
@@ -66,7 +67,7 @@ def _checked_factory(tree: Tree, factory: Mapping[str, str]) -> dict[str, str]:
             checked[path] = parameter.admitted(text)
         except LexicalError as error:
             raise ModelError(path, str(error)) from None
-        refusal = _alias_refusal(path, parameter, checked[path]) or tree.refusal(parameter, checked[path])
+        refusal = _refusal(tree, path, parameter, checked[path])
         if refusal:
             raise ModelError(path, refusal)
     return checked
@@ -147,4 +148,9 @@ def _value_refusal(tree: Tree, path: str, text: str) -> str | None:
             return "is not in its canonical form"
     except LexicalError as error:
         return str(error)
-    return _alias_refusal(path, parameter, text) or tree.refusal(parameter, text)
+    return _refusal(tree, path, parameter, text)
+
+
+def _refusal(tree: Tree, path: str, parameter: ParameterDefinition, text: str) -> str | None:
+    refusal = _alias_refusal(path, parameter, text) or tree.refusal(parameter, text)
+    return refusal or address_refusal(tree, path, text)

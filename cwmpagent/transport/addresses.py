@@ -38,9 +38,14 @@ class _Collector:
 
 
 def resolved(resolver: IHostnameResolver, host: str) -> Deferred[list[str]]:
-    """Resolve ``host`` to its IPv4 and IPv6 addresses without duplicates; an IP address resolves to itself."""
+    """Resolve ``host`` to its IPv4 and IPv6 addresses without duplicates; an IP address resolves to itself.
+
+    Text with a blank or a control character has no address, not even in the zone of an IPv6 address.
+    """
     collector = _Collector()
     try:
+        if not _is_plain(host):
+            raise ValueError
         address = str(ip_address(host))
     except ValueError:
         if _is_name(host):
@@ -52,8 +57,14 @@ def resolved(resolver: IHostnameResolver, host: str) -> Deferred[list[str]]:
     return collector.done
 
 
+def _is_plain(host: str) -> bool:
+    return host != "" and host.isprintable() and " " not in host
+
+
 def _is_name(host: str) -> bool:
     """Whether ``host`` can be encoded for DNS. For other names the system's resolver never calls back."""
+    if not _is_plain(host):
+        return False
     try:
         host.encode("idna")
     except UnicodeError:

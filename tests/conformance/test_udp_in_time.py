@@ -15,7 +15,7 @@ from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.models import find_model
 from cwmpagent.errors import StoreWriteError
 from cwmpagent.protocol.connection_request.udp import build
-from cwmpagent.protocol.rpc import SetParameterAttributesResponse, SetParameterValuesResponse
+from cwmpagent.protocol.rpc import Fault, SetParameterAttributesResponse, SetParameterValuesResponse
 from cwmpagent.protocol.stun.binding import BindingSettings
 from cwmpagent.protocol.stun.message import Address
 from cwmpagent.values import Value
@@ -287,6 +287,14 @@ class SettingsTests(UdpCase):
         simulated.change(SERVER + "URL", "")
         self.assertEqual(self.udp.running, [])
 
+    def test_an_address_that_is_none_is_refused(self) -> None:
+        lives = self.stunned()
+        for text in ("stun.example\r\nX-Evil: 1", "stun:stun.example:3478", " "):
+            [fault] = lives.ask(assign(**{SERVER + "STUNServerAddress": text}))
+            assert isinstance(fault, Fault)
+            self.assertEqual((fault.code, [each.code for each in fault.parameters]), (9003, [9007]))
+        self.assertEqual((len(self.udp.keepers), self.udp.keepers[0].host), (1, "stun.example"))
+
     def test_other_parameters_disturb_nothing(self) -> None:
         simulated = self.stunned()
         simulated.ask(assign(**{"Device.DeviceInfo.ProvisioningCode": "x"}))
@@ -373,6 +381,17 @@ class RequestTests(UdpCase):
         self.assertEqual(len(simulated.acs.sessions), before)
         self.assertEqual([fact for fact in simulated.facts if isinstance(fact, ConnectionRequested)], [])
         self.assertEqual(simulated.odd(), [])
+
+    def test_a_time_stamp_in_the_far_future_shuts_out_nothing(self) -> None:
+        lives = self.stunned()
+        before = len(lives.acs.sessions)
+        for stamp in (1001, 10**20 - 1, 1002):
+            sent = build(
+                str(MAPPED), timestamp=stamp, request_id=str(stamp), username="acs", cnonce="x", password="secret"
+            )
+            self.udp.receive(sent)
+            lives.run(1)
+        self.assertEqual(lives.acs.told()[before:], [SIX] * 3)
 
     def test_without_stun_too(self) -> None:
         simulated = self.simulated()

@@ -159,7 +159,8 @@ class UdpConnectionRequests:
     def text(self, data: bytes, source: Address) -> None:
         """Receive a datagram that may be a ConnectionRequest; it is never answered (Annex G.2.2.3)."""
         requests = self._connection_requests
-        if requests.takes_requests() and self._requests.accepts(data, requests.credentials()):
+        wall = self._clock.wall() if self._clock.wall_trusted() else None
+        if requests.takes_requests() and self._requests.accepts(data, requests.credentials(), wall):
             requests.requested(source.host, "UDP")
 
     def _moved(self) -> None:

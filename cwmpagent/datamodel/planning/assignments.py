@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from cwmpagent.datamodel.address_parameters import address_refusal
 from cwmpagent.datamodel.identifiers import alias_refusal, aliased_row
 from cwmpagent.datamodel.inform_parameters import inform_parameter_refusal
 from cwmpagent.datamodel.plan import Assignment, Plan, differences
@@ -59,6 +60,7 @@ def plan_values(tree: Tree, assignments: Sequence[Assignment], *, as_acs: bool =
     refusals = {
         name: after.refusal(definitions[name], text)
         or inform_parameter_refusal(after, name, text)
+        or address_refusal(after, name, text)
         or enumeration_refusal(after, name, definitions[name], text)
         for name, text in texts.items()
     }

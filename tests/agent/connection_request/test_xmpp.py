@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from cwmpagent.agent.facts import Warned
+from cwmpagent.agent.facts import Noted, Warned
 from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.device.models import find_model
@@ -210,6 +210,15 @@ class TableTests(XmppCase):
         self.assertEqual(len(self.xmpp.now), 1)
         self.assertEqual(self.value(SERVER + "ConnReqJabberID"), JID)
         self.assertEqual(self.value(ROW + "Status"), "Connecting")
+
+    def test_the_log_says_what_a_login_without_tls_exposes(self) -> None:
+        self.begin()
+        self.add_row()
+        self.standing("Enabled", "cpe@x.example/r", False)
+        self.standing("Enabled", "cpe@x.example/r", True)
+        notes = [fact.text for fact in self.lives.facts if isinstance(fact, Noted) and "logged in" in fact.text]
+        self.assertIn("without TLS, as UseTLS is false: the passwords in connection requests can be read", notes[0])
+        self.assertTrue(notes[1].endswith("with TLS"))
 
 
 class AskedTests(XmppCase):
