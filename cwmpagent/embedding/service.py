@@ -36,6 +36,9 @@ from cwmpagent.runtime.network import Host
 from cwmpagent.store.durable import LOCK, Store
 from cwmpagent.store.lock import refuse_if_held
 
+MOST_DAMAGED = 20
+"""Damaged entries of the saved state that are named in the log."""
+
 
 class Agent(Service):
     """One TR-069 agent.
@@ -323,6 +326,10 @@ class Agent(Service):
     def _log_start(self, store: Store) -> None:
         if store.moved_aside is not None:
             self._warn(f"the state was damaged and is moved to {store.moved_aside}: the device starts from the factory")
+        for line in store.damaged[:MOST_DAMAGED]:
+            self._warn(line)
+        if len(store.damaged) > MOST_DAMAGED:
+            self._warn(f"{len(store.damaged) - MOST_DAMAGED} more saved entries are damaged: their defaults are used")
         for warning in self._warnings:
             self._warn(warning)
         for report in self._reports:

@@ -64,7 +64,7 @@ def _open_existing(path: Path) -> sqlite3.Connection:
             _configure(connection, path)
             _check_integrity(connection, path)
             _migrate(connection, path)
-            tables.read(connection)
+            tables.read(connection)  # a missing table or column is damage
         except BaseException:
             connection.close()
             raise
@@ -72,13 +72,31 @@ def _open_existing(path: Path) -> sqlite3.Connection:
         if _is_damage(error):
             raise Damaged(f"{path}: {error}") from error
         raise
-    except (ValueError, TypeError) as error:
-        raise Damaged(f"{path}: {error}") from error
     return connection
 
 
+def remove_damaged_rows(connection: sqlite3.Connection) -> list[str]:
+    """Remove the rows that no batch can have written; returns one line for each. The entries have their defaults.
+
+    A database that cannot be written keeps them: they are reported again at the next opening.
+    """
+    _, damaged = tables.read_and_check(connection)
+    if damaged:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for row in damaged:
+                row.table.delete(connection, row.key)
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+    return [row.line for row in damaged]
+
+
 def _connect(uri: str) -> sqlite3.Connection:
-    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection.text_factory = tables.decoded
+    return connection
 
 
 def _refuse_newer(path: Path) -> None:
@@ -126,6 +144,11 @@ def _check_integrity(connection: sqlite3.Connection, path: Path) -> None:
     (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict != "ok":
         raise Damaged(f"{path}: {verdict}")
+    # The number is in the header, where the integrity check does not see damage.
+    number = schema.version(connection)
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    if number < 0 or (number == 0 and not names.isdisjoint(table.name for table in tables.TABLES)):
+        raise Damaged(f"{path} has the impossible schema version {number}")
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock as ThreadLock
 
@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from cwmpagent.errors import MisuseError, StoreError
 from cwmpagent.records import Batch, Saved
 from cwmpagent.store import tables
-from cwmpagent.store.database import open_database
+from cwmpagent.store.database import open_database, remove_damaged_rows
 from cwmpagent.store.directory import prepare
 from cwmpagent.store.lock import Lock
 from cwmpagent.store.writer import Writer
@@ -27,12 +27,19 @@ class Store:
     """State directory of one agent, locked for this process until :meth:`close`.
 
     ``moved_aside``: new path of a damaged database that was moved aside at the opening; the state is then empty.
+    ``damaged``: one line for each entry that was damaged at the opening and was removed.
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, lock: Lock, reactor: IReactorFromThreads, moved_aside: Path | None
+        self,
+        connection: sqlite3.Connection,
+        lock: Lock,
+        reactor: IReactorFromThreads,
+        moved_aside: Path | None,
+        damaged: Sequence[str],
     ) -> None:
         self.moved_aside = moved_aside
+        self.damaged = tuple(damaged)
         self._connection = connection
         self._lock = lock
         self._using = ThreadLock()
@@ -54,10 +61,11 @@ class Store:
         lock = Lock(directory / LOCK)
         try:
             connection, moved_aside = open_database(directory / DATABASE, now=wall())
+            damaged = remove_damaged_rows(connection)
         except BaseException:
             lock.release()
             raise
-        return cls(connection, lock, reactor, moved_aside)
+        return cls(connection, lock, reactor, moved_aside, damaged)
 
     def load(self) -> Saved:
         """Read the whole state; blocks, also until a running commit ends.
@@ -69,7 +77,7 @@ class Store:
         try:
             with self._using:
                 return tables.read(self._connection)
-        except (sqlite3.Error, ValueError, TypeError) as error:
+        except sqlite3.Error as error:
             raise StoreError(f"the state cannot be read: {error}") from error
 
     def save(self, batch: Batch) -> Deferred[None]:
