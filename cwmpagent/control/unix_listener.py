@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ PRIVATE = 0o600
 BACKLOG = 8
 REST = 1.0
 """Seconds without accepting after the process ran out of descriptors."""
+SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""Errors of a process or machine that has no descriptor or memory left."""
 
 
 def listening(path: Path) -> socket.socket:
@@ -81,13 +84,25 @@ def _answered(path: Path) -> bool:
 
 @implementer(IReadDescriptor)
 class UnixListener:
-    """Takes connections at ``path`` and hands on, as a socket and its user id, each of this user and of root."""
+    """Accepts connections at ``path``, and passes those of this user and of root to ``welcome``.
 
-    def __init__(self, reactor: Any, path: Path, welcome: Callable[[socket.socket], None]) -> None:
+    ``welcome`` may raise OSError: the connection is closed. ``warn`` is called with a sentence when connections cannot
+    be accepted, once until the next one that can.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        path: Path,
+        welcome: Callable[[socket.socket], None],
+        warn: Callable[[str], object] = lambda line: None,
+    ) -> None:
         """Raises as :func:`listening`."""
         self._reactor = reactor
         self._path = path
         self._welcome = welcome
+        self._warn = warn
+        self._failing = False
         self._socket = listening(path)
         made = path.lstat()
         self._mine = made.st_dev, made.st_ino
@@ -102,19 +117,42 @@ class UnixListener:
         """For Twisted's log."""
         return "control"
 
+    @property
+    def in_place(self) -> bool:
+        """Whether the file at the path is still the one of this socket."""
+        try:
+            present = self._path.lstat()
+        except OSError:
+            return False
+        return (present.st_dev, present.st_ino) == self._mine
+
     def doRead(self) -> None:
-        """Somebody is at the door."""
+        """Accept one connection. An error must not leave this method: the reactor would stop reading for good."""
         try:
             peer, _ = self._socket.accept()
         except OSError as error:
-            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                self._reactor.removeReader(self)
-                self._rest = self._reactor.callLater(REST, self._reactor.addReader, self)
+            if error.errno in SHORTAGE:
+                self._pause(error)
             return
         with peer:
-            if user_of(peer) in (0, os.geteuid()):
-                peer.setblocking(False)
-                self._welcome(peer)
+            try:
+                if user_of(peer) in (0, os.geteuid()):
+                    peer.setblocking(False)
+                    self._welcome(peer)
+            except OSError as error:  # the last descriptor was for accept; a descriptor more is needed
+                self._pause(error)
+            else:
+                self._failing = False
+
+    def _pause(self, error: OSError) -> None:
+        """Accept nothing for :data:`REST` seconds, as the reactor would call :meth:`doRead` without end."""
+        self._reactor.removeReader(self)
+        self._rest = self._reactor.callLater(REST, self._reactor.addReader, self)
+        if not self._failing:
+            self._failing = True
+            self._warn(
+                f"the control socket cannot accept connections: {error.strerror}; it tries again every {REST:g} s"
+            )
 
     def connectionLost(self, reason: object) -> None:
         """The reactor is done with it."""
@@ -125,9 +163,6 @@ class UnixListener:
         if self._rest is not None and self._rest.active():
             self._rest.cancel()
         self._socket.close()
-        try:
-            there = self._path.lstat()
-            if (there.st_dev, there.st_ino) == self._mine:
+        if self.in_place:
+            with suppress(OSError):  # not to be removed: the next start replaces it
                 self._path.unlink()
-        except OSError:  # gone already, or not to be removed: the next start replaces it
-            pass

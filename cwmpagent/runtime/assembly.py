@@ -67,6 +67,8 @@ class Assembly:
         self.lifecycle: Lifecycle | None = None
         self._bound: Deferred[None] | None = None
         self._store: Store | None = None
+        # Read once: it cannot change while this process runs, and later no descriptor may be free for its file.
+        self._boot_id = boot_id()
 
     def bind(self) -> Deferred[None]:
         """Listen for ConnectionRequests. Errbacks with ConfigError where that is impossible; done only once."""
@@ -101,7 +103,7 @@ class Assembly:
             broken=self._broken,
             booted_at=uptime() if process else 0.0,
         )
-        self.lifecycle.begin(process or self._store.load().notes.get(BOOT_ID) != boot_id())
+        self.lifecycle.begin(process or self._store.load().notes.get(BOOT_ID) != self._boot_id)
 
     def abandon(self) -> Deferred[None] | None:
         """Undo a start that failed: what is returned fires when the state is closed, None where it was not open."""
@@ -152,7 +154,7 @@ class Assembly:
             self._environment(self._store),
             restart,
             booted=booted,
-            boot_id=boot_id(),
+            boot_id=self._boot_id,
         )
 
     def _environment(self, store: Store) -> Environment:
