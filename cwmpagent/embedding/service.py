@@ -33,7 +33,8 @@ from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.assembly import Additions, Assembly
 from cwmpagent.runtime.factory_defaults import FactoryValue, check, given
 from cwmpagent.runtime.network import Host
-from cwmpagent.store.durable import LOCK, Store
+from cwmpagent.store.durable import Store
+from cwmpagent.store.files import LOCK
 from cwmpagent.store.lock import refuse_if_held
 
 MOST_DAMAGED = 20
@@ -262,6 +263,7 @@ class Agent(Service):
             self._assembly.listen()
             self._cache.save()
             self._log_start(store)
+            store.watch(self._warn, self._host.reactor)
             self._control.open()
             self._assembly.begin()
         except BaseException:

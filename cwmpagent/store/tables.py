@@ -133,6 +133,11 @@ def copied(batch: Batch) -> Batch:
     return Batch(**{table.field: dict(getattr(batch, table.field)) for table in TABLES}, erase=batch.erase)
 
 
+def as_batch(saved: Saved) -> Batch:
+    """Batch that saves the whole state."""
+    return Batch(**{table.field: getattr(saved, table.field) for table in TABLES})
+
+
 def statements(batch: Batch) -> list[tuple[str, list[Row]]]:
     """SQL statements, each with its rows, that save ``batch``; raises ``MisuseError`` for an entry of a wrong type."""
     result: list[tuple[str, list[Row]]] = []
