@@ -216,6 +216,10 @@ class Model:
         return None if at_table else definition.parameters.get(last)
 
 
+HIGHEST_INSTANCE = 2**31 - 1
+"""Highest instance number that is assigned."""
+
+
 def is_instance_number(segment: str) -> bool:
     """Whether a part of a path is an instance number: ASCII digits without leading zeros.
 

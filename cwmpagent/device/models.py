@@ -55,7 +55,10 @@ def find_model(
     sources = (names,) if isinstance(names, str) else tuple(names)
     if not sources:
         raise ModelError(KEY, f"names no model; built in: {', '.join(builtin_names())}")
-    files = [(file.name, _content(file)) for name in sources for file in _files(name, directory or Path())]
+    try:
+        files = [(file.name, _content(file)) for name in sources for file in _files(name, directory or Path())]
+    except OSError as error:  # a directory, or the package itself
+        raise ModelError(KEY, f"cannot be read: {error.filename or sources[0]}: {error.strerror}") from None
     if profiles and not any(name.endswith(_BBF) for name, _ in files):
         raise ModelError(PROFILES_KEY, f"needs a Broadband Forum model ({_BBF}), but {KEY} names none")
     if cache is None or sum(len(data) for _, data in files) < WORTH_KEEPING:

@@ -33,8 +33,12 @@ from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.assembly import Additions, Assembly
 from cwmpagent.runtime.factory_defaults import FactoryValue, check, factory_values
 from cwmpagent.runtime.network import Host
-from cwmpagent.store.durable import LOCK, Store
+from cwmpagent.store.durable import Store
+from cwmpagent.store.files import LOCK
 from cwmpagent.store.lock import refuse_if_held
+
+MOST_DAMAGED = 20
+"""Damaged entries of the saved state that are named in the log."""
 
 
 class Agent(Service):
@@ -261,6 +265,7 @@ class Agent(Service):
             self._assembly.listen()
             self._cache.save()
             self._log_start(store)
+            store.watch(self._warn, self._host.reactor)
             self._control.open()
             self._assembly.begin()
         except BaseException:
@@ -327,6 +332,10 @@ class Agent(Service):
             self._warn(
                 f"the state was damaged and is now in {store.moved_aside}: the device starts with factory values"
             )
+        for line in store.damaged[:MOST_DAMAGED]:
+            self._warn(line)
+        if len(store.damaged) > MOST_DAMAGED:
+            self._warn(f"{len(store.damaged) - MOST_DAMAGED} more saved entries are damaged: their defaults are used")
         for warning in self._warnings:
             self._warn(warning)
         if self._deviations:

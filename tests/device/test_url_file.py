@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -184,3 +185,12 @@ class FileTests(SynchronousTestCase):
             self.assertRaises(ValueError, self.look)
             self.assertIsNone(self.look())
             self.path.rmdir() if self.path.is_dir() else self.path.unlink()
+
+    def test_one_that_cannot_be_read_for_a_while_is_read_later_though_it_has_not_changed(self) -> None:
+        self.put(URL.encode())
+        with patch.object(Path, "open", side_effect=OSError(24, "Too many open files")):
+            error = self.assertRaises(ValueError, self.look)
+            self.assertEqual(str(error), f"{self.path} cannot be read: Too many open files")
+            self.assertEqual([self.look() for _ in range(3)], [None] * 3)
+        self.assertEqual(self.look(), URL)
+        self.assertIsNone(self.look())

@@ -8,13 +8,11 @@ from cwmpagent.datamodel.identifiers import ALIAS, alias_in, alias_parameter, al
 from cwmpagent.datamodel.overlay import split_row
 from cwmpagent.datamodel.plan import Plan, differences
 from cwmpagent.datamodel.resolve import Resolver
-from cwmpagent.datamodel.schema import ObjectDefinition
+from cwmpagent.datamodel.schema import HIGHEST_INSTANCE, ObjectDefinition
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.datamodel.unique_keys import clashing
 from cwmpagent.errors import CwmpFault
 from cwmpagent.records import Attributes, Batch
-
-HIGHEST_INSTANCE = 2**31 - 1
 
 
 def plan_add(tree: Tree, path: str, *, as_acs: bool = True, number: int | None = None) -> tuple[Plan, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from io import BytesIO
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -16,6 +17,13 @@ class BoundedRequest(Request):
     """A request with a body of at most ``site.max_body`` bytes; the rest is dropped as it arrives."""
 
     received = 0
+
+    def gotLength(self, length: int | None) -> None:
+        """Open the place for the body: memory, or a temporary file for a large body where one can be opened."""
+        try:
+            super().gotLength(length)  # type: ignore[no-untyped-call]  # Twisted has no types there
+        except OSError:  # no descriptor or no space is left; the bound holds in memory, too
+            self.content = BytesIO()
 
     @property
     def too_large(self) -> bool:

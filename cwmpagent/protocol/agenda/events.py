@@ -102,6 +102,7 @@ EVENTS: Mapping[str, Rule] = MappingProxyType(
 
 _VENDOR_METHOD = Rule(True, "Inform")
 _VENDOR_EVENT = Rule(False, "Inform")
+_NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _VENDOR = re.compile(r"(M X_\w+|X \S+ \S.*)", re.ASCII)
 
 
@@ -118,6 +119,8 @@ class Event:
                 f"event {self.code!r} with CommandKey {self.command_key!r} is too long: at most {LONGEST_CODE} and"
                 f" {LONGEST_COMMAND_KEY} characters are allowed"
             )
+        if _NOT_IN_XML.search(self.code + self.command_key):
+            raise MisuseError(f"event {self.code!r} has a control character, in its EventCode or in its CommandKey")
         if self.command_key and self.code in EVENTS and not self.rule.multiple:
             raise MisuseError(f"event {self.code} must not have a CommandKey")
         if self.code not in EVENTS and not _VENDOR.fullmatch(self.code):

@@ -12,7 +12,7 @@ from cwmpagent.device.linux.hostname import HostName
 from cwmpagent.device.provider import Name, Provider
 from cwmpagent.protocol.rpc import AddObject, DeleteObject, Fault, GetParameterNames
 from tests.agent.bench import assign
-from tests.agent.ports import Lives
+from tests.agent.ports import SimulatedAgent
 
 PORTS = "Device.NAT.PortMapping."
 INTERFACES = "Device.IP.Interface."
@@ -44,15 +44,15 @@ class Partial(Writer):
 
 class AccessCase(SynchronousTestCase):
     def start(self, *providers: Provider) -> None:
-        self.lives = Lives()
-        self.lives.providers = list(providers)
-        self.lives.begin()
+        self.simulated = SimulatedAgent()
+        self.simulated.providers = list(providers)
+        self.simulated.begin()
 
     def ask(self, *requests: Any) -> list[Any]:
-        self.lives.acs.asking.extend(requests)
-        self.lives.runtime.connection_requests.http.requested("198.51.100.1")
-        self.lives.run(30)
-        return self.lives.acs.answers()
+        self.simulated.acs.asking.extend(requests)
+        self.simulated.runtime.connection_requests.http.requested("198.51.100.1")
+        self.simulated.run(30)
+        return self.simulated.acs.answers()
 
     def names(self, path: str = "", *, next_level: bool = False) -> dict[str, bool]:
         (answer,) = self.ask(GetParameterNames(path, next_level))
@@ -64,7 +64,7 @@ class ProviderTests(AccessCase):
         self.start()
         self.ask(AddObject(PORTS, ""))
         found = self.names()
-        self.assertEqual(found, dict(self.lives.runtime.tree.names("", False)))
+        self.assertEqual(found, dict(self.simulated.runtime.tree.names("", False)))
         self.assertTrue(found[PORTS] and found[PORTS + "1."] and found[CODE])
 
     def test_a_provider_that_can_change_nothing(self) -> None:
@@ -84,7 +84,7 @@ class ProviderTests(AccessCase):
 
     def test_a_provider_that_says_what_it_can_change(self) -> None:
         self.start(Partial())
-        tree = self.lives.runtime.tree
+        tree = self.simulated.runtime.tree
         found = self.names()
         self.assertEqual((found[PORTS], found[NTP + "1"], found[NTP + "2"]), (False, False, True))
         added, first, second = self.ask(
@@ -136,7 +136,7 @@ class ProviderTests(AccessCase):
 class LinuxTests(AccessCase):
     def test_what_is_not_writable_cannot_be_changed_and_only_that(self) -> None:
         self.start(*linux_providers("Device."))
-        tree = self.lives.runtime.tree
+        tree = self.simulated.runtime.tree
         found = self.names()
         fixed = {name for name, writable in tree.names("", False) if writable and not found[name]}
         self.assertLessEqual({INTERFACES, NTP + "1", "Device.DeviceInfo.HostName"}, fixed)

@@ -8,7 +8,7 @@ from cwmpagent.agent.management_server import ManagementServer
 from cwmpagent.datamodel.builder import ModelBuilder
 from cwmpagent.datamodel.deviations import MOST_REPORTS
 from cwmpagent.datamodel.inform_parameters import inform_parameter_refusal
-from cwmpagent.datamodel.names import asked_template, named
+from cwmpagent.datamodel.names import named, request_template
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.datamodel.planning.assignments import plan_values
 from cwmpagent.datamodel.planning.objects import plan_add, plan_delete
@@ -77,7 +77,7 @@ class NameTests(SynchronousTestCase):
         self.assertIsNone(inform_parameter_refusal(tree, entry, VLAN + "*.8021pMark"))
         name = named(VLAN + "1.802-1pMark", {})
         self.assertEqual((name.template, name.keys), (f"{IGD}WANDevice.{{i}}.X_VLAN.{{i}}.802-1pMark", ("1", "1")))
-        self.assertEqual(asked_template(VLAN + "*.8021pMark"), f"{IGD}WANDevice.{{i}}.X_VLAN.{{i}}.8021pMark")
+        self.assertEqual(request_template(VLAN + "*.8021pMark"), f"{IGD}WANDevice.{{i}}.X_VLAN.{{i}}.8021pMark")
 
     def test_row_zero(self) -> None:
         tree = tree_of("Box.List,true,true,,", "Box.List.0,true,true,,", "Box.List.0.Name,false,true,nil,xsd:string")
