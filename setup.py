@@ -1,4 +1,4 @@
-"""The distribution: the package, the twistd plugin beside it, and what both need."""
+"""The distribution: the package, the twistd plugin beside it, and their dependencies."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ setup(
         "psutil>=6",
     ],
     extras_require={
-        # What judges the code is of one series: a later one may find fault with what is in order today.
+        # The linters are of one series each: a later one may report errors in code that passes today.
         "dev": [
             "hypothesis>=6.100",
             "lxml>=5",

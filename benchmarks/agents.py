@@ -80,7 +80,7 @@ class NoListener:
     listening = False
 
     def port_for(self, address: str) -> int:
-        """No port."""
+        """Return 0: there is no port."""
         return 0
 
     async def switched(self, path: str) -> None:
@@ -88,13 +88,13 @@ class NoListener:
 
 
 class NoRestart:
-    """A device that never starts anew."""
+    """A device that never restarts."""
 
     def reboot(self, command_key: str) -> None:
-        """Nothing follows."""
+        """Do nothing."""
 
     def factory_reset(self) -> None:
-        """Nothing follows."""
+        """Do nothing."""
 
 
 async def nowhere(host: str) -> str | None:

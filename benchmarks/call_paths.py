@@ -81,7 +81,7 @@ def main() -> None:
             "connection_request": {"endpoint": "tcp:0:interface=127.0.0.1", "username": "a", "password": "b"},
             "state": {"directory": Path(directory) / "state"},
         }
-        Agent(reactor=reactor, **settings)  # what is imported late is imported now
+        Agent(reactor=reactor, **settings)  # load the modules that are imported late
         way.watch()
         agent = Agent(reactor=reactor, observer=observe, chance=random.Random(1), **settings)
         agent.startService()

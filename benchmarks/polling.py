@@ -113,13 +113,13 @@ INTERVAL = NotificationOptions().poll_interval
 
 
 class NoRestart:
-    """A device that never starts anew."""
+    """A device that never restarts."""
 
     def reboot(self, command_key: str) -> None:
-        """Nothing follows."""
+        """Do nothing."""
 
     def factory_reset(self) -> None:
-        """Nothing follows."""
+        """Do nothing."""
 
 
 async def _no_address(host: str) -> str | None:

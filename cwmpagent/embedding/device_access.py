@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.lifecycle import Lifecycle
 
 NOT_RUNNING = "the device is rebooting, or the agent has been stopped"
+_OUI = re.compile("[0-9A-F]{6} ")
 
 
 class DeviceAccess:
@@ -107,6 +109,8 @@ class DeviceAccess:
         runtime = self.runtime
         oui = runtime.tree.value(runtime.tree.model.root.path + "DeviceInfo.ManufacturerOUI").text
         code = name if name.startswith(("X ", "M X_")) else f"X {oui} {name}"
+        if code.startswith("X ") and not _OUI.match(code, 2):
+            raise MisuseError(f"{name[:LONGEST_CODE]!r}: an OUI of six hexadecimal digits must follow the X")
         if len(code) > LONGEST_CODE:
             raise MisuseError(f"the event {code[:LONGEST_CODE]!r}... has more than {LONGEST_CODE} characters")
         return Event(code, command_key)

@@ -72,8 +72,9 @@ def line(fact: Fact) -> str:
     match fact:
         case AgentStarted():
             boot = "booted" if fact.boot else "restarted without a boot"
-            reach = f", reached at {quoted(fact.connection_request_url)}" if fact.connection_request_url else ""
-            return f"{quoted(fact.device)} {boot}; its ACS is {quoted(fact.acs_url)}{reach}"
+            request_url = quoted(fact.connection_request_url)
+            own = f", its ConnectionRequestURL is {request_url}" if request_url else ""
+            return f"{quoted(fact.device)} {boot}; its ACS is {quoted(fact.acs_url)}{own}"
         case AgentStopped():
             return f"{quoted(fact.device)} stopped, its state is saved"
         case SessionStarted():

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from cwmpagent.agent.parameters.masked_values import masked_value
 from cwmpagent.config.settings import Config
 from cwmpagent.datamodel.restore import open_tree
 from cwmpagent.datamodel.schema import Model, ObjectDefinition, ParameterDefinition
@@ -154,7 +155,7 @@ def unapplied_changes(values: Mapping[str, FactoryValue], tree: Tree, note: str 
     """Log lines about new values of the file that do not take effect, because the parameters have been written.
 
     Returns the note for the next start, too: hashes of the values of the file. ``note`` is that of the last start.
-    Values of hidden parameters are not shown.
+    Secret values are not shown.
     """
     try:
         before = json.loads(note or "{}")
@@ -168,13 +169,17 @@ def unapplied_changes(values: Mapping[str, FactoryValue], tree: Tree, note: str 
             continue
         try:
             present = tree.value(path)
-            secret = tree.definition(path).hidden
         except CwmpFault:
             continue
         if present.text != value.text:
-            new = "a new value" if secret else repr(value.text)
-            written = "the value written since" if secret else repr(present.text)
+            new = _shown(tree, path, Value(present.kind, value.text)) or "a new value"
+            written = _shown(tree, path, present) or "the value written since"
             lines.append(
                 f"{value.key}: the file now has {new}, but {written} stays in force until `cwmpagent reset {path}`"
             )
     return lines, json.dumps(hashes)
+
+
+def _shown(tree: Tree, path: str, value: Value) -> str:
+    """``value`` of the parameter ``path`` in quotes; empty if it is, or contains, a secret."""
+    return repr(value.text) if masked_value(tree, path, value) == value else ""

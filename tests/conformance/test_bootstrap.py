@@ -258,6 +258,19 @@ class FileTests(SimulatedAgentCase):
                 self.assertIs(text in line, shown)
             self.assertNotIn("of-the-file", line)
 
+    def test_a_password_in_a_url_of_the_file_is_not_logged(self) -> None:
+        simulated = self.device()
+        simulated.write(CODE, "http://me:first@a.example/")
+        simulated.bootstrapped()
+        simulated.ask(assign("", **{CODE: "http://me:second@a.example/"}))
+        simulated.kill()
+        simulated.write(CODE, "http://me:third@a.example/")
+        simulated.resume(booted=False)
+        (line,) = self.noted(simulated)
+        self.assertIn(CODE, line)
+        for secret in ("first", "second", "third"):
+            self.assertNotIn(secret, line)
+
     def noted(self, simulated: SimulatedDiskAgent) -> list[str]:
         """The facts Noted, without the one of every device without credentials."""
         noted = [fact.text for fact in simulated.facts if isinstance(fact, Noted)]

@@ -211,6 +211,8 @@ class RaiseEventTests(ProgramCase):
             ("T\u00fcr",),
             ("X ",),
             ("X 00D09E",),
+            ("X marks the spot",),
+            ("X 0a0b0c Other",),
             ("M X_",),
             ("M X_ACME_Two Words",),
             ("a" * 56,),

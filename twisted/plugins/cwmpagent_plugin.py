@@ -1,4 +1,4 @@
-"""What ``twistd`` offers: one statement a command."""
+"""Plugins for ``twistd``: the commands ``cwmpagent`` and ``cwmplab``."""
 
 from twisted.application.service import ServiceMaker
 
