@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from twisted.internet.defer import CancelledError
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Cooperator
 
 from cwmpagent.agent.ports import Timers
@@ -25,9 +26,9 @@ class Turns:
 
     def __init__(self, timers: Timers, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._cooperator = Cooperator(
-            terminationPredicateFactory=self._slice, scheduler=lambda turn: timers.callLater(0, turn)
-        )
+        # Cooperator only cancels what the scheduler returns, which every DelayedCall can.
+        scheduler = cast("Callable[[Callable[[], None]], IDelayedCall]", lambda turn: timers.callLater(0, turn))
+        self._cooperator = Cooperator(terminationPredicateFactory=self._slice, scheduler=scheduler)
 
     async def run(self, work: Gradual[_T]) -> _T:
         """Do ``work``, and return its result. Work that fits into one slice is done at once.

@@ -245,7 +245,7 @@ class Tree:
         self._overlay = self._overlay.merged(batch, self.model.rows)
 
     def snapshot(self, live: Live | None) -> Tree:
-        """Tree with the present state of this one, which later changes do not affect, and with the values of ``live``."""
+        """Copy of this tree with its present state, which later changes do not affect, and the values of ``live``."""
         return Tree(self.model, self._factory, self._overlay, live=live)
 
     @property

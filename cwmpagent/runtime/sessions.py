@@ -71,7 +71,7 @@ def build_dispatcher(
     device: Device, environment: Environment, parts: AgendaParts, parameters: Parameters
 ) -> Dispatcher:
     """The dispatcher with every RPC that the agent supports."""
-    tree, changes, refresher = device.tree, parameters.changes, parameters.refresher
+    changes, refresher, turns = parameters.changes, parameters.refresher, parameters.turns
 
     async def settled() -> None:
         await changes.settled()
@@ -81,8 +81,8 @@ def build_dispatcher(
         environment.timers, environment.observer, rpc_timeout=environment.sessions.rpc_timeout, settled=settled
     )
     deferred = [device.server.path(name) for name in _AFTER_SESSION]
-    ParameterValues(tree, changes, refresher, deferred).register(dispatcher)
-    ParameterAttributes(tree, changes, refresher).register(dispatcher)
+    ParameterValues(changes, refresher, turns, deferred).register(dispatcher)
+    ParameterAttributes(changes, refresher, turns).register(dispatcher)
     Objects(changes, refresher).register(dispatcher)
     Control(parts.agenda, parts.journal, environment.clock).register(dispatcher)
     Restarts().register(dispatcher)

@@ -2,6 +2,7 @@
 
 __all__ = [
     "answer_names",
+    "answer_size",
     "changes",
     "masked_values",
     "provider_calls",

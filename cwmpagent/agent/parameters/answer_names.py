@@ -39,6 +39,11 @@ def creates_rows(tree: Tree) -> bool:
     return _server(tree, "AutoCreateInstances") == "true"
 
 
+def from_root(tree: Tree, paths: Sequence[str]) -> list[str]:
+    """Copy of the requested ``paths``, each once, with the root object for the empty path, which means the same."""
+    return list(dict.fromkeys(path or tree.model.root.path for path in paths))
+
+
 def named_for_acs(tree: Tree, inform: Inform) -> Inform:
     """Copy of ``inform`` with parameter names in the form that InstanceMode selects."""
     naming = AnswerNames(tree)
