@@ -22,6 +22,7 @@ from cwmpagent.agent.session.driver import SessionDriver
 from cwmpagent.agent.session.envelope_trace import EnvelopeTrace
 from cwmpagent.agent.session.own_requests import OwnRequests
 from cwmpagent.agent.session.startup import Bootstrap, reconcile, restored
+from cwmpagent.agent.turns import Turns
 from cwmpagent.protocol.agenda import Agenda, Now
 from cwmpagent.runtime.environment import Environment
 from cwmpagent.runtime.parameters import Device, Parameters
@@ -97,6 +98,7 @@ def build_sessions(
     parts: AgendaParts,
     notifications: Notifications,
     dispatcher: Dispatcher,
+    turns: Turns,
     *,
     prepare: Callable[[], Awaitable[None]],
     settle: Callable[[], Awaitable[None]],
@@ -114,6 +116,7 @@ def build_sessions(
         acs=options.acs,
         clock=environment.clock,
         timers=environment.timers,
+        turns=turns,
         envelope_ids=_envelope_ids(),
         trace=EnvelopeTrace(observer, enabled=options.envelopes, hidden=lambda path: is_hidden(tree, path)),
         observer=observer,

@@ -132,7 +132,7 @@ class Notifications:
         notes: dict[str, str | None] = {}
         for name, attributes in plan.batch.attributes.items():
             yield
-            if is_inside(name, removed) or not self._tree.exists(name):
+            if (removed and is_inside(name, removed)) or not self._tree.exists(name):
                 continue
             level = (attributes or self._tree.factory_attributes(name)).notification
             if level not in levels:
