@@ -24,7 +24,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
+
+MOST_FAULTS = 1000
+"""Largest number of parameters that a fault lists, each with its reason."""
 
 
 class CwmpAgentError(Exception):
@@ -140,6 +144,16 @@ class CwmpFault(CwmpAgentError):
         self.code = code
         self.text = text
         self.parameters = parameters
+
+
+def listed_faults(faults: Sequence[ParameterFault], more: int = 0) -> tuple[tuple[ParameterFault, ...], str]:
+    """The first :data:`MOST_FAULTS` of ``faults``, and a sentence about the others; it is empty if all are listed.
+
+    ``more``: number of other parameters that are at fault.
+    """
+    more += max(0, len(faults) - MOST_FAULTS)
+    text = f"Invalid arguments: {MOST_FAULTS} parameters are listed, {more} more are refused" if more else ""
+    return tuple(faults[:MOST_FAULTS]), text
 
 
 def internal_error(trace: str) -> str:

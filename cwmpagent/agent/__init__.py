@@ -19,4 +19,5 @@ __all__ = [
     "report",
     "rpcs",
     "session",
+    "turns",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 
 from cwmpagent.datamodel.identifiers import ANY, alias_in, segments
 from cwmpagent.datamodel.schema import is_instance_number
@@ -49,3 +49,16 @@ def request_template(path: str) -> str:
         "{i}" if is_instance_number(part) or part == ANY or alias_in(part) is not None else part
         for part in segments(path)
     )
+
+
+def objects_above(path: str) -> Iterator[str]:
+    """The objects, tables and rows that contain ``path``, outermost first."""
+    at = path.find(".")
+    while -1 < at < len(path) - 1:
+        yield path[: at + 1]
+        at = path.find(".", at + 1)
+
+
+def is_inside(path: str, paths: Container[str]) -> bool:
+    """Whether any of ``paths`` is an object, table or row that contains ``path``; ``path`` itself does not count."""
+    return any(above in paths for above in objects_above(path))

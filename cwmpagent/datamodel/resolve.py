@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from cwmpagent.datamodel.identifiers import ALIAS, ANY, alias_in, alias_parameter, alias_refusal, segments
+from cwmpagent.datamodel.names import is_inside
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
+from cwmpagent.gradual import Gradual
 
 
 class _Table(NamedTuple):
@@ -15,7 +18,10 @@ class _Table(NamedTuple):
 
 
 class Resolver:
-    """Resolver of the paths of one request. It caches aliases, so it is invalid after a change of the tree."""
+    """Resolver of the paths of one request. It caches aliases, so it is invalid after a change of the tree.
+
+    After a new row with an alias it is valid again with :meth:`row_added`.
+    """
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
@@ -46,21 +52,35 @@ class Resolver:
         Raises ``CwmpFault`` 9005 if the model has no such path, for an unknown row before the first ``*``, and for an
         unknown alias as :meth:`path` does. A path without ``*`` is returned without a check of its existence.
         """
+        return list(self.matches(path))
+
+    def matches(self, path: str) -> Iterator[str]:
+        """Iterate over :meth:`paths` of ``path``. Raises ``CwmpFault`` before the first one."""
         if ANY not in path:
-            return [self.path(path)]
+            yield self.path(path)
+            return
         *parts, last = segments(path)
         if ANY not in parts:
-            return [self.path(path)]
+            yield self.path(path)
+            return
         template = [part if part != ANY and alias_in(part) is None else "{i}" for part in parts]
         if self._tree.model.definition(".".join([*template, last])) is None:
             raise _unknown(path)
         first = parts.index(ANY)
-        matches = [self.path(".".join(parts[:first]) + ".")]
-        if not self._tree.exists(matches[0]):
+        start = self.path(".".join(parts[:first]) + ".")
+        if not self._tree.exists(start):
             raise _unknown(path)
-        for part in parts[first:]:
-            matches = [below for above in matches for below in self._rows(above, part) if self._tree.exists(below)]
-        return [above + last for above in matches if not last or self._tree.exists(above + last)]
+        for above in self._below(start, parts[first:]):
+            if not last or self._tree.exists(above + last):
+                yield above + last
+
+    def _below(self, above: str, parts: list[str]) -> Iterator[str]:
+        if not parts:
+            yield above
+            return
+        for below in self._rows(above, parts[0]):
+            if self._tree.exists(below):
+                yield from self._below(below, parts[1:])
 
     def number(self, table: str, alias: str) -> int | None:
         """Instance number of the row of ``table`` with this ``alias``, or ``None``."""
@@ -69,6 +89,13 @@ class Resolver:
     def alias(self, table: str, number: int) -> str | None:
         """Alias of row ``number`` of ``table``, or ``None``."""
         return self._table(table).aliases.get(number)
+
+    def row_added(self, tree: Tree, table: str, number: int, alias: str) -> None:
+        """Use ``tree``, which has the new row ``number`` with this ``alias`` in ``table``, and no other change."""
+        self._tree = tree
+        known = self._table(table)
+        known.numbers[alias] = number
+        known.aliases[number] = alias
 
     def _rows(self, above: str, part: str) -> list[str]:
         if part == ANY:
@@ -102,3 +129,27 @@ class Resolver:
 
 def _unknown(path: str) -> CwmpFault:
     return CwmpFault(9005, f"no such parameter or object: {path[:256]}")
+
+
+def parameters_gradually(tree: Tree, paths: Iterable[str]) -> Gradual[list[str]]:
+    """Full names of the parameters that any of ``paths`` covers, each once; the paths are as in a request.
+
+    Raises ``CwmpFault`` 9005 as :meth:`Resolver.paths` does, and for a path that does not exist.
+    """
+    resolver = Resolver(tree)
+    distinct: dict[str, None] = {}
+    for path in dict.fromkeys(paths):
+        yield
+        for match in resolver.matches(path or tree.model.root.path):
+            tree.find(match)
+            distinct[match] = None
+            yield
+    names: list[str] = []
+    for path in distinct:
+        yield
+        if is_inside(path, distinct):
+            continue
+        for piece in tree.covered(path):
+            names += [name for name, _ in piece]
+            yield
+    return names

@@ -75,6 +75,7 @@ class AgentRuntime:
             agenda,
             notification.by_inform,
             self.dispatcher,
+            parameters.turns,
             prepare=self._prepare,
             settle=self.changes.finish,
         )

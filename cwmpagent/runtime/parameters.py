@@ -16,9 +16,11 @@ from cwmpagent.agent.parameters.refresh import Refresher
 from cwmpagent.agent.parameters.transaction import Transactions
 from cwmpagent.agent.ports import Provider
 from cwmpagent.agent.session.acs_discovery import discovered_at_start
+from cwmpagent.agent.turns import Turns
 from cwmpagent.datamodel.restore import open_tree
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.datamodel.tree import Tree
+from cwmpagent.gradual import Gradual
 from cwmpagent.records import Saved
 from cwmpagent.runtime.environment import Environment
 from cwmpagent.runtime.factory_defaults import FactoryValue, capabilities, texts
@@ -62,13 +64,14 @@ class Parameters:
     access: Access
     changes: Changes
     refresher: Refresher
+    turns: Turns
 
 
 def build_parameters(
     device: Device,
     environment: Environment,
     own_providers: Sequence[Provider],
-    notes: Callable[[Change], Mapping[str, str | None]],
+    notes: Callable[[Change], Gradual[Mapping[str, str | None]]],
 ) -> Parameters:
     """Assemble the subsystem.
 
@@ -78,9 +81,10 @@ def build_parameters(
     observer, monotonic = environment.observer, environment.clock.monotonic
     every = (*environment.parameters.providers(tree.model.root.path), *own_providers)
     providers = GuardedProviders(every, environment.timers, monotonic, observer)
+    turns = Turns(environment.timers, monotonic)
     keys: dict[str, str] = {}
     rows = ProviderRows(providers, tree, monotonic, keys, saved.notes)
-    values = ProviderValues(providers, tree.definition, monotonic, known, keys)
+    values = ProviderValues(providers, tree.definition, monotonic, known, keys, turns)
 
     def forget(paths: Sequence[str]) -> None:
         values.forget(paths)
@@ -95,9 +99,10 @@ def build_parameters(
         providers=providers,
         rows=rows,
         transactions=transactions,
+        turns=turns,
         refresh=values.refresh,
         key_path=device.server.path("ParameterKey"),
         notes=notes,
     )
-    refresher = Refresher(tree, values, rows, changes, observer)
-    return Parameters(providers, keys, values, Access(tree, providers), changes, refresher)
+    refresher = Refresher(tree, values, rows, changes, turns, observer)
+    return Parameters(providers, keys, values, Access(tree, providers), changes, refresher, turns)

@@ -22,6 +22,7 @@ from cwmpagent.agent.session.driver import SessionDriver
 from cwmpagent.agent.session.envelope_trace import EnvelopeTrace
 from cwmpagent.agent.session.own_requests import OwnRequests
 from cwmpagent.agent.session.startup import Bootstrap, reconcile, restored
+from cwmpagent.agent.turns import Turns
 from cwmpagent.protocol.agenda import Agenda, Now
 from cwmpagent.runtime.environment import Environment
 from cwmpagent.runtime.parameters import Device, Parameters
@@ -71,7 +72,7 @@ def build_dispatcher(
     device: Device, environment: Environment, parts: AgendaParts, parameters: Parameters
 ) -> Dispatcher:
     """The dispatcher with every RPC that the agent supports."""
-    tree, changes, refresher = device.tree, parameters.changes, parameters.refresher
+    changes, refresher, turns = parameters.changes, parameters.refresher, parameters.turns
 
     async def settled() -> None:
         await changes.settled()
@@ -81,8 +82,8 @@ def build_dispatcher(
         environment.timers, environment.observer, rpc_timeout=environment.sessions.rpc_timeout, settled=settled
     )
     deferred = [device.server.path(name) for name in _AFTER_SESSION]
-    ParameterValues(tree, parameters.access, changes, refresher, deferred).register(dispatcher)
-    ParameterAttributes(tree, changes, refresher).register(dispatcher)
+    ParameterValues(parameters.access, changes, refresher, turns, deferred).register(dispatcher)
+    ParameterAttributes(changes, refresher, turns).register(dispatcher)
     Objects(changes, refresher).register(dispatcher)
     Control(parts.agenda, parts.journal, environment.clock).register(dispatcher)
     Restarts().register(dispatcher)
@@ -97,6 +98,7 @@ def build_sessions(
     parts: AgendaParts,
     notifications: Notifications,
     dispatcher: Dispatcher,
+    turns: Turns,
     *,
     prepare: Callable[[], Awaitable[None]],
     settle: Callable[[], Awaitable[None]],
@@ -114,6 +116,7 @@ def build_sessions(
         acs=options.acs,
         clock=environment.clock,
         timers=environment.timers,
+        turns=turns,
         envelope_ids=_envelope_ids(),
         trace=EnvelopeTrace(observer, enabled=options.envelopes, hidden=lambda path: is_hidden(tree, path)),
         observer=observer,

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from cwmpagent.agent.journal import BASELINE
 from cwmpagent.agent.parameters.changes import Change, Origin
+from cwmpagent.datamodel.names import is_inside
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
+from cwmpagent.gradual import Gradual
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,34 +124,41 @@ class Notifications:
         """Parameters with changes to report, sorted."""
         return tuple(sorted(self._pending))
 
-    def before(self, change: Change) -> Mapping[str, str | None]:
+    def before(self, change: Change) -> Gradual[Mapping[str, str | None]]:
         """Notes with baselines to save in the transaction of ``change``; values written by the ACS become baselines."""
         plan = change.plan
+        removed = frozenset(plan.removed)
         levels = self._levels()
         notes: dict[str, str | None] = {}
         for name, attributes in plan.batch.attributes.items():
-            if not self._tree.exists(name):
+            yield
+            if (removed and is_inside(name, removed)) or not self._tree.exists(name):
                 continue
             level = (attributes or self._tree.factory_attributes(name)).notification
             if level not in levels:
                 notes[self._note + name] = None
             elif name not in self._baselines:
                 notes[self._note + name] = self._text(name)
-        for row in plan.removed:
-            notes |= {self._note + name: None for name in self._baselines if name.startswith(row)}
+        for name in self.watched if removed else ():
+            yield
+            if is_inside(name, removed):
+                notes[self._note + name] = None
         if change.origin is Origin.ACS:
             for name in plan.assigned & self._baselines.keys():
+                yield
                 notes[self._note + name] = plan.batch.values.get(name, self._text(name))
         return notes
 
     def after(self, change: Change) -> None:
         """Apply ``change``, which has been made, to baselines and pending changes."""
-        notes = self.before(change)
+        notes = {note: text for note, text in change.notes.items() if note.startswith(self._note)}
         self._keep(notes)
         if change.plan.batch.attributes or change.plan.removed:
             self.version += 1
-        touched = {*change.plan.changed, *(note.removeprefix(self._note) for note in notes)}
-        self._compare(touched)
+        # A parameter that is newly watched has its present value as the baseline.
+        new = {self._note + name for name in change.plan.batch.attributes}
+        touched = (note for note, text in notes.items() if text is None or note not in new)
+        self._compare({*change.plan.changed, *(note.removeprefix(self._note) for note in touched)})
 
     def reported(self, values: Iterable[tuple[str, str]]) -> Mapping[str, str | None]:
         """Process the report of these names and texts to the ACS. Returns the notes to save with its delivery."""

@@ -3,6 +3,7 @@
 __all__ = [
     "access",
     "answer_names",
+    "answer_size",
     "changes",
     "masked_values",
     "provider_calls",

@@ -5,6 +5,8 @@ A parameter, table or row of a provider is writable only if the provider can cha
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cwmpagent.agent.parameters.provider_calls import GuardedProviders
 from cwmpagent.datamodel.names import named
 from cwmpagent.datamodel.schema import ObjectDefinition
@@ -27,7 +29,10 @@ class Access:
 
     def names(self, path: str, next_level: bool) -> list[tuple[str, bool]]:
         """Names and Writable for GetParameterNames. Raises CwmpFault as :meth:`Tree.names`."""
-        listed = self._tree.names(path, next_level)
+        return self.restricted(self._tree.names(path, next_level))
+
+    def restricted(self, listed: Iterable[tuple[str, bool]]) -> list[tuple[str, bool]]:
+        """Names with their Writable by the model, to names with the Writable that they have."""
         return [(name, writable and self._can_change(name)) for name, writable in listed]
 
     def _can_change(self, path: str) -> bool:

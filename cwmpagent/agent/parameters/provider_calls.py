@@ -14,6 +14,7 @@ from cwmpagent.agent.ports import Provider, Timers
 from cwmpagent.datamodel.names import Name, named
 from cwmpagent.datamodel.schema import is_instance_number
 from cwmpagent.errors import CwmpAgentError, CwmpFault
+from cwmpagent.gradual import Gradual, at_once
 
 CALL_TIMEOUT = 5.0
 """Seconds that one call of a provider may take."""
@@ -122,8 +123,15 @@ class GuardedProviders:
 
     def grouped(self, paths: Sequence[str], keys: Mapping[str, str]) -> dict[GuardedProvider, list[Name]]:
         """Names of those of ``paths`` that have a provider, by provider."""
+        return at_once(self.grouped_gradually(paths, keys))
+
+    def grouped_gradually(
+        self, paths: Sequence[str], keys: Mapping[str, str]
+    ) -> Gradual[dict[GuardedProvider, list[Name]]]:
+        """The same as :meth:`grouped`, in small pieces."""
         groups: dict[GuardedProvider, list[Name]] = {}
-        for path in paths:
+        for path in paths if self.all else ():
+            yield
             name = named(path, keys)
             owner = self.owner(name)
             if owner is not None:

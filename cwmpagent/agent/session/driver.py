@@ -32,6 +32,7 @@ from cwmpagent.agent.session.envelope_trace import EnvelopeTrace
 from cwmpagent.agent.session.inform import build_inform
 from cwmpagent.agent.session.own_requests import OwnRequests
 from cwmpagent.agent.session.startup import Bootstrap
+from cwmpagent.agent.turns import Turns
 from cwmpagent.datamodel.inform_parameters import informed
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import MisuseError, StoreWriteError, TransportError
@@ -83,6 +84,7 @@ class SessionDriver:
         acs: Acs,
         clock: Clock,
         timers: Timers,
+        turns: Turns,
         envelope_ids: Iterator[str],
         trace: EnvelopeTrace,
         observer: Observer,
@@ -101,6 +103,7 @@ class SessionDriver:
         self._acs = acs
         self._clock = clock
         self._timers = timers
+        self._turns = turns
         self._envelope_ids = envelope_ids
         self._trace = trace
         self._observer = observer
@@ -233,7 +236,8 @@ class SessionDriver:
                 case Delivered() as delivered:
                     await self._delivered(run, delivered)
                 case Call() as call:
-                    actions.append(run.session.answer((await self._call(run, call)).response))
+                    answer = await self._call(run, call)
+                    actions.append(await self._turns.run(run.session.answer_gradually(answer.response)))
                 case Finished() as finished:
                     return finished
 
@@ -244,7 +248,7 @@ class SessionDriver:
         except TransportError as error:
             return (run.session.broken(str(error)),)
         self._trace.received(reply)
-        return run.session.receive(reply)
+        return await self._turns.run(run.session.receive_gradually(reply))
 
     async def _delivered(self, run: _Run, delivered: Delivered) -> None:
         """Save the effects of an answer of the ACS to a request of the agent, before the next POST."""

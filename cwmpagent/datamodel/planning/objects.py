@@ -15,15 +15,17 @@ from cwmpagent.errors import CwmpFault
 from cwmpagent.records import Attributes, Batch
 
 
-def plan_add(tree: Tree, path: str, *, as_acs: bool = True, number: int | None = None) -> tuple[Plan, int]:
+def plan_add(
+    tree: Tree, path: str, *, as_acs: bool = True, number: int | None = None, resolver: Resolver | None = None
+) -> tuple[Plan, int]:
     """Plan a new row in the table ``path`` (AddObject); returns the plan and the instance number.
 
     ``Table.[alias].`` sets the alias of the row; otherwise the device assigns one. With ``as_acs`` false, the device
     itself adds the row, in any table and without the limit of rows. ``number``: the instance number, if the row had one
-    before. Raises ``CwmpFault``: 9005 if ``path`` is not a table in which rows can be created, 9004 if it is full, 9003
-    for an alias that is invalid or in use.
+    before. ``resolver``: one of ``tree``, if the caller has it. Raises ``CwmpFault``: 9005 if ``path`` is not a table
+    in which rows can be created, 9004 if it is full, 9003 for an alias that is invalid or in use.
     """
-    resolver = Resolver(tree)
+    resolver = resolver or Resolver(tree)
     path, alias = _named_row(path)
     path = resolver.path(path)
     node = tree.find(path)

@@ -26,7 +26,8 @@ ALIASES = st.text(st.characters(codec="ascii", categories=("L", "N", "P")), max_
 
 
 def names(tree: Tree, *paths: str) -> list[str]:
-    return [name for name, _ in AnswerNames(tree).answer(paths, lambda path: tree.names(path, False))]
+    answer = AnswerNames(tree).answer(paths, lambda path, _: tree.named(path, False))
+    return [entry.name for piece in answer for entry in piece]
 
 
 class NamingTests(SynchronousTestCase):
