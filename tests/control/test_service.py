@@ -115,7 +115,7 @@ class PlaceTests(SynchronousTestCase):
         for _ in range(3):
             self.wait()
         self.assertEqual(len(self.lines), 2)
-        self.assertIn("is no socket", self.lines[1])
+        self.assertIn("is not a socket", self.lines[1])
         self.assertEqual(self.path.read_text(), "of somebody else")
         self.path.unlink()
         self.wait()

@@ -216,7 +216,7 @@ class TableTests(XmppCase):
         self.add_row()
         self.standing("Enabled", "cpe@x.example/r", False)
         self.standing("Enabled", "cpe@x.example/r", True)
-        notes = [fact.text for fact in self.lives.facts if isinstance(fact, Noted) and "logged in" in fact.text]
+        notes = [fact.text for fact in self.simulated.facts if isinstance(fact, Noted) and "logged in" in fact.text]
         self.assertIn("without TLS, as UseTLS is false: the passwords in connection requests can be read", notes[0])
         self.assertTrue(notes[1].endswith("with TLS"))
 
