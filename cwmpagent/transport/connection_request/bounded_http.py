@@ -30,7 +30,8 @@ class HttpBounds:
 
     ``connections``: open at the same time. Above that, the oldest connection of the address with the most connections
     is closed. ``requests``: on one connection. ``seconds``: for a whole request, from the start of the connection or
-    the previous response. ``header_bytes`` and ``headers``: of one request.
+    the previous response. ``header_bytes`` and ``headers``: of one request. ``body_bytes`` and ``body_pieces``: of its
+    body, which nobody needs; a chunk of one byte costs as much work as a large one.
     """
 
     connections: int = 64
@@ -38,19 +39,30 @@ class HttpBounds:
     seconds: float = 10.0
     header_bytes: int = 8192
     headers: int = 64
+    body_bytes: int = 4 * 1024 * 1024
+    body_pieces: int = 8192
 
 
 class BoundedHttpRequest(Request):
     """A request. Its body is read and discarded."""
 
     channel: BoundedHttpChannel
+    body_bytes = 0
+    body_pieces = 0
 
     def gotLength(self, length: int | None) -> None:
         """Keep no body."""
         self.content = BytesIO()
 
     def handleContentChunk(self, data: bytes) -> None:
-        """Discard a part of the body."""
+        """Discard a part of the body; abort the connection above the bounds."""
+        if self.channel is None:  # it is aborted; the rest of what had arrived follows
+            return
+        bounds = self.channel.factory.bounds
+        self.body_bytes += len(data)
+        self.body_pieces += 1
+        if self.body_bytes > bounds.body_bytes or self.body_pieces > bounds.body_pieces:
+            self.channel.transport.abortConnection()
 
     def parseCookies(self) -> None:
         """Ignore cookies."""

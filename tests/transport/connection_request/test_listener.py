@@ -510,6 +510,19 @@ class HostileTests(SynchronousTestCase):
         chunked = b"GET /one HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
         self.assertEqual(Answer(self.visitor().send(chunked)).status, 401)
 
+    def test_a_body_without_end_is_cut(self) -> None:
+        """By its bytes, and by its pieces: a chunk of one byte costs as much work as a large one."""
+        head = b"GET /one HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for piece in (b"1\r\nx\r\n" * 100, b"10000\r\n" + b"x" * 0x10000 + b"\r\n"):
+            visitor = self.visitor()
+            visitor.send(head)
+            sent = 0
+            while not visitor.transport.disconnected:
+                visitor.send(piece)
+                sent += 1
+                self.assertLess(sent, 200, piece[:9])
+            self.assertEqual(visitor.transport.value(), b"")
+
     def test_requests_behind_each_other(self) -> None:
         answer = self.visitor().send(b"GET /one HTTP/1.1\r\n\r\n" * 3 + b"GET /two HTTP/1.1\r\n\r\n" * 3)
         self.assertEqual((answer.count(b"HTTP/1.1 401"), answer.count(b"HTTP/1.1 404")), (3, 1))

@@ -9,7 +9,9 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.errors import TooLargeError, TransportError
@@ -210,6 +212,38 @@ class Endless(ScriptedCase):
         failure = await self.assertFailure(Deferred.fromCoroutine(exchange.post(b"x")), error)
         await server.connections[0].gone
         return str(failure).partition(": ")[2], sent
+
+    async def test_closed_while_it_arrives(self) -> None:
+        """A session that is closed (SIGTERM) ends at once, whatever still arrives."""
+        line = b"40\r\n" + b"x" * 0x40 + b"\r\n"
+        for head, piece in (
+            (CHUNKED, line),
+            (CHUNKED, line * 2000),
+            (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", gzip.compress(b"x" * 99)),
+            (b"HTTP/1.1 200 OK\r\n", b"X"),
+        ):
+            pouring: list[LoopingCall] = []
+
+            def step(
+                connection: Connection,
+                head: bytes = head,
+                piece: bytes = piece,
+                pouring: list[LoopingCall] = pouring,
+            ) -> None:
+                connection.transport.write(head)
+                pouring.append(LoopingCall(connection.transport.write, piece))
+                pouring[0].start(0.001)
+
+            server = self.serve(step)
+            exchange = self.exchange(server)
+            posting = Deferred.fromCoroutine(exchange.post(b"x"))
+            await server.asked(1)
+            await deferLater(reactor, 0.05, lambda: None)
+            self.assertNoResult(posting)
+            await exchange.close()
+            self.assertIn("closed", str(self.failureResultOf(posting, TransportError).value))
+            pouring[0].stop()
+            await server.connections[0].gone
 
     async def test_one_byte_chunks(self) -> None:
         cause, sent = await self.endless(CHUNKED, b"1\r\nx\r\n" * 5000, TooLargeError)
