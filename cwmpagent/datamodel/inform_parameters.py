@@ -22,7 +22,7 @@ _NAME = re.compile(r"[A-Za-z_][\w-]*")
 
 
 def patterns(tree: Tree) -> list[str]:
-    """ParameterName of each enabled entry."""
+    """ParameterName of each enabled entry, each once."""
     return _entries(tree, lambda events: True)
 
 
@@ -58,12 +58,12 @@ def _entries(tree: Tree, matches: Callable[[list[str]], bool]) -> list[str]:
     table = tree.model.root.path + TABLE
     if not tree.exists(table):
         return []
-    names = []
+    names: dict[str, None] = {}
     for number in tree.instances(table):
         row = f"{table}{number}."
         if tree.value(row + "Enable").text != "true" or not matches(list_items(tree.value(row + "EventList").text)):
             continue
-        names.append(tree.value(row + "ParameterName").text)
+        names[tree.value(row + "ParameterName").text] = None
     return [name for name in names if name]
 
 

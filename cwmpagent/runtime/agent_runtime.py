@@ -192,7 +192,7 @@ class AgentRuntime:
         watched = [name for watch in self.notification.watches for name in watch.watched]
         unread = await self.refresher.freshen([*self.tree.model.forced_inform, *additional, *watched])
         for watch in self.notification.watches:
-            watch.compare_all(unread)
+            await self.parameters.turns.run(watch.compare_all_gradually(unread))
 
     def _holds(self, name: str) -> bool:
         udp = self.connection_requests.udp
