@@ -47,7 +47,7 @@ class Shown(NamedTuple):
 async def parameters(runtime: AgentRuntime, paths: Sequence[str]) -> list[Shown]:
     """Names and values below ``paths``, each once, with secrets masked. Raises CwmpFault 9005."""
     unread: frozenset[str] = frozenset()
-    turns = runtime.parameters.turns
+    long_work = runtime.parameters.long_work
     try:
         await runtime.refresher.read(paths)
     except CwmpFault as fault:
@@ -55,9 +55,9 @@ async def parameters(runtime: AgentRuntime, paths: Sequence[str]) -> list[Shown]
             raise
         # An ACS gets a complete answer or a fault; the command line shows all values that can be read.
         unread = await runtime.refresher.freshen(
-            await turns.run(parameters_gradually(runtime.refresher.snapshot(), paths))
+            await long_work.run(parameters_gradually(runtime.refresher.snapshot(), paths))
         )
-    return await turns.run(_shown(runtime.refresher.snapshot(), paths, unread))
+    return await long_work.run(_shown(runtime.refresher.snapshot(), paths, unread))
 
 
 def _shown(tree: Tree, paths: Sequence[str], unread: Collection[str]) -> Gradual[list[Shown]]:

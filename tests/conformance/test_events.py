@@ -14,6 +14,7 @@ from cwmpagent.protocol.rpc import (
     GetParameterAttributes,
     GetParameterNames,
     GetParameterValues,
+    GetRPCMethods,
     Reboot,
     RebootResponse,
     ScheduleInform,

@@ -8,9 +8,9 @@ from typing import Any
 from twisted.internet.task import LoopingCall
 from twisted.trial.unittest import SynchronousTestCase
 
+from cwmpagent.agent.long_work import SLICE
 from cwmpagent.agent.parameters.answer_size import LONGEST_ANSWER, AnswerSize
 from cwmpagent.agent.rpcs import attributes, parameters
-from cwmpagent.agent.turns import SLICE
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import MOST_FAULTS, CwmpFault, ParameterFault
 from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, Event
@@ -244,7 +244,7 @@ class TurnTests(LongCase):
         first, last = CODE, f"{TABLE}{self.rows}.Description"
         self.clock.cost = 0.02
         self.begin(GetParameterValues(("Device.DeviceInfo.", TABLE)))
-        turns = 0
+        long_work = 0
         while not self.simulated.acs.answers():
             turns += 1
             self.tree.apply(Batch(values={first: str(turns), last: str(turns)}, rows={f"{TABLE}1.": bool(turns % 2)}))

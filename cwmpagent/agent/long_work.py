@@ -23,7 +23,7 @@ _END = object()
 _T = TypeVar("_T")
 
 
-class Turns:
+class LongWork:
     """Does long work in slices of :data:`SLICE` seconds, which all work under way shares.
 
     ``monotonic``: clock in seconds.
@@ -32,7 +32,9 @@ class Turns:
     def __init__(self, timers: Timers, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         # Cooperator only cancels what the scheduler returns, which every DelayedCall can.
-        scheduler = cast("Callable[[Callable[[], None]], IDelayedCall]", lambda turn: timers.callLater(_NEXT_TURN, turn))
+        scheduler = cast(
+            "Callable[[Callable[[], None]], IDelayedCall]", lambda turn: timers.callLater(_NEXT_TURN, turn)
+        )
         self._cooperator = Cooperator(terminationPredicateFactory=self._slice, scheduler=scheduler)
 
     async def run(self, work: Gradual[_T]) -> _T:

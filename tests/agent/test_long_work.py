@@ -8,16 +8,16 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.agent.turns import SLICE, Turns
+from cwmpagent.agent.long_work import SLICE, LongWork
 from cwmpagent.errors import CwmpFault
 from cwmpagent.gradual import Gradual, at_once
 
 
-class TurnsTests(SynchronousTestCase):
+class LongWorkTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.timers = Clock()
         self.now = 0.0
-        self.turns = Turns(self.timers, lambda: self.now)
+        self.long_work = LongWork(self.timers, lambda: self.now)
         self.closed: list[str] = []
 
     def work(self, pieces: int, name: str = "", done: list[str] | None = None) -> Gradual[str]:
@@ -33,7 +33,7 @@ class TurnsTests(SynchronousTestCase):
             self.closed.append(name)
 
     def begun(self, work: Gradual[str]) -> Deferred[str]:
-        return Deferred.fromCoroutine(self.turns.run(work))
+        return Deferred.fromCoroutine(self.long_work.run(work))
 
     def slices(self) -> Iterator[float]:
         """Duration of the work in each reactor turn, as long as there is work."""
