@@ -21,7 +21,7 @@ _EVENT = re.compile(r"(\d|1[0-4]) [A-Z]+( [A-Z]+)*|M \w+|X \S+ \S.*", re.ASCII)
 
 
 def patterns(tree: Tree) -> list[str]:
-    """ParameterName of each enabled entry."""
+    """ParameterName of each enabled entry, each once."""
     return _entries(tree, lambda events: True)
 
 
@@ -57,12 +57,12 @@ def _entries(tree: Tree, matches: Callable[[list[str]], bool]) -> list[str]:
     table = tree.model.root.path + TABLE
     if not tree.exists(table):
         return []
-    names = []
+    names: dict[str, None] = {}
     for number in tree.instances(table):
         row = f"{table}{number}."
         if tree.value(row + "Enable").text != "true" or not matches(list_items(tree.value(row + "EventList").text)):
             continue
-        names.append(tree.value(row + "ParameterName").text)
+        names[tree.value(row + "ParameterName").text] = None
     return [name for name in names if name]
 
 

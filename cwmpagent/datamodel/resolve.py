@@ -134,7 +134,8 @@ def _unknown(path: str) -> CwmpFault:
 def parameters_gradually(tree: Tree, paths: Iterable[str]) -> Gradual[list[str]]:
     """Full names of the parameters that any of ``paths`` covers, each once; the paths are as in a request.
 
-    Raises ``CwmpFault`` 9005 as :meth:`Resolver.paths` does, and for a path that does not exist.
+    Objects that several paths contain are visited once. Raises ``CwmpFault`` 9005 as :meth:`Resolver.paths` does, and
+    for a path that does not exist.
     """
     resolver = Resolver(tree)
     distinct: dict[str, None] = {}
@@ -144,12 +145,14 @@ def parameters_gradually(tree: Tree, paths: Iterable[str]) -> Gradual[list[str]]
             tree.find(match)
             distinct[match] = None
             yield
-    names: list[str] = []
+    names: dict[str, None] = {}
+    listed: set[str] = set()
     for path in distinct:
         yield
-        if is_inside(path, distinct):
-            continue
-        for piece in tree.covered(path):
-            names += [name for name, _ in piece]
-            yield
-    return names
+        if not is_inside(path, listed):
+            for piece in tree.covered(path, listed.__contains__):
+                names |= dict.fromkeys(name for name, _ in piece)
+                yield
+            if path.endswith("."):
+                listed.add(path)
+    return list(names)

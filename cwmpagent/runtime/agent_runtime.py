@@ -75,7 +75,7 @@ class AgentRuntime:
             agenda,
             notification.by_inform,
             self.dispatcher,
-            parameters.turns,
+            parameters.long_work,
             prepare=self._prepare,
             settle=self.changes.finish,
         )
@@ -195,7 +195,7 @@ class AgentRuntime:
         watched = [name for watch in self.notification.watches for name in watch.watched]
         unread = await self.refresher.freshen([*self.tree.model.forced_inform, *additional, *watched])
         for watch in self.notification.watches:
-            watch.compare_all(unread)
+            await self.parameters.long_work.run(watch.compare_all_gradually(unread))
 
     def _holds(self, name: str) -> bool:
         udp = self.connection_requests.udp

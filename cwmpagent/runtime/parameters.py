@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cwmpagent.agent.facts import Noted
+from cwmpagent.agent.long_work import LongWork
 from cwmpagent.agent.management_server import ManagementServer
 from cwmpagent.agent.parameters.access import Access
 from cwmpagent.agent.parameters.changes import Change, Changes
@@ -16,7 +17,6 @@ from cwmpagent.agent.parameters.refresh import Refresher
 from cwmpagent.agent.parameters.transaction import Transactions
 from cwmpagent.agent.ports import Provider
 from cwmpagent.agent.session.acs_discovery import discovered_at_start
-from cwmpagent.agent.turns import Turns
 from cwmpagent.datamodel.restore import open_tree
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.datamodel.tree import Tree
@@ -64,7 +64,7 @@ class Parameters:
     access: Access
     changes: Changes
     refresher: Refresher
-    turns: Turns
+    long_work: LongWork
 
 
 def build_parameters(
@@ -81,10 +81,10 @@ def build_parameters(
     observer, monotonic = environment.observer, environment.clock.monotonic
     every = (*environment.parameters.providers(tree.model.root.path), *own_providers)
     providers = GuardedProviders(every, environment.timers, monotonic, observer)
-    turns = Turns(environment.timers, monotonic)
+    long_work = LongWork(environment.timers, monotonic)
     keys: dict[str, str] = {}
     rows = ProviderRows(providers, tree, monotonic, keys, saved.notes)
-    values = ProviderValues(providers, tree.definition, monotonic, known, keys, turns)
+    values = ProviderValues(providers, tree.definition, monotonic, known, keys, long_work)
 
     def forget(paths: Sequence[str]) -> None:
         values.forget(paths)
@@ -99,10 +99,10 @@ def build_parameters(
         providers=providers,
         rows=rows,
         transactions=transactions,
-        turns=turns,
+        long_work=long_work,
         refresh=values.refresh,
         key_path=device.server.path("ParameterKey"),
         notes=notes,
     )
-    refresher = Refresher(tree, values, rows, changes, turns, observer)
-    return Parameters(providers, keys, values, Access(tree, providers), changes, refresher, turns)
+    refresher = Refresher(tree, values, rows, changes, long_work, observer)
+    return Parameters(providers, keys, values, Access(tree, providers), changes, refresher, long_work)

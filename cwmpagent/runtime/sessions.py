@@ -8,6 +8,7 @@ from itertools import count
 
 from cwmpagent.agent.events import Events
 from cwmpagent.agent.journal import AGENDA, BOOTSTRAPPED, PENDING, Journal
+from cwmpagent.agent.long_work import LongWork
 from cwmpagent.agent.notification.value_change import Notifications
 from cwmpagent.agent.parameters.masked_values import is_hidden
 from cwmpagent.agent.ports import Restart
@@ -22,7 +23,6 @@ from cwmpagent.agent.session.driver import SessionDriver
 from cwmpagent.agent.session.envelope_trace import EnvelopeTrace
 from cwmpagent.agent.session.own_requests import OwnRequests
 from cwmpagent.agent.session.startup import Bootstrap, reconcile, restored
-from cwmpagent.agent.turns import Turns
 from cwmpagent.protocol.agenda import Agenda, Now
 from cwmpagent.runtime.environment import Environment
 from cwmpagent.runtime.parameters import Device, Parameters
@@ -72,7 +72,7 @@ def build_dispatcher(
     device: Device, environment: Environment, parts: AgendaParts, parameters: Parameters
 ) -> Dispatcher:
     """The dispatcher with every RPC that the agent supports."""
-    changes, refresher, turns = parameters.changes, parameters.refresher, parameters.turns
+    changes, refresher, long_work = parameters.changes, parameters.refresher, parameters.long_work
 
     async def settled() -> None:
         await changes.settled()
@@ -82,8 +82,8 @@ def build_dispatcher(
         environment.timers, environment.observer, rpc_timeout=environment.sessions.rpc_timeout, settled=settled
     )
     deferred = [device.server.path(name) for name in _AFTER_SESSION]
-    ParameterValues(parameters.access, changes, refresher, turns, deferred).register(dispatcher)
-    ParameterAttributes(changes, refresher, turns).register(dispatcher)
+    ParameterValues(parameters.access, changes, refresher, long_work, deferred).register(dispatcher)
+    ParameterAttributes(changes, refresher, long_work).register(dispatcher)
     Objects(changes, refresher).register(dispatcher)
     Control(parts.agenda, parts.journal, environment.clock).register(dispatcher)
     Restarts().register(dispatcher)
@@ -98,7 +98,7 @@ def build_sessions(
     parts: AgendaParts,
     notifications: Notifications,
     dispatcher: Dispatcher,
-    turns: Turns,
+    long_work: LongWork,
     *,
     prepare: Callable[[], Awaitable[None]],
     settle: Callable[[], Awaitable[None]],
@@ -116,7 +116,7 @@ def build_sessions(
         acs=options.acs,
         clock=environment.clock,
         timers=environment.timers,
-        turns=turns,
+        long_work=long_work,
         envelope_ids=_envelope_ids(),
         trace=EnvelopeTrace(observer, enabled=options.envelopes, hidden=lambda path: is_hidden(tree, path)),
         observer=observer,

@@ -15,7 +15,7 @@ from cwmpagent.agent.parameters.changes import Change, Origin
 from cwmpagent.datamodel.names import is_inside
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
-from cwmpagent.gradual import Gradual
+from cwmpagent.gradual import Gradual, at_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class NotificationKind:
 
 
 _NONE: frozenset[int] = frozenset()
+_PIECE = 100
+"""Number of parameters that are compared in one piece of work."""
 BY_INFORM = NotificationKind(BASELINE, frozenset({1, 2, 4, 6}), frozenset({2}), frozenset({2}))
 
 
@@ -101,8 +103,15 @@ class Notifications:
 
         ``unread``: parameters that could not be read; they are not pending until they can be read.
         """
+        at_once(self.compare_all_gradually(unread))
+
+    def compare_all_gradually(self, unread: Collection[str] = ()) -> Gradual[None]:
+        """The same as :meth:`compare_all`, in small pieces; the parameters of each piece are compared completely."""
         self._unread = frozenset(unread)
-        self._compare(self.watched)
+        watched = self.watched
+        for start in range(0, len(watched), _PIECE):
+            self._compare(watched[start : start + _PIECE])
+            yield
 
     def watched_in(self, path: str) -> tuple[str, ...]:
         """Parameters that have a baseline, and are ``path`` or below the object ``path``."""

@@ -16,13 +16,13 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred, DeferredLock
 
 from cwmpagent.agent.facts import Observer, ParametersChanged
+from cwmpagent.agent.long_work import LongWork
 from cwmpagent.agent.parameters.answer_names import as_written, creates_rows
 from cwmpagent.agent.parameters.masked_values import masked_value
 from cwmpagent.agent.parameters.provider_calls import GuardedProviders
 from cwmpagent.agent.parameters.provider_rows import ProviderRows
 from cwmpagent.agent.parameters.transaction import Step, Transactions, steps
 from cwmpagent.agent.ports import Store
-from cwmpagent.agent.turns import Turns
 from cwmpagent.datamodel.plan import Assignment, AttributeChange, ParameterAssignment, Plan, joined
 from cwmpagent.datamodel.planning.assignments import plan_values, plan_values_gradually
 from cwmpagent.datamodel.planning.attributes import plan_attributes_gradually
@@ -72,7 +72,7 @@ class Changes:
         providers: GuardedProviders,
         rows: ProviderRows,
         transactions: Transactions,
-        turns: Turns,
+        long_work: LongWork,
         refresh: Callable[[Iterable[str]], Awaitable[object]],
         key_path: str,
         notes: Callable[[Change], Gradual[Mapping[str, str | None]]],
@@ -83,7 +83,7 @@ class Changes:
         self._providers = providers
         self._rows = rows
         self._transactions = transactions
-        self._turns = turns
+        self._long_work = long_work
         self._refresh = refresh
         self._key_path = key_path
         self._notes = notes
@@ -136,7 +136,7 @@ class Changes:
                 planning = plan_values_in_new_rows_gradually(self._tree, assignments)
             else:
                 planning = plan_values_gradually(self._tree, assignments, as_acs=origin is not Origin.DEVICE)
-            plan = await self._turns.run(planning)
+            plan = await self._long_work.run(planning)
             if origin is Origin.LOCAL:
                 self._check_access(plan.assigned)
             return await self._carry_out(origin, plan, key)
@@ -182,7 +182,7 @@ class Changes:
         """Set Notification and AccessList of all parameters or none (A.3.2.4). Raises CwmpFault."""
 
         async def work() -> None:
-            plan = await self._turns.run(plan_attributes_gradually(self._tree, attributes))
+            plan = await self._long_work.run(plan_attributes_gradually(self._tree, attributes))
             await self._carry_out(origin, plan, None)
 
         await self._exclusively(work)
@@ -222,7 +222,7 @@ class Changes:
 
         async def commit(more: Mapping[str, str | None]) -> None:
             nonlocal change
-            change = replace(change, notes=await self._turns.run(self._notes(change)))
+            change = replace(change, notes=await self._long_work.run(self._notes(change)))
             all_notes = {**plan.batch.notes, **change.notes, **notes, **more}
             await self._store.save(replace(plan.batch, notes=all_notes))
 

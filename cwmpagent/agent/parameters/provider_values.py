@@ -12,8 +12,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.python.reflect import safe_str
 
+from cwmpagent.agent.long_work import LongWork
 from cwmpagent.agent.parameters.provider_calls import GuardedProvider, GuardedProviders, Unavailable
-from cwmpagent.agent.turns import Turns
 from cwmpagent.datamodel.names import Name
 from cwmpagent.datamodel.schema import ParameterDefinition
 from cwmpagent.errors import CwmpFault
@@ -42,7 +42,7 @@ class ProviderValues:
         monotonic: Callable[[], float],
         known: dict[str, str],
         keys: Mapping[str, str],
-        turns: Turns,
+        long_work: LongWork,
     ) -> None:
         self.known = known
         self.held: Callable[[], Collection[str]] = tuple
@@ -50,7 +50,7 @@ class ProviderValues:
         self._definition = definition
         self._monotonic = monotonic
         self._keys = keys
-        self._turns = turns
+        self._long_work = long_work
         self._fresh: set[str] = set()
         self._fresh_until = 0.0
         self._readings: list[_Reading] = []
@@ -96,7 +96,7 @@ class ProviderValues:
             self._fresh.clear()
         held = self.held()
         stale = [name for name in names if name not in self._fresh and not _is_in(name, held)]
-        groups = await self._turns.run(self._providers.grouped_gradually(stale, self._keys))
+        groups = await self._long_work.run(self._providers.grouped_gradually(stale, self._keys))
         if not groups:
             return frozenset(), ()
         failed, changed = await self._read_all(groups, last=last)
@@ -144,7 +144,7 @@ class ProviderValues:
         except CwmpFault as fault:
             provider.failure(f"read refused: {fault}")
             return frozenset(names)
-        return await self._turns.run(self._stored(provider, names, texts, reading, last))
+        return await self._long_work.run(self._stored(provider, names, texts, reading, last))
 
     def _stored(
         self, provider: GuardedProvider, names: Sequence[Name], texts: Mapping[Any, Any], reading: _Reading, last: bool

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from cwmpagent.agent.facts import Observer, Warned
+from cwmpagent.agent.long_work import LongWork
 from cwmpagent.agent.parameters.changes import Changes
 from cwmpagent.agent.parameters.provider_calls import GuardedProvider, Unavailable
 from cwmpagent.agent.parameters.provider_rows import ProviderRows
 from cwmpagent.agent.parameters.provider_values import ProviderValues, unread
-from cwmpagent.agent.turns import Turns
 from cwmpagent.datamodel.resolve import parameters_gradually
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
@@ -24,14 +24,14 @@ class Refresher:
         values: ProviderValues,
         rows: ProviderRows,
         changes: Changes,
-        turns: Turns,
+        long_work: LongWork,
         observer: Observer,
     ) -> None:
         self._tree = tree
         self._values = values
         self._rows = rows
         self._changes = changes
-        self._turns = turns
+        self._long_work = long_work
         self._observer = observer
 
     async def rows(self, paths: Sequence[str]) -> frozenset[str]:
@@ -41,7 +41,7 @@ class Refresher:
         """
         failed: set[str] = set()
         unavailable: set[GuardedProvider] = set()
-        for template, provider in await self._turns.run(self._rows.tables_for(paths)):
+        for template, provider in await self._long_work.run(self._rows.tables_for(paths)):
             for table in self._rows.stale_tables(template):
                 if provider in unavailable:
                     failed.add(table)
@@ -62,7 +62,7 @@ class Refresher:
         permitted.
         """
         failed = tuple(await self.rows(paths))
-        names = await self._turns.run(parameters_gradually(self._tree.snapshot(None), paths))
+        names = await self._long_work.run(parameters_gradually(self._tree.snapshot(None), paths))
         unreadable = [name for name in names if name.startswith(failed)] if failed else []
         unreadable = unreadable or [*await self._values.refresh(names)]
         if unreadable:
@@ -71,7 +71,7 @@ class Refresher:
     async def freshen_below(self, paths: Sequence[str]) -> None:
         """Refresh all rows and values in ``paths`` as far as possible. Raises CwmpFault 9005 for an unknown path."""
         failed = tuple(await self.rows(paths))
-        names = await self._turns.run(parameters_gradually(self._tree.snapshot(None), paths))
+        names = await self._long_work.run(parameters_gradually(self._tree.snapshot(None), paths))
         await self._values.refresh([name for name in names if not (failed and name.startswith(failed))])
 
     def snapshot(self) -> Tree:

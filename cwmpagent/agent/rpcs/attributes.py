@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cwmpagent.agent.long_work import LongWork
 from cwmpagent.agent.parameters.answer_names import AnswerNames, from_root
 from cwmpagent.agent.parameters.answer_size import AnswerSize
 from cwmpagent.agent.parameters.changes import Changes, Origin
 from cwmpagent.agent.parameters.refresh import Refresher
 from cwmpagent.agent.session.dispatcher import Dispatcher
-from cwmpagent.agent.turns import Turns
 from cwmpagent.datamodel.plan import AttributeChange
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.gradual import Gradual
@@ -28,10 +28,10 @@ _MARKUP = 250
 class ParameterAttributes:
     """Reads and writes Notification and AccessList for the ACS."""
 
-    def __init__(self, changes: Changes, refresher: Refresher, turns: Turns) -> None:
+    def __init__(self, changes: Changes, refresher: Refresher, long_work: LongWork) -> None:
         self._changes = changes
         self._refresher = refresher
-        self._turns = turns
+        self._long_work = long_work
 
     def register(self, dispatcher: Dispatcher) -> None:
         """Register the functions of these RPCs."""
@@ -42,7 +42,7 @@ class ParameterAttributes:
         """Return the attributes of parameters and partial paths (A.3.2.5). Raises CwmpFault 9005."""
         await self._refresher.rows(request.parameter_names)
         tree = self._refresher.snapshot()
-        return await self._turns.run(_answer(tree, from_root(tree, request.parameter_names)))
+        return await self._long_work.run(_answer(tree, from_root(tree, request.parameter_names)))
 
     async def set(self, request: SetParameterAttributes) -> SetParameterAttributesResponse:
         """Set the attributes of all parameters or none (A.3.2.4). Raises CwmpFault 9003, 9005, 9009."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from cwmpagent.agent.long_work import LongWork
 from cwmpagent.agent.parameters.access import Access
 from cwmpagent.agent.parameters.answer_names import AnswerNames, Skips, from_root
 from cwmpagent.agent.parameters.answer_size import AnswerSize
 from cwmpagent.agent.parameters.changes import Changes, Origin
 from cwmpagent.agent.parameters.refresh import Refresher
 from cwmpagent.agent.session.dispatcher import Dispatcher
-from cwmpagent.agent.turns import Turns
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.gradual import Gradual
 from cwmpagent.protocol.rpc import (
@@ -36,12 +36,12 @@ class ParameterValues:
     """
 
     def __init__(
-        self, access: Access, changes: Changes, refresher: Refresher, turns: Turns, deferred: Collection[str]
+        self, access: Access, changes: Changes, refresher: Refresher, long_work: LongWork, deferred: Collection[str]
     ) -> None:
         self._access = access
         self._changes = changes
         self._refresher = refresher
-        self._turns = turns
+        self._long_work = long_work
         self._deferred = frozenset(deferred)
 
     def register(self, dispatcher: Dispatcher) -> None:
@@ -53,7 +53,7 @@ class ParameterValues:
     async def get_names(self, request: GetParameterNames) -> GetParameterNamesResponse:
         """Return the names below a path (A.3.2.3). Raises CwmpFault 9003, 9004, 9005."""
         await self._refresher.rows([request.parameter_path])
-        return await self._turns.run(_names(self._refresher.snapshot(), self._access, request))
+        return await self._long_work.run(_names(self._refresher.snapshot(), self._access, request))
 
     async def get_values(self, request: GetParameterValues) -> GetParameterValuesResponse:
         """Return the values of parameters and partial paths, each once (A.3.2.2).
@@ -62,7 +62,7 @@ class ParameterValues:
         """
         await self._refresher.read(request.parameter_names)
         tree = self._refresher.snapshot()
-        return await self._turns.run(_values(tree, from_root(tree, request.parameter_names)))
+        return await self._long_work.run(_values(tree, from_root(tree, request.parameter_names)))
 
     async def set_values(self, request: SetParameterValues) -> SetParameterValuesResponse:
         """Set all values or none (A.3.2.1). Raises CwmpFault 9003 with the fault of each parameter."""

@@ -22,6 +22,7 @@ from cwmpagent.agent.facts import (
 )
 from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.journal import Journal
+from cwmpagent.agent.long_work import LongWork
 from cwmpagent.agent.management_server import ManagementServer
 from cwmpagent.agent.notification.value_change import Notifications
 from cwmpagent.agent.parameters.answer_names import named_for_acs
@@ -32,7 +33,6 @@ from cwmpagent.agent.session.envelope_trace import EnvelopeTrace
 from cwmpagent.agent.session.inform import build_inform
 from cwmpagent.agent.session.own_requests import OwnRequests
 from cwmpagent.agent.session.startup import Bootstrap
-from cwmpagent.agent.turns import Turns
 from cwmpagent.datamodel.inform_parameters import informed
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import MisuseError, StoreWriteError, TransportError
@@ -84,7 +84,7 @@ class SessionDriver:
         acs: Acs,
         clock: Clock,
         timers: Timers,
-        turns: Turns,
+        long_work: LongWork,
         envelope_ids: Iterator[str],
         trace: EnvelopeTrace,
         observer: Observer,
@@ -103,7 +103,7 @@ class SessionDriver:
         self._acs = acs
         self._clock = clock
         self._timers = timers
-        self._turns = turns
+        self._long_work = long_work
         self._envelope_ids = envelope_ids
         self._trace = trace
         self._observer = observer
@@ -237,7 +237,7 @@ class SessionDriver:
                     await self._delivered(run, delivered)
                 case Call() as call:
                     answer = await self._call(run, call)
-                    actions.append(await self._turns.run(run.session.answer_gradually(answer.response)))
+                    actions.append(await self._long_work.run(run.session.answer_gradually(answer.response)))
                 case Finished() as finished:
                     return finished
 
@@ -248,7 +248,7 @@ class SessionDriver:
         except TransportError as error:
             return (run.session.broken(str(error)),)
         self._trace.received(reply)
-        return await self._turns.run(run.session.receive_gradually(reply))
+        return await self._long_work.run(run.session.receive_gradually(reply))
 
     async def _delivered(self, run: _Run, delivered: Delivered) -> None:
         """Save the effects of an answer of the ACS to a request of the agent, before the next POST."""

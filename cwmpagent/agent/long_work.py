@@ -14,11 +14,16 @@ from cwmpagent.gradual import Gradual
 
 SLICE = 0.01
 """Seconds of work in one reactor turn."""
+_PART = 0.001
+"""Seconds of the work of one caller, after which it is the turn of another."""
+_NEXT_TURN = 1e-8
+"""Seconds to the next turn, as Cooperator has them: a ``task.Clock`` makes calls without a delay in the same turn."""
+_END = object()
 
 _T = TypeVar("_T")
 
 
-class Turns:
+class LongWork:
     """Does long work in slices of :data:`SLICE` seconds, which all work under way shares.
 
     ``monotonic``: clock in seconds.
@@ -27,7 +32,9 @@ class Turns:
     def __init__(self, timers: Timers, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         # Cooperator only cancels what the scheduler returns, which every DelayedCall can.
-        scheduler = cast("Callable[[Callable[[], None]], IDelayedCall]", lambda turn: timers.callLater(0, turn))
+        scheduler = cast(
+            "Callable[[Callable[[], None]], IDelayedCall]", lambda turn: timers.callLater(_NEXT_TURN, turn)
+        )
         self._cooperator = Cooperator(terminationPredicateFactory=self._slice, scheduler=scheduler)
 
     async def run(self, work: Gradual[_T]) -> _T:
@@ -35,27 +42,35 @@ class Turns:
 
         A caller that is cancelled ends the work between two pieces.
         """
-        is_over = self._slice()
-        try:
-            while not is_over():
-                next(work)
-        except StopIteration as ended:
-            result: _T = ended.value
-            return result
         results: list[_T] = []
-        task = self._cooperator.cooperate(_kept(work, results))
+        parts = self._in_parts(work, results)
+        is_over = self._slice()
+        while not is_over():
+            if next(parts, _END) is _END:
+                return results[0]
+        task = self._cooperator.cooperate(parts)
         try:
             await task.whenDone()
         except CancelledError:
             task.stop()
-            work.close()
+            parts.close()
             raise
         return results[0]
+
+    def _in_parts(self, work: Gradual[_T], results: list[_T]) -> Gradual[None]:
+        """``work`` with fewer pauses: each costs more than a small piece. The result is added to ``results``."""
+        try:
+            while True:
+                end = self._monotonic() + _PART
+                next(work)
+                while self._monotonic() < end:
+                    next(work)
+                yield
+        except StopIteration as ended:
+            results.append(ended.value)
+        finally:
+            work.close()
 
     def _slice(self) -> Callable[[], bool]:
         end = self._monotonic() + SLICE
         return lambda: self._monotonic() >= end
-
-
-def _kept(work: Gradual[_T], results: list[_T]) -> Gradual[None]:
-    results.append((yield from work))
