@@ -19,9 +19,11 @@ from cwmpagent.lab.console.from_json import PlainError
 from cwmpagent.lab.console.json_pieces import Elements, pieces, slices
 from cwmpagent.lab.network.nat import Nat
 from cwmpagent.lab.network.stun_server import StunServer
+from cwmpagent.typed_members import is_whole
 from cwmpagent.values import Value, ValueType
 
 LISTED = 1000
+MOST_TIMES = 1_000_000
 LINES = 50
 """Lines about devices or sessions that are made at once."""
 AT_ONCE = 1 << 18
@@ -180,8 +182,10 @@ class Api:
     def _spoil_stun(self, data: object) -> ApiReply:
         given = data if isinstance(data, dict) else {}
         way, times = given.get("spoil", ""), given.get("times", 0)
-        if set(given) - {"spoil", "times"} or not isinstance(way, str) or type(times) is not int or times < 0:
+        if set(given) - {"spoil", "times"} or not isinstance(way, str) or not is_whole(times):
             raise _Refused(400, 'the body must be {"spoil": a way or "" for none, "times": a count or 0 for always}')
+        if not 0 <= times <= MOST_TIMES:
+            raise _Refused(400, f"times must be from 0 to {MOST_TIMES}")
         self._stun().spoil(way, times)
         return as_json(to_json.stun(self._stun()), 202)
 

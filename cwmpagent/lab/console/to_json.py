@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from cwmpagent.errors import MisuseError
 from cwmpagent.lab.acs.devices import LabDevice
 from cwmpagent.lab.acs.misbehaviour import KINDS, Misbehaviour
 from cwmpagent.lab.acs.session_trace import BODY_KEPT, SessionTrace, TracedExchange
@@ -77,7 +78,10 @@ def misbehaviour_from(data: object) -> Misbehaviour:
     kind = data.get("kind") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(kind, str) or kind not in KINDS:
         raise PlainError(f"kind must be one of {', '.join(KINDS)}")
-    misbehaviour = build(KINDS[kind], {key: value for key, value in data.items() if key != "kind"}, kind, {})
+    try:
+        misbehaviour = build(KINDS[kind], {key: value for key, value in data.items() if key != "kind"}, kind, {})
+    except MisuseError as error:
+        raise PlainError(str(error)) from error
     assert isinstance(misbehaviour, Misbehaviour)
     return misbehaviour
 
