@@ -12,7 +12,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from cwmpagent.protocol.rpc import ParameterValueStruct
-from cwmpagent.typed_members import TypedMembers
+from cwmpagent.typed_members import LARGEST, TypedMembers, is_whole
 from cwmpagent.values import Value, ValueType
 
 Types = Mapping[str, ValueType]
@@ -71,7 +71,7 @@ def _value(hint: Any, data: object, where: str, types: Types) -> Any:
         return _alternative(get_args(hint), data, where, types)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return build(hint, data, where, types)
-    if hint is float and isinstance(data, int) and not isinstance(data, bool):
+    if hint is float and is_whole(data) and abs(data) < LARGEST:  # a larger one cannot be converted
         data = float(data)
     if type(data) is not hint or (isinstance(data, float) and not math.isfinite(data)):
         raise PlainError(f"{where} must be {_DESCRIPTIONS.get(hint, 'something else')}")
