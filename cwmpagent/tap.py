@@ -77,7 +77,7 @@ class Daemon(MultiService):
         self._in_front = in_front
         self._path = path
         self._reactor = reactor
-        agent.setServiceParent(self)  # type: ignore[no-untyped-call]  # Twisted has no types there
+        agent.setServiceParent(self)
 
     def setServiceParent(self, parent: Any) -> None:
         """Join twistd's application and set its log observer."""

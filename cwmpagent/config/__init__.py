@@ -30,5 +30,6 @@ __all__ = [
     "load",
     "parse",
     "settings",
+    "tables",
     "toml_table",
 ]

@@ -100,9 +100,11 @@ def from_settings(settings: Mapping[str, object], base: Path, environ: Mapping[s
     """
     content: dict[str, object] = {}
     for name, table in settings.items():
-        if not isinstance(table, Mapping):
+        if not isinstance(table, Mapping) and name in (*_SECTIONS, "parameters"):
             raise ConfigError(name, f'must be a table of the configuration, as in {name}={{"key": value}}')
-        content[name] = {key: _as_in_toml(value) for key, value in table.items()}
+        content[name] = (
+            {key: _as_in_toml(value) for key, value in table.items()} if isinstance(table, Mapping) else table
+        )
     return _config(content, base.absolute(), environ)
 
 

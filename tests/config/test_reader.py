@@ -6,15 +6,16 @@ import re
 import tomllib
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.config import Config, changed_keys, from_settings, load, parse
+from cwmpagent.config import Config, changed_keys, from_settings, load, parse, reader, tables
 from cwmpagent.config.reader import MOST_ERRORS
 from cwmpagent.errors import ConfigError
+from cwmpagent.logs.output import LEVELS
 from tests.skips import CHECKOUT
 
 DEVICE = '[device]\nmanufacturer = "Example"\noui = "00D09E"\nserial_number = "SN0001"\n'
@@ -424,6 +425,40 @@ class LoadTests(SynchronousTestCase):
         for harmless in (SMALLEST, SMALLEST + 'password = ""\n'):
             self.write(harmless.encode(), 0o644)
             self.assertEqual(load(self.path, {}).warnings, ())
+
+
+class TablesTests(SynchronousTestCase):
+    """The types for programs have the keys and values of the reader."""
+
+    def test_keys(self) -> None:
+        config = read(SMALLEST)
+        known = {
+            section.name: {
+                name for key in fields(getattr(config, section.name)) for name in key.metadata.get("keys", (key.name,))
+            }
+            for section in fields(config)
+            if section.name not in ("parameters", "warnings")
+        }
+        for table in ("acs", "connection_request"):
+            known[table].add("password_file")
+        hints = get_type_hints(tables.Tables)
+        self.assertEqual(set(hints), {*known, "parameters"})
+        for name, keys in known.items():
+            self.assertEqual(set(get_type_hints(hints[name])), keys, name)
+
+    def test_choices(self) -> None:
+        device, log = get_type_hints(tables.DeviceTable), get_type_hints(tables.LogTable)
+        request = get_type_hints(tables.ConnectionRequestTable)
+        for hint, values in (
+            (device["provider"], reader.PROVIDERS),
+            (device["boot"], reader.BOOTS),
+            (log["level"], LEVELS),
+            (log["format"], reader.FORMATS),
+            (request["stun_integrity"], reader.INTEGRITIES),
+            (request["stun_username"], reader.NAMED),
+            (get_args(request["algorithms"])[0], reader.ALGORITHMS),
+        ):
+            self.assertEqual(get_args(hint), values)
 
 
 class ChangedKeysTests(SynchronousTestCase):
