@@ -38,13 +38,24 @@ class CwmpAgentError(Exception):
 class ConfigError(CwmpAgentError):
     """A value in the configuration is wrong; ``str()`` is one line for the operator.
 
-    ``key``: the key of the value (``acs.url``); ``reason``: the problem and the permitted values.
+    ``key``: the key of the value (``acs.url``); ``reason``: the problem and the permitted values. ``more``: further
+    errors of the same configuration.
     """
+
+    more: tuple[ConfigError, ...] = ()
 
     def __init__(self, key: str, reason: str) -> None:
         super().__init__(f"{key}: {reason}")
         self.key = key
         self.reason = reason
+
+
+def raise_first(errors: Sequence[ConfigError]) -> None:
+    """Raise the first of ``errors``, with the others as its ``more``; do nothing where there are none."""
+    if errors:
+        first = errors[0]
+        first.more = tuple(errors[1:])
+        raise first
 
 
 class ModelError(ConfigError):

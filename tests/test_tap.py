@@ -140,6 +140,29 @@ class StartTests(TapCase):
         self.write(parameters='"Device.Time.Enable" = "maybe"')
         self.assertRegex(await self.refused(), r"parameters\.Device\.Time\.Enable: ")
 
+    async def test_check_reports_all_errors(self) -> None:
+        (self.state.parent / "ca.pem").write_text("nothing")
+        values = '"Device.Time.Enable" = "maybe"\n"Device.Time.Nope" = "x"'
+        self.write(acs='ca_file = "ca.pem"', parameters=values)
+        child = self.run_agent("--check")
+        self.assertEqual(await child.ended, 1, child.out)
+        lines = child.err.strip().splitlines()
+        self.assertEqual(
+            [line.split(": ")[:2] for line in lines],
+            [
+                ["cwmpagent", "parameters.Device.Time.Enable"],
+                ["cwmpagent", "parameters.Device.Time.Nope"],
+                ["cwmpagent", "acs.ca_file"],
+            ],
+        )
+        self.assertRegex(
+            await self.refused(), r"parameters\.Device\.Time\.Enable: .* \(and 2 more: --check lists all\)$"
+        )
+
+    async def test_check_reports_hooks_that_cannot_be_executed(self) -> None:
+        self.write(acs='[hooks]\nreboot = ["/no/such/program"]')
+        self.assertIn("hooks.reboot: the program /no/such/program does not exist", await self.refused("--check"))
+
     async def test_certificate_that_is_none(self) -> None:
         (self.state.parent / "ca.pem").write_text("nothing")
         self.write(acs='ca_file = "ca.pem"')
@@ -225,9 +248,11 @@ class SignalTests(TapCase):
         self.write(acs=f'ca_file = "{ca}"')
         child = self.run_agent()
         await self.first()
-        self.write(acs=f'ca_file = "{ca}"', level="debug")
+        self.write(acs=f'ca_file = "{ca}"\nrpc_timeout = 19', level="debug", parameters='"Device.Time.Enable" = true')
         child.signal("HUP")
         await self.until(lambda: "the log level is debug" in child.out)
+        await self.until(lambda: "not applied" in child.out)
+        self.assertIn('before the next start: acs.rpc_timeout, parameters."Device.Time.Enable"\n', child.out)
         ca.write_text("nothing")
         child.signal("HUP")
         await self.until(lambda: "reload failed, nothing is changed: acs.ca_file" in child.out)

@@ -1,6 +1,6 @@
 """UDP ConnectionRequests (TR-069 Annex G.2.2.3): built by an ACS, parsed and checked by a device.
 
-A request is never answered, so an invalid one is ignored without a reason.
+A request is never answered. The reason of a refusal is for the device's own log.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 from cwmpagent.protocol.auth import octets
+from cwmpagent.protocol.connection_request.refusal import Refusal
 
 MOST_BYTES = 2048
 """Longest datagram in bytes; a longer one is ignored."""
@@ -117,14 +118,22 @@ class UdpRequests:
 
         ``wall``: the present time in seconds since 1970; None while it is not known.
         """
+        return self.refusal(datagram, credentials, wall) is None
+
+    def refusal(
+        self, datagram: bytes, credentials: tuple[str, str] | None, wall: float | None = None
+    ) -> Refusal | None:
+        """Check ``datagram`` as :meth:`accepts`, and remember an accepted request. Returns None for that."""
         request = parse(datagram)
-        if request is None or credentials is None or not all(credentials):
-            return False
+        if request is None:
+            return Refusal.MALFORMED
+        if credentials is None or not all(credentials):
+            return Refusal.NO_CREDENTIALS_SET
         username, password = credentials
         same_username = hmac.compare_digest(request.username, octets(username))
         signatures = [_signature(text, password).encode() for text in request.signed]
         if not any(hmac.compare_digest(request.signature, signature) for signature in signatures) or not same_username:
-            return False
+            return Refusal.WRONG_CREDENTIALS
         key = hmac.new(octets(password), octets(username), "sha256").digest()
         present = _Accepted(request.timestamp, request.id)
         limit = int((LATEST if wall is None else wall + AHEAD) * 1000)
@@ -134,7 +143,7 @@ class UdpRequests:
         self._last[key] = _latest((*last, present) if new else last, limit)
         if len(self._last) > KNOWN:
             del self._last[next(iter(self._last))]
-        return new
+        return None if new else Refusal.REPLAYED
 
 
 def _latest(accepted: Sequence[_Accepted], limit: int) -> tuple[_Accepted, ...]:
