@@ -244,7 +244,7 @@ class TurnTests(LongCase):
         first, last = CODE, f"{TABLE}{self.rows}.Description"
         self.clock.cost = 0.02
         self.begin(GetParameterValues(("Device.DeviceInfo.", TABLE)))
-        long_work = 0
+        turns = 0
         while not self.simulated.acs.answers():
             turns += 1
             self.tree.apply(Batch(values={first: str(turns), last: str(turns)}, rows={f"{TABLE}1.": bool(turns % 2)}))
