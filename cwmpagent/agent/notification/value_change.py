@@ -144,10 +144,9 @@ class Notifications:
             if (removed and is_inside(name, removed)) or not self._tree.exists(name):
                 continue
             level = (attributes or self._tree.factory_attributes(name)).notification
-            if level not in levels:
-                notes[self._note + name] = None
-            elif name not in self._baselines:
-                notes[self._note + name] = self._text(name)
+            if (level in levels) is (name in self._baselines):
+                continue
+            notes[self._note + name] = self._text(name) if level in levels else None
         for name in self.watched if removed else ():
             yield
             if is_inside(name, removed):
