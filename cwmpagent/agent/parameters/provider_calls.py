@@ -32,7 +32,8 @@ class GuardedProvider:
     def __init__(self, provider: Provider, timers: Timers, monotonic: Callable[[], float], observer: Observer) -> None:
         self.provider = provider
         self.name = provider.name or type(provider).__name__
-        self._changeable = frozenset(map(_plain, provider.changeable))
+        # A provider that is no subclass of Provider may not say what it can change: then its check alone decides.
+        self._changeable = frozenset(map(_plain, getattr(provider, "changeable", provider.paths)))
         self._timers = timers
         self._monotonic = monotonic
         self._observer = observer

@@ -94,6 +94,21 @@ class ProviderTests(AccessCase):
         self.assertEqual([each.code for each in first.parameters], [9008])
         self.assertEqual((tree.value(NTP + "1").text, tree.value(NTP + "2").text), ("pool.ntp.org", "b"))
 
+    def test_a_provider_that_is_no_subclass(self) -> None:
+        class Plain:
+            name = "plain"
+            paths = (CODE,)
+            tables = ()
+
+            def read(self, names: Sequence[Name]) -> Mapping[str, str]:
+                return {}
+
+            def check(self, changes: Mapping[Name, str | None]) -> None:
+                """Refuse nothing."""
+
+        self.start(Plain())  # type: ignore[arg-type]  # on purpose
+        self.assertTrue(self.names("Device.DeviceInfo.")[CODE])
+
     def test_rows_of_a_provider(self) -> None:
         class Rows(Partial):
             tables = (PORTS,)
