@@ -17,8 +17,8 @@ from tests.agent.bench import SERVER, BenchCase
 DUMP = Path(__file__).with_name("state_0_1.sql")
 URL = "http://127.0.0.1:41234/"
 """The ACS's URL in it."""
-DUE = "1795827659.2272797"
-"""The wall time in it at which its ScheduleInform is due."""
+DUE, WALL = "8543.428850809", "1795827659.2272797"
+"""The times in it at which its ScheduleInform is due: monotonic and wall."""
 CODE = "Device.DeviceInfo.ProvisioningCode"
 
 
@@ -31,7 +31,8 @@ class UpgradeTests(BenchCase):
         file = self.state / "state.sqlite"
         os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
         with closing(sqlite3.connect(file)) as database:
-            dump = DUMP.read_text(encoding="utf-8").replace(URL, self.url).replace(DUE, str(time.time() + 5000))
+            dump = DUMP.read_text(encoding="utf-8").replace(URL, self.url)
+            dump = dump.replace(DUE, str(time.monotonic() + 5000)).replace(WALL, str(time.time() + 5000))
             database.executescript(dump)
 
     async def test_everything_is_there_and_the_promised_reboot_is_reported(self) -> None:
