@@ -24,7 +24,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
+
+MOST_FAULTS = 1000
+"""Largest number of parameters that a fault lists, each with its reason."""
 
 
 class CwmpAgentError(Exception):
@@ -34,13 +38,24 @@ class CwmpAgentError(Exception):
 class ConfigError(CwmpAgentError):
     """A value in the configuration is wrong; ``str()`` is one line for the operator.
 
-    ``key``: the key of the value (``acs.url``); ``reason``: the problem and the permitted values.
+    ``key``: the key of the value (``acs.url``); ``reason``: the problem and the permitted values. ``more``: further
+    errors of the same configuration.
     """
+
+    more: tuple[ConfigError, ...] = ()
 
     def __init__(self, key: str, reason: str) -> None:
         super().__init__(f"{key}: {reason}")
         self.key = key
         self.reason = reason
+
+
+def raise_first(errors: Sequence[ConfigError]) -> None:
+    """Raise the first of ``errors``, with the others as its ``more``; do nothing where there are none."""
+    if errors:
+        first = errors[0]
+        first.more = tuple(errors[1:])
+        raise first
 
 
 class ModelError(ConfigError):
@@ -140,6 +155,16 @@ class CwmpFault(CwmpAgentError):
         self.code = code
         self.text = text
         self.parameters = parameters
+
+
+def listed_faults(faults: Sequence[ParameterFault], more: int = 0) -> tuple[tuple[ParameterFault, ...], str]:
+    """The first :data:`MOST_FAULTS` of ``faults``, and a sentence about the others; it is empty if all are listed.
+
+    ``more``: number of other parameters that are at fault.
+    """
+    more += max(0, len(faults) - MOST_FAULTS)
+    text = f"Invalid arguments: {MOST_FAULTS} parameters are listed, {more} more are refused" if more else ""
+    return tuple(faults[:MOST_FAULTS]), text
 
 
 def internal_error(trace: str) -> str:

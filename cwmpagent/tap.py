@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,29 +20,40 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from cwmpagent.agent.facts import Noted, Warned
-from cwmpagent.config import load
+from cwmpagent.config import changed_keys, load
+from cwmpagent.datamodel.schema import Model
 from cwmpagent.embedding.service import Agent
 from cwmpagent.errors import ConfigError, CwmpAgentError
 from cwmpagent.logs import FactLog
 from cwmpagent.logs.output import Threshold, observer_for_twistd
+from cwmpagent.runtime.network import trust_errors
+
+MOST_KEYS = 10
+"""Maximum number of keys in a line."""
+_RELOADED = ("log.level", "log.envelopes")
 
 
 class Options(UsageOptions):
     """Options of ``twistd cwmpagent``; parsing them also reads the configuration."""
 
-    synopsis = "--config FILE [--check]"
+    synopsis = "--config FILE [--check [--verbose]]"
     optParameters = [["config", "c", None, "The configuration file (TOML)."]]  # noqa: RUF012  # Twisted's own form
-    optFlags = [["check", None, "Check the configuration and exit."]]  # noqa: RUF012  # Twisted's own form
+    optFlags = [  # noqa: RUF012  # Twisted's own form
+        ["check", None, "Check the configuration and exit."],
+        ["verbose", None, "With --check: list each point in which the model is not followed exactly."],
+    ]
 
     def postOptions(self) -> None:
         """Read the configuration and set up the log. Raises UsageError, and SystemExit with one line."""
         if not self["config"]:
             raise UsageError("the configuration file is missing: give --config FILE")
+        if self["verbose"] and not self["check"]:
+            raise UsageError("--verbose is of use only with --check; the log has its level in [log] of the file")
         self.path = Path(self["config"])
         try:
             self.configuration = load(self.path)
         except ConfigError as error:
-            raise SystemExit(f"cwmpagent: {error}") from None
+            raise _refusal([error, *error.more], check=bool(self["check"])) from None
         log = self.configuration.log
         self.facts = FactLog(Threshold(log.level), envelopes=log.envelopes)
         self.log = observer_for_twistd(self.parent or {}, log.format, self.facts.threshold)
@@ -72,7 +83,7 @@ class Daemon(MultiService):
         self._in_front = in_front
         self._path = path
         self._reactor = reactor
-        agent.setServiceParent(self)  # type: ignore[no-untyped-call]  # Twisted has no types there
+        agent.setServiceParent(self)
 
     def setServiceParent(self, parent: Any) -> None:
         """Join twistd's application and set its log observer."""
@@ -130,9 +141,13 @@ class Daemon(MultiService):
             self._reactor.stop()
 
     def reload(self) -> None:
-        """Reload the certificates and the log level. An error is logged, and nothing changes."""
+        """Reload the certificates and the log level. An error is logged, and nothing changes.
+
+        Changed keys that only a new start applies are listed.
+        """
         try:
-            log = load(self._path).log
+            configuration = load(self._path)
+            log = configuration.log
             put_in_force = self._agent.read_certificates()
         except ConfigError as error:
             self._facts(Warned(f"reload failed, nothing is changed: {error}"))
@@ -141,6 +156,11 @@ class Daemon(MultiService):
         self._facts.threshold.level = log.level
         self._facts.envelopes = log.envelopes
         self._facts(Noted(f"certificates are reloaded, the log level is {log.level}"))
+        changed = [key for key in changed_keys(self._agent.config, configuration) if key not in _RELOADED]
+        if changed:
+            more = f" and {len(changed) - MOST_KEYS} more" if len(changed) > MOST_KEYS else ""
+            keys = ", ".join(changed[:MOST_KEYS])
+            self._facts(Warned(f"changed in {self._path}, but not applied before the next start: {keys}{more}"))
 
 
 def makeService(options: Options) -> IService:  # the name that twistd requires
@@ -160,10 +180,14 @@ def makeService(options: Options) -> IService:  # the name that twistd requires
             fatal=lambda line: daemon.give_up(line),
         )
     except ConfigError as error:
-        raise SystemExit(f"cwmpagent: {error}") from None
+        errors = [error, *error.more]
+        known = set(map(str, errors))
+        errors += [other for other in trust_errors(options.configuration) if str(other) not in known]
+        raise _refusal(errors, check=bool(options["check"])) from None
+    if options["check"] and options.configuration.warnings:
+        raise SystemExit("\n".join(f"cwmpagent: {warning}" for warning in options.configuration.warnings))
     if options["check"]:
-        for report in agent.model.reports:
-            print(f"{options.path}: the model is not followed exactly: {report}")
+        print_deviations(options.path, agent.model, verbose=bool(options["verbose"]))
         print(f"{options.path}: ok")
         raise SystemExit(0)
     for warning in options.configuration.warnings:
@@ -171,3 +195,25 @@ def makeService(options: Options) -> IService:  # the name that twistd requires
     in_front = options.parent is not None and bool(options.parent.get("nodaemon"))
     daemon = Daemon(agent, options.log, facts, options.path, reactor, in_front=in_front)
     return daemon
+
+
+def print_deviations(path: Path, model: Model, *, verbose: bool) -> None:
+    """Print the deviations from the model that the file ``path`` names: their summary, with ``verbose`` all of them."""
+    if not model.summary:
+        return
+    hint = "" if verbose else "; --verbose lists them"
+    print(f"{path}: the model is not followed exactly: {model.summary}{hint}")
+    if verbose:
+        for report in model.reports:
+            print(f"{path}: {report}")
+        unlisted = sum(model.deviations.values()) - len(model.reports)
+        if unlisted:
+            print(f"{path}: and {unlisted} more")
+
+
+def _refusal(errors: Sequence[ConfigError], *, check: bool) -> SystemExit:
+    """The exception that ends the process: a line for each error for ``check``, else one line."""
+    if check:
+        return SystemExit("\n".join(f"cwmpagent: {error}" for error in errors))
+    more = f" (and {len(errors) - 1} more: --check lists all)" if len(errors) > 1 else ""
+    return SystemExit(f"cwmpagent: {errors[0]}{more}")

@@ -53,6 +53,11 @@ class ValueType(StrEnum):
     HEX_BINARY = "hexBinary"
 
 
+def can_be_sent(text: str) -> bool:
+    """Whether XML 1.0 can contain all characters of ``text``."""
+    return NOT_IN_XML.search(text) is None
+
+
 class LexicalError(ValueError):
     """A text is not a value of its type; ``str()`` is a sentence that states the permitted form."""
 

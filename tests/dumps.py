@@ -13,6 +13,24 @@ from tests.skips import NO_MODELS, models_directory
 UNKNOWN = {"xsd:dateTime": "0001-01-01T00:00:00Z", "xsd:boolean": "false"}
 SECRETS = ("Password", "Passphrase", "SharedKey", "Secret", "WEPKey", "EncryptionKey", "WEPKey1", "WEPKey2")
 
+ODD_NAMES = (
+    "Parameter,Object,Writable,Value,Value type",
+    "DeviceID.SerialNumber,false,false,S1,xsd:string",
+    "InternetGatewayDevice,true,false,,",
+    "InternetGatewayDevice.LANDevice.1,true,false,,",
+    "InternetGatewayDevice.LANDevice.1.WLANConfiguration.1,true,false,,",
+    "InternetGatewayDevice.LANDevice.1.WLANConfiguration.1.11kSupported,false,true,1,xsd:boolean",
+    "InternetGatewayDevice.LANDevice.1.WLANConfiguration.1.X_5G.2-4GHz.Kanal\u00e4nderung,false,true,6,xsd:int",
+    "InternetGatewayDevice.WANDevice.1.X_VLAN.1.8021pMark,false,true,5,xsd:unsignedInt",
+    "InternetGatewayDevice.WANDevice.1.X_VLAN.1.802-1pMark,false,false,7,xsd:unsignedInt",
+    "InternetGatewayDevice.WANDevice.1.X_VLAN.1.3G Mode,false,true,auto,xsd:string",
+    "InternetGatewayDevice.WANDevice.1.X_VLAN.2.8021pMark,false,false,4,xsd:unsignedInt",
+    "InternetGatewayDevice.WANDevice.1.4G.Signal\u0662,false,false,-70,xsd:int",
+    "InternetGatewayDevice.X_Liste.0.Name,false,true,nil,xsd:string",
+    "InternetGatewayDevice.X_Liste.1.Name,false,true,one,xsd:string",
+)
+"""A dump with names as real devices have them, which TR-106 does not allow."""
+
 
 class Known(NamedTuple):
     """A dump, its number of objects and parameters, and the number of values that a device does not report as given."""

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.skips import CHECKOUT
 
 PACKAGE = CHECKOUT / "cwmpagent"
-ALONE = frozenset({"errors", "values", "faults", "records", "typed_members"})
+ALONE = frozenset({"errors", "values", "faults", "records", "typed_members", "gradual"})
 PURE = frozenset({"protocol", "datamodel"})
 WORLD = frozenset({"transport", "device", "store"})
 BEHAVIOUR = frozenset({"agent"})
@@ -26,6 +26,7 @@ PROTOCOL: Mapping[str, frozenset[str]] = MappingProxyType(
         "agenda": frozenset(),
         "auth": frozenset(),
         "stun": frozenset(),
+        "url_host": frozenset(),
         "masking": frozenset({"rpc"}),
         "soap": frozenset({"rpc"}),
         "session": frozenset({"rpc", "soap", "masking"}),

@@ -104,6 +104,32 @@ class StartTests(TapCase):
         self.assertIn("ok", child.out)
         self.assertFalse(self.state.exists())
 
+    async def test_deviations_of_the_model(self) -> None:
+        rows = [f"Device.Port.{number}.Rate,false,true,,xsd:unsignedInt" for number in range(1, 41)]
+        dump = self.state.parent / "box.csv"
+        dump.write_text("\n".join(("Parameter,Object,Writable,Value,Value type", *rows)))
+        self.write(boot='system"\nmodel = "box.csv', parameters="")
+        self.file.write_text(self.file.read_text().partition("[parameters]")[0])
+        child = self.run_agent("--check")
+        self.assertEqual(await child.ended, 0, child.err)
+        summary = (
+            f"{self.file}: the model is not followed exactly: 53 deviations (empty values that are read as unknown: "
+            "40, parameters that are added for the agent: 13)"
+        )
+        self.assertEqual(child.out.splitlines(), [f"{summary}; --verbose lists them", f"{self.file}: ok"])
+        child = self.run_agent("--check", "--verbose")
+        self.assertEqual(await child.ended, 0, child.err)
+        first, *lines, last = child.out.splitlines()
+        self.assertEqual((first, len(lines), last), (summary, 53, f"{self.file}: ok"))
+        self.assertEqual(
+            lines[0],
+            f"{self.file}: box.csv: line 2: Device.Port.1.Rate is empty, which is not a value of unsignedInt: "
+            "read as unknown",
+        )
+        child = self.run_agent("--verbose")
+        self.assertEqual(await child.ended, 1)
+        self.assertIn("--verbose is of use only with --check", child.err + child.out)
+
     async def test_wrong_key_is_one_line(self) -> None:
         self.write(acs="rpc_timeoot = 3")
         for arguments in ((), ("--check",)):
@@ -113,6 +139,29 @@ class StartTests(TapCase):
     async def test_wrong_factory_value_names_its_key(self) -> None:
         self.write(parameters='"Device.Time.Enable" = "maybe"')
         self.assertRegex(await self.refused(), r"parameters\.Device\.Time\.Enable: ")
+
+    async def test_check_reports_all_errors(self) -> None:
+        (self.state.parent / "ca.pem").write_text("nothing")
+        values = '"Device.Time.Enable" = "maybe"\n"Device.Time.Nope" = "x"'
+        self.write(acs='ca_file = "ca.pem"', parameters=values)
+        child = self.run_agent("--check")
+        self.assertEqual(await child.ended, 1, child.out)
+        lines = child.err.strip().splitlines()
+        self.assertEqual(
+            [line.split(": ")[:2] for line in lines],
+            [
+                ["cwmpagent", "parameters.Device.Time.Enable"],
+                ["cwmpagent", "parameters.Device.Time.Nope"],
+                ["cwmpagent", "acs.ca_file"],
+            ],
+        )
+        self.assertRegex(
+            await self.refused(), r"parameters\.Device\.Time\.Enable: .* \(and 2 more: --check lists all\)$"
+        )
+
+    async def test_check_reports_hooks_that_cannot_be_executed(self) -> None:
+        self.write(acs='[hooks]\nreboot = ["/no/such/program"]')
+        self.assertIn("hooks.reboot: the program /no/such/program does not exist", await self.refused("--check"))
 
     async def test_certificate_that_is_none(self) -> None:
         (self.state.parent / "ca.pem").write_text("nothing")
@@ -199,9 +248,11 @@ class SignalTests(TapCase):
         self.write(acs=f'ca_file = "{ca}"')
         child = self.run_agent()
         await self.first()
-        self.write(acs=f'ca_file = "{ca}"', level="debug")
+        self.write(acs=f'ca_file = "{ca}"\nrpc_timeout = 19', level="debug", parameters='"Device.Time.Enable" = true')
         child.signal("HUP")
         await self.until(lambda: "the log level is debug" in child.out)
+        await self.until(lambda: "not applied" in child.out)
+        self.assertIn('before the next start: acs.rpc_timeout, parameters."Device.Time.Enable"\n', child.out)
         ca.write_text("nothing")
         child.signal("HUP")
         await self.until(lambda: "reload failed, nothing is changed: acs.ca_file" in child.out)

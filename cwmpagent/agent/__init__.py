@@ -11,6 +11,7 @@ __all__ = [
     "facts",
     "internal_errors",
     "journal",
+    "long_work",
     "management_server",
     "notification",
     "options",

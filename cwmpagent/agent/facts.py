@@ -45,14 +45,16 @@ class SessionStarted(Fact):
 class RpcAnswered(Fact):
     """One RPC was answered, by the agent or by the ACS.
 
-    ``by_acs``: the ACS answered a request of the agent. ``fault``: 0 or a fault code.
+    ``by_acs``: the ACS answered a request of the agent. ``fault``: 0, a fault code, or a SOAP faultcode such as
+    ``MustUnderstand``. ``fault_parameters``: names, codes and texts of a fault of SetParameterValues.
     """
 
     rpc: str
-    fault: int
+    fault: int | str
     seconds: float
     by_acs: bool = False
     fault_text: str = ""
+    fault_parameters: tuple[tuple[str, int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class SessionEnded(Fact):
     reason: str
     events: tuple[str, ...]
     rpcs: Mapping[str, int]
-    faults: Mapping[int, int]
+    faults: Mapping[int | str, int]
     seconds: float
     retry_count: int
     retry_in: float | None
@@ -97,6 +99,23 @@ class ConnectionRequested(Fact):
     source: str
     accepted: bool
     by: str = "HTTP"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRequestRefused(Fact):
+    """A ConnectionRequest from ``source`` was refused, for ``reason``; bounded in rate.
+
+    ``by`` as in :class:`ConnectionRequested`. ``detail``: a text of the client, such as the path of its request.
+    ``summary``: the fact sums up ``count`` further requests of the last minute; those of sources and reasons without
+    facts of their own have no ``source``, ``by`` and ``reason``.
+    """
+
+    source: str
+    by: str
+    reason: str
+    detail: str = ""
+    count: int = 1
+    summary: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import sys
 from urllib.parse import urlsplit
 
 from cwmpagent.datamodel.tree import Tree
+from cwmpagent.protocol.url_host import url_host
 
 
 class ManagementServer:
@@ -31,7 +32,7 @@ class ManagementServer:
     def acs_host(self) -> str:
         """Host part of URL; empty where URL is invalid (the next session reports that)."""
         try:
-            return urlsplit(self.text("URL")).hostname or ""
+            return url_host(urlsplit(self.text("URL")).hostname or "")
         except ValueError:
             return ""
 
@@ -40,5 +41,8 @@ class ManagementServer:
         return self.text(name, "true" if default else "false") == "true"
 
     def number(self, name: str, default: int) -> int:
-        """Value of a numeric parameter; ``default`` where it is absent or empty."""
-        return int(self.text(name) or default)
+        """A numeric parameter; ``default`` where it is absent, empty, or not a whole number in the model of a dump."""
+        try:
+            return int(self.text(name))
+        except ValueError:
+            return default

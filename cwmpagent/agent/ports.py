@@ -168,6 +168,10 @@ class Provider(Protocol):
         """Tables whose rows it supplies."""
 
     @property
+    def changeable(self) -> Sequence[str]:
+        """Objects, tables and single parameters that it can change."""
+
+    @property
     def name(self) -> str:
         """Its name in the log."""
 

@@ -1,6 +1,7 @@
 """The configuration file: TOML read into frozen settings. ``etc/cwmpagent.toml`` documents each key."""
 
-from cwmpagent.config.reader import from_settings, load, parse
+from cwmpagent.config.changed_keys import changed_keys
+from cwmpagent.config.reader import MOST_ERRORS, from_settings, load, parse
 from cwmpagent.config.settings import (
     AcsConfig,
     Config,
@@ -14,6 +15,7 @@ from cwmpagent.config.settings import (
 )
 
 __all__ = [
+    "MOST_ERRORS",
     "AcsConfig",
     "Config",
     "ConnectionRequestConfig",
@@ -23,9 +25,11 @@ __all__ = [
     "LogConfig",
     "StateConfig",
     "XmppConfig",
+    "changed_keys",
     "from_settings",
     "load",
     "parse",
     "settings",
+    "tables",
     "toml_table",
 ]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from twisted.internet.endpoints import serverFromString
@@ -27,9 +29,10 @@ from cwmpagent.config.settings import (
     XmppConfig,
 )
 from cwmpagent.config.toml_table import TomlTable, suggestion, table_in
-from cwmpagent.errors import ConfigError
+from cwmpagent.errors import ConfigError, raise_first
 from cwmpagent.logs.output import LEVELS
 from cwmpagent.protocol.stun.binding import StunOptions
+from cwmpagent.protocol.url_host import url_host, without_zone
 from cwmpagent.typed_members import shown
 
 __all__ = ["from_settings", "load", "parse"]
@@ -41,27 +44,33 @@ BOOTS = ("system", "process")
 ALGORITHMS = ("MD5", "SHA-256")
 STUN_INTEGRITIES = ("rfc3489", "rfc5389")
 STUN_USERNAMES = ("asked", "always")
+MOST_ERRORS = 50
+"""Maximum number of errors that are collected."""
+_OTHERS = stat.S_IROTH | stat.S_IWOTH
+_SECRET_PARAMETER = re.compile(r"(?i)(?:password|passphrase|secret|pre-?sharedkey|wepkey)\Z")
+_Section = TypeVar("_Section")
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """Read the file at ``path``; relative paths in it start at its directory. Raises ConfigError."""
+    """Read the file at ``path``; relative paths in it start at its directory.
+
+    Raises ConfigError: the first error, with all others as its ``more``.
+    """
     try:
         with path.open("rb") as file:
             text = file.read().decode()
-            readable = os.fstat(file.fileno()).st_mode & stat.S_IROTH
+            mode = os.fstat(file.fileno()).st_mode
     except OSError as error:
         raise ConfigError(str(path), f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(str(path), f"is not UTF-8 text (byte {error.start + 1})") from None
     content = _content(text, str(path))
-    config = _config(content, path.absolute().parent, environ)
-    if not readable:
-        return config
-    return replace(config, warnings=tuple(_readable_passwords(content, path)))
+    exposed = _exposed_passwords(content, path) if mode & _OTHERS else ()
+    return _config(content, path.absolute().parent, environ, tuple(exposed))
 
 
 def parse(text: str, base: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """The configuration in the TOML text ``text``. Raises ConfigError.
+    """The configuration in the TOML text ``text``. Raises ConfigError as :func:`load`.
 
     Relative paths start at ``base``. A relative ``password_file`` is first searched for in ``$CREDENTIALS_DIRECTORY``
     of ``environ``, the directory of systemd's ``LoadCredential``.
@@ -76,9 +85,11 @@ def from_settings(settings: Mapping[str, object], base: Path, environ: Mapping[s
     """
     content: dict[str, object] = {}
     for name, table in settings.items():
-        if not isinstance(table, Mapping):
+        if not isinstance(table, Mapping) and name in (*_SECTIONS, "parameters"):
             raise ConfigError(name, f'must be a table of the configuration, as in {name}={{"key": value}}')
-        content[name] = {key: _as_in_toml(value) for key, value in table.items()}
+        content[name] = (
+            {key: _as_in_toml(value) for key, value in table.items()} if isinstance(table, Mapping) else table
+        )
     return _config(content, base.absolute(), environ)
 
 
@@ -95,35 +106,97 @@ def _content(text: str, name: str) -> dict[str, object]:
         raise ConfigError(name, f"is not TOML: {error}") from None
 
 
-def _readable_passwords(content: Mapping[str, object], path: Path) -> Iterator[str]:
-    """One line for each password in a file that every user may read."""
+def _exposed_passwords(content: Mapping[str, object], path: Path) -> Iterator[ConfigError]:
+    """An error for each password in the file ``path``, which every user of the machine may read or write."""
     for name, table in content.items():
-        if isinstance(table, dict) and table.get("password"):
-            yield f"{name}.password: every user of this machine can read {path}: chmod 600 it, or use password_file"
+        for key, value in table.items() if isinstance(table, dict) else ():
+            if value and (key == "password" or (name == "parameters" and _SECRET_PARAMETER.search(key))):
+                full_name = f"{shown(name)}.{shown(key)}"
+                yield ConfigError(full_name, f"{path} is accessible to every user of this machine: chmod 600 {path}")
 
 
-def _config(content: Mapping[str, object], base: Path, environ: Mapping[str, str]) -> Config:
-    tables: dict[str, dict[str, object]] = {}
-    for name in content:
-        if name not in (*_SECTIONS, "parameters"):
-            raise ConfigError(shown(name), f"unknown table; {suggestion(name, (*_SECTIONS, 'parameters'))}")
-        tables[name] = table_in(content, name)
-
-    def section(name: str, *more: str) -> TomlTable:
-        known = [key for item in fields(_SECTIONS[name]) for key in item.metadata.get("keys", (item.name,))]
-        return TomlTable(name, tables.get(name, {}), [*known, *more], base)
-
-    return Config(
-        device=_device(section("device")),
-        acs=_acs(section("acs", "password_file"), environ),
-        connection_request=_connection_request(section("connection_request", "password_file"), environ),
-        xmpp=_xmpp(section("xmpp")),
-        state=StateConfig(directory=section("state").path("directory") or StateConfig().directory),
-        log=_log(section("log")),
-        control=ControlConfig(socket=section("control").path("socket")),
-        hooks=_hooks(section("hooks")),
-        parameters=MappingProxyType(_parameters(tables.get("parameters", {}), base)),
+def _config(
+    content: Mapping[str, object], base: Path, environ: Mapping[str, str], exposed: Sequence[ConfigError] = ()
+) -> Config:
+    """The configuration in ``content``. Raises the first error, with all others; ``exposed`` are reported last."""
+    reading = _Reading(content, base)
+    config = Config(
+        device=reading.section("device", _device),
+        acs=reading.section("acs", lambda table: _acs(table, environ), "password_file"),
+        connection_request=reading.section(
+            "connection_request", lambda table: _connection_request(table, environ), "password_file"
+        ),
+        xmpp=reading.section("xmpp", _xmpp),
+        state=reading.section("state", _state),
+        log=reading.section("log", _log),
+        control=reading.section("control", lambda table: ControlConfig(socket=table.path("socket"))),
+        hooks=(hooks := reading.section("hooks", _hooks)),
+        parameters=MappingProxyType(reading.parameters()),
+        warnings=tuple(_hook_problems(hooks)),
     )
+    raise_first([*reading.errors, *exposed])
+    return config
+
+
+class _Reading:
+    """The tables of ``content``, read one by one; all their errors are collected in ``errors``.
+
+    A key with an error is left out, and its table is read again, until it has no further error. The settings of a
+    table with errors are then of no use; only the errors are.
+    """
+
+    def __init__(self, content: Mapping[str, object], base: Path) -> None:
+        self._base = base
+        self._tables: dict[str, Mapping[str, object]] = {}
+        self.errors: list[ConfigError] = []
+        for name in content:
+            if name not in (*_SECTIONS, "parameters"):
+                self._add(ConfigError(shown(name), f"unknown table; {suggestion(name, (*_SECTIONS, 'parameters'))}"))
+                continue
+            try:
+                self._tables[name] = table_in(content, name)
+            except ConfigError as error:
+                self._add(error)
+                self._tables[name] = _STAND_INS.get(name, {})
+
+    def section(self, name: str, read: Callable[[TomlTable], _Section], *more: str) -> _Section:
+        """The settings of the table ``name``. ``more``: keys that are no fields of its settings."""
+        known = [key for item in fields(_SECTIONS[name]) for key in item.metadata.get("keys", (item.name,))]
+        content, stand_ins = dict(self._tables.get(name, {})), _STAND_INS.get(name, {})
+        seen: set[str] = set()
+        while True:
+            try:
+                return read(TomlTable(name, content, [*known, *more], self._base))
+            except ConfigError as error:
+                key = error.key.removeprefix(f"{name}.")
+                key = next((other for other in content if shown(other) == key), key)
+                if key in seen:  # leaving it out is no remedy
+                    raise_first([*self.errors, error])
+                seen.add(key)
+                self._add(error)
+                content.pop(key, None)
+                if key in stand_ins:
+                    content[key] = stand_ins[key]
+
+    def parameters(self) -> dict[str, str]:
+        """The factory values of the table `parameters`."""
+        values: dict[str, str] = {}
+        for path, value in self._tables.get("parameters", {}).items():
+            try:
+                values |= _parameters({path: value}, self._base)
+            except ConfigError as error:
+                self._add(error)
+        return values
+
+    def _add(self, error: ConfigError) -> None:
+        """Collect ``error``; raise when there are too many."""
+        self.errors.append(error)
+        if len(self.errors) >= MOST_ERRORS:
+            raise_first(self.errors)
+
+
+def _state(table: TomlTable) -> StateConfig:
+    return StateConfig(directory=table.path("directory") or StateConfig().directory)
 
 
 def _device(table: TomlTable) -> DeviceConfig:
@@ -155,7 +228,7 @@ def _acs(table: TomlTable, environ: Mapping[str, str]) -> AcsConfig:
     if key and not certificate:
         raise table.error("client_certificate", "is required with client_key")
     return AcsConfig(
-        url=_url(table, "url", table.text("url", empty=False)),
+        url=_acs_url(table, "url", table.text("url", empty=False)),
         url_file=table.path("url_file"),
         username=table.text("username", ""),
         password=_password(table, environ),
@@ -179,7 +252,7 @@ def _connection_request(table: TomlTable, environ: Mapping[str, str]) -> Connect
     endpoint = tuple(_endpoint(table, text) for text in table.text_or_texts("endpoint", ("tcp:7547",)))
     return ConnectionRequestConfig(
         endpoint=endpoint,
-        url=_url(table, "url", url) if url else "",
+        url=_own_url(table, "url", url) if url else "",
         username=table.text("username", ""),
         password=_password(table, environ),
         algorithms=algorithms,
@@ -228,8 +301,24 @@ def _endpoint(table: TomlTable, text: str) -> str:
     return text
 
 
-def _url(table: TomlTable, key: str, text: str) -> str:
-    """An http or https URL with a host. The errors do not repeat it, as it may contain a password."""
+def _acs_url(table: TomlTable, key: str, text: str) -> str:
+    """The URL of a server that this machine connects to."""
+    try:
+        url_host(_url_host(table, key, text))
+    except ValueError as error:
+        raise table.error(key, str(error)) from None
+    return text
+
+
+def _own_url(table: TomlTable, key: str, text: str) -> str:
+    """A URL of this machine for others."""
+    if without_zone(host := _url_host(table, key, text)) != host:
+        raise table.error(key, "must not have an IPv6 zone: it has a meaning on this machine only, and the ACS uses it")
+    return text
+
+
+def _url_host(table: TomlTable, key: str, text: str) -> str:
+    """The host of an http or https URL. The errors do not repeat the URL, as it may contain a password."""
     example = "as in https://acs.example.net:7547/"
     try:
         parts = urlsplit(text)
@@ -244,7 +333,7 @@ def _url(table: TomlTable, key: str, text: str) -> str:
         raise table.error(key, f"must have a host, and a port above 0 where it has one, {example}")
     if not text.isascii() or " " in text or "#" in text:
         raise table.error(key, "must be ASCII without spaces and #: percent-encode others, write hosts as xn--...")
-    return text
+    return parts.hostname
 
 
 def _password(table: TomlTable, environ: Mapping[str, str]) -> str:
@@ -264,7 +353,7 @@ def _password(table: TomlTable, environ: Mapping[str, str]) -> str:
             content = file.read(4097)
     except OSError as error:
         raise table.error("password_file", f"{path} cannot be read: {error.strerror}") from None
-    if mode & (stat.S_IROTH | stat.S_IWOTH):
+    if mode & _OTHERS:
         raise table.error("password_file", f"{path} is accessible to every user of this machine: chmod 600 {path}")
     try:
         password = content.decode().removesuffix("\n").removesuffix("\r")
@@ -287,6 +376,18 @@ def _hooks(table: TomlTable) -> HooksConfig:
     return HooksConfig(reboot=table.texts("reboot", ()), factory_reset=table.texts("factory_reset", ()))
 
 
+def _hook_problems(hooks: HooksConfig) -> Iterator[str]:
+    """A line for each program of ``hooks`` that cannot be executed."""
+    for item in fields(hooks):
+        program = (*getattr(hooks, item.name), "")[0]
+        if program and shutil.which(program) is None:
+            cause = "is not executable" if Path(program).exists() else "does not exist"
+            searched = "" if "/" in program else f" in {os.environ.get('PATH', os.defpath)}"
+            yield (
+                f"hooks.{item.name}: the program {program} {cause}{searched}: the device cannot carry out this request"
+            )
+
+
 def _parameters(content: Mapping[str, object], base: Path) -> dict[str, str]:
     table = TomlTable("parameters", content, content, base)
     for path in table:
@@ -307,3 +408,9 @@ _SECTIONS = MappingProxyType(
         "hooks": HooksConfig,
     }
 )
+_STAND_INS: Mapping[str, Mapping[str, object]] = MappingProxyType(
+    {
+        "acs": MappingProxyType({"url": "http://stand-in.invalid/", "client_certificate": "-", "client_key": "-"}),
+    }
+)
+"""Values with which the other keys of a table are read after an error in a key that they need, by table."""

@@ -108,7 +108,8 @@ class HooksConfig:
 class Config:
     """The whole configuration.
 
-    ``parameters``: factory values, full path -> text. ``warnings``: lines for the log.
+    ``parameters``: factory values, full path -> text. ``warnings``: lines for the log, about problems that do not
+    prevent a start.
     """
 
     device: DeviceConfig

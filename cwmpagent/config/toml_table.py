@@ -9,12 +9,24 @@ from pathlib import Path
 from cwmpagent.errors import ConfigError
 from cwmpagent.typed_members import TypedMembers
 
+_LONGEST_WORD = 100
+_SHORTEST_ABBREVIATION = 2
+
 
 def suggestion(word: str, known: Collection[str]) -> str:
-    """The end of a sentence: the known word most like ``word``, or the list of all ``known`` words."""
-    close = difflib.get_close_matches(word, known, n=1)
+    """The end of a sentence: the known word most like ``word``, or the list of all ``known`` words.
+
+    An abbreviation (``conreq``, ``conn-req``) is like the only word that has its letters in the same order.
+    """
+    plain = _letters(word)
+    by_letters = {_letters(name): name for name in known}
+    close: list[str] = []
+    if len(plain) >= _SHORTEST_ABBREVIATION:
+        close = [name for name in by_letters if name[:1] == plain[:1] and _abbreviates(plain, name)]
+    if len(close) != 1:
+        close = difflib.get_close_matches(plain, by_letters, n=1)
     if close:
-        return f"did you mean {close[0]}?"
+        return f"did you mean {by_letters[close[0]]}?"
     return f"known here: {', '.join(sorted(known))}"
 
 
@@ -24,6 +36,17 @@ def table_in(content: Mapping[str, object], name: str) -> dict[str, object]:
     if not isinstance(table, dict):
         raise ConfigError(name, f"must be a table: [{name}] on a line of its own, its keys below")
     return table
+
+
+def _letters(word: str) -> str:
+    """``word`` in lower case without separators."""
+    return "".join(filter(str.isalnum, word[:_LONGEST_WORD].lower()))
+
+
+def _abbreviates(word: str, name: str) -> bool:
+    """Whether ``name`` has the letters of ``word`` in the same order."""
+    letters = iter(name)
+    return all(letter in letters for letter in word)
 
 
 class TomlTable(TypedMembers):

@@ -81,7 +81,7 @@ class Commands:
         """Read the values of parameters, and of all parameters below partial paths."""
         runtime = self._agent.runtime
         values = await parameters_view.parameters(runtime, await parameters_view.named(runtime, paths))
-        return CommandAnswer({"count": len(values)}, parameters_view.items(runtime.tree, values))
+        return CommandAnswer({"count": len(values)}, parameters_view.items(runtime, values))
 
     async def names(self, path: str, all: bool) -> CommandAnswer:
         """List the names below a path: the next level, or all levels."""
@@ -89,7 +89,7 @@ class Commands:
         names: dict[str, bool] = {}
         for full_path in await parameters_view.named(runtime, [path]):
             next_level = not all and not (full_path and runtime.tree.find(full_path).parameter)
-            names.update(runtime.tree.names(full_path, next_level))
+            names.update(runtime.parameters.access.names(full_path, next_level))
         items = ({"name": name, "writable": writable} for name, writable in names.items())
         return CommandAnswer({"count": len(names)}, items)
 
@@ -184,4 +184,4 @@ class Commands:
         """The present values of ``names``; names that do not exist are left out."""
         runtime = self._agent.runtime
         values = await parameters_view.parameters(runtime, [name for name in names if runtime.tree.exists(name)])
-        return CommandAnswer({"count": len(values)}, parameters_view.items(runtime.tree, values))
+        return CommandAnswer({"count": len(values)}, parameters_view.items(runtime, values))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 from cwmpagent.agent.parameters.masked_values import is_hidden, masked_value
 from cwmpagent.control.recent_facts import Item
-from cwmpagent.datamodel.resolve import Resolver
+from cwmpagent.datamodel.resolve import Resolver, parameters_gradually
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
+from cwmpagent.gradual import Gradual
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.values import Value
 
@@ -45,24 +46,33 @@ class Shown(NamedTuple):
 
 async def parameters(runtime: AgentRuntime, paths: Sequence[str]) -> list[Shown]:
     """Names and values below ``paths``, each once, with secrets masked. Raises CwmpFault 9005."""
-    tree = runtime.tree
     unread: frozenset[str] = frozenset()
+    long_work = runtime.parameters.long_work
     try:
         await runtime.refresher.read(paths)
     except CwmpFault as fault:
         if fault.code != 9002:
             raise
         # An ACS gets a complete answer or a fault; the command line shows all values that can be read.
-        unread = await runtime.refresher.freshen(name for path in paths for name in tree.parameters(path))
-    values = {name: value for path in paths for name, value in tree.read(path)}
-    return [Shown(name, _masked(tree, name, value), name in unread) for name, value in values.items()]
+        unread = await runtime.refresher.freshen(
+            await long_work.run(parameters_gradually(runtime.refresher.snapshot(), paths))
+        )
+    return await long_work.run(_shown(runtime.refresher.snapshot(), paths, unread))
 
 
-def items(tree: Tree, parameters: Iterable[Shown]) -> Iterator[Item]:
+def _shown(tree: Tree, paths: Sequence[str], unread: Collection[str]) -> Gradual[list[Shown]]:
+    shown: list[Shown] = []
+    for name in (yield from parameters_gradually(tree, paths)):
+        yield
+        shown.append(Shown(name, _masked(tree, name, tree.shown(name)), name in unread))
+    return shown
+
+
+def items(runtime: AgentRuntime, parameters: Iterable[Shown]) -> Iterator[Item]:
     """One JSON object for each parameter; parameters deleted meanwhile are left out."""
     for name, value, unread in parameters:
-        if tree.exists(name):
-            writable = tree.definition(name).writable
+        if runtime.tree.exists(name):
+            writable = runtime.parameters.access.writable(name)
             item = {"name": name, "type": value.kind.value, "value": value.text, "writable": writable}
             yield {**item, "unread": True} if unread else item
 

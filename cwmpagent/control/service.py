@@ -17,14 +17,18 @@ from cwmpagent.control.commands import Commands
 from cwmpagent.control.connection import Connection
 from cwmpagent.control.recent_facts import RecentFacts
 from cwmpagent.control.report import Running
-from cwmpagent.control.unix_listener import KEY, UnixListener
+from cwmpagent.control.unix_listener import KEY, SHORTAGE, UnixListener
 from cwmpagent.errors import ConfigError
 
 MOST_CLIENTS = 8
 """Maximum number of clients at a time."""
 TOO_MANY = b'{"error":{"reason":"%d clients are connected already","code":0,"parameters":[]}}\n' % MOST_CLIENTS
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-"""Errors of a machine that is out of a resource, or whose disk is read-only."""
+NO_RESOURCE = (
+    b'{"error":{"reason":"the agent has no file descriptor left: try again later","code":0,"parameters":[]}}\n'
+)
+CHECK_INTERVAL = 60.0
+"""Seconds between two checks that the socket is in its place; one that is not is made again."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, *SHORTAGE})
 
 
 class ControlSocket:
@@ -49,20 +53,56 @@ class ControlSocket:
         self._commands: Commands | None = None
         self._connections: set[Connection] = set()
         self._emptied: Deferred[None] | None = None
+        self._check: Any = None
+        self._failing = False
 
     def open(self) -> None:
-        """Listen. Raises ConfigError where the configuration must be changed; a full machine is only a warning."""
+        """Listen. Raises ConfigError where the configuration must be changed.
+
+        On a full machine it warns, and tries again every :data:`CHECK_INTERVAL` seconds.
+        """
         self._commands = Commands(self._agent, self._recent, self._clock)
         try:
-            self._listener = UnixListener(self._reactor, self._path, self._welcome)
+            self._listen()
         except OSError as error:
-            reason = f"cannot create {self._path}: {error.strerror}"
             if error.errno not in _FULL:
-                raise ConfigError(KEY, reason) from error
-            self._warn(f"no control socket, so the command line cannot reach this agent: {KEY}: {reason}")
+                raise ConfigError(KEY, f"{self._path} cannot be created: {error.strerror}") from error
+            self._missing(f"{self._path} cannot be created: {error.strerror}")
+        self._check = self._reactor.callLater(CHECK_INTERVAL, self._check_place)
+
+    def _listen(self) -> None:
+        self._listener = UnixListener(self._reactor, self._path, self._welcome, self._warn)
+        self._failing = False
+
+    def _missing(self, reason: str) -> None:
+        """Warn, once until it listens again."""
+        if not self._failing:
+            self._failing = True
+            again = f"the agent tries again every {CHECK_INTERVAL:g} s"
+            self._warn(f"the command line cannot reach this agent: {KEY}: {reason}; {again}")
+
+    def _check_place(self) -> None:
+        """Listen again where the socket could not be made, or its file was deleted or replaced."""
+        self._check = self._reactor.callLater(CHECK_INTERVAL, self._check_place)
+        if self._listener is not None:
+            if self._listener.in_place:
+                return
+            self._warn(
+                f"the control socket {self._path} was deleted or replaced while the agent runs: it is created again"
+            )
+            self._listener.close()
+            self._listener = None
+        try:
+            self._listen()
+        except ConfigError as error:
+            self._missing(error.reason)
+        except OSError as error:
+            self._missing(f"{self._path} cannot be created: {error.strerror}")
 
     async def close(self) -> None:
         """Stop listening and disconnect all clients. A change under way is completed."""
+        if self._check is not None and self._check.active():
+            self._check.cancel()
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -81,7 +121,13 @@ class ControlSocket:
         assert self._commands is not None
         connection = Connection(self._reactor, self._commands, self._recent, warn=self._warn, closed=self._closed)
         self._connections.add(connection)
-        self._reactor.adoptStreamConnection(peer.fileno(), socket.AF_UNIX, _ConnectionFactory(connection))
+        try:
+            self._reactor.adoptStreamConnection(peer.fileno(), socket.AF_UNIX, _ConnectionFactory(connection))
+        except OSError:  # it duplicates the descriptor
+            self._connections.discard(connection)
+            with suppress(OSError):
+                peer.send(NO_RESOURCE)
+            raise
 
     def _closed(self, connection: Connection) -> None:
         self._connections.discard(connection)

@@ -47,7 +47,7 @@ def sections(
             yield {"section": name, "content": content}
     yield {"section": "metrics", "content": [asdict(metric) for metric in metrics(every)]}
     yield {"section": "facts", "content": recent.items()}
-    for item in items(tree, values):
+    for item in items(agent.runtime, values):
         yield {"section": "parameters", "part": {**item, **_more(tree, str(item["name"]))}}
 
 

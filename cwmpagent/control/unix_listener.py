@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ KEY = "control.socket"
 PRIVATE = 0o600
 BACKLOG = 8
 PAUSE = 1.0
-"""Seconds without ``accept`` after the process has run out of descriptors."""
+"""Seconds without accepting after the process ran out of descriptors."""
+SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""Errors of a process or machine that has no descriptor or memory left."""
 
 
 def listening(path: Path) -> socket.socket:
@@ -83,17 +86,29 @@ def _is_in_use(path: Path) -> bool:
 
 @implementer(IReadDescriptor)
 class UnixListener:
-    """A listener at ``path``. ``welcome`` receives the socket of each client of this user or of root."""
+    """Accepts connections at ``path``, and passes those of this user and of root to ``welcome``.
 
-    def __init__(self, reactor: Any, path: Path, welcome: Callable[[socket.socket], None]) -> None:
-        """Listen. Raises as :func:`listening`."""
+    ``welcome`` may raise OSError: the connection is closed. ``warn`` is called with a sentence when connections cannot
+    be accepted, once until the next one that can.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        path: Path,
+        welcome: Callable[[socket.socket], None],
+        warn: Callable[[str], object] = lambda line: None,
+    ) -> None:
+        """Raises as :func:`listening`."""
         self._reactor = reactor
         self._path = path
         self._welcome = welcome
+        self._warn = warn
+        self._failing = False
         self._socket = listening(path)
         status = path.lstat()
         self._file = status.st_dev, status.st_ino
-        self._pause: Any = None
+        self._resume: Any = None
         reactor.addReader(self)
 
     def fileno(self) -> int:
@@ -104,19 +119,42 @@ class UnixListener:
         """The system name in Twisted's log."""
         return "control"
 
+    @property
+    def in_place(self) -> bool:
+        """Whether the file at the path is still the one of this socket."""
+        try:
+            present = self._path.lstat()
+        except OSError:
+            return False
+        return (present.st_dev, present.st_ino) == self._file
+
     def doRead(self) -> None:
-        """Accept one client; clients of other users are disconnected."""
+        """Accept one connection. An error must not leave this method: the reactor would stop reading for good."""
         try:
             peer, _ = self._socket.accept()
         except OSError as error:
-            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                self._reactor.removeReader(self)
-                self._pause = self._reactor.callLater(PAUSE, self._reactor.addReader, self)
+            if error.errno in SHORTAGE:
+                self._pause(error)
             return
         with peer:
-            if user_of(peer) in (0, os.geteuid()):
-                peer.setblocking(False)
-                self._welcome(peer)
+            try:
+                if user_of(peer) in (0, os.geteuid()):
+                    peer.setblocking(False)
+                    self._welcome(peer)
+            except OSError as error:  # the last descriptor was for accept; a descriptor more is needed
+                self._pause(error)
+            else:
+                self._failing = False
+
+    def _pause(self, error: OSError) -> None:
+        """Accept nothing for :data:`PAUSE` seconds, as the reactor would call :meth:`doRead` without end."""
+        self._reactor.removeReader(self)
+        self._resume = self._reactor.callLater(PAUSE, self._reactor.addReader, self)
+        if not self._failing:
+            self._failing = True
+            self._warn(
+                f"the control socket cannot accept connections: {error.strerror}; it tries again every {PAUSE:g} s"
+            )
 
     def connectionLost(self, reason: object) -> None:
         """Do nothing: :meth:`close` closes the socket."""
@@ -124,12 +162,9 @@ class UnixListener:
     def close(self) -> None:
         """Stop listening. Remove the file unless another file has replaced it."""
         self._reactor.removeReader(self)
-        if self._pause is not None and self._pause.active():
-            self._pause.cancel()
+        if self._resume is not None and self._resume.active():
+            self._resume.cancel()
         self._socket.close()
-        try:
-            status = self._path.lstat()
-            if (status.st_dev, status.st_ino) == self._file:
+        if self.in_place:
+            with suppress(OSError):  # not to be removed: the next start replaces it
                 self._path.unlink()
-        except OSError:  # removed already, or not removable: the next start replaces it
-            pass

@@ -10,17 +10,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from cwmpagent.datamodel.deviations import (
+    BAD_ATTRIBUTES,
+    BAD_VALUES,
+    LEFT_OUT,
+    NOT_UNIQUE,
+    OF_STANDARD,
+    WRONG_COUNTS,
+    Deviations,
+)
 from cwmpagent.datamodel.restore import open_tree
-from cwmpagent.datamodel.schema import ROW, Model, Notify, ObjectDefinition, ParameterDefinition
+from cwmpagent.datamodel.schema import ROW, Model, Notify, ObjectDefinition, ParameterDefinition, is_name
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.datamodel.unique_keys import clashing
 from cwmpagent.errors import ModelError
 from cwmpagent.records import Attributes
-from cwmpagent.values import LexicalError
+from cwmpagent.values import LexicalError, can_be_sent
 
 LONGEST_PATH = 256
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_TEMPLATE = re.compile(rf"{_NAME.pattern}\.({_NAME.pattern}\.({{i}}\.)?)*")
 _INSTANCE = re.compile(r"(?<=\.)[0-9]+(?=\.)")
 
 
@@ -66,7 +74,9 @@ class ModelBuilder:
         self._referable: set[str] = set()
         self._attributes: dict[str, tuple[str, Attributes]] = {}
         self._forced_inform: list[str] = []
-        self._reports: list[str] = []
+        self._words: dict[str, str] = {}
+        self._access: dict[str, bool] = {}
+        self._deviations = Deviations()
         self._interned: dict[ParameterDefinition, ParameterDefinition] = {}
 
     @property
@@ -86,9 +96,12 @@ class ModelBuilder:
             return draft.definition if draft else None
         return draft.parameters[name][1] if name in draft.parameters else None
 
-    def report(self, where: str, text: str) -> None:
-        """Add a line about a deviation from a source to the ``reports`` of the model."""
-        self._reports.append(f"{where}: {text}")
+    def report(self, where: str, text: str, kind: str) -> None:
+        """Add a line about a deviation from a source to the ``reports`` of the model.
+
+        ``kind``: a phrase in the plural, under which the summary counts all deviations of this kind.
+        """
+        self._deviations.add(where, text, kind)
 
     def offer(
         self, where: str, template: str, definition: ObjectDefinition | ParameterDefinition, notes: Iterable[str] = ()
@@ -111,17 +124,20 @@ class ModelBuilder:
         else:
             self.add_parameter(where, above, definition)
         for text in notes:
-            self.report(where, text)
+            self.report(where, text, OF_STANDARD)
         return [*taken, template]
 
-    def add_object(self, where: str, definition: ObjectDefinition, *, lenient: bool = False) -> None:
+    def add_object(
+        self, where: str, definition: ObjectDefinition, *, lenient: bool = False, observed: bool = False
+    ) -> None:
         """Declare an object or table, without its parameters and children.
 
         With ``lenient``, :meth:`build` ignores a unique key, enable parameter or row counter whose parameters are not
-        declared; without it, :meth:`build` fails.
+        declared; without it, :meth:`build` fails. With ``observed``, a real device has an object of this name, so it
+        may be any :func:`~cwmpagent.datamodel.schema.is_name`; otherwise it must follow the rules of TR-106.
         """
         path = definition.path
-        if not _TEMPLATE.fullmatch(path):
+        if not _is_template(path) or not (observed or _NAME.fullmatch(definition.name)):
             raise ModelError(where, "an object's path must be names, each followed by a dot, with {i}. for table rows")
         if len(path) > LONGEST_PATH:
             raise ModelError(where, f"a path has at most {LONGEST_PATH} characters")
@@ -129,9 +145,9 @@ class ModelBuilder:
             raise ModelError(where, f"is already declared in {self._drafts[path].where}")
         self._drafts[path] = _Draft(where, definition, lenient=lenient)
 
-    def add_parameter(self, where: str, path: str, parameter: ParameterDefinition) -> None:
-        """Declare a parameter of the object ``path``, which must already be declared."""
-        if not _NAME.fullmatch(parameter.name):
+    def add_parameter(self, where: str, path: str, parameter: ParameterDefinition, *, observed: bool = False) -> None:
+        """Declare a parameter of the object ``path``, which must already be declared; ``observed``: as for objects."""
+        if not (is_name(parameter.name) if observed else _NAME.fullmatch(parameter.name)):
             raise ModelError(where, "a parameter's name must be a letter or _, then letters, digits, - and _")
         if len(path + parameter.name) > LONGEST_PATH:
             raise ModelError(where, f"a path has at most {LONGEST_PATH} characters")
@@ -143,8 +159,13 @@ class ModelBuilder:
             raise ModelError(where, "is declared twice")
         self._drafts[path].parameters[parameter.name] = where, replace(parameter, default=default)
 
-    def add_row(self, where: str, table: str, number: int) -> None:
-        """Add the row ``number`` of ``table`` (a path with instance numbers) to the factory state."""
+    def add_row(self, where: str, table: str, number: int, *, observed: bool = False) -> None:
+        """Add the row ``number`` of ``table`` (a path with instance numbers) to the factory state.
+
+        With ``observed``, a real device has this row, so its number may be 0.
+        """
+        if number < (0 if observed else 1):
+            raise ModelError(where, "instance numbers start at 1")
         self._rows.setdefault(table, (where, set()))[1].add(number)
 
     def set_value(self, where: str, path: str, text: str, *, observed: bool = False) -> None:
@@ -156,6 +177,18 @@ class ModelBuilder:
         is ignored, because rows are counted.
         """
         self._values[path] = _GivenValue(where, text, observed)
+
+    def set_words(self, path: str, text: str) -> None:
+        """Let an ACS read ``text`` as the factory value of the parameter ``path``, even if the model does not allow it.
+
+        It has no other effect: the agent itself uses the value of :meth:`set_value`. A value that a later source sets
+        without ``observed`` replaces it, too.
+        """
+        self._words[path] = text
+
+    def set_access(self, path: str, writable: bool) -> None:
+        """Let ``path``, a parameter, table, row or object, have this Writable instead of that of its definition."""
+        self._access[path] = writable
 
     def allow_reference(self, table: str) -> None:
         """Permit references to ``table`` even if the model does not contain it; such a reference can only be empty."""
@@ -191,7 +224,14 @@ class ModelBuilder:
             ),
             active=tuple(path + item.name for path, item in everything if item.starts_active),
             attributes=self._allowed_attributes(tree),
-            reports=tuple(self._reports),
+            words=self._words_that_differ(tree),
+            access={
+                path: writable
+                for path, writable in self._access.items()
+                if tree.exists(path) and tree.find(path).writable != writable
+            },
+            reports=tuple(self._deviations.lines),
+            deviations=dict(self._deviations.counts),
         )
 
     def _link(self) -> str:
@@ -276,8 +316,6 @@ class ModelBuilder:
             tree = Tree(replace(model, rows=rows))
             if not tree.exists(table) or not tree.find(table).is_table:
                 raise ModelError(where, f"{table} is not a table of the model, or is inside a row that is not declared")
-            if min(numbers) < 1:
-                raise ModelError(where, "instance numbers start at 1")
             rows[table] = tuple(sorted(numbers))
         return replace(model, rows=rows)
 
@@ -288,12 +326,13 @@ class ModelBuilder:
             if not observed:
                 continue
             if not tree.exists(path):
-                self.report(where, f"{path} is left out: the model has no such parameter or row")
+                self.report(where, f"{path} is left out: the model has no such parameter or row", LEFT_OUT)
                 continue
             parameter = tree.definition(path)
             if parameter.counts:
                 if text != tree.value(path).text:
-                    self.report(where, f"{path} is {text[:20]!r}, but there are {tree.value(path).text} rows")
+                    rows = tree.value(path).text
+                    self.report(where, f"{path} is {text[:20]!r}, but there are {rows} rows", WRONG_COUNTS)
                 continue
             try:
                 text = parameter.admitted(text)
@@ -301,7 +340,9 @@ class ModelBuilder:
             except LexicalError as error:
                 refusal = str(error)
             if refusal:
-                self.report(where, f"the value of {path} is left out: {refusal}")
+                shown = can_be_sent(self._words.get(path, "\0"))
+                outcome = "is shown as it is, but not used" if shown else "is left out"
+                self.report(where, f"the value of {path} {outcome}: {refusal}", BAD_VALUES)
             else:
                 kept[path] = text
         return kept
@@ -313,17 +354,31 @@ class ModelBuilder:
                 raise ModelError(self._values[path].where, reason)
             broken.setdefault(reason, []).append(path)
         for reason, paths in broken.items():
-            self.report(self._values[paths[0]].where, f"{reason}: {len(paths)} values that are not unique are kept")
+            text = f"{reason}: {len(paths)} values that are not unique are kept"
+            self.report(self._values[paths[0]].where, text, NOT_UNIQUE)
 
     def _allowed_attributes(self, tree: Tree) -> dict[str, Attributes]:
         allowed: dict[str, Attributes] = {}
         for path, (where, attributes) in self._attributes.items():
             notify = tree.definition(path).notify if tree.exists(path) else Notify.NORMAL
             if notify is (Notify.CAN_DENY if attributes.notification == 2 else Notify.FORCED):
-                self.report(where, f"has notification {attributes.notification}, which the model does not allow")
+                text = f"has notification {attributes.notification}, which the model does not allow"
+                self.report(where, text, BAD_ATTRIBUTES)
             elif tree.exists(path) and attributes != tree.factory_attributes(path):
                 allowed[path] = attributes
         return allowed
+
+    def _words_that_differ(self, tree: Tree) -> dict[str, str]:
+        """Words of existing parameters, if an ACS would read another text; no secret is ever among them."""
+        words: dict[str, str] = {}
+        for path, text in self._words.items():
+            given = self._values.get(path)
+            if not tree.exists(path) or not can_be_sent(text) or (given is not None and not given.observed):
+                continue
+            parameter = tree.definition(path)
+            if not parameter.counts and not (parameter.hidden and text) and tree.shown(path).text != text:
+                words[path] = text
+        return words
 
     def _strict_values(self) -> dict[str, str]:
         return {path: value.text for path, value in self._values.items() if not value.observed}
@@ -339,3 +394,11 @@ def parent_of(path: str) -> str:
     """Template of the object that contains the object or table ``path``; empty for a root."""
     above = path.removesuffix(ROW).removesuffix(".").rpartition(".")[0]
     return above + "." if above else ""
+
+
+def _is_template(path: str) -> bool:
+    """Whether ``path`` is made of names, each followed by a dot, with ``{i}.`` for rows of the table before it."""
+    *parts, end = path.split(".")
+    return bool(parts and not end) and all(
+        is_name(part) or (part == "{i}" and at > 1 and parts[at - 1] != part) for at, part in enumerate(parts)
+    )

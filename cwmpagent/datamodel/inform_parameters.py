@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 
 from cwmpagent.datamodel.identifiers import ANY, alias_in, segments
 from cwmpagent.datamodel.resolve import Resolver
-from cwmpagent.datamodel.schema import ObjectDefinition, is_instance_number
+from cwmpagent.datamodel.schema import ObjectDefinition, is_instance_number, is_name
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
 from cwmpagent.values import list_items
@@ -18,11 +18,10 @@ VALUE_CHANGE = "4 VALUE CHANGE"
 """The only event that an EventList cannot contain: its Informs carry the changed parameters."""
 
 _EVENT = re.compile(r"(\d|1[0-4]) [A-Z]+( [A-Z]+)*|M \w+|X \S+ \S.*", re.ASCII)
-_NAME = re.compile(r"[A-Za-z_][\w-]*")
 
 
 def patterns(tree: Tree) -> list[str]:
-    """ParameterName of each enabled entry."""
+    """ParameterName of each enabled entry, each once."""
     return _entries(tree, lambda events: True)
 
 
@@ -58,12 +57,12 @@ def _entries(tree: Tree, matches: Callable[[list[str]], bool]) -> list[str]:
     table = tree.model.root.path + TABLE
     if not tree.exists(table):
         return []
-    names = []
+    names: dict[str, None] = {}
     for number in tree.instances(table):
         row = f"{table}{number}."
         if tree.value(row + "Enable").text != "true" or not matches(list_items(tree.value(row + "EventList").text)):
             continue
-        names.append(tree.value(row + "ParameterName").text)
+        names[tree.value(row + "ParameterName").text] = None
     return [name for name in names if name]
 
 
@@ -73,15 +72,15 @@ def _applies(events: list[str], codes: Collection[str]) -> bool:
 
 def _name_refusal(tree: Tree, text: str) -> str | None:
     first, *parts = segments(text)
-    if first != tree.model.root.name or not parts or not _NAME.fullmatch(parts[-1]):
+    if first != tree.model.root.name or not parts or not is_name(parts[-1]):
         return f"must be the full name of a parameter, {tree.model.root.path}... without a dot at its end"
     template = tree.model.root.path
     for part in parts[:-1]:
-        row = part == ANY or alias_in(part) is not None or is_instance_number(part or "0")
+        row = part == ANY or alias_in(part) is not None or is_instance_number(part)
         above = tree.model.definition(template)
         if row and not (isinstance(above, ObjectDefinition) and above.table and not template.endswith("{i}.")):
             return f"{part} must stand for a row of a table"
-        if not row and not _NAME.fullmatch(part):
+        if not row and not is_name(part):
             return "is not the name of a parameter"
         template += "{i}." if row else part + "."
     for forced in tree.model.forced_inform:

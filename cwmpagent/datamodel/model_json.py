@@ -14,7 +14,7 @@ from cwmpagent.datamodel.schema import Model, Notify, ObjectDefinition, Paramete
 from cwmpagent.records import Attributes
 from cwmpagent.values import Bounds, Restriction, ValueType
 
-FORMAT = 4
+FORMAT = 5
 """Version of the format; increased when the format or the meaning of a model changes."""
 
 
@@ -43,7 +43,10 @@ def written(model: Model) -> str:
         "active": model.active,
         "absent": sorted(model.absent),
         "attributes": {path: [each.notification, each.access_list] for path, each in model.attributes.items()},
+        "words": dict(model.words),
+        "access": dict(model.access),
         "reports": model.reports,
+        "deviations": dict(model.deviations),
     }
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
@@ -65,7 +68,10 @@ def read(text: str) -> Model:
             attributes={
                 path: Attributes(level, tuple(names)) for path, (level, names) in content["attributes"].items()
             },
+            words=content["words"],
+            access=content["access"],
             reports=tuple(content["reports"]),
+            deviations=content["deviations"],
         )
     except (AttributeError, IndexError, KeyError, TypeError, StopIteration, RecursionError, ValueError) as error:
         raise ValueError(f"is not a model: {type(error).__name__}: {error}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 
 from cwmpagent.datamodel.identifiers import ANY, alias_in, segments
 from cwmpagent.datamodel.schema import is_instance_number
@@ -32,7 +32,7 @@ def named(path: str, keys: Mapping[str, str]) -> Name:
     so_far = ""
     for part in path.split("."):
         so_far += part + "."
-        if part.isdecimal() and is_instance_number(part):
+        if is_instance_number(part):
             template.append("{i}")
             row_keys.append(keys.get(so_far, part))
         else:
@@ -46,6 +46,19 @@ def named(path: str, keys: Mapping[str, str]) -> Name:
 def request_template(path: str) -> str:
     """Template of a path in a request of the ACS, in which a row can also be ``*`` or ``[alias]``."""
     return ".".join(
-        "{i}" if is_instance_number(part or " ") or part == ANY or alias_in(part) is not None else part
+        "{i}" if is_instance_number(part) or part == ANY or alias_in(part) is not None else part
         for part in segments(path)
     )
+
+
+def objects_above(path: str) -> Iterator[str]:
+    """The objects, tables and rows that contain ``path``, outermost first."""
+    at = path.find(".")
+    while -1 < at < len(path) - 1:
+        yield path[: at + 1]
+        at = path.find(".", at + 1)
+
+
+def is_inside(path: str, paths: Container[str]) -> bool:
+    """Whether any of ``paths`` is an object, table or row that contains ``path``; ``path`` itself does not count."""
+    return any(above in paths for above in objects_above(path))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cwmpagent.datamodel.tree import Tree
+from cwmpagent.gradual import Gradual, at_once
 from cwmpagent.records import Batch
 from cwmpagent.values import Value
 
@@ -93,5 +94,16 @@ def joined(*plans: Plan) -> Plan:
 
 def differences(before: Tree, after: Tree, paths: Iterable[str]) -> dict[str, tuple[Value, Value]]:
     """Old and new values of those of ``paths`` whose value differs, as for :attr:`Plan.changed`."""
-    pairs = {path: (before.value(path), after.value(path)) for path in paths if after.exists(path)}
-    return {path: (old, new) for path, (old, new) in pairs.items() if old != new}
+    return at_once(differences_gradually(before, after, paths))
+
+
+def differences_gradually(before: Tree, after: Tree, paths: Iterable[str]) -> Gradual[dict[str, tuple[Value, Value]]]:
+    """The same as :func:`differences`, in small pieces."""
+    changed: dict[str, tuple[Value, Value]] = {}
+    for path in paths:
+        yield
+        if after.exists(path):
+            old, new = before.value(path), after.value(path)
+            if old != new:
+                changed[path] = (old, new)
+    return changed

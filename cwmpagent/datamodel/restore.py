@@ -11,9 +11,10 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import NamedTuple
 
+from cwmpagent.datamodel.address_parameters import address_refusal
 from cwmpagent.datamodel.identifiers import ALIAS, alias_refusal, aliased_row
 from cwmpagent.datamodel.overlay import Overlay, split_row
-from cwmpagent.datamodel.schema import Model, ParameterDefinition
+from cwmpagent.datamodel.schema import HIGHEST_INSTANCE, Model, ParameterDefinition
 from cwmpagent.datamodel.tree import Live, Tree
 from cwmpagent.datamodel.unique_keys import clashing
 from cwmpagent.errors import CwmpFault, ModelError
@@ -66,7 +67,7 @@ def _checked_factory(tree: Tree, factory: Mapping[str, str]) -> dict[str, str]:
             checked[path] = parameter.admitted(text)
         except LexicalError as error:
             raise ModelError(path, str(error)) from None
-        refusal = _alias_refusal(path, parameter, checked[path]) or tree.refusal(parameter, checked[path])
+        refusal = _refusal(tree, path, parameter, checked[path])
         if refusal:
             raise ModelError(path, refusal)
     return checked
@@ -94,7 +95,9 @@ def _restored(tree: Tree, saved: Saved) -> tuple[Overlay, tuple[Ignored, ...]]:
         Batch(
             attributes={path: item for path, item in saved.attributes.items() if fits(path, _name_refusal(tree, path))},
             counters={
-                table: last for table, last in saved.counters.items() if fits(table, _table_refusal(tree, table))
+                table: last
+                for table, last in saved.counters.items()
+                if fits(table, _table_refusal(tree, table) or _number_refusal(last))
             },
             values={path: text for path, text in saved.values.items() if fits(path, _value_refusal(tree, path, text))},
         )
@@ -121,10 +124,14 @@ def _depth(path: str) -> int:
 
 def _row_refusal(tree: Tree, row: str) -> str | None:
     try:
-        table, _ = split_row(row)
+        table, number = split_row(row)
     except ValueError:
         return "is not a row"
-    return _table_refusal(tree, table)
+    return _table_refusal(tree, table) or _number_refusal(number)
+
+
+def _number_refusal(number: int) -> str | None:
+    return f"has an instance number above {HIGHEST_INSTANCE}" if number > HIGHEST_INSTANCE else None
 
 
 def _table_refusal(tree: Tree, table: str) -> str | None:
@@ -147,4 +154,9 @@ def _value_refusal(tree: Tree, path: str, text: str) -> str | None:
             return "is not in its canonical form"
     except LexicalError as error:
         return str(error)
-    return _alias_refusal(path, parameter, text) or tree.refusal(parameter, text)
+    return _refusal(tree, path, parameter, text)
+
+
+def _refusal(tree: Tree, path: str, parameter: ParameterDefinition, text: str) -> str | None:
+    refusal = _alias_refusal(path, parameter, text) or tree.refusal(parameter, text)
+    return refusal or address_refusal(tree, path, text)

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from cwmpagent.datamodel.deviations import summary_of
 from cwmpagent.records import Attributes
-from cwmpagent.values import NOT_IN_XML, LexicalError, Restriction, Value, ValueType, canonical
+from cwmpagent.values import LexicalError, Restriction, Value, ValueType, can_be_sent, canonical
 
 _UNRESTRICTED = Restriction()
+_NOT_IN_NAMES = frozenset(".[]{}*")
 
 ROW = "{i}."
 """End of the template of a row."""
@@ -68,7 +70,7 @@ class ParameterDefinition:
 
     def lexical(self, text: str) -> str:
         """Canonical text of a value of this type; raises ``LexicalError`` if ``text`` is not one."""
-        if NOT_IN_XML.search(text):
+        if not can_be_sent(text):
             raise LexicalError("control characters other than tab and line ends cannot be sent")
         return canonical(self.kind, text)
 
@@ -167,7 +169,10 @@ class Model:
     default. ``forced_inform``: full paths of the parameters of every Inform. ``active``: templates of the parameters
     with active notification by default. ``absent``: full paths of parameters, and of objects (ending in a dot), that
     a factory row does not have although its definition contains them. ``attributes``: full path -> factory attributes,
-    if they differ from those of the definition. ``reports``: lines for the operator about deviations from the sources.
+    if they differ from those of the definition. ``words``: full path -> text that an ACS reads in place of the factory
+    value; ``access``: full path -> Writable in place of that of the definition; both as a device had them, see
+    :mod:`cwmpagent.datamodel.sources.dump.fidelity`. ``reports``: lines for the operator about deviations from the
+    sources; ``deviations``: kind of deviation -> number of them.
     """
 
     name: str
@@ -178,7 +183,15 @@ class Model:
     active: tuple[str, ...] = ()
     absent: frozenset[str] = field(default=frozenset(), repr=False)
     attributes: Mapping[str, Attributes] = field(default_factory=dict, repr=False)
+    words: Mapping[str, str] = field(default_factory=dict, repr=False)
+    access: Mapping[str, bool] = field(default_factory=dict, repr=False)
     reports: tuple[str, ...] = field(default=(), repr=False)
+    deviations: Mapping[str, int] = field(default_factory=dict, repr=False)
+
+    @property
+    def summary(self) -> str:
+        """The ``reports`` in one line, each kind with its number; empty if there are none."""
+        return summary_of(self.deviations)
 
     def definition(self, path: str) -> ObjectDefinition | ParameterDefinition | None:
         """Definition for a template or a path, whether or not its rows exist; ``None`` if it is unknown.
@@ -203,6 +216,33 @@ class Model:
         return None if at_table else definition.parameters.get(last)
 
 
+HIGHEST_INSTANCE = 2**31 - 1
+"""Highest instance number that is assigned."""
+
+
 def is_instance_number(segment: str) -> bool:
-    """Whether a part of a path is an instance number: decimal, from 1, without leading zeros."""
-    return len(segment) <= 10 and segment.isascii() and segment.isdecimal() and segment[0] != "0"
+    """Whether a part of a path is an instance number: ASCII digits without leading zeros.
+
+    0 is one, too: some devices have such rows, although instance numbers start at 1 (TR-069 A.3.2.6).
+    """
+    return len(segment) <= 10 and is_number(segment) and (segment[0] != "0" or segment == "0")
+
+
+def is_number(segment: str) -> bool:
+    """Whether a part of a path consists of ASCII digits only, so that it cannot be a name."""
+    return segment.isascii() and segment.isdecimal()
+
+
+def is_name(segment: str) -> bool:
+    """Whether a part of a path can be the name of an object or parameter of a device.
+
+    Devices have names that the rules of TR-106 3.1 do not allow (``8021pMark``, letters with accents). All names
+    are accepted that a path can contain without being mistaken for a row (``1``, ``[web]``), a wildcard or a template.
+    """
+    return (
+        segment.isprintable()
+        and segment.strip() == segment
+        and not is_number(segment)
+        and _NOT_IN_NAMES.isdisjoint(segment)
+        and segment != ""
+    )

@@ -33,7 +33,7 @@ class Node(NamedTuple):
 
     @property
     def writable(self) -> bool:
-        """Writable of GetParameterNames: settable, or AddObject or DeleteObject is permitted."""
+        """Writable by the definition; a device may differ in it, see :meth:`Tree.writable`."""
         if self.parameter is not None:
             return self.parameter.writable
         if self.is_table:
@@ -140,17 +140,37 @@ class Tree:
         return parameter.initial if text is None else Value(parameter.kind, text)
 
     def shown(self, path: str) -> Value:
-        """Value of the parameter ``path`` as an ACS reads it: the null value of its type if the parameter is hidden."""
-        return self._shown(path, self.definition(path))
+        """Value of the parameter ``path`` as an ACS reads it: the null value of its type if the parameter is hidden.
+
+        An unchanged value can be a text that the model does not allow (:class:`Model`, ``words``).
+        """
+        return self.shown_of(path, self.definition(path))
+
+    def shown_of(self, path: str, parameter: ParameterDefinition) -> Value:
+        """Value as :meth:`shown` returns it, of an existing parameter whose definition is known."""
+        if path in self.model.words and self._has_factory_value(path):
+            return Value(parameter.kind, self.model.words[path])
+        return Value(parameter.kind, NULL[parameter.kind]) if parameter.hidden else self.value_of(path, parameter)
+
+    def writable(self, path: str) -> bool:
+        """Writable of ``path`` (GetParameterNames): settable, or AddObject or DeleteObject is permitted."""
+        return self._writable(path, self.find(path).writable)
 
     def attributes(self, path: str) -> Attributes:
         """Attributes of the parameter ``path``: those that were set, or else those of the factory state."""
         return self._overlay.attributes.get(path) or self.factory_attributes(path)
 
+    def attributes_of(self, path: str, parameter: ParameterDefinition) -> Attributes:
+        """Attributes of an existing parameter whose definition is known."""
+        return self._overlay.attributes.get(path) or self.factory_attributes_of(path, parameter)
+
     def factory_attributes(self, path: str) -> Attributes:
         """Factory attributes of the parameter ``path``."""
-        definition = self.definition(path)
-        return self.model.attributes.get(path) or (_ACTIVELY_NOTIFIED if definition.starts_active else _NOT_NOTIFIED)
+        return self.factory_attributes_of(path, self.definition(path))
+
+    def factory_attributes_of(self, path: str, parameter: ParameterDefinition) -> Attributes:
+        """Factory attributes of an existing parameter whose definition is known."""
+        return self.model.attributes.get(path) or (_ACTIVELY_NOTIFIED if parameter.starts_active else _NOT_NOTIFIED)
 
     def instances(self, table: str) -> tuple[int, ...]:
         """Instance numbers of a table, ascending."""
@@ -167,13 +187,7 @@ class Tree:
 
     def below(self, path: str) -> list[tuple[str, Node]]:
         """The object, table or row ``path`` (``""``: the root) and everything below it, in the order of the model."""
-        path = path or self.model.root.name + "."
-        node = self.find(path)
-        if node.parameter is not None:
-            return [(path, node)]
-        nodes: list[tuple[str, Node]] = []
-        self._collect_names(node, path, nodes)
-        return nodes
+        return [entry for piece in self._below(path) for entry in piece]
 
     def read(self, path: str) -> list[tuple[str, Value]]:
         """Names and shown values of the parameters that ``path`` covers (GetParameterValues).
@@ -181,29 +195,52 @@ class Tree:
         ``""`` covers all parameters, a partial path all parameters below it at any depth. A table without
         rows returns nothing.
         """
-        shown = self._shown
-        return [(name, shown(name, parameter)) for name, parameter in self._covered(path)]
+        shown = self.shown_of
+        return [(name, shown(name, parameter)) for piece in self.covered(path) for name, parameter in piece]
 
     def parameters(self, path: str) -> list[str]:
         """Full names of the parameters that ``path`` covers, as for :meth:`read`."""
-        return [name for name, _ in self._covered(path)]
+        return [name for piece in self.covered(path) for name, _ in piece]
+
+    def covered(
+        self, path: str, skips: Callable[[str], bool] | None = None
+    ) -> Iterator[Sequence[tuple[str, ParameterDefinition]]]:
+        """The parameters that ``path`` covers, as for :meth:`read`, one piece for each object.
+
+        ``skips(path)``: whether to leave out the object or table ``path`` below the first one, with all below it.
+        """
+        path = path or self.model.root.path
+        node = self.find(path)
+        if node.parameter is not None:
+            return iter([[(path, node.parameter)]])
+        return self._collect(node.definition, path, node.is_table, skips)
 
     def names(self, path: str, next_level: bool) -> list[tuple[str, bool]]:
         """Names and Writable for GetParameterNames; raises ``CwmpFault`` 9003 for a parameter with ``next_level``."""
-        if not next_level:
-            return [(name, node.writable) for name, node in self.below(path)]
+        return [entry for piece in self.named(path, next_level) for entry in piece]
+
+    def named(self, path: str, next_level: bool) -> Iterator[Sequence[tuple[str, bool]]]:
+        """Names and Writable as :meth:`names` returns them, in pieces: one for each object, or all of the level."""
+        if next_level:
+            return iter([self._next_level(path)])
+        access = self.model.access
+        return ([(name, access.get(name, node.writable)) for name, node in piece] for piece in self._below(path))
+
+    def _next_level(self, path: str) -> list[tuple[str, bool]]:
         root = self.model.root.name + "."
         if not path:
-            return [(root, False)]
+            return [(root, self.writable(root))]
         definition, parameter, is_table = self.find(path)
         if parameter is not None:
             raise CwmpFault(9003, f"{path} is a parameter: NextLevel needs a partial path")
         if is_table:
-            return [(f"{path}{number}.", definition.deletable) for number in self._rows(path)]
+            rows = [f"{path}{number}." for number in self._rows(path)]
+            return [(row, self._writable(row, definition.deletable)) for row in rows]
         listed = [(path + name, parameter.writable) for name, parameter in definition.parameters.items()] + [
             (f"{path}{name}.", child.table and child.creatable) for name, child in definition.children.items()
         ]
-        return [(name, writable) for name, writable in listed if name not in self.model.absent]
+        absent = self.model.absent
+        return [(name, self._writable(name, writable)) for name, writable in listed if name not in absent]
 
     def given_values(self) -> Iterator[tuple[str, str]]:
         """Path and text of every value that is not a default; rows of some of them may have been deleted."""
@@ -225,6 +262,10 @@ class Tree:
     def apply(self, batch: Batch) -> None:
         """Apply the saved batch of a plan that was made for the present state of this tree."""
         self._overlay = self._overlay.merged(batch, self.model.rows)
+
+    def snapshot(self, live: Live | None) -> Tree:
+        """Copy of this tree with its present state, which later changes do not affect, and the values of ``live``."""
+        return Tree(self.model, self._factory, self._overlay, live=live)
 
     @property
     def overlay(self) -> Overlay:
@@ -267,50 +308,60 @@ class Tree:
         for number in self._rows(so_far + before):
             yield from self._expanded(f"{so_far}{before}{number}.", after)
 
-    def _shown(self, path: str, parameter: ParameterDefinition) -> Value:
-        return Value(parameter.kind, NULL[parameter.kind]) if parameter.hidden else self.value_of(path, parameter)
+    def _has_factory_value(self, path: str) -> bool:
+        """Whether the value of the parameter ``path`` is that of the model."""
+        if path in self._overlay.values or path in self._factory:
+            return False
+        return self._live is None or self._live(path) is None
 
-    def _covered(self, path: str) -> list[tuple[str, ParameterDefinition]]:
-        path = path or self.model.root.name + "."
-        node = self.find(path)
-        if node.parameter is not None:
-            return [(path, node.parameter)]
-        covered: list[tuple[str, ParameterDefinition]] = []
-        self._collect(node.definition, path, node.is_table, covered)
-        return covered
+    def _writable(self, path: str, writable: bool) -> bool:
+        """Writable of ``path``, which is ``writable`` by its definition."""
+        return self.model.access.get(path, writable)
 
     def _collect(
-        self, definition: ObjectDefinition, path: str, is_table: bool, out: list[tuple[str, ParameterDefinition]]
-    ) -> None:
+        self, definition: ObjectDefinition, path: str, is_table: bool, skips: Callable[[str], bool] | None
+    ) -> Iterator[Sequence[tuple[str, ParameterDefinition]]]:
         if is_table:
             for number in self._rows(path):
-                self._collect(definition, f"{path}{number}.", False, out)
+                row = f"{path}{number}."
+                if skips is None or not skips(row):
+                    yield from self._collect(definition, row, False, skips)
             return
         absent = self.model.absent
-        out += [
+        yield [
             (path + name, parameter) for name, parameter in definition.parameters.items() if path + name not in absent
         ]
         for name, child in definition.children.items():
-            if (below := f"{path}{name}.") not in absent:
-                self._collect(child, below, child.table, out)
+            below = f"{path}{name}."
+            if below not in absent and (skips is None or not skips(below)):
+                yield from self._collect(child, below, child.table, skips)
 
-    def _collect_names(self, node: Node, path: str, out: list[tuple[str, Node]]) -> None:
-        out.append((path, node))
+    def _below(self, path: str) -> Iterator[Sequence[tuple[str, Node]]]:
+        """:meth:`below`, one piece for each object."""
+        path = path or self.model.root.path
+        node = self.find(path)
+        return iter([[(path, node)]]) if node.parameter is not None else self._collect_names(node, path)
+
+    def _collect_names(self, node: Node, path: str) -> Iterator[Sequence[tuple[str, Node]]]:
         definition = node.definition
         if node.is_table:
+            yield [(path, node)]
             row = Node(definition, None, False)
             for number in self._rows(path):
-                self._collect_names(row, f"{path}{number}.", out)
+                yield from self._collect_names(row, f"{path}{number}.")
             return
         absent = self.model.absent
-        out += [
-            (path + name, Node(definition, parameter, False))
-            for name, parameter in definition.parameters.items()
-            if path + name not in absent
+        yield [
+            (path, node),
+            *(
+                (path + name, Node(definition, parameter, False))
+                for name, parameter in definition.parameters.items()
+                if path + name not in absent
+            ),
         ]
         for name, child in definition.children.items():
             if (below := f"{path}{name}.") not in absent:
-                self._collect_names(Node(child, None, child.table), below, out)
+                yield from self._collect_names(Node(child, None, child.table), below)
 
 
 class _LiveExcept:

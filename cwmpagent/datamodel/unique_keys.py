@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from cwmpagent.datamodel.identifiers import ALIAS, alias_parameter
 from cwmpagent.datamodel.schema import ObjectDefinition, UniqueKey, is_instance_number
 from cwmpagent.datamodel.tree import Tree
+from cwmpagent.gradual import Gradual, at_once
 
 _BY_ALIAS = UniqueKey((ALIAS,), functional=False)
 
@@ -16,12 +17,18 @@ def clashing(tree: Tree, changed: Iterable[str]) -> dict[str, str]:
 
     An existing clash between rows without a changed parameter is not reported.
     """
+    return at_once(clashing_gradually(tree, changed))
+
+
+def clashing_gradually(tree: Tree, changed: Iterable[str]) -> Gradual[dict[str, str]]:
+    """The same as :func:`clashing`, in small pieces."""
     reasons: dict[str, str] = {}
-    for (table, key), names_of_row in _affected_keys(tree, changed).items():
+    for (table, key), names_of_row in (yield from _affected_keys(tree, changed)).items():
         definition = tree.find(table).definition
         rows: dict[tuple[str, ...], list[str]] = {}
         for row, values in _keyed_rows(tree, table, definition, key):
             rows.setdefault(values, []).append(row)
+            yield
         for row in (row for same in rows.values() if len(same) > 1 for row in same):
             names = names_of_row.get(row, ())
             # A changed enable parameter is at fault only if no parameter of the key was changed.
@@ -30,10 +37,11 @@ def clashing(tree: Tree, changed: Iterable[str]) -> dict[str, str]:
     return reasons
 
 
-def _affected_keys(tree: Tree, changed: Iterable[str]) -> dict[tuple[str, UniqueKey], dict[str, list[str]]]:
+def _affected_keys(tree: Tree, changed: Iterable[str]) -> Gradual[dict[tuple[str, UniqueKey], dict[str, list[str]]]]:
     """Tables and keys that the ``changed`` parameters affect, with those parameters by row."""
     affected: dict[tuple[str, UniqueKey], dict[str, list[str]]] = {}
     for name in changed:
+        yield
         above = name.rpartition(".")[0]
         while "." in above:
             table, _, number = above.rpartition(".")

@@ -25,14 +25,14 @@ WORTH_KEEPING = 256 * 1024
 _LARGEST = 64 * 2**20
 
 
-def key_of(files: Iterable[tuple[str, bytes]], profiles: Sequence[str]) -> str:
+def key_of(files: Iterable[tuple[str, bytes]], profiles: Sequence[str], fidelity: str = "strict") -> str:
     """Digest of the sources of a model, as 64 hexadecimal digits.
 
-    It covers the names and contents of the files, the profiles, the format of the cache, and the version of this
-    package, because another version may read the same files differently.
+    It covers the names and contents of the files, the profiles, the fidelity to a dump, the format of the cache, and
+    the version of this package, because another version may read the same files differently.
     """
     digest = hashlib.sha256()
-    parts = [str(model_json.FORMAT), package_version("cwmpagent"), *profiles, ""]
+    parts = [str(model_json.FORMAT), package_version("cwmpagent"), fidelity, *profiles, ""]
     for name, data in files:
         parts += [name, hashlib.sha256(data).hexdigest()]
     for part in parts:

@@ -7,7 +7,7 @@ is read once and shared by all its devices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -18,6 +18,7 @@ from cwmpagent.datamodel.schema import Model
 from cwmpagent.datamodel.sources.bbf.model import read_bbf
 from cwmpagent.datamodel.sources.bbf.profiles import KEY as PROFILES_KEY
 from cwmpagent.datamodel.sources.dump.csv_reader import read_csv
+from cwmpagent.datamodel.sources.dump.fidelity import FIDELITIES, Fidelity
 from cwmpagent.datamodel.sources.dump.json_reader import read_json
 from cwmpagent.datamodel.sources.toml_reader import read_toml
 from cwmpagent.device.model_cache import WORTH_KEEPING, ModelCache, key_of
@@ -25,9 +26,8 @@ from cwmpagent.errors import ModelError
 
 KEY = "device.model"
 _Reader = Callable[[bytes, str, ModelBuilder], None]
-_READERS: Mapping[str, _Reader] = {".toml": read_toml, ".csv": read_csv, ".json": read_json}
 _BBF = ".xml"
-SUFFIXES = (*_READERS, _BBF)
+SUFFIXES = (".toml", ".csv", ".json", _BBF)
 """Suffixes of the names of model files."""
 LARGEST = 64 * 2**20
 """Maximum size of a model file in octets."""
@@ -39,33 +39,45 @@ def find_model(
     directory: Path | None = None,
     *,
     profiles: Sequence[str] = (),
+    fidelity: Fidelity = "strict",
     cache: ModelCache | None = None,
 ) -> Model:
     """Read the model of one or several built-in names and paths.
 
     A relative path is relative to ``directory``, by default the current directory. ``profiles`` select the objects and
-    parameters of a Broadband Forum model. A large model is read from ``cache`` if it is there, otherwise it is kept
-    there for saving. Raises ``ModelError``: with the configuration key if a source cannot be read, else with file and
-    element.
+    parameters of a Broadband Forum model; ``fidelity``: how closely a dump is followed
+    (:mod:`cwmpagent.datamodel.sources.dump.fidelity`). A large model is read from ``cache`` if it is there, otherwise
+    it is kept there for saving. Raises ``ModelError``: with the configuration key if a source cannot be read, else with
+    file and element; ``ValueError`` for an unknown ``fidelity``.
     """
+    if fidelity not in FIDELITIES:
+        raise ValueError(f"fidelity must be one of {', '.join(FIDELITIES)}, not {fidelity!r}")
     sources = (names,) if isinstance(names, str) else tuple(names)
     if not sources:
         raise ModelError(KEY, f"names no model; built in: {', '.join(builtin_names())}")
-    files = [(file.name, _content(file)) for name in sources for file in _files(name, directory or Path())]
+    try:
+        files = [(file.name, _content(file)) for name in sources for file in _files(name, directory or Path())]
+    except OSError as error:  # a directory, or the package itself
+        raise ModelError(KEY, f"cannot be read: {error.filename or sources[0]}: {error.strerror}") from None
     if profiles and not any(name.endswith(_BBF) for name, _ in files):
         raise ModelError(PROFILES_KEY, f"needs a Broadband Forum model ({_BBF}), but {KEY} names none")
     if cache is None or sum(len(data) for _, data in files) < WORTH_KEEPING:
-        return _read(files, sources[0], profiles)
-    key = key_of([("", sources[0].encode()), *files], profiles)
+        return _read(files, sources[0], profiles, fidelity)
+    key = key_of([("", sources[0].encode()), *files], profiles, fidelity)
     model = cache.find(key)
     if model is None:
-        model = _read(files, sources[0], profiles)
+        model = _read(files, sources[0], profiles, fidelity)
         cache.keep(key, model)
     return model
 
 
-def _read(files: Sequence[tuple[str, bytes]], name: str, profiles: Sequence[str]) -> Model:
-    readers: dict[str, _Reader] = {**_READERS, _BBF: partial(read_bbf, profiles=profiles)}
+def _read(files: Sequence[tuple[str, bytes]], name: str, profiles: Sequence[str], fidelity: Fidelity) -> Model:
+    readers: dict[str, _Reader] = {
+        ".toml": read_toml,
+        ".csv": partial(read_csv, fidelity=fidelity),
+        ".json": partial(read_json, fidelity=fidelity),
+        _BBF: partial(read_bbf, profiles=profiles),
+    }
     builder = ModelBuilder()
     for file, data in files:
         readers[Path(file).suffix](data, file, builder)

@@ -28,13 +28,24 @@ class Provider:
     supplies. ``Device.IP.Interface.`` and ``Device.IP.Interface.{i}.`` are equivalent; instance numbers are permitted.
     If several paths cover a parameter, the longest one applies, and among equal paths that of the last provider.
     ``tables``: the tables whose rows it supplies, as templates (``Device.IP.Interface.{i}.IPv4Address.``).
+    ``writable``: the objects, tables and single parameters of :attr:`paths` that it can change; everything else of them
+    is shown to the ACS as read-only. ``None`` stands for all of :attr:`paths` if the subclass has its own
+    :meth:`check`, and for none otherwise. A table stands for its rows, too: AddObject and DeleteObject.
     ``name``: its name in the log.
     The ``Alias`` of a row is stored by the agent and not passed to a provider.
     """
 
     paths: Sequence[str] = ()
     tables: Sequence[str] = ()
+    writable: Sequence[str] | None = None
     name: str = ""
+
+    @property
+    def changeable(self) -> Sequence[str]:
+        """The paths of :attr:`writable`, or those that ``None`` stands for."""
+        if self.writable is not None:
+            return self.writable
+        return () if type(self).check is Provider.check else self.paths
 
     def read(self, names: Sequence[Name]) -> Texts | Awaitable[Texts]:
         """Read the present texts of parameters, as in CWMP; a parameter without a text keeps its stored value.

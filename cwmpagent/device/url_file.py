@@ -6,6 +6,8 @@ import stat
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cwmpagent.protocol.url_host import url_host
+
 LONGEST = 2048
 
 
@@ -31,13 +33,18 @@ class UrlFile:
             mark = (0, 0, error.errno or 0)
         if mark == self._seen:
             return None
-        self._seen = mark
+        before, self._seen = self._seen, mark
         if mark[0] and not stat.S_ISREG(status.st_mode):  # reading a pipe would block
             raise ValueError(f"{self._path} is ignored: it is not a regular file")
         try:
             with self._path.open("rb") as file:
                 data = file.read(LONGEST + 2)
         except OSError as error:
+            # It may be readable at the next call, as when the process had no descriptor left: the same error is not
+            # raised again, but the file is read again.
+            self._seen = (0, 0, error.errno or 0)
+            if before == self._seen:
+                return None
             raise ValueError(f"{self._path} cannot be read: {error.strerror}") from None
         return self._url(data)
 
@@ -64,4 +71,8 @@ def acs_url_refusal(text: str) -> str:
         return "must contain a URL with http:// or https:// and a host"
     if parts.username is not None or parts.password is not None:
         return "must not contain a user name or password"
+    try:
+        url_host(parts.hostname)
+    except ValueError as error:
+        return str(error)
     return ""

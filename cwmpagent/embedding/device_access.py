@@ -13,6 +13,7 @@ from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.datamodel.identifiers import ANY, segments
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.datamodel.resolve import Resolver
+from cwmpagent.embedding.arguments import check_text
 from cwmpagent.embedding.extensions import Extensions
 from cwmpagent.embedding.python_values import python_value, text_of
 from cwmpagent.errors import CwmpFault, MisuseError
@@ -20,6 +21,7 @@ from cwmpagent.protocol.agenda.events import EVENTS, LONGEST_CODE, LONGEST_COMMA
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.lifecycle import Lifecycle
 
+_PATH = 'as in "Device.Time.Enable"'
 NOT_RUNNING = "the device is rebooting, or the agent has been stopped"
 _OUI = re.compile("[0-9A-F]{6} ")
 
@@ -42,6 +44,7 @@ class DeviceAccess:
 
     async def get(self, path: str) -> Any:
         """See :meth:`cwmpagent.Agent.get`."""
+        check_text(path, "the path", _PATH)
         runtime = self.runtime
         tree = runtime.tree
         if self._is_running():
@@ -54,6 +57,7 @@ class DeviceAccess:
 
     async def set(self, path: str, value: object) -> None:
         """See :meth:`cwmpagent.Agent.set`."""
+        check_text(path, "the path", _PATH)
         if self._extensions.has_parameter(path):
             raise MisuseError(f"{path}: its function supplies the value: change it there, and call changed()")
         runtime = self.runtime
@@ -70,6 +74,7 @@ class DeviceAccess:
 
     def changed(self, path: str) -> Deferred[None]:
         """See :meth:`cwmpagent.Agent.changed`."""
+        check_text(path, "the path", _PATH)
         model = self._extensions.model
         if model.definition(path) is None:
             raise MisuseError(f"{path}: the model {model.name} has no such parameter or object")
@@ -101,6 +106,8 @@ class DeviceAccess:
 
     def _event(self, name: str, command_key: str) -> Event:
         """The event ``name``. Raises MisuseError where it cannot be a vendor event."""
+        check_text(name, "the name of an event", 'as in "Door Open"')
+        check_text(command_key, "a CommandKey", 'as in "key"')
         if not (name.isascii() and name.isprintable() and name[:1].strip()) or name in EVENTS:
             raise MisuseError(
                 f"{name[:LONGEST_CODE]!r} cannot be a vendor event: use printable ASCII, and no standard EventCode"

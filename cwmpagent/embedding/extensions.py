@@ -11,6 +11,7 @@ from cwmpagent.agent.ports import Provider
 from cwmpagent.agent.session.dispatcher import Dispatcher, Performer
 from cwmpagent.datamodel.schema import Model, ParameterDefinition
 from cwmpagent.datamodel.vendor_parameter import with_parameter
+from cwmpagent.embedding.arguments import check_function, check_provider
 from cwmpagent.embedding.vendor_extensions import Range, VendorParameter, check_rpc, new_parameter, performer
 from cwmpagent.errors import MisuseError
 
@@ -46,6 +47,7 @@ class Extensions:
         self._check_rpc(name)
 
         def add(function: Function) -> Function:
+            check_function(function, f"the performer of {name}", f"put @agent.rpc({name!r}) above a function")
             self.register(name, performer(name, function))
             return function
 
@@ -54,6 +56,7 @@ class Extensions:
     def register(self, rpc: str, perform: Performer) -> None:
         """See :meth:`cwmpagent.Agent.register`."""
         self._check_rpc(rpc)
+        check_function(perform, f"the second argument of register({rpc!r}, ...)", "register(name, function)")
         self._performers[rpc] = perform
 
     def parameter(
@@ -68,6 +71,7 @@ class Extensions:
             self.model = with_parameter(self.model, path.rpartition(".")[0] + ".", definition)
 
         def add(read: Callable[[], Any]) -> VendorParameter:
+            check_function(read, f"the reader of {path}", f"put @agent.parameter({path!r}) above a function")
             new_parameter(self.model, path, type, range, unit)  # again, because a decorator may be used twice
             added = VendorParameter(path, definition, read, define=define, announce=self._announce)
             self.add_provider(added)
@@ -79,10 +83,9 @@ class Extensions:
     def add_provider(self, provider: Provider) -> None:
         """See :meth:`cwmpagent.Agent.add_provider`."""
         self._refuse_while_running("a provider")
-        for name in ("paths", "tables"):
-            paths = getattr(provider, name, None)
-            if paths is None or isinstance(paths, str):
-                raise MisuseError(f"{name} of the provider {provider!r} must be a list of paths")
+        check_provider(provider)
+        if isinstance(getattr(provider, "writable", None), str):
+            raise MisuseError(f"writable of the provider {provider!r} must be a list of paths, or None")
         self.providers.append(provider)
 
     def _check_rpc(self, name: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from twisted.logger import Logger
 
 from cwmpagent.agent.facts import Fact
+from cwmpagent.embedding.arguments import check_function
 
 QUIET = 60.0
 """Minimum seconds between two tracebacks of the same observer in the log."""
@@ -22,7 +23,8 @@ class Observers:
         self._logged_at: dict[int, float] = {}
 
     def add(self, observer: Callable[[Fact], object]) -> None:
-        """Call ``observer`` with every fact from now on."""
+        """Call ``observer`` with every fact from now on. Raises MisuseError for one that cannot be called."""
+        check_function(observer, "an observer", "agent.observe(function), which is called with each fact", plain=True)
         self._observers.append(observer)
 
     def __call__(self, fact: Fact) -> None:

@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock
@@ -17,6 +17,7 @@ from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.ports import Clock, Provider
 from cwmpagent.agent.session.dispatcher import Performer
 from cwmpagent.config import Config, from_settings, load
+from cwmpagent.config.tables import Tables
 from cwmpagent.control.recent_facts import RecentFacts
 from cwmpagent.control.service import ControlSocket
 from cwmpagent.control.socket_path import NAME
@@ -24,17 +25,24 @@ from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.clock import SystemClock
 from cwmpagent.device.model_cache import ModelCache
 from cwmpagent.device.models import find_model
+from cwmpagent.embedding.arguments import check_function, check_keywords, check_type
 from cwmpagent.embedding.device_access import DeviceAccess
 from cwmpagent.embedding.extensions import Extensions, Function
 from cwmpagent.embedding.observers import Observers
-from cwmpagent.embedding.vendor_extensions import Range, VendorParameter
+from cwmpagent.embedding.vendor_extensions import Range, TypeName, VendorParameter
 from cwmpagent.errors import CwmpAgentError, MisuseError
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.assembly import Additions, Assembly
 from cwmpagent.runtime.factory_defaults import FactoryValue, check, factory_values
 from cwmpagent.runtime.network import Host
-from cwmpagent.store.durable import LOCK, Store
+from cwmpagent.store.durable import Store
+from cwmpagent.store.files import LOCK
 from cwmpagent.store.lock import refuse_if_held
+
+MOST_DAMAGED = 20
+"""Damaged entries of the saved state that are named in the log."""
+_KEYWORDS = ("config", "reactor", "observer", "envelopes", "fatal", "clock", "chance", "model", "beside")
+_CLOCK = ("monotonic", "wall", "wall_trusted", "utc_offset")
 
 
 class Agent(Service):
@@ -69,8 +77,11 @@ class Agent(Service):
         chance: random.Random | None = None,
         model: Model | None = None,
         beside: Agent | None = None,
-        **settings: Mapping[str, object],
+        **settings: Unpack[Tables],
     ) -> None:
+        _check_arguments(config, clock, chance, model, beside, settings)
+        check_function(envelopes, "envelopes", "a function that returns True or False", plain=True)
+        check_function(fatal, "fatal", "a function that is called with a line of text", plain=True)
         if reactor is None:
             from twisted.internet import reactor
         self.config, self._warnings = _configured(config, settings)
@@ -83,7 +94,7 @@ class Agent(Service):
             self.observe(observer)
         self._host = Host(reactor, clock, chance or random.SystemRandom(), self._warn)
         self._cache = ModelCache(self.config.state.directory)
-        self._shared, self._reports = self._find_model(model, beside)
+        self._shared, self._deviations = self._find_model(model, beside)
         self._extensions = Extensions(self._shared, running=self._is_started, announce=self.changed)
         self._values = factory_values(self.config, self._shared.root.path)
         self._name = check(self._shared, self._values)
@@ -121,7 +132,7 @@ class Agent(Service):
         self._extensions.register(rpc, perform)
 
     def parameter(
-        self, path: str, *, type: str = "string", range: Range | None = None, unit: str = ""
+        self, path: str, *, type: TypeName = "string", range: Range | None = None, unit: str = ""
     ) -> Callable[[Callable[[], Any]], VendorParameter]:
         """Decorate the function that reads the vendor parameter ``path``, a new parameter in an object of the model.
 
@@ -241,6 +252,10 @@ class Agent(Service):
 
     # --- the service
 
+    def setServiceParent(self, parent: Any) -> None:
+        """Add this service to ``parent``, an application or a MultiService."""
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]  # Twisted has no types there
+
     def check_state(self) -> None:
         """Raise StoreLockedError where another process has the state directory; change nothing."""
         refuse_if_held(self.config.state.directory / LOCK)
@@ -254,7 +269,14 @@ class Agent(Service):
         self._assembly.listen()
 
     def startService(self) -> None:
-        """Open the state and begin. Raises StoreError, and ConfigError if an endpoint fails at once."""
+        """Open the state and begin. Raises StoreError, and ConfigError if an endpoint fails at once.
+
+        Raises MisuseError where the agent is started already, or its stop is not complete.
+        """
+        if self.running:
+            raise MisuseError("the agent is started already: call startService once, before stopService")
+        if self._stopping.locked:
+            raise MisuseError("the agent is still stopping: wait for the Deferred that stopService returned")
         if self._beside is not None and not self._beside.running:
             raise MisuseError("the agent given as beside must be started first")
         store = self._assembly.open_store()
@@ -262,6 +284,7 @@ class Agent(Service):
             self._assembly.listen()
             self._cache.save()
             self._log_start(store)
+            store.watch(self._warn, self._host.reactor)
             self._control.open()
             self._assembly.begin()
         except BaseException:
@@ -293,18 +316,18 @@ class Agent(Service):
         lifecycle = self._assembly.lifecycle
         return lifecycle is not None and not lifecycle.stopping
 
-    def _find_model(self, model: Model | None, beside: Agent | None) -> tuple[Model, Sequence[str]]:
-        """The model, and reports about parts of its files that are not followed exactly."""
+    def _find_model(self, model: Model | None, beside: Agent | None) -> tuple[Model, str]:
+        """The model, and a line about what of its files is not followed exactly; empty if it is logged already."""
         if model is not None:
-            return model, ()
+            return model, ""
         device = self.config.device
         if beside is not None and (beside.config.device.model, beside.config.device.profiles) == (
             device.model,
             device.profiles,
         ):
-            return beside._shared, ()
+            return beside._shared, ""
         found = find_model(device.model, profiles=device.profiles, cache=self._cache)
-        return found, found.reports
+        return found, found.summary
 
     def _assemble(self, beside: Agent | None) -> Assembly:
         extensions = self._extensions
@@ -328,10 +351,15 @@ class Agent(Service):
             self._warn(
                 f"the state was damaged and is now in {store.moved_aside}: the device starts with factory values"
             )
+        for line in store.damaged[:MOST_DAMAGED]:
+            self._warn(line)
+        if len(store.damaged) > MOST_DAMAGED:
+            self._warn(f"{len(store.damaged) - MOST_DAMAGED} more saved entries are damaged: their defaults are used")
         for warning in self._warnings:
             self._warn(warning)
-        for report in self._reports:
-            self._observer(Noted(f"the model is not followed exactly: {report}"))
+        if self._deviations:
+            text = f"the model is not followed exactly: {self._deviations}; --check --verbose lists them"
+            self._observer(Noted(text))
 
     def _observer(self, fact: Fact) -> None:
         """Keep the fact for the control socket, and call the observers; envelopes only where they are requested."""
@@ -356,8 +384,21 @@ class Agent(Service):
             self._fatal(f"the agent cannot continue: {cause}")
 
 
+def _check_arguments(
+    config: object, clock: object, chance: object, model: object, beside: object, settings: Mapping[str, object]
+) -> None:
+    """Raise MisuseError or ConfigError for arguments of a wrong type, and for unknown ones."""
+    check_keywords(settings, _KEYWORDS)
+    check_type(config, (Config, str, os.PathLike), "config", "a Config or the path of a file")
+    check_type(model, Model, "model", "a Model, as find_model returns")
+    check_type(beside, Agent, "beside", "an Agent")
+    check_type(chance, random.Random, "chance", "a random.Random")
+    if clock is not None and not all(callable(getattr(clock, name, None)) for name in _CLOCK):
+        raise MisuseError(f"clock must have the methods {', '.join(_CLOCK)}")
+
+
 def _configured(
-    config: Config | str | os.PathLike[str] | None, settings: Mapping[str, Mapping[str, object]]
+    config: Config | str | os.PathLike[str] | None, settings: Mapping[str, object]
 ) -> tuple[Config, Sequence[str]]:
     """The configuration, and its warnings; the program shows those of a ``Config`` itself."""
     if config is not None and settings:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from cwmpagent.agent.session.dispatcher import Answer, Performer
 from cwmpagent.datamodel.schema import Model, ObjectDefinition, ParameterDefinition
 from cwmpagent.device.provider import Name, Provider
+from cwmpagent.embedding.arguments import check_function
 from cwmpagent.embedding.python_values import python_value, text_of
 from cwmpagent.errors import CwmpFault, MisuseError, ParameterFault
 from cwmpagent.protocol.masking import quoted
@@ -29,6 +30,19 @@ _VENDOR = re.compile(r"X_[0-9A-Z][0-9A-Z-]*_[A-Za-z0-9_-]+")
 _FORM = "X_<VENDOR>_<Name>, the vendor in capitals: X_EXAMPLE_Blink"
 _NUMBERS = (ValueType.INT, ValueType.UNSIGNED_INT, ValueType.LONG, ValueType.UNSIGNED_LONG, ValueType.DECIMAL)
 
+TypeName = Literal[
+    "string",
+    "int",
+    "unsignedInt",
+    "long",
+    "unsignedLong",
+    "decimal",
+    "boolean",
+    "dateTime",
+    "base64",
+    "hexBinary",
+]
+"""The types of parameters in CWMP."""
 Range = tuple[int | None, int | None]
 """Lowest and highest number, both allowed; None means no limit."""
 
@@ -69,6 +83,7 @@ class VendorParameter(Provider):
         """
         if self._write is not None:
             raise MisuseError(f"{self.path} already has a setter")
+        check_function(function, f"the setter of {self.path}", "put @name.setter above a function with one argument")
         self._define(replace(self._definition, writable=True))
         self._write = function
         return self

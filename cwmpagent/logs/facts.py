@@ -1,4 +1,4 @@
-"""Facts as log events: at level info one line for each session, most other facts at level debug.
+"""Facts as log events: at level info a line for each session, fault and refusal, most other facts at level debug.
 
 Each event has its fact (``fact``) and a line of text (``line``). Strings that a peer sent are escaped and cut.
 """
@@ -14,6 +14,7 @@ from cwmpagent.agent.facts import (
     AgentStarted,
     AgentStopped,
     ConnectionRequested,
+    ConnectionRequestRefused,
     EnvelopeReceived,
     EnvelopeSent,
     Fact,
@@ -31,6 +32,8 @@ from cwmpagent.protocol.masking import quoted
 
 MOST = 12
 """Largest number of different entries of one kind in a line."""
+MOST_DETAILS = 5
+"""Largest number of parameters of a fault in a line."""
 LONG = 1000
 """Largest length, in characters, of a sentence of the agent; it may contain a string of a peer that is cut already."""
 ENVELOPE = 1 << 24
@@ -62,7 +65,9 @@ def level_of(fact: Fact) -> str:
             return "warn"
         case RpcCrashed():
             return "error"
-        case SessionEnded() | AgentStarted() | AgentStopped() | Rebooting() | Noted():
+        case SessionEnded() | AgentStarted() | AgentStopped() | Rebooting() | Noted() | ConnectionRequestRefused():
+            return "info"
+        case RpcAnswered() if fact.fault:
             return "info"
     return "debug"
 
@@ -81,7 +86,7 @@ def line(fact: Fact) -> str:
             retry = f", retry {fact.retry_count}" if fact.retry_count else ""
             return f"session with {quoted(fact.acs_url)} begins: {_listed(fact.events)}{retry}"
         case RpcAnswered():
-            outcome = f"fault {fact.fault} {quoted(fact.fault_text)}".rstrip() if fact.fault else "done"
+            outcome = _fault(fact) if fact.fault else "done"
             answered = "ACS answered" if fact.by_acs else "answered"
             return f"{answered} {quoted(fact.rpc)}: {outcome} in {fact.seconds:.3f} s"
         case SessionEnded():
@@ -93,6 +98,8 @@ def line(fact: Fact) -> str:
         case ConnectionRequested():
             outcome = "accepted" if fact.accepted else "over the limit"
             return f"connection request by {quoted(fact.by)} from {quoted(fact.source)} {outcome}"
+        case ConnectionRequestRefused():
+            return _refused(fact)
         case ParametersChanged():
             return f"changed by {quoted(fact.origin)}: {_listed(fact.names)}"
         case Rebooting():
@@ -105,6 +112,25 @@ def line(fact: Fact) -> str:
         case Warned() | Noted():
             return quoted(fact.text, LONG)
     return quoted(repr(fact), LONG)
+
+
+def _fault(fact: RpcAnswered) -> str:
+    """Code and text of the fault, and its parameters."""
+    parts = [f"fault {quoted(str(fact.fault))} {quoted(fact.fault_text)}".rstrip()]
+    parts += [f"{quoted(name)}: {code} {quoted(text)}" for name, code, text in fact.fault_parameters[:MOST_DETAILS]]
+    if len(fact.fault_parameters) > MOST_DETAILS:
+        parts.append(f"and {len(fact.fault_parameters) - MOST_DETAILS} more")
+    return "; ".join(parts)
+
+
+def _refused(fact: ConnectionRequestRefused) -> str:
+    source = f" from {quoted(fact.source)}" if fact.source else ""
+    by = f" by {quoted(fact.by)}" if fact.by else ""
+    reason = f": {quoted(fact.reason)}" if fact.reason else ", of other sources or for other reasons"
+    if fact.summary:
+        requests = "connection requests" if fact.count > 1 else "connection request"
+        return f"{fact.count} more {requests}{by}{source} refused within a minute{reason}"
+    return f"connection request{by}{source} refused{reason}" + (f" {quoted(fact.detail)}" if fact.detail else "")
 
 
 def _session(fact: SessionEnded) -> str:

@@ -89,7 +89,7 @@ def plain_fields(fact: Fact) -> dict[str, object]:
     for field in fields(fact):
         value = getattr(fact, field.name)
         if isinstance(value, tuple):
-            value = [_cut(item) for item in value[:CUT]]
+            value = _cut(value)
         elif isinstance(value, Mapping):
             value = {_cut(str(key)): _cut(value[key]) for key in list(value)[:CUT]}
         elif isinstance(value, str) and not (whole and field.name in ("text", "trace")):
@@ -99,6 +99,8 @@ def plain_fields(fact: Fact) -> dict[str, object]:
 
 
 def _cut(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_cut(item) for item in value[:CUT]]
     return value[:CUT] + "..." if isinstance(value, str) and len(value) > CUT else value
 
 

@@ -10,4 +10,5 @@ __all__ = [
     "session",
     "soap",
     "stun",
+    "url_host",
 ]

@@ -26,6 +26,7 @@ from cwmpagent.runtime.environment import Environment
 from cwmpagent.runtime.factory_defaults import FactoryValue, unapplied_changes
 from cwmpagent.runtime.notification import build_notification, build_polling
 from cwmpagent.runtime.parameters import build_parameters, open_device
+from cwmpagent.runtime.saved_notes import check_notes
 from cwmpagent.runtime.sessions import build_agenda, build_dispatcher, build_sessions
 
 
@@ -48,6 +49,7 @@ class AgentRuntime:
     ) -> None:
         self._environment = environment
         self._booted = booted
+        saved, self._damaged = check_notes(saved, model, environment.observer)
         self._device = device = open_device(model, values, saved, environment)
         self.tree, self.server = device.tree, device.server
         self._agenda_parts = parts = build_agenda(device, environment, restart, self._open, booted=booted)
@@ -73,6 +75,7 @@ class AgentRuntime:
             parts,
             notification.by_inform,
             self.dispatcher,
+            parameters.long_work,
             prepare=self._prepare,
             settle=self.changes.finish,
         )
@@ -150,6 +153,7 @@ class AgentRuntime:
         for line in lines:
             self._environment.observer(Noted(line))
         return {
+            **dict.fromkeys(self._damaged),
             BOOT_ID: boot_id,
             FILE_VALUES: file_values,
             REQUEST_PATH: self.request_path,
@@ -192,7 +196,7 @@ class AgentRuntime:
         watched = [name for watch in self.notification.watches for name in watch.watched]
         unread = await self.refresher.freshen([*self.tree.model.forced_inform, *additional, *watched])
         for watch in self.notification.watches:
-            watch.compare_all(unread)
+            await self.parameters.long_work.run(watch.compare_all_gradually(unread))
 
     def _holds(self, name: str) -> bool:
         udp = self.connection_requests.udp

@@ -68,6 +68,8 @@ class Assembly:
         self.lifecycle: Lifecycle | None = None
         self._bound: Deferred[None] | None = None
         self._store: Store | None = None
+        # Read once: it cannot change while this process runs, and later no descriptor may be free for its file.
+        self._boot_id = boot_id()
 
     def bind(self) -> Deferred[None]:
         """Listen for ConnectionRequests; a second call has no effect. Errbacks with ConfigError if that fails."""
@@ -102,7 +104,7 @@ class Assembly:
             broken=self._broken,
             booted_at=uptime() if process else 0.0,
         )
-        self.lifecycle.begin(process or self._store.load().notes.get(BOOT_ID) != boot_id())
+        self.lifecycle.begin(process or self._store.load().notes.get(BOOT_ID) != self._boot_id)
 
     def abandon(self) -> Deferred[None] | None:
         """Undo a start that failed. The Deferred fires when the state is closed; None where it was not open."""
@@ -153,7 +155,7 @@ class Assembly:
             self._environment(self._store),
             restart,
             booted=booted,
-            boot_id=boot_id(),
+            boot_id=self._boot_id,
         )
 
     def _environment(self, store: Store) -> Environment:

@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 from cwmpagent.agent.device_identity import device_name
 from cwmpagent.agent.parameters.masked_values import masked_value
+from cwmpagent.config import MOST_ERRORS
 from cwmpagent.config.settings import Config
 from cwmpagent.datamodel.restore import open_tree
 from cwmpagent.datamodel.schema import Model, ObjectDefinition, ParameterDefinition
 from cwmpagent.datamodel.tree import Tree
-from cwmpagent.errors import ConfigError, CwmpFault, ModelError
+from cwmpagent.errors import ConfigError, CwmpFault, ModelError, raise_first
 from cwmpagent.records import Batch
 from cwmpagent.values import Value, ValueType
 
@@ -40,7 +41,10 @@ class FactoryValue(NamedTuple):
 
 
 def factory_values(config: Config, root: str) -> dict[str, FactoryValue]:
-    """The factory values in ``config``, by full path. ``root``: path of the root object of the device."""
+    """The factory values in ``config``, by full path. ``root``: path of the root object of the device.
+
+    Raises ConfigError for a path that another key sets, all of them at once.
+    """
     info, server = root + "DeviceInfo.", root + "ManagementServer."
     identity = {
         info + name: FactoryValue(getattr(config.device, key), f"device.{key}") for name, key in _DEVICE_INFO.items()
@@ -56,10 +60,13 @@ def factory_values(config: Config, root: str) -> dict[str, FactoryValue]:
             config.connection_request.password, "connection_request.password"
         ),
     }
+    errors: list[ConfigError] = []
     for path, text in config.parameters.items():
         if path in values:
-            raise ConfigError(f"parameters.{path}", f"is already set by {values[path].key}: remove this one")
-        values[path] = FactoryValue(text, f"parameters.{path}")
+            errors.append(ConfigError(f"parameters.{path}", f"is already set by {values[path].key}: remove this one"))
+        else:
+            values[path] = FactoryValue(text, f"parameters.{path}")
+    raise_first(errors)
     return values
 
 
@@ -114,15 +121,29 @@ def texts(values: Mapping[str, FactoryValue]) -> dict[str, str]:
 def check(model: Model, values: Mapping[str, FactoryValue]) -> str:
     """Check that ``model`` allows the factory values, and that both together identify the device.
 
-    Return the short name of the device: OUI and serial number. Raises ConfigError with the key at fault.
+    Return the short name of the device: OUI and serial number. Raises ConfigError with the key at fault: the first
+    error, with all others as its ``more``.
     """
-    try:
-        tree, _ = open_tree(model, factory=texts(values))
-    except ModelError as error:
-        key = values[error.key].key if error.key in values else error.key
-        raise ConfigError(key, error.reason) from error
+    errors: list[ConfigError] = []
+    allowed = dict(values)
+    while True:
+        try:
+            tree, _ = open_tree(model, factory=texts(allowed))
+            break
+        except ModelError as error:
+            value = allowed.pop(error.key, None)
+            errors.append(ConfigError(value.key if value is not None else error.key, error.reason))
+            if value is None or len(errors) >= MOST_ERRORS:
+                raise_first(errors)
     for name in _REQUIRED:
-        _check_identity(tree, name, f"device.{_DEVICE_INFO[name]}")
+        key = f"device.{_DEVICE_INFO[name]}"
+        if key in [known.key for known in errors]:  # a refused value is missing because of that error
+            continue
+        try:
+            _check_identity(tree, name, key)
+        except ConfigError as error:
+            errors.append(error)
+    raise_first(errors)
     return device_name(tree)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from cwmpagent.agent.options import ConnectionRequestOptions
 from cwmpagent.agent.ports import Clock
 from cwmpagent.config import Config
+from cwmpagent.errors import ConfigError
 from cwmpagent.runtime.udp_port import UdpRequestPort
 from cwmpagent.transport.addresses import resolved
 from cwmpagent.transport.connection_request.listener import ConnectionRequestListener
@@ -104,6 +105,22 @@ def _trusts(config: Config, host: Host) -> tuple[TlsTrust, TlsTrust]:
     if xmpp.ca_file == acs.ca_file and not acs.client_certificate:
         return trust, trust
     return trust, TlsTrust(xmpp.ca_file or "", time_trusted=trusted, on_untrusted_time=host.warn, table="xmpp")
+
+
+def trust_errors(config: Config) -> list[ConfigError]:
+    """Every error in the certificate and key files of ``config``."""
+    acs, xmpp = config.acs, config.xmpp
+    errors: list[ConfigError] = []
+    for ca_file, certificate, key, table in (
+        (acs.ca_file, None, None, "acs"),
+        (None, acs.client_certificate, acs.client_key, "acs"),
+        (xmpp.ca_file, None, None, "xmpp"),
+    ):
+        try:
+            TlsTrust(ca_file or "", certificate or "", key or "", table=table)
+        except ConfigError as error:
+            errors.append(error)
+    return errors
 
 
 def _acs(config: Config, host: Host, trust: TlsTrust) -> AcsClient:

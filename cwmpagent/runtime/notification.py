@@ -11,6 +11,7 @@ from cwmpagent.agent.notification.lightweight import Lightweight
 from cwmpagent.agent.notification.polling import Polling
 from cwmpagent.agent.notification.value_change import Notifications
 from cwmpagent.agent.parameters.changes import Change
+from cwmpagent.gradual import Gradual
 from cwmpagent.protocol.agenda.events import VALUE_CHANGE, Event
 from cwmpagent.runtime.environment import Environment
 from cwmpagent.runtime.parameters import Device, Parameters
@@ -28,9 +29,11 @@ class Notification:
         """The comparison of values for each kind of notification."""
         return self.by_inform, self.by_datagram.watch
 
-    def before(self, change: Change) -> Mapping[str, str | None]:
+    def before(self, change: Change) -> Gradual[Mapping[str, str | None]]:
         """The baselines to save in the transaction of ``change``."""
-        return {**self.by_inform.before(change), **self.by_datagram.before(change)}
+        by_inform = yield from self.by_inform.before(change)
+        by_datagram = yield from self.by_datagram.before(change)
+        return {**by_inform, **by_datagram}
 
     def after(self, change: Change) -> None:
         """Compare the values after ``change``."""

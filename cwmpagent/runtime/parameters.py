@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cwmpagent.agent.facts import Noted
+from cwmpagent.agent.long_work import LongWork
 from cwmpagent.agent.management_server import ManagementServer
+from cwmpagent.agent.parameters.access import Access
 from cwmpagent.agent.parameters.changes import Change, Changes
 from cwmpagent.agent.parameters.provider_calls import GuardedProviders
 from cwmpagent.agent.parameters.provider_rows import ProviderRows
@@ -18,6 +20,7 @@ from cwmpagent.agent.session.acs_discovery import discovered_at_start
 from cwmpagent.datamodel.restore import open_tree
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.datamodel.tree import Tree
+from cwmpagent.gradual import Gradual
 from cwmpagent.records import Saved
 from cwmpagent.runtime.environment import Environment
 from cwmpagent.runtime.factory_defaults import FactoryValue, capabilities, texts
@@ -58,15 +61,17 @@ class Parameters:
     providers: GuardedProviders
     keys: Mapping[str, str]
     values: ProviderValues
+    access: Access
     changes: Changes
     refresher: Refresher
+    long_work: LongWork
 
 
 def build_parameters(
     device: Device,
     environment: Environment,
     own_providers: Sequence[Provider],
-    notes: Callable[[Change], Mapping[str, str | None]],
+    notes: Callable[[Change], Gradual[Mapping[str, str | None]]],
 ) -> Parameters:
     """Assemble the subsystem.
 
@@ -76,9 +81,10 @@ def build_parameters(
     observer, monotonic = environment.observer, environment.clock.monotonic
     every = (*environment.parameters.providers(tree.model.root.path), *own_providers)
     providers = GuardedProviders(every, environment.timers, monotonic, observer)
+    long_work = LongWork(environment.timers, monotonic)
     keys: dict[str, str] = {}
     rows = ProviderRows(providers, tree, monotonic, keys, saved.notes)
-    values = ProviderValues(providers, tree.definition, monotonic, known, keys)
+    values = ProviderValues(providers, tree.definition, monotonic, known, keys, long_work)
 
     def forget(paths: Sequence[str]) -> None:
         values.forget(paths)
@@ -93,8 +99,10 @@ def build_parameters(
         providers=providers,
         rows=rows,
         transactions=transactions,
+        long_work=long_work,
         refresh=values.refresh,
         key_path=device.server.path("ParameterKey"),
         notes=notes,
     )
-    return Parameters(providers, keys, values, changes, Refresher(tree, values, rows, changes, observer))
+    refresher = Refresher(tree, values, rows, changes, long_work, observer)
+    return Parameters(providers, keys, values, Access(tree, providers), changes, refresher, long_work)

@@ -9,6 +9,7 @@ from itertools import count
 from cwmpagent.agent.device_identity import manufacturer_oui
 from cwmpagent.agent.events import Events
 from cwmpagent.agent.journal import AGENDA, BOOTSTRAPPED, PENDING, Journal
+from cwmpagent.agent.long_work import LongWork
 from cwmpagent.agent.notification.value_change import Notifications
 from cwmpagent.agent.parameters.masked_values import is_hidden
 from cwmpagent.agent.ports import Restart
@@ -71,7 +72,7 @@ def build_dispatcher(
     device: Device, environment: Environment, parts: AgendaParts, parameters: Parameters
 ) -> Dispatcher:
     """The dispatcher with every RPC that the agent supports."""
-    tree, changes, refresher = device.tree, parameters.changes, parameters.refresher
+    changes, refresher, long_work = parameters.changes, parameters.refresher, parameters.long_work
 
     async def settled() -> None:
         await changes.settled()
@@ -81,8 +82,8 @@ def build_dispatcher(
         environment.timers, environment.observer, rpc_timeout=environment.sessions.rpc_timeout, settled=settled
     )
     deferred = [device.server.path(name) for name in _AFTER_SESSION]
-    ParameterValues(tree, changes, refresher, deferred).register(dispatcher)
-    ParameterAttributes(tree, changes, refresher).register(dispatcher)
+    ParameterValues(parameters.access, changes, refresher, long_work, deferred).register(dispatcher)
+    ParameterAttributes(changes, refresher, long_work).register(dispatcher)
     Objects(changes, refresher).register(dispatcher)
     ScheduledInforms(parts.agenda, parts.journal, environment.clock).register(dispatcher)
     Restarts().register(dispatcher)
@@ -97,6 +98,7 @@ def build_sessions(
     parts: AgendaParts,
     notifications: Notifications,
     dispatcher: Dispatcher,
+    long_work: LongWork,
     *,
     prepare: Callable[[], Awaitable[None]],
     settle: Callable[[], Awaitable[None]],
@@ -114,6 +116,7 @@ def build_sessions(
         acs=options.acs,
         clock=environment.clock,
         timers=environment.timers,
+        long_work=long_work,
         envelope_ids=_envelope_ids(),
         trace=EnvelopeTrace(observer, enabled=options.envelopes, hidden=lambda path: is_hidden(tree, path)),
         observer=observer,

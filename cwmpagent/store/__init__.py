@@ -3,4 +3,4 @@
 from cwmpagent.store.durable import Store
 from cwmpagent.store.memory import MemoryStore
 
-__all__ = ["MemoryStore", "Store", "durable", "lock"]
+__all__ = ["MemoryStore", "Store", "durable", "files", "lock"]

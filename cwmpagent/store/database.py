@@ -40,31 +40,32 @@ def open_database(path: Path, *, now: float) -> tuple[sqlite3.Connection, Path |
     try:
         if _any_file(path):
             with suppress(Damaged):
-                return _open_existing(path), None
-        new = _create(path)  # before anything is moved, because the disk may be full
+                return open_existing(path), None
+        new = create(path)  # before anything is moved, because the disk may be full
         if _any_file(path):
             moved_aside = _move_aside(path, now)
         new.rename(path)
         directory.sync(path.parent)
-        return _open_existing(path), moved_aside
+        return open_existing(path), moved_aside
     except OSError as error:
         raise StoreError(f"{path} cannot be used: {error.strerror}") from error
     except sqlite3.Error as error:
         raise StoreError(f"{path} cannot be used: {error}") from error
 
 
-def _open_existing(path: Path) -> sqlite3.Connection:
+def open_existing(path: Path) -> sqlite3.Connection:
+    """Open, check and migrate the database at ``path``; raises as :func:`open_database`, and :class:`Damaged`."""
     try:
         _check_file(path)
         _refuse_newer(path)
         for suffix in SIDE_FILES:
             directory.make_private(Path(f"{path}{suffix}"))
-        connection = _connect(f"file:{quote(str(path))}?mode=rw")
+        connection = connect(f"file:{quote(str(path))}?mode=rw")
         try:
             _configure(connection, path)
             _check_integrity(connection, path)
             _migrate(connection, path)
-            tables.read(connection)
+            tables.read(connection)  # a missing table or column is damage
         except BaseException:
             connection.close()
             raise
@@ -72,19 +73,38 @@ def _open_existing(path: Path) -> sqlite3.Connection:
         if _is_damage(error):
             raise Damaged(f"{path}: {error}") from error
         raise
-    except (ValueError, TypeError) as error:
-        raise Damaged(f"{path}: {error}") from error
     return connection
 
 
-def _connect(uri: str) -> sqlite3.Connection:
-    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+def remove_damaged_rows(connection: sqlite3.Connection) -> list[str]:
+    """Remove the rows that no batch can have written; returns one line for each. The entries have their defaults.
+
+    A database that cannot be written keeps them: they are reported again at the next opening.
+    """
+    _, damaged = tables.read_and_check(connection)
+    if damaged:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for row in damaged:
+                row.table.delete(connection, row.key)
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+    return [row.line for row in damaged]
+
+
+def connect(uri: str) -> sqlite3.Connection:
+    """Connection to the file of ``uri``; it may be used by any thread, but only one at a time."""
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection.text_factory = tables.decoded
+    return connection
 
 
 def _refuse_newer(path: Path) -> None:
     # Opening for writing would change the database (recovery and checkpoint of the log). Read-only, without locks (the
     # caller holds the lock) and exclusive, SQLite reads the log as well and changes no file.
-    with closing(_connect(f"file:{quote(str(path))}?mode=ro&vfs=unix-none")) as connection:
+    with closing(connect(f"file:{quote(str(path))}?mode=ro&vfs=unix-none")) as connection:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         number = schema.version(connection)
     if number > len(schema.STEPS):
@@ -126,6 +146,11 @@ def _check_integrity(connection: sqlite3.Connection, path: Path) -> None:
     (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict != "ok":
         raise Damaged(f"{path}: {verdict}")
+    # The number is in the header, where the integrity check does not see damage.
+    number = schema.version(connection)
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    if number < 0 or (number == 0 and not names.isdisjoint(table.name for table in tables.TABLES)):
+        raise Damaged(f"{path} has the impossible schema version {number}")
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -145,25 +170,32 @@ def _any_file(path: Path) -> bool:
     return any(os.path.lexists(f"{path}{suffix}") for suffix in SIDE_FILES)
 
 
-def _create(path: Path) -> Path:
+def create(path: Path) -> Path:
+    """Create an empty database beside ``path``, to be renamed to it; returns its path."""
     # Under a temporary name until it is complete: an incomplete file at the final name was not written by this package.
     new = path.with_name(f"{path.name}.new")
     for suffix in SIDE_FILES:
         Path(f"{new}{suffix}").unlink(missing_ok=True)
     directory.create_private(new)
-    with closing(_connect(f"file:{quote(str(new))}?mode=rw")) as connection:
+    with closing(connect(f"file:{quote(str(new))}?mode=rw")) as connection:
         schema.migrate(connection)
     return new
 
 
-def _move_aside(path: Path, now: float) -> Path:
-    """Rename the database and its side files alike, so that they can be examined together; returns the new path."""
+def free_name(path: Path, now: float, why: str) -> Path:
+    """A name beside ``path`` that neither a database nor a side file has; ``why`` is part of it."""
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
-    aside = path.with_name(f"{path.name}.corrupt-{stamp}")
+    aside = path.with_name(f"{path.name}.{why}-{stamp}")
     count = 1
     while _any_file(aside):
         count += 1
-        aside = path.with_name(f"{path.name}.corrupt-{stamp}-{count}")
+        aside = path.with_name(f"{path.name}.{why}-{stamp}-{count}")
+    return aside
+
+
+def _move_aside(path: Path, now: float) -> Path:
+    """Rename the database and its side files alike, so that they can be examined together; returns the new path."""
+    aside = free_name(path, now, "corrupt")
     # The database first: side files that remain without it are moved at the next start.
     for suffix in SIDE_FILES:
         if os.path.lexists(f"{path}{suffix}"):

@@ -16,10 +16,10 @@ class MemoryStore:
     """Store without persistence; :meth:`save` is complete when it returns.
 
     ``saved``: the initial state. ``refusing``: if a text, every save fails with ``StoreWriteError`` and this text.
-    ``moved_aside``: always ``None``, as in a durable store without damage.
+    ``moved_aside``: always ``None``, ``damaged``: always empty, as in a durable store without damage.
     """
 
-    __slots__ = ("_closed", "_entries", "moved_aside", "refusing")
+    __slots__ = ("_closed", "_entries", "damaged", "moved_aside", "refusing")
 
     def __init__(self, saved: Saved | None = None) -> None:
         saved = saved or Saved()
@@ -28,6 +28,7 @@ class MemoryStore:
         }
         self._closed = False
         self.moved_aside: Path | None = None
+        self.damaged: tuple[str, ...] = ()
         self.refusing: str | None = None
 
     def load(self) -> Saved:

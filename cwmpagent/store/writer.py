@@ -5,7 +5,6 @@ Batches that are queued during a commit are saved together by the next commit, w
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -13,19 +12,20 @@ from threading import Lock, Thread
 
 from twisted.internet.interfaces import IReactorFromThreads
 
-from cwmpagent.errors import MisuseError, StoreWriteError
+from cwmpagent.errors import MisuseError, StoreError, StoreWriteError
 from cwmpagent.records import Batch
 from cwmpagent.store.commit import Save, commit
+from cwmpagent.store.files import StateFiles
 
 GROUP = 256
 """Maximum number of batches in one transaction."""
 
 
 class Writer:
-    """Writer thread, from the first save to :meth:`stop`; it holds ``using`` while it uses ``connection``."""
+    """Writer thread, from the first save to :meth:`stop`; it holds ``using`` while it uses ``files``."""
 
-    def __init__(self, connection: sqlite3.Connection, using: Lock, reactor: IReactorFromThreads) -> None:
-        self._connection = connection
+    def __init__(self, files: StateFiles, using: Lock, reactor: IReactorFromThreads) -> None:
+        self._files = files
         self._using = using
         self._reactor = reactor
         self._turn = Lock()
@@ -57,10 +57,21 @@ class Writer:
         while running:
             saves, running = self._next_group()
             with self._using:
-                commit(self._connection, saves, self._turn)
+                self._commit(saves)
             self._reactor.callFromThread(_fire, saves)
         self._close()
         self._reactor.callFromThread(self._join)
+
+    def _commit(self, saves: Sequence[Save]) -> None:
+        if not saves:
+            return
+        try:
+            self._files.check()
+        except StoreError as error:
+            for save in saves:
+                save.error = error
+            return
+        commit(self._files.connection, saves, self._turn)
 
     def _next_group(self) -> tuple[list[Save], bool]:
         saves: list[Save] = []
@@ -74,8 +85,8 @@ class Writer:
         return saves, item is not None
 
     def _close(self) -> None:
-        with self._using, suppress(sqlite3.Error):
-            self._connection.close()
+        with self._using:
+            self._files.close()
 
     def _join(self) -> None:
         if self._thread is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from ipaddress import ip_address
 from random import Random
+from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
@@ -36,9 +38,14 @@ class _Collector:
 
 
 def resolved(resolver: IHostnameResolver, host: str) -> Deferred[list[str]]:
-    """Resolve ``host`` to its IPv4 and IPv6 addresses without duplicates; an IP address resolves to itself."""
+    """Resolve ``host`` to its IPv4 and IPv6 addresses without duplicates; an IP address resolves to itself.
+
+    Text with a blank or a control character has no address, not even in the zone of an IPv6 address.
+    """
     collector = _Collector()
     try:
+        if not _is_plain(host):
+            raise ValueError
         address = str(ip_address(host))
     except ValueError:
         if _is_name(host):
@@ -50,8 +57,14 @@ def resolved(resolver: IHostnameResolver, host: str) -> Deferred[list[str]]:
     return collector.done
 
 
+def _is_plain(host: str) -> bool:
+    return host != "" and host.isprintable() and " " not in host
+
+
 def _is_name(host: str) -> bool:
     """Whether ``host`` can be encoded for DNS. For other names the system's resolver never calls back."""
+    if not _is_plain(host):
+        return False
     try:
         host.encode("idna")
     except UnicodeError:
@@ -73,6 +86,17 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def socket_address(address: str, port: int) -> tuple[Any, ...]:
+    """The address for calls of a UDP socket; it has the number of the interface that the zone of ``address`` names.
+
+    Python drops the zone of a plain pair of address and port. Raises OSError for an unknown interface.
+    """
+    if "%" not in address:
+        return (address, port)
+    flags = socket.AI_NUMERICHOST
+    return socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM, flags=flags)[0][4]
 
 
 def is_loopback(host: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
+from cwmpagent.transport.addresses import socket_address
 from cwmpagent.transport.deadline import Deadline
 from cwmpagent.transport.fair_turns import FairTurns
 
@@ -24,11 +25,14 @@ _ANY_PORT = 9
 
 
 def source_address(address: str) -> str | None:
-    """The source address of packets to the IP ``address``, None without a route to it. Sends nothing."""
+    """The source address of packets to the IP ``address``, None without a route to it. Sends nothing.
+
+    It has no zone: that of this machine means nothing to others.
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((address, _ANY_PORT))
+            probe.connect(socket_address(address, _ANY_PORT))
             source = str(probe.getsockname()[0])
     except OSError:
         return None

@@ -6,14 +6,16 @@ import re
 import tomllib
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.config import Config, from_settings, load, parse
+from cwmpagent.config import Config, changed_keys, from_settings, load, parse, reader, tables
+from cwmpagent.config.reader import MOST_ERRORS
 from cwmpagent.errors import ConfigError
+from cwmpagent.logs.output import LEVELS
 from tests.skips import CHECKOUT
 
 DEVICE = '[device]\nmanufacturer = "Example"\noui = "00D09E"\nserial_number = "SN0001"\n'
@@ -185,8 +187,90 @@ class ParseTests(SynchronousTestCase):
                 self.assertEqual(error.key, key)
                 self.assertIn(hint, error.reason)
 
+    def test_all_mistakes_are_found_at_once(self) -> None:
+        error = self.refusal(
+            """
+            [devise]
+            [device]
+            oui = "x"
+            serial_number = 5
+            model = ""
+            [acs]
+            url = "ftp://x/"
+            client_certificate = "c.pem"
+            connect_timeout = 0
+            pasword = "x"
+            [connection_request]
+            endpoint = "tpc:1"
+            udp_port = 99999
+            [log]
+            level = "loud"
+            [parameters]
+            "A.B" = 1.5
+            "A.C" = []
+            """
+        )
+        self.assertEqual(
+            [found.key for found in (error, *error.more)],
+            [
+                "devise",
+                "device.oui",
+                "device.model",
+                "device.serial_number",
+                "acs.pasword",
+                "acs.client_key",
+                "acs.url",
+                "acs.connect_timeout",
+                "connection_request.endpoint",
+                "connection_request.udp_port",
+                "log.level",
+                'parameters."A.B"',
+                'parameters."A.C"',
+            ],
+        )
+
+    def test_the_number_of_mistakes_is_bounded(self) -> None:
+        many = "\n".join(f'"A.B{number}" = 1.5' for number in range(1000))
+        self.assertEqual(len(self.refusal(f"{SMALLEST}[parameters]\n{many}").more), MOST_ERRORS - 1)
+        unknown = "\n".join(f"key{number} = 1" for number in range(1000))
+        self.assertEqual(len(self.refusal(f"{SMALLEST}{unknown}").more), MOST_ERRORS - 1)
+
+    def test_names_are_suggested_by_likeness(self) -> None:
+        for wrong, meant in (
+            ("[conreq]", "connection_request"),
+            ("[conn-req]", "connection_request"),
+            ("[ConnectionRequest]", "connection_request"),
+            ("[connection]", "connection_request"),
+            ("[parameter]", "parameters"),
+            ("[params]", "parameters"),
+            ("[ACS]", "acs"),
+            ("[hook]", "hooks"),
+            ("[dev]", "device"),
+        ):
+            self.assertIn(f"did you mean {meant}?", self.refusal(f"{SMALLEST}{wrong}").reason, wrong)
+        for wrong in ("[zzz]", "[x]", "[tls]", "[c]"):
+            self.assertIn("known here: acs, connection_request", self.refusal(f"{SMALLEST}{wrong}").reason, wrong)
+
+    def test_hooks_that_cannot_be_executed(self) -> None:
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        script = directory.absolute() / "reset"
+        script.write_text("#!/bin/sh\n")
+        hooks = f'{SMALLEST}[hooks]\nreboot = ["no-such-program"]\nfactory_reset = ["{script}", "now"]'
+        reboot, reset = read(hooks).warnings
+        self.assertIn("hooks.reboot: the program no-such-program does not exist in ", reboot)
+        self.assertIn(f"hooks.factory_reset: the program {script} is not executable", reset)
+        script.chmod(0o755)
+        self.assertEqual(read(hooks.replace("no-such-program", "sh")).warnings, ())
+
     def test_urls(self) -> None:
-        for url in ("http://a/", "https://[::1]:7547/acs?x=1", "http://10.0.0.1:80"):
+        for url in (
+            "http://a/",
+            "https://[::1]:7547/acs?x=1",
+            "http://10.0.0.1:80",
+            "http://[fe80::1%25eth0]:7547/",
+            "http://[fe80::1%eth0]/",
+        ):
             with self.subTest(url=url):
                 self.assertEqual(read(f'{DEVICE}[acs]\nurl = "{url}"\n').acs.url, url)
         for url in (
@@ -205,9 +289,25 @@ class ParseTests(SynchronousTestCase):
             f"https://user:{SECRET}@a/",
             f"https://user:{SECRET}@a:x/",
             "https://a/" + "x" * 250,
+            "http://[fe80::1]/",
+            "http://[fe80::1%25]/",
+            "http://[fe80::1%25a%2Fb]/",
+            "http://[2001:db8::1%25eth0]/",
         ):
             with self.subTest(url=url):
                 self.assertEqual(self.refusal(f'{DEVICE}[acs]\nurl = "{url}"\n').key, "acs.url")
+
+    def test_zones_of_urls(self) -> None:
+        """The ACS URL needs the zone of a link-local address, and a URL for the ACS must not have one."""
+        self.assertIn(
+            "add the interface, as in http://[fe80::1%25eth0]:7547/",
+            self.refusal(f'{DEVICE}[acs]\nurl = "http://[fe80::1]/"\n').reason,
+        )
+        text = f'{SMALLEST}[connection_request]\nurl = "http://[fe80::1{{}}]:7547/"\n'
+        self.assertEqual(read(text.format("")).connection_request.url, "http://[fe80::1]:7547/")
+        error = self.refusal(text.format("%25eth0"))
+        self.assertEqual(error.key, "connection_request.url")
+        self.assertIn("must not have an IPv6 zone", error.reason)
 
     def test_what_is_no_toml_is_told_with_its_line(self) -> None:
         error = self.refusal("[acs]\nurl = = 1\n")
@@ -329,14 +429,83 @@ class LoadTests(SynchronousTestCase):
         error = self.assertRaises(ConfigError, load, self.path.absolute().parent, {})
         self.assertIn("directory", str(error))
 
-    def test_a_password_that_all_may_read_is_warned_of(self) -> None:
-        self.write(f'{SMALLEST}password = "{SECRET}"\n'.encode(), 0o644)
-        (line,) = load(self.path, {}).warnings
-        self.assertIn("acs.password", line)
-        self.assertIn("chmod 600", line)
-        self.assertNotIn(SECRET, line)
-        self.write(SMALLEST.encode(), 0o644)
-        self.assertEqual(load(self.path, {}).warnings, ())
+    def test_a_password_that_others_can_read_is_refused_as_in_a_password_file(self) -> None:
+        stun = '[parameters]\n"Device.ManagementServer.STUNPassword" = "{SECRET}"\n'
+        for mode in (0o604, 0o602, 0o644):
+            self.write(f'{SMALLEST}password = "{SECRET}"\n{stun}'.encode(), mode)
+            error = self.assertRaises(ConfigError, load, self.path, {})
+            lines = list(map(str, (error, *error.more)))
+            self.assertEqual(
+                [line.partition(": ")[0] for line in lines],
+                ["acs.password", 'parameters."Device.ManagementServer.STUNPassword"'],
+            )
+            for line in lines:
+                self.assertIn(f"chmod 600 {self.path}", line)
+                self.assertNotIn(SECRET, line)
+        self.write(f'{SMALLEST}password = "{SECRET}"\n{stun}'.encode(), 0o640)
+        load(self.path, {})
+        for harmless in (SMALLEST, SMALLEST + 'password = ""\n'):
+            self.write(harmless.encode(), 0o644)
+            self.assertEqual(load(self.path, {}).warnings, ())
+
+
+class TablesTests(SynchronousTestCase):
+    """The types for programs have the keys and values of the reader."""
+
+    def test_keys(self) -> None:
+        config = read(SMALLEST)
+        known = {
+            section.name: {
+                name for key in fields(getattr(config, section.name)) for name in key.metadata.get("keys", (key.name,))
+            }
+            for section in fields(config)
+            if section.name not in ("parameters", "warnings")
+        }
+        for table in ("acs", "connection_request"):
+            known[table].add("password_file")
+        hints = get_type_hints(tables.Tables)
+        self.assertEqual(set(hints), {*known, "parameters"})
+        for name, keys in known.items():
+            self.assertEqual(set(get_type_hints(hints[name])), keys, name)
+
+    def test_choices(self) -> None:
+        device, log = get_type_hints(tables.DeviceTable), get_type_hints(tables.LogTable)
+        request = get_type_hints(tables.ConnectionRequestTable)
+        for hint, values in (
+            (device["provider"], reader.PROVIDERS),
+            (device["boot"], reader.BOOTS),
+            (log["level"], LEVELS),
+            (log["format"], reader.FORMATS),
+            (request["stun_integrity"], reader.INTEGRITIES),
+            (request["stun_username"], reader.NAMED),
+            (get_args(request["algorithms"])[0], reader.ALGORITHMS),
+        ):
+            self.assertEqual(get_args(hint), values)
+
+
+class ChangedKeysTests(SynchronousTestCase):
+    def test_each_key_with_another_value(self) -> None:
+        old = SMALLEST + 'password = "a"\n[log]\nlevel = "info"\n[parameters]\n"A.B" = 1\n"A.C" = 2\n"A.D" = 3\n'
+        new = (
+            old.replace("SN0001", "SN0002")
+            .replace('"a"', '"b"')
+            .replace("[log]", '[connection_request]\nstun_username = "always"\n[log]')
+            .replace('"A.B" = 1\n', '"A.E" = 1\n')
+            .replace("= 2", "= 22")
+        )
+        self.assertEqual(
+            changed_keys(read(old), read(new)),
+            [
+                "device.serial_number",
+                "acs.password",
+                "connection_request.stun_integrity",
+                "connection_request.stun_username",
+                'parameters."A.B"',
+                'parameters."A.C"',
+                'parameters."A.E"',
+            ],
+        )
+        self.assertEqual(changed_keys(read(old), read(old)), [])
 
 
 class ExampleTests(SynchronousTestCase):

@@ -417,14 +417,14 @@ class SwitchTests(RequestCase):
 class AddressTests(SteppedCase):
     """The address in the URL where the ACS has several addresses."""
 
-    async def told(self, *addresses: str, endpoints: tuple[str, ...]) -> SplitResult:
-        """The URL of an agent with these ``endpoints``, where the name of the ACS has these addresses."""
-        sources = {"2001:db8::1": "::1", "192.0.2.1": "127.0.0.1"}
+    async def told(self, *addresses: str, endpoints: tuple[str, ...], acs_url: str = "http://acs.test/") -> SplitResult:
+        """The URL of an agent that listens at ``endpoints``, where the name has these addresses."""
+        sources = {"2001:db8::1": "::1", "192.0.2.1": "127.0.0.1", "fe80::1%eth0": "fe80::2"}
         self.patch(network, "source_address", sources.get)
         self.time.nameResolver = Names(acs=list(addresses))
         config = self.config(boot="system")
         request = replace(config.connection_request, endpoint=endpoints)
-        agent = self.begin(replace(config, acs=replace(config.acs, url="http://acs.test/"), connection_request=request))
+        agent = self.begin(replace(config, acs=replace(config.acs, url=acs_url), connection_request=request))
         await self.until(lambda: any(isinstance(fact, AgentStarted) for fact in self.facts))
         url = agent.runtime.server.text("ConnectionRequestURL")
         await self.end(agent)
@@ -442,6 +442,14 @@ class AddressTests(SteppedCase):
         self.assertEqual((await self.told(six, endpoints=("tcp:0",))).geturl(), "")
         for addresses, host in (((six, four), "::1"), ((four, six), "127.0.0.1")):
             self.assertEqual((await self.told(*addresses, endpoints=("tcp6:0",))).hostname, host)
+
+    async def test_cr_09_the_zone_of_the_acs(self) -> None:
+        """The address is looked up in the zone of the ACS, and has none in the URL: the ACS has a zone of its own."""
+        if not has_ipv6():
+            raise SkipTest(NO_IPV6)
+        url = await self.told(endpoints=("tcp6:0",), acs_url="http://[fe80::1%25eth0]:7547/")
+        self.assertEqual(url.hostname, "fe80::2")
+        self.assertEqual(url.netloc, f"[fe80::2]:{url.port}")
 
     async def test_cr_09_told_without_waiting_for_the_next_session(self) -> None:
         ours = {"127.0.0.1": "127.0.0.1"}

@@ -14,6 +14,7 @@ from cwmpagent.protocol.rpc import (
     GetParameterAttributes,
     GetParameterNames,
     GetParameterValues,
+    GetRPCMethods,
     Reboot,
     RebootResponse,
     ScheduleInform,
@@ -111,6 +112,19 @@ class EventTests(BenchCase):
         trace = await self.session(event="1 BOOT", since=number)
         told = [(each.event_code, each.command_key) for each in trace.events]
         self.assertEqual(told, [("1 BOOT", ""), ("M Reboot", "one"), ("M Reboot", "two")])
+
+    async def test_evt_07_many_reboots_in_a_row_each_report_their_own_once(self) -> None:
+        await self.bootstrapped()
+        for number in range(6):
+            seen = self.lab.sessions.seen
+            await self.ask(Reboot(f"key {number}"))
+            trace = await self.session(event="1 BOOT", since=seen)
+            reported = [(each.event_code, each.command_key) for each in trace.events]
+            self.assertEqual(reported, [("1 BOOT", ""), ("M Reboot", f"key {number}")])
+        seen = self.lab.sessions.seen
+        await self.ask(GetRPCMethods())
+        trace = await self.session(event="6 CONNECTION REQUEST", since=seen)
+        self.assertEqual([each.event_code for each in trace.events], ["6 CONNECTION REQUEST"])
 
     async def test_evt_11_schedule_inform_needs_a_delay(self) -> None:
         await self.bootstrapped()

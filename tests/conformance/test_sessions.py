@@ -7,13 +7,14 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.agent.facts import RpcCrashed, Warned
+from cwmpagent.agent.facts import RpcAnswered, RpcCrashed, Warned
 from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.agent.session.driver import MOST_NAMES
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import CwmpFault, TransportError
 from cwmpagent.lab.acs.connection_request.errors import UnreachableError
 from cwmpagent.lab.acs.misbehaviour import Drop, FaultAnswer, ForeignHeader, Hold
+from cwmpagent.logs import line
 from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, PERIODIC, Event
 from cwmpagent.protocol.rpc import (
     Fault,
@@ -85,6 +86,49 @@ class OrderTests(SynchronousTestCase):
         self.assertEqual(ended.faults, {9000: 300})
         self.assertLessEqual(len(ended.rpcs), MOST_NAMES + 1)
         self.assertLess(max(map(len, ended.rpcs)), 300)
+
+    def test_a_request_that_never_reaches_the_dispatcher_is_reported_with_its_fault(self) -> None:
+        simulated = SimulatedAgent()
+        soap = "http://schemas.xmlsoap.org/soap/envelope/"
+        sent = [
+            "<c:Download><CommandKey/><FileSize>many</FileSize></c:Download>",
+            '<c:Reboot s:mustUnderstand="1"><CommandKey/></c:Reboot>',
+        ]
+
+        def instead(posted: Posted) -> Said:
+            if posted.number == 1 or not sent:
+                return None
+            body = sent.pop(0)
+            header = '<x:Strange xmlns:x="urn:x" s:mustUnderstand="1">1</x:Strange>' if "Reboot" in body else ""
+            return reply(
+                f'<s:Envelope xmlns:s="{soap}" xmlns:c="urn:dslforum-org:cwmp-1-0"><s:Header><c:ID>7</c:ID>{header}'
+                f"</s:Header><s:Body>{body}</s:Body></s:Envelope>".encode()
+            )
+
+        simulated.acs.instead = instead
+        simulated.begin()
+        answered = [fact for fact in simulated.facts if isinstance(fact, RpcAnswered)]
+        self.assertEqual(
+            [(fact.rpc, fact.fault) for fact in answered], [("Download", 9003), ("Reboot", "MustUnderstand")]
+        )
+        self.assertIn("Strange", answered[1].fault_text)
+        self.assertTrue(answered[0].fault_text)
+        ended = simulated.ended()[0]
+        self.assertEqual(
+            (dict(ended.rpcs), dict(ended.faults)), ({"Download": 1, "Reboot": 1}, {9003: 1, "MustUnderstand": 1})
+        )
+        self.assertIn("faults 9003, MustUnderstand", line(ended))
+
+    def test_a_fault_is_reported_with_its_parameters(self) -> None:
+        simulated = SimulatedAgent()
+        simulated.acs.asking.append(assign(**{"Device.Time.Nope": "x", "Device.Time.Neither": "y"}))
+        simulated.begin()
+        (answered,) = [fact for fact in simulated.facts if isinstance(fact, RpcAnswered)]
+        self.assertEqual(
+            [(name, code) for name, code, _ in answered.fault_parameters],
+            [("Device.Time.Nope", 9005), ("Device.Time.Neither", 9005)],
+        )
+        self.assertIn("fault 9003 Invalid arguments; Device.Time.Nope: 9005 ", line(answered))
 
     def test_ses_04_what_happens_in_a_session_opens_the_next(self) -> None:
         simulated = SimulatedAgent()

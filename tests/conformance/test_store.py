@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+from typing import Any
+
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.facts import Warned
 from cwmpagent.errors import TransportError
+from cwmpagent.lab.acs.connection_request_http import UnreachableError
 from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, M_REBOOT, M_SCHEDULE_INFORM, PERIODIC, Event
 from cwmpagent.protocol.rpc import (
     AcsRequest,
@@ -27,8 +32,9 @@ from cwmpagent.protocol.rpc import (
 )
 from cwmpagent.records import Batch
 from cwmpagent.store.memory import MemoryStore
-from tests.agent.bench import SERVER, assign
+from tests.agent.bench import DEVICE, SERVER, assign
 from tests.agent.ports import SimulatedAgent
+from tests.test_tap import TapCase
 
 CODE = "Device.DeviceInfo.ProvisioningCode"
 WATCHED = "Device.Time.NTPServer1"
@@ -191,3 +197,28 @@ class RefusingStoreTests(SynchronousTestCase):
         self.assertTrue(simulated.ended()[0].success)
         simulated.happen(Event(CONNECTION_REQUEST))
         self.assertEqual(simulated.acs.event_codes()[1:], [("6 CONNECTION REQUEST",)])
+
+
+class LostStateTests(TapCase):
+    async def test_a_state_that_is_deleted_while_the_agent_runs_is_written_anew(self) -> None:
+        child = self.run_agent()
+        await self.first()
+        await self.until(lambda: "session done" in child.out)
+        await self.asked(assign(**{CODE: "before"}))
+        shutil.rmtree(self.state)
+        await self.asked(assign(**{SERVER + "STUNUsername": "after"}))
+        child.signal("KILL")
+        await child.ended
+        self.assertIn("while the agent runs: the whole state is written anew", child.out)
+        self.run_agent()
+        values, *_ = await self.asked(GetParameterValues((CODE, SERVER + "STUNUsername")))
+        self.assertEqual([each.value.text for each in values.parameter_list], ["before", "after"])
+
+    async def asked(self, *requests: AcsRequest) -> list[Any]:
+        """The answers to ``requests``; the agent is called until it is there."""
+        answers = [self.lab.queue(DEVICE, request) for request in requests]
+        while not all(answer.called for answer in answers):
+            with contextlib.suppress(UnreachableError):
+                await self.lab.connection_request(DEVICE)
+            await self.pause(0.1)
+        return [await answer for answer in answers]

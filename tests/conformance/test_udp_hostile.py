@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tracemalloc
 from itertools import count
@@ -143,7 +144,9 @@ class HostileTests(SimulatedAgentCase):
             for socket in self.net.sockets:
                 socket.receive(broken(random.choice(samples), random), STRANGER)
             if number == 1000:
+                gc.collect()
                 before = tracemalloc.get_traced_memory()[0]
+        gc.collect()
         self.assertLess(tracemalloc.get_traced_memory()[0] - before, 100_000)
         self.assertEqual(len(self.net.sent), sent)
         self.assert_untouched()

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from twisted.internet.defer import Deferred, fail, succeed
 
-from cwmpagent.agent.facts import ConnectionRequested, Noted, Warned
+from cwmpagent.agent.facts import ConnectionRequested, ConnectionRequestRefused, Noted, Warned
 from cwmpagent.agent.options import UdpOptions
 from cwmpagent.agent.ports import DatagramTarget
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.models import find_model
 from cwmpagent.errors import StoreWriteError
+from cwmpagent.protocol.connection_request.refusal import Refusal
 from cwmpagent.protocol.connection_request.udp import build
-from cwmpagent.protocol.rpc import SetParameterAttributesResponse, SetParameterValuesResponse
+from cwmpagent.protocol.rpc import Fault, SetParameterAttributesResponse, SetParameterValuesResponse
 from cwmpagent.protocol.stun.binding import BindingSettings
 from cwmpagent.protocol.stun.message import Address
 from cwmpagent.values import Value
@@ -57,6 +58,7 @@ class FakeKeeper:
     got: list[bytes] = field(default_factory=list)
     looks: int = 0
     stopped: bool = False
+    binding: None = None
 
     def received(self, data: bytes) -> None:
         self.got.append(data)
@@ -287,6 +289,14 @@ class SettingsTests(UdpCase):
         simulated.change(SERVER + "URL", "")
         self.assertEqual(self.udp.running, [])
 
+    def test_an_address_that_is_none_is_refused(self) -> None:
+        lives = self.stunned()
+        for text in ("stun.example\r\nX-Evil: 1", "stun:stun.example:3478", " "):
+            [fault] = lives.ask(assign(**{SERVER + "STUNServerAddress": text}))
+            assert isinstance(fault, Fault)
+            self.assertEqual((fault.code, [each.code for each in fault.parameters]), (9003, [9007]))
+        self.assertEqual((len(self.udp.keepers), self.udp.keepers[0].host), (1, "stun.example"))
+
     def test_other_parameters_disturb_nothing(self) -> None:
         simulated = self.stunned()
         simulated.ask(assign(**{"Device.DeviceInfo.ProvisioningCode": "x"}))
@@ -373,6 +383,42 @@ class RequestTests(UdpCase):
         self.assertEqual(len(simulated.acs.sessions), before)
         self.assertEqual([fact for fact in simulated.facts if isinstance(fact, ConnectionRequested)], [])
         self.assertEqual(simulated.odd(), [])
+
+    def test_a_time_stamp_in_the_far_future_shuts_out_nothing(self) -> None:
+        simulated = self.stunned()
+        before = len(simulated.acs.sessions)
+        for stamp in (1001, 10**20 - 1, 1002):
+            sent = build(
+                str(MAPPED), timestamp=stamp, request_id=str(stamp), username="acs", cnonce="x", password="secret"
+            )
+            self.udp.receive(sent)
+            simulated.run(1)
+        self.assertEqual(simulated.acs.event_codes()[before:], [SIX] * 3)
+
+    def test_what_is_ignored_leaves_a_trace(self) -> None:
+        simulated = self.stunned()
+        good = self.request(5)
+        for data in (self.request(1, "wrong"), b"\xff" * 100, good, good, good):
+            self.udp.receive(data)
+        simulated.run(60)
+        refused = [fact for fact in simulated.facts if isinstance(fact, ConnectionRequestRefused)]
+        self.assertEqual(
+            [(fact.source, fact.by, fact.reason, fact.count) for fact in refused],
+            [
+                (ACS.host, "UDP", Refusal.WRONG_CREDENTIALS.value, 1),
+                (ACS.host, "UDP", Refusal.MALFORMED.value, 1),
+                (ACS.host, "UDP", Refusal.REPLAYED.value, 1),
+                (ACS.host, "UDP", Refusal.REPLAYED.value, 1),
+            ],
+        )
+        self.assertEqual([fact.summary for fact in refused], [False] * 3 + [True])
+        (report,) = [item for item in simulated.runtime.reports if "connection_request" in item.status()]
+        found = report.status()["connection_request"]["refused"]
+        self.assertEqual((found["count"], found["reasons"][Refusal.REPLAYED.value]), (4, 2))
+        self.assertEqual((found["last"]["source"], found["last"]["by"]), (ACS.host, "UDP"))
+        self.assertIn(f"by UDP from {ACS.host}: {Refusal.REPLAYED.value}", dict(report.summary())["Refused requests"])
+        counted = {m.labels: m.value for m in report.metrics() if m.name.endswith("refused_total")}
+        self.assertEqual(counted[(("reason", "replayed"),)], 2)
 
     def test_without_stun_too(self) -> None:
         simulated = self.simulated()

@@ -86,3 +86,24 @@ class UnreadTests(SteppedCase):
         items, last = await client.ask("get", paths=list(paths))
         self.assertIn("result", last)
         return {item["name"]: item for item in items}
+
+
+class WritableTests(SteppedCase):
+    """What an ACS is told of Writable, a person is told, too."""
+
+    async def test_what_the_device_cannot_change_is_not_writable(self) -> None:
+        agent = self.prepared()
+        agent.add_provider(Broken())
+        agent.startService()
+        await self.sessions_ended(1)
+        client = await Client.connected(reactor, self.state / "control.sock")
+        items, _ = await client.ask("get", paths=[CODE, "Device.Time.NTPServer1"])
+        self.assertEqual([item["writable"] for item in items], [False, True])
+        for every in (True, False):
+            items, _ = await client.ask("names", path="Device.DeviceInfo.", all=every)
+            self.assertFalse(next(item["writable"] for item in items if item["name"] == CODE))
+        items, _ = await client.ask("export")
+        parts = {item["part"]["name"]: item["part"] for item in items if "part" in item}
+        self.assertEqual((parts[CODE]["writable"], parts["Device.Time.NTPServer1"]["writable"]), (False, True))
+        client.transport.abortConnection()
+        await self.until(lambda: client.ended)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import errno
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.facts import EnvelopeSent, Warned
 from cwmpagent.config import ControlConfig
 from cwmpagent.control import service
+from cwmpagent.control.recent_facts import RecentFacts
+from cwmpagent.control.service import ControlSocket
+from cwmpagent.device.clock import SystemClock
 from cwmpagent.errors import ConfigError
 from tests.agent.bench import BenchCase, reactor
 from tests.control.client import Client
+from tests.control.test_unix_listener import Reactor
 
 
 class ServiceTests(BenchCase):
@@ -63,3 +71,66 @@ class ServiceTests(BenchCase):
         for each in (client, other):
             each.transport.abortConnection()
         await self.until(lambda: client.ended and other.ended)
+
+
+class PlaceTests(SynchronousTestCase):
+    """The socket is kept in its place."""
+
+    def setUp(self) -> None:
+        directory = Path(self.mktemp()).absolute()
+        directory.mkdir(0o700)
+        self.path = directory / "control.sock"
+        self.reactor = Reactor()
+        self.lines: list[str] = []
+        agent: Any = None
+        recent = RecentFacts(lambda: 0.0)
+        self.control = ControlSocket(self.reactor, self.path, agent, recent, SystemClock(), self.lines.append)
+
+    def close(self) -> None:
+        Deferred.fromCoroutine(self.control.close())
+        self.assertEqual((self.reactor.reading, self.reactor.getDelayedCalls()), ([], []))
+
+    def wait(self) -> None:
+        self.reactor.advance(service.CHECK_INTERVAL)
+
+    def test_a_deleted_socket_is_made_again(self) -> None:
+        self.control.open()
+        self.wait()
+        self.assertEqual(self.lines, [])
+        self.path.unlink()
+        self.wait()
+        self.assertTrue(self.path.is_socket())
+        (line,) = self.lines
+        self.assertIn("was deleted or replaced while the agent runs", line)
+        self.assertEqual(len(self.reactor.reading), 1)
+        self.wait()
+        self.assertEqual(len(self.lines), 1)
+        self.close()
+        self.assertFalse(self.path.exists())
+
+    def test_a_file_in_its_place_is_left_alone(self) -> None:
+        self.control.open()
+        self.path.unlink()
+        self.path.write_text("of somebody else")
+        for _ in range(3):
+            self.wait()
+        self.assertEqual(len(self.lines), 2)
+        self.assertIn("is not a socket", self.lines[1])
+        self.assertEqual(self.path.read_text(), "of somebody else")
+        self.path.unlink()
+        self.wait()
+        self.assertTrue(self.path.is_socket())
+        self.close()
+
+    def test_a_machine_that_was_full_at_the_start_has_a_socket_later(self) -> None:
+        def full(*arguments: Any) -> Any:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        with patch.object(service, "UnixListener", full):
+            self.control.open()
+            self.wait()
+        (line,) = self.lines
+        self.assertIn("Too many open files; the agent tries again every 60 s", line)
+        self.wait()
+        self.assertTrue(self.path.is_socket())
+        self.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -194,5 +195,32 @@ class DoorTests(SynchronousTestCase):
         self.reactor.advance(PAUSE)
         self.assertEqual(self.reactor.reading, [made])
         made.doRead()
+        made.close()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_a_connection_that_no_descriptor_is_left_for_does_not_end_the_listening(self) -> None:
+        lines: list[str] = []
+        shortage: list[OSError] = [OSError(errno.EMFILE, "Too many open files")] * 2
+
+        def welcome(peer: socket.socket) -> None:
+            if shortage:
+                raise shortage.pop()
+            self.came.append(peer.dup())
+
+        made = UnixListener(self.reactor, self.path, welcome, lines.append)
+        self.addCleanup(made.close)
+        for _ in range(2):
+            peer = self.call()
+            self.enter(made)
+            self.assertEqual(self.reactor.reading, [])
+            self.assertEqual(peer.recv(1), b"", "it is closed, not left waiting")
+            self.reactor.advance(PAUSE)
+            self.assertEqual(self.reactor.reading, [made])
+        self.assertEqual(
+            lines, ["the control socket cannot accept connections: Too many open files; it tries again every 1 s"]
+        )
+        self.call()
+        self.enter(made)
+        self.assertEqual(len(self.came), 1)
         made.close()
         self.assertEqual(self.reactor.getDelayedCalls(), [])

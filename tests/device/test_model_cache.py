@@ -55,7 +55,7 @@ class PortableTests(SynchronousTestCase):
     def test_nothing_of_a_model_is_forgotten(self) -> None:
         """A new field in one of these classes must also be written, and FORMAT be increased."""
         for cls, names in (
-            (Model, "name root rows values forced_inform active absent attributes reports"),
+            (Model, "name root rows values forced_inform active absent attributes words access reports deviations"),
             (
                 ObjectDefinition,
                 "path creatable deletable unique_keys enable number_of_entries max_rows parameters children table",

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -150,6 +151,12 @@ class FileTests(SynchronousTestCase):
         self.put(b"http://two/\r\n")
         self.assertEqual(self.look(), "http://two/")
 
+    def test_a_zone(self) -> None:
+        self.put(b"http://[fe80::1%25eth0]:7547/\n")
+        self.assertEqual(self.look(), "http://[fe80::1%25eth0]:7547/")
+        self.put(b"http://[fe80::1]/")
+        self.assertIn("without its zone: add the interface", str(self.assertRaises(ValueError, self.look)))
+
     def test_garbage_is_told_once(self) -> None:
         for garbage in (
             b"\0\xff\xfe",
@@ -159,6 +166,8 @@ class FileTests(SynchronousTestCase):
             b"http://[::1/",
             b"http://acs:99999/",
             b"http://a/" + b"x" * 3000,
+            b"http://[fe80::1]/",
+            b"http://[2001:db8::1%25eth0]/",
             b"x" * 10_000_000,
         ):
             self.put(garbage)
@@ -176,3 +185,12 @@ class FileTests(SynchronousTestCase):
             self.assertRaises(ValueError, self.look)
             self.assertIsNone(self.look())
             self.path.rmdir() if self.path.is_dir() else self.path.unlink()
+
+    def test_one_that_cannot_be_read_for_a_while_is_read_later_though_it_has_not_changed(self) -> None:
+        self.put(URL.encode())
+        with patch.object(Path, "open", side_effect=OSError(24, "Too many open files")):
+            error = self.assertRaises(ValueError, self.look)
+            self.assertEqual(str(error), f"{self.path} cannot be read: Too many open files")
+            self.assertEqual([self.look() for _ in range(3)], [None] * 3)
+        self.assertEqual(self.look(), URL)
+        self.assertIsNone(self.look())

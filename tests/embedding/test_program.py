@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
@@ -17,7 +17,7 @@ from cwmpagent.device.models import find_model
 from cwmpagent.device.provider import Name, Provider
 from cwmpagent.embedding.observers import QUIET, Observers
 from cwmpagent.embedding.service import Agent
-from cwmpagent.embedding.vendor_extensions import VendorParameter
+from cwmpagent.embedding.vendor_extensions import TypeName, VendorParameter
 from cwmpagent.errors import ConfigError, CwmpFault, MisuseError, ParameterFault
 from cwmpagent.protocol.rpc import (
     Fault,
@@ -158,6 +158,69 @@ class DeclareTests(SynchronousTestCase):
         self.assertEqual(self.assertRaises(ConfigError, Agent, "no-such.toml").key, "no-such.toml")
         self.assertEqual(self.assertRaises(ConfigError, Agent).key, "acs.url")
         self.assertEqual(config.acs.password, "acs-secret")
+
+
+class MisuseTests(SynchronousTestCase):
+    """Misuse is refused at once, with a sentence that names what would be right."""
+
+    def agent(self, **more: Any) -> Agent:
+        device = {"manufacturer": "Example", "oui": "00D09E", "serial_number": "SN1", "provider": "simulated"}
+        return Agent(device=device, acs={"url": "http://127.0.0.1:1/"}, **more)
+
+    def assert_refused(self, words: str, function: Callable[..., object], *arguments: Any, **more: Any) -> None:
+        error = self.assertRaises(MisuseError, function, *arguments, **more)
+        self.assertIn(words, str(error))
+        self.assertNotIn("\n", str(error))
+
+    def test_what_is_no_function(self) -> None:
+        agent = self.agent()
+
+        async def coroutine(fact: Fact) -> None: ...
+
+        self.assert_refused("an observer must be a function, not 3", agent.observe, 3)
+        self.assert_refused("nothing awaits its result", agent.observe, coroutine)
+        self.assert_refused("observer must be a function", self.agent, observer="x")
+        self.assert_refused("fatal must be a function", self.agent, fatal=1)
+        self.assert_refused("envelopes must be a function", self.agent, envelopes=True)
+        self.assert_refused("X_EXAMPLE_A must be a function", agent.rpc("X_EXAMPLE_A"), None)
+        self.assert_refused("register('X_EXAMPLE_B', ...)", agent.register, "X_EXAMPLE_B", "x")
+        self.assert_refused("the reader of Device.X_EXAMPLE_C", agent.parameter("Device.X_EXAMPLE_C"), 4.5)
+        parameter = agent.parameter("Device.X_EXAMPLE_D", type="int")(lambda: 1)
+        self.assert_refused("the setter of Device.X_EXAMPLE_D", parameter.setter, 5)
+
+    def test_what_is_no_text(self) -> None:
+        agent = self.agent()
+        for function in (agent.changed, agent.raise_event, agent.inform):
+            self.assert_refused("must be a str, not 3", function, 3)
+        for deferred in (agent.get(3), agent.set(b"Device.A", 1)):  # type: ignore[arg-type]  # on purpose
+            self.assertIn("the path must be a str", str(self.failureResultOf(deferred, MisuseError).value))
+
+    def test_what_is_no_provider(self) -> None:
+        class Half:
+            paths = tables = ()
+
+            def read(self, names: object) -> None: ...
+
+        self.assert_refused("must be a list of paths", self.agent().add_provider, 3)
+        self.assert_refused("has no method instances, check, apply, undo, finish", self.agent().add_provider, Half())
+
+    def test_unknown_keywords_and_wrong_arguments(self) -> None:
+        for name, meant in (("obsever", "observer"), ("devise", "device"), ("conreq", "connection_request")):
+            error = self.assertRaises(ConfigError, self.agent, **{name: {}})
+            self.assertEqual(str(error), f"{name}: unknown keyword argument; did you mean {meant}?")
+        self.assert_refused("config must be a Config or the path of a file, not 3", Agent, 3)
+        self.assert_refused("beside must be an Agent", self.agent, beside="first")
+        self.assert_refused("model must be a Model", self.agent, model="device2")
+        self.assert_refused("chance must be a random.Random", self.agent, chance=4)
+        self.assert_refused("clock must have the methods monotonic", self.agent, clock=object())
+        secret = self.assertRaises(MisuseError, self.agent, observer="opensesame")
+        self.assertNotIn("opensesame", str(secret))
+
+    def test_wrong_type_names(self) -> None:
+        parameter = self.agent().parameter
+        for name in ("integer", "bool", "", int, None):
+            self.assert_refused("use one of string, int", parameter, "Device.X_EXAMPLE_A", type=name)
+        self.assertEqual(set(get_args(TypeName)), set(ValueType))
 
 
 class ObserversTests(SynchronousTestCase):
@@ -506,26 +569,41 @@ class AroundTests(ProgramCase):
         await self.session(event="4 VALUE CHANGE", since=seen)
         self.assertEqual(self.lab.devices[DEVICE].parameters[count].text, "2")
 
-    async def test_a_file_that_others_can_read_is_warned_of_once_somebody_hears_it(self) -> None:
+    async def test_a_problem_of_the_file_is_warned_of_once_somebody_hears_it(self) -> None:
         file = self.state.parent / "agent.toml"
         text = f'[acs]\nurl = "{self.url}"\nusername = "cpe"\npassword = "acs-secret"\n'
         text += "[connection_request]\nendpoint = []\n"
         text += '[device]\nmanufacturer = "Example"\noui = "00D09E"\n'
         text += 'product_class = "Gateway"\nserial_number = "SN0001"\n'
-        file.write_text(text + f'[state]\ndirectory = "{self.state}"\n')
+        file.write_text(text + f'[state]\ndirectory = "{self.state}"\n[hooks]\nreboot = ["/no/such/program"]\n')
         file.chmod(0o644)
+        error = self.assertRaises(ConfigError, Agent, str(file), reactor=reactor, model=self.model)
+        self.assertIn("chmod 600", str(error))
+        file.chmod(0o600)
         self.agent = Agent(str(file), reactor=reactor, model=self.model)
         self.addCleanup(self.end, self.agent)
         self.agent.observe(self.facts.append)
         await self.run_it()
         (warned,) = [fact.text for fact in self.facts if isinstance(fact, Warned)]
-        self.assertIn("chmod 600", warned)
+        self.assertIn("hooks.reboot: the program /no/such/program does not exist", warned)
 
     async def called(self, name: str) -> None:
         """Send a ConnectionRequest to this device, and wait for its session."""
         seen = self.lab.sessions.seen
         self.assertEqual(await self.lab.connection_request(name), 200)
         await self.lab.wait_for_session(name, event="6 CONNECTION REQUEST", ended="complete", since=seen)
+
+    async def test_a_second_start_is_refused_and_harms_nothing(self) -> None:
+        agent = self.prepared()
+        await self.run_it()
+        self.assertIn("started already", str(self.assertRaises(MisuseError, agent.startService)))
+        await self.called(DEVICE)
+        stopped = agent.stopService()
+        self.assertIn("still stopping", str(self.assertRaises(MisuseError, agent.startService)))
+        await stopped
+        agent.startService()
+        self.assertTrue(agent.running)
+        self.assert_nothing_odd()
 
     async def test_several_share_a_model_and_a_listener(self) -> None:
         first = self.prepared()

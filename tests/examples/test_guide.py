@@ -19,9 +19,37 @@ print(setpoint(), reactor.seconds is time.monotonic)
 """
 
 
+def code() -> list[str]:
+    """The blocks of code in the guide."""
+    return re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / "embedding.md").read_text(), re.M | re.S)
+
+
 class GuideTests(TestCase):
+    async def test_its_types_are_right(self) -> None:
+        program = Path(self.mktemp()).with_suffix(".py")
+        program.write_text("\n".join(code()))
+        arguments = ["-m", "mypy", "--strict", "--config-file", str(ROOT / "pyproject.toml"), str(program.absolute())]
+        child = Child.start(reactor, [sys.executable, *arguments], environ={"MYPYPATH": str(ROOT)})
+        self.assertEqual(await child.ended, 0, child.out + child.err)
+
+    async def test_a_type_checker_finds_misuse(self) -> None:
+        program = Path(self.mktemp()).with_suffix(".py")
+        wrong = (
+            'Agent(acs={"url": "http://a/", "pasword": "x"})',
+            'Agent(devise={"oui": "00D09E"})',
+            'Agent(device={"provider": "windows"})',
+            "agent.observe(3)",
+            'agent.parameter("Device.X_EXAMPLE_A", type="integer")',
+        )
+        program.write_text("\n".join(["from cwmpagent import Agent", "agent = Agent()", *wrong]))
+        arguments = ["-m", "mypy", "--strict", "--config-file", str(ROOT / "pyproject.toml"), str(program.absolute())]
+        child = Child.start(reactor, [sys.executable, *arguments], environ={"MYPYPATH": str(ROOT)})
+        self.assertEqual(await child.ended, 1, child.out + child.err)
+        found = {int(line.split(":")[1]) for line in child.out.splitlines() if ": error:" in line}
+        self.assertEqual(found, set(range(3, 3 + len(wrong))), child.out)
+
     async def test_its_program_runs(self) -> None:
-        blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / "embedding.md").read_text(), re.M | re.S)
+        blocks = code()
         self.assertEqual(len(blocks), 6)
         directory = Path(self.mktemp())
         directory.mkdir()

@@ -21,6 +21,7 @@ from cwmpagent.agent import facts
 from cwmpagent.agent.facts import (
     AgentStarted,
     ConnectionRequested,
+    ConnectionRequestRefused,
     EnvelopeReceived,
     EnvelopeSent,
     Fact,
@@ -68,6 +69,9 @@ ONE_OF_EACH = (
     EnvelopeReceived(200, "<x/>"),
     ConnectionRequested("127.0.0.1", True, "UDP"),
     ConnectionRequested("127.0.0.1", False),
+    ConnectionRequestRefused("192.0.2.1", "HTTP", "wrong path", "/x"),
+    ConnectionRequestRefused("192.0.2.1", "UDP", "malformed request", count=3, summary=True),
+    ConnectionRequestRefused("", "", "", count=1, summary=True),
     ParametersChanged("acs", ("Device.A",), {"Device.A": "x"}),
     Rebooting("key", False),
     RpcCrashed("Reboot", "Traceback:\n  KeyError: 'x'\n"),
@@ -128,12 +132,55 @@ class TextTests(SynchronousTestCase):
         for part in ("[cwmpagent#warn]", "1 BOOT", "connection refused", "retry 2", "17 s"):
             self.assertIn(part, text)
 
-    def test_debug_shows_each_rpc_with_its_fault(self) -> None:
+    def test_debug_shows_each_rpc_and_info_each_fault(self) -> None:
         log = Log(level="debug")
+        log.facts(RpcAnswered("AddObject", 0, 0.25))
         log.facts(RpcAnswered("DeleteObject", 9005, 0.25, fault_text="Invalid parameter name"))
-        (text,) = log.lines()
-        for part in ("#debug", "DeleteObject", "9005", "Invalid parameter name"):
-            self.assertIn(part, text)
+        done, refused = log.lines()
+        self.assertIn("#debug", done)
+        for part in ("#info", "DeleteObject", "9005", "Invalid parameter name"):
+            self.assertIn(part, refused)
+
+    def test_a_fault_names_its_parameters_up_to_a_bound(self) -> None:
+        parameters = tuple((f"Device.Time.No{number}", 9005, "there is none") for number in range(7))
+        fact = RpcAnswered("SetParameterValues", 9003, 0.1, False, "Invalid arguments", parameters)
+        text = line(fact)
+        start = "answered SetParameterValues: fault 9003 Invalid arguments; Device.Time.No0: 9005 there is none; "
+        self.assertTrue(text.startswith(start), text)
+        self.assertIn("Device.Time.No4: 9005 there is none; and 2 more in 0.100 s", text)
+        log = Log("json")
+        log.facts(fact)
+        self.assertEqual(log.entries()[0]["fault_parameters"][6], ["Device.Time.No6", 9005, "there is none"])
+        long = RpcAnswered("SetParameterValues", 9003, 0.1, False, "", (("n" * 5000, 9005, "t" * 5000),))
+        self.assertLess(len(line(long)), 1000)
+        log = Log("json")
+        log.facts(long)
+        self.assertLess(len(log.out.getvalue()), 2000)
+
+    def test_a_fault_of_soap_has_its_name(self) -> None:
+        fact = RpcAnswered("Reboot", "MustUnderstand", 0.1, fault_text="header not understood: X")
+        self.assertIn("answered Reboot: fault MustUnderstand header not understood: X", line(fact))
+
+    def test_refused_connection_requests(self) -> None:
+        for fact, text in (
+            (
+                ConnectionRequestRefused("192.0.2.1", "HTTP", "wrong path", "/a b"),
+                "connection request by HTTP from 192.0.2.1 refused: wrong path /a b",
+            ),
+            (
+                ConnectionRequestRefused("", "HTTP", "wrong password"),
+                "connection request by HTTP refused: wrong password",
+            ),
+            (
+                ConnectionRequestRefused("192.0.2.1", "UDP", "malformed request", count=3, summary=True),
+                "3 more connection requests by UDP from 192.0.2.1 refused within a minute: malformed request",
+            ),
+            (
+                ConnectionRequestRefused("", "", "", count=1, summary=True),
+                "1 more connection request refused within a minute, of other sources or for other reasons",
+            ),
+        ):
+            self.assertEqual((line(fact), level_of(fact)), (text, "info"))
 
     def test_envelopes_only_at_debug_and_only_when_asked_for(self) -> None:
         for level, envelopes, count in (("debug", True, 2), ("debug", False, 0), ("info", True, 0)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from itertools import count
+from itertools import count, pairwise
 
 from cwmpagent.protocol.stun.binding import Action, Binding, BindingSettings, Mapped, Send, Unreachable
 from cwmpagent.protocol.stun.message import Address, MessageType, StunMessage, decode, encode, signature_holds
@@ -28,6 +28,7 @@ class NatWorld:
         self.lost = lost or (lambda: False)
         self.up = True
         self.honours_response_address = True
+        self.drops_response_address = False
         self.challenges: Callable[[StunMessage], bool] = lambda message: False
         self.error_for: Callable[[StunMessage], int | None] = lambda message: None
         self.signs_with: str | None = None
@@ -80,6 +81,20 @@ class NatWorld:
         """Messages that the server received from the primary socket, with their times."""
         return [(at, message) for at, message, secondary in self.requests if not secondary]
 
+    def silences(self) -> list[float]:
+        """Seconds between two datagrams of the primary socket, and since the last one."""
+        sent = [at for at, action in self.actions if isinstance(action, Send) and not action.secondary]
+        return [later - earlier for earlier, later in pairwise([*sent, self.now])]
+
+    def unreachable(self, seconds: float, step: float = 0.25) -> list[float]:
+        """Let time pass, and send a request to the mapped address in every ``step``; times of the lost ones."""
+        lost: list[float] = []
+        for _ in range(round(seconds / step)):
+            self.run(step)
+            if not self.reaches():
+                lost.append(self.now)
+        return lost
+
     def failures(self) -> list[str]:
         return [action.reason for _, action in self.actions if isinstance(action, Unreachable)]
 
@@ -111,6 +126,8 @@ class NatWorld:
         if not self.up:
             return
         self.requests.append((self.now, message, secondary))
+        if self.drops_response_address and message.response_address is not None:
+            return
         error = self.error_for(message)
         if self.challenges(message) and not (message.signed and signature_holds(data, CLIENT["password"])):
             error = 431 if message.signed else 401

@@ -73,6 +73,7 @@ class Prosody(ProcessProtocol):
         hash: str = "SHA-256",
         without: tuple[str, ...] = (),
         plain: bool = False,
+        requires_tls: bool = True,
     ) -> None:
         self.directory = directory
         self.domain = domain
@@ -95,7 +96,7 @@ class Prosody(ProcessProtocol):
                 no_tls="" if certificate is not None else ', "tls"',
                 hash=hash,
                 without=", ".join(f'"{name}"' for name in without),
-                encryption="false" if certificate is None else "true",
+                encryption="true" if certificate is not None and requires_tls else "false",
                 plain="true" if plain else "false",
             )
         )

@@ -99,6 +99,20 @@ class LoginTests(ProsodyCase):
         await self.status("Enabled")
         self.assertEqual(self.value(ROW + "TLSEstablished"), "false")
 
+    async def test_tls_that_is_offered_is_not_begun_without_use_tls(self) -> None:
+        """Nobody asked for TLS: the certificate of another name does not matter."""
+        await self.prosody("other.example", requires_tls=False)
+        await self.agent_with(UseTLS="false")
+        await self.status("Enabled")
+        self.assertEqual(self.value(ROW + "TLSEstablished"), "false")
+        self.assertEqual(self.warned(), "")
+
+    async def test_tls_that_is_required_is_begun_without_use_tls(self) -> None:
+        await self.prosody()
+        await self.agent_with(UseTLS="false")
+        await self.status("Enabled")
+        self.assertEqual(self.value(ROW + "TLSEstablished"), "true")
+
 
 class LabTests(ProsodyCase):
     async def test_the_lab_asks(self) -> None:

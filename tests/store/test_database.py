@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from cwmpagent.errors import StoreError, StoreNewerError
 from cwmpagent.records import Batch, Saved
 from cwmpagent.store import schema, tables
-from cwmpagent.store.database import open_database
+from cwmpagent.store.database import open_database, remove_damaged_rows
 from tests.store.behaviour import after
 
 PAGE = 4096
@@ -185,11 +185,39 @@ class Damage(DatabaseTestCase):
 
         self._is_moved_aside(overwrite, "free pages")
 
-    def test_a_text_that_is_none(self) -> None:
-        def overwrite() -> None:
-            self._overwrite(self.path.read_bytes().index(b"row 1234"), b"\xff\xfe\xfd")
+    def test_one_damaged_value_costs_itself_alone(self) -> None:
+        self.fill()
+        self._overwrite(self.path.read_bytes().index(b"row 1234"), b"\xff\xfe\xfd")
+        connection, moved_aside = self.open()
+        self.assertIsNone(moved_aside)
+        path = "Device.Table.1234.Name"
+        self.assertEqual(
+            remove_damaged_rows(connection),
+            [f"the saved parameter value '{path}' is damaged (not UTF-8): its default is used"],
+        )
+        expected = after(MANY_SAVED, Batch(values={path: None}))
+        self.assertEqual(tables.read(connection), expected)
+        connection.close()
+        connection, _ = self.open()
+        self.assertEqual(remove_damaged_rows(connection), [])
+        self.assertEqual(tables.read(connection), expected)
 
-        self._is_moved_aside(overwrite, "no UTF-8")
+    def test_a_damaged_value_is_not_used_though_it_cannot_be_removed(self) -> None:
+        connection, _ = self.open()
+        put(connection, MANY)
+        connection.execute("INSERT INTO object_counter VALUES ('Device.Table.', 'many')")
+        connection.execute("PRAGMA query_only = ON")
+        for _ in range(2):
+            self.assertEqual(len(remove_damaged_rows(connection)), 1)
+            self.assertEqual(tables.read(connection), MANY_SAVED)
+
+    def test_an_impossible_schema_version(self) -> None:
+        for number in (0, -1, -(2**31)):
+            self._is_moved_aside(
+                lambda number=number: self._overwrite(60, number.to_bytes(4, "big", signed=True)), str(number)
+            )
+            for path in self.path.parent.iterdir():
+                path.unlink()
 
     def test_a_table_that_is_gone(self) -> None:
         def drop() -> None:

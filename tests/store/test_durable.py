@@ -94,7 +94,7 @@ class Durable(StoreTestCase):
 
     async def test_loading_and_committing_take_turns(self) -> None:
         using: list[bool] = []
-        self.store._connection.set_trace_callback(lambda statement: using.append(self.store._using.locked()))
+        self.store._files.connection.set_trace_callback(lambda statement: using.append(self.store._using.locked()))
         self.store.load()
         await self.store.save(FULL)
         self.assertTrue(all(using))
@@ -106,7 +106,7 @@ class Durable(StoreTestCase):
         while not self.store._writer._queue.empty():  # the thread has taken it
             await deferLater(reactor, 0)
         statements: list[str] = []
-        self.store._connection.set_trace_callback(statements.append)
+        self.store._files.connection.set_trace_callback(statements.append)
         others = [self.store.save(note(str(number))) for number in range(50)]
         disk.release()
         await DeferredList([first, *others], fireOnOneErrback=True)
@@ -140,16 +140,16 @@ class Refusing(StoreTestCase):
 
     async def test_read_only(self) -> None:
         await self.store.save(note("before"))
-        self.store._connection.execute("PRAGMA query_only = ON")
+        self.store._files.connection.execute("PRAGMA query_only = ON")
         self.assertIn("could not be saved", await self._fails(Batch(erase=True)))
         self.assertEqual(self.store.load(), Saved(notes={"n": "before"}))
-        self.store._connection.execute("PRAGMA query_only = OFF")
+        self.store._files.connection.execute("PRAGMA query_only = OFF")
         await self.store.save(note("after"))
         self.assertEqual((await self.reopened()).load(), Saved(notes={"n": "after"}))
 
     async def test_full_for_one_is_not_full_for_the_others(self) -> None:
         await self.store.save(note("before"))
-        self.store._connection.execute("PRAGMA max_page_count = 12")
+        self.store._files.connection.execute("PRAGMA max_page_count = 12")
         disk = self.hold()
         big = Batch(values={f"Device.{number}": "x" * 1000 for number in range(300)}, erase=True)
         saves = [self.store.save(batch) for batch in (Batch(values={"a": "1"}), big, Batch(values={"b": "2"}))]
@@ -160,7 +160,7 @@ class Refusing(StoreTestCase):
         self.assertIn("full", str(results[1][1].value))
         expected = Saved(values={"a": "1", "b": "2"}, notes={"n": "before"})
         self.assertEqual(self.store.load(), expected)
-        self.store._connection.execute("PRAGMA max_page_count = 100000")
+        self.store._files.connection.execute("PRAGMA max_page_count = 100000")
         await self.store.save(big)
         self.assertEqual(len((await self.reopened()).load().values), 300)
 

@@ -64,7 +64,7 @@ class OneProcess(TestCase):
 
     async def test_a_program_started_meanwhile_does_not_keep_it(self) -> None:
         store = Store.open(self.directory, reactor=reactor)
-        descriptor = store._lock._descriptor
+        descriptor = store._files._lock._descriptor
         self.assertFalse(os.get_inheritable(descriptor))  # otherwise a started program would keep the lock
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[descriptor])
         self.addCleanup(child.communicate, b"\n")

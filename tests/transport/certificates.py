@@ -40,21 +40,45 @@ class Authority:
 
     def sign(self, *names: str, begins: timedelta = -DAY, expires: timedelta = 10 * DAY) -> Signed:
         """Create a certificate for these DNS names and addresses."""
-        key = ec.generate_private_key(ec.SECP256R1())
         alternatives: list[x509.GeneralName] = []
         for name in names:
             try:
                 alternatives.append(x509.IPAddress(ip_address(name)))
             except ValueError:
                 alternatives.append(x509.DNSName(name))
+        return self._signed("leaf", x509.SubjectAlternativeName(alternatives), begins, expires)
+
+    def sign_raw(self, *names: tuple[int, bytes], common_name: str = "leaf") -> Signed:
+        """Create a certificate whose subjectAltName has these tags and values (DER), right or wrong."""
+        content = b"".join(element(tag, value) for tag, value in names)
+        oid = x509.SubjectAlternativeName.oid
+        return self._signed(common_name, x509.UnrecognizedExtension(oid, element(0x30, content)))
+
+    def sign_without_names(self, common_name: str) -> Signed:
+        """Create a certificate that has a common name and no subjectAltName."""
+        return self._signed(common_name, None)
+
+    def _signed(
+        self,
+        common_name: str,
+        names: x509.ExtensionType | None,
+        begins: timedelta = -DAY,
+        expires: timedelta = 10 * DAY,
+    ) -> Signed:
+        key = ec.generate_private_key(ec.SECP256R1())
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
-        certificate = (
-            _builder(_named("leaf"), self._name, key, begins, expires)
-            .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-            .add_extension(usage, critical=False)
-            .sign(self.own.private, hashes.SHA256())
-        )
+        builder = _builder(_named(common_name), self._name, key, begins, expires)
+        if names is not None:
+            builder = builder.add_extension(names, critical=False)
+        certificate = builder.add_extension(usage, critical=False).sign(self.own.private, hashes.SHA256())
         return Signed(certificate, key)
+
+
+def element(tag: int, content: bytes) -> bytes:
+    """One element of DER."""
+    length = len(content)
+    size = bytes([length]) if length < 0x80 else b"\x82" + length.to_bytes(2)
+    return bytes([tag]) + size + content
 
 
 def _named(name: str) -> x509.Name:

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.errors import TransportError
-from cwmpagent.transport.addresses import shuffled
+from cwmpagent.transport.addresses import resolved, shuffled
 from tests.transport.http.scripted import Names, ScriptedCase, Server, Stepped, answer, close
 
 
@@ -117,3 +117,13 @@ class Order(SynchronousTestCase):
         for seed in range(20):
             self.assertEqual(shuffled(["a", "b", "c"], random.Random(seed), "b")[-1], "b")
         self.assertEqual(shuffled(["b"], random.Random(1), "b"), ["b"])
+
+
+class NoHostTests(SynchronousTestCase):
+    def test_text_that_is_no_host_has_no_address(self) -> None:
+        """A provider or a dump can give any text; the zone of an IPv6 address would reach headers and logs."""
+        names = Names()
+        for host in ("a\r\nb.test", "a b.test", "fe80::1%x\r\nX-Evil: 1", "192.0.2.1\n", "\0", " ", ""):
+            self.assertEqual(self.successResultOf(resolved(names, host)), [], host)
+        self.assertEqual(names.asked, [])
+        self.assertEqual(self.successResultOf(resolved(names, "fe80::1%eth0")), ["fe80::1%eth0"])

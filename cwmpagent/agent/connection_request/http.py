@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from twisted.internet.defer import Deferred
 
 from cwmpagent.agent.connection_request.own_address import OwnAddress
+from cwmpagent.agent.connection_request.refused_requests import RefusedRequests
 from cwmpagent.agent.events import Events
 from cwmpagent.agent.facts import ConnectionRequested, Noted, Observer, Warned
 from cwmpagent.agent.internal_errors import report_internal_error
@@ -21,6 +22,7 @@ from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import CwmpFault
 from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, Event
 from cwmpagent.protocol.connection_request.rate_limit import RateLimit
+from cwmpagent.protocol.connection_request.refusal import Refusal
 
 
 class ConnectionRequests:
@@ -51,6 +53,7 @@ class ConnectionRequests:
         self._timers = timers
         self._soon: DelayedCall | None = None
         self._limit = RateLimit()
+        self.refusals = RefusedRequests(clock, timers, observer)
         self._observer = observer
         self._failing = False
         self._switches = {server.path("EnableCWMP"), server.path("HTTPConnectionRequestEnable")}
@@ -78,11 +81,18 @@ class ConnectionRequests:
             return False
         accepted = self._limit.accept(self._clock.monotonic())
         self._observer(ConnectionRequested(source, accepted, by))
+        if not accepted:
+            self.refused(source, Refusal.TOO_MANY_REQUESTS, by=by)
         # With the next turn of the reactor: the request is answered before the session begins. Several are one event.
         if accepted and (self._soon is None or not self._soon.active()):
             event = Event(CONNECTION_REQUEST)
             self._soon = self._timers.callLater(0, lambda: self._events.raise_event(event))
         return accepted
+
+    def refused(self, source: str, reason: Refusal, detail: str = "", by: str = "HTTP") -> None:
+        """Record a request that is refused; arguments as for :meth:`RefusedRequests.add`."""
+        if not self._stopped:
+            self.refusals.add(source, by, reason, detail)
 
     def announce(self) -> None:
         """At the start: log that every request is refused, if credentials are missing."""
@@ -110,6 +120,7 @@ class ConnectionRequests:
     def stop(self) -> None:
         """Stop accepting requests and watching the local address."""
         self._stopped = True
+        self.refusals.report()
         if self._soon is not None and self._soon.active():
             self._soon.cancel()
         self._own_address.follow("")

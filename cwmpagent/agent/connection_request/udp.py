@@ -21,6 +21,7 @@ from cwmpagent.agent.parameters.changes import Changes, Origin
 from cwmpagent.agent.ports import BindingKeeper, Clock, DelayedCall, Timers
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import CwmpFault
+from cwmpagent.protocol.connection_request.refusal import Refusal
 from cwmpagent.protocol.connection_request.udp import UdpRequests
 from cwmpagent.protocol.stun.binding import Binding, BindingSettings
 from cwmpagent.protocol.stun.message import Address
@@ -159,8 +160,15 @@ class UdpConnectionRequests:
     def text(self, data: bytes, source: Address) -> None:
         """Receive a datagram that may be a ConnectionRequest; it is never answered (Annex G.2.2.3)."""
         requests = self._connection_requests
-        if requests.takes_requests() and self._requests.accepts(data, requests.credentials()):
+        if not requests.takes_requests():
+            requests.refused(source.host, Refusal.DISABLED, by="UDP")
+            return
+        wall = self._clock.wall() if self._clock.wall_trusted() else None
+        reason = self._requests.refusal(data, requests.credentials(), wall)
+        if reason is None:
             requests.requested(source.host, "UDP")
+        else:
+            requests.refused(source.host, reason, by="UDP")
 
     def _moved(self) -> None:
         if self._running:

@@ -21,6 +21,7 @@ from cwmpagent.agent.ports import Clock, Xmpp, XmppConnection
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
+from cwmpagent.protocol.connection_request.refusal import Refusal
 from cwmpagent.protocol.connection_request.xmpp import ConnectionRequest, XmppVerdict, judge
 from cwmpagent.protocol.connection_request.xmpp_account import Account, Standing, Stats
 from cwmpagent.values import list_items
@@ -89,16 +90,21 @@ class XmppConnectionRequests:
 
     def judged(self, row: str, request: ConnectionRequest) -> XmppVerdict:
         """Return the answer to a request on the connection of ``row``, and process an accepted request."""
+        refused = self._connection_requests.refused
         if row != self._referenced():
+            refused(request.sender, Refusal.OTHER_CONNECTION, by="XMPP")
             return XmppVerdict.UNAVAILABLE
+        credentials = self._connection_requests.credentials()
         verdict = judge(
             request,
             enabled=self._running and self._server.flag("EnableCWMP", True),
-            credentials=self._connection_requests.credentials(),
+            credentials=credentials,
             allowed_ids=list_items(self._server.text("ConnReqAllowedJabberIDs")),
         )
         if verdict is XmppVerdict.ACCEPTED and not self._connection_requests.requested(request.sender, "XMPP"):
             return XmppVerdict.UNAVAILABLE
+        if verdict is not XmppVerdict.ACCEPTED:
+            refused(request.sender, _refusal(verdict, credentials), by="XMPP")
         return verdict
 
     def _concerns(self, names: Iterable[str]) -> bool:
@@ -152,8 +158,9 @@ class XmppConnectionRequests:
 
     def _changed_standing(self, row: str, account: Account, standing: Standing) -> None:
         if standing.status == "Enabled":
-            tls = "with TLS" if standing.tls else "without TLS"
-            self._observer(Noted(f"{row} is logged in as {standing.jid}, {tls}"))
+            exposed = "without TLS, as UseTLS is false: the passwords in connection requests can be read on the way"
+            how = "with TLS" if standing.tls else exposed
+            self._observer(Noted(f"{row} is logged in as {standing.jid}, {how}"))
         elif standing.reason:
             self._observer(Warned(f"{row} {standing.status}: {standing.reason}"))
         self._standings[row] = standing
@@ -207,3 +214,12 @@ class XmppConnectionRequests:
 
     def _differs(self, path: str, text: str) -> bool:
         return self._tree.exists(path) and self._tree.value(path).text != text
+
+
+def _refusal(verdict: XmppVerdict, credentials: tuple[str, str] | None) -> Refusal:
+    """The reason of a refusal."""
+    if verdict is XmppVerdict.SILENCE:
+        return Refusal.SENDER_NOT_ALLOWED
+    if verdict is XmppVerdict.UNAVAILABLE:
+        return Refusal.DISABLED
+    return Refusal.WRONG_CREDENTIALS if credentials else Refusal.NO_CREDENTIALS_SET

@@ -92,6 +92,7 @@ class XmppStats:
 
     name = "XMPP statistics"
     tables: Sequence[str] = ()
+    changeable: Sequence[str] = ()
 
     def __init__(self, root: str) -> None:
         self.paths: Sequence[str] = (root + "XMPP.Connection.{i}.Stats.",)

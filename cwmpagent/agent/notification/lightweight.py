@@ -21,6 +21,7 @@ from cwmpagent.agent.parameters.changes import Change
 from cwmpagent.agent.ports import Clock, DelayedCall, Notify, Timers
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
+from cwmpagent.gradual import Gradual
 from cwmpagent.protocol.agenda import Now, Periodic, PeriodicTicks
 from cwmpagent.protocol.lightweight_notification import Sender, messages
 from cwmpagent.protocol.rpc import ParameterValueStruct
@@ -81,7 +82,7 @@ class Lightweight:
         self._running = True
         self._rearm()
 
-    def before(self, change: Change) -> Mapping[str, str | None]:
+    def before(self, change: Change) -> Gradual[Mapping[str, str | None]]:
         """Notes with baselines to save in the transaction of ``change``."""
         return self.watch.before(change)
 
@@ -92,7 +93,8 @@ class Lightweight:
         if self._on is not was_on:  # changes made while nothing was watched are not sent
             self._disarm()
             self._journal.save_soon(self.watch.start())
-        self.watch.after(change)
+        else:
+            self.watch.after(change)
 
     def _configure(self) -> None:
         server = self._server

@@ -92,13 +92,16 @@ class Polling:
         self._version = version
         names = list(dict.fromkeys(name for watch in self._watches for name in watch.polled))
         self._groups = self._providers.grouped(names, self._keys)
-        counters = [(name, self._tree.definition(name)) for name in names if self._tree.exists(name)]
-        tables = [
+        counters = [
+            (name, self._tree.definition(name))
+            for name in (names if self._providers.tables else ())
+            if self._tree.exists(name)
+        ]
+        self._tables = [
             f"{name.removesuffix(parameter.name)}{parameter.counts}."
             for name, parameter in counters
             if parameter.counts
         ]
-        self._tables = tables if self._providers.tables else []
         self._seen = {name: self._seen[name] for name in names if name in self._seen}
 
     def _begin(self) -> None:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from cwmpagent.agent.journal import BASELINE
 from cwmpagent.agent.parameters.changes import Change, Origin
+from cwmpagent.datamodel.names import is_inside
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
+from cwmpagent.gradual import Gradual, at_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class NotificationKind:
 
 
 _NONE: frozenset[int] = frozenset()
+_PIECE = 100
+"""Number of parameters that are compared in one piece of work."""
 BY_INFORM = NotificationKind(BASELINE, frozenset({1, 2, 4, 6}), frozenset({2}), frozenset({2}))
 
 
@@ -99,8 +103,15 @@ class Notifications:
 
         ``unread``: parameters that could not be read; they are not pending until they can be read.
         """
+        at_once(self.compare_all_gradually(unread))
+
+    def compare_all_gradually(self, unread: Collection[str] = ()) -> Gradual[None]:
+        """The same as :meth:`compare_all`, in small pieces; the parameters of each piece are compared completely."""
         self._unread = frozenset(unread)
-        self._compare(self.watched)
+        watched = self.watched
+        for start in range(0, len(watched), _PIECE):
+            self._compare(watched[start : start + _PIECE])
+            yield
 
     def watched_in(self, path: str) -> tuple[str, ...]:
         """Parameters that have a baseline, and are ``path`` or below the object ``path``."""
@@ -122,34 +133,40 @@ class Notifications:
         """Parameters with changes to report, sorted."""
         return tuple(sorted(self._pending))
 
-    def before(self, change: Change) -> Mapping[str, str | None]:
+    def before(self, change: Change) -> Gradual[Mapping[str, str | None]]:
         """Notes with baselines to save in the transaction of ``change``; values written by the ACS become baselines."""
         plan = change.plan
+        removed = frozenset(plan.removed)
         levels = self._levels()
         notes: dict[str, str | None] = {}
         for name, attributes in plan.batch.attributes.items():
-            if not self._tree.exists(name):
+            yield
+            if (removed and is_inside(name, removed)) or not self._tree.exists(name):
                 continue
             level = (attributes or self._tree.factory_attributes(name)).notification
-            if level not in levels:
+            if (level in levels) is (name in self._baselines):
+                continue
+            notes[self._note + name] = self._tree.text(name) if level in levels else None
+        for name in self.watched if removed else ():
+            yield
+            if is_inside(name, removed):
                 notes[self._note + name] = None
-            elif name not in self._baselines:
-                notes[self._note + name] = self._tree.text(name)
-        for row in plan.removed:
-            notes |= {self._note + name: None for name in self._baselines if name.startswith(row)}
         if change.origin is Origin.ACS:
             for name in plan.assigned & self._baselines.keys():
+                yield
                 notes[self._note + name] = plan.batch.values.get(name, self._tree.text(name))
         return notes
 
     def after(self, change: Change) -> None:
         """Apply ``change``, which has been made, to baselines and pending changes."""
-        notes = self.before(change)
+        notes = {note: text for note, text in change.notes.items() if note.startswith(self._note)}
         self._keep(notes)
         if change.plan.batch.attributes or change.plan.removed:
             self.version += 1
-        touched = {*change.plan.changed, *(note.removeprefix(self._note) for note in notes)}
-        self._compare(touched)
+        # A parameter that is newly watched has its present value as the baseline.
+        new = {self._note + name for name in change.plan.batch.attributes}
+        touched = (note for note, text in notes.items() if text is None or note not in new)
+        self._compare({*change.plan.changed, *(note.removeprefix(self._note) for note in touched)})
 
     def reported(self, values: Iterable[tuple[str, str]]) -> Mapping[str, str | None]:
         """Process the report of these names and texts to the ACS. Returns the notes to save with its delivery."""

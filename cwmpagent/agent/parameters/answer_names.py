@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from cwmpagent.datamodel.identifiers import ANY, segments
+from cwmpagent.datamodel.names import objects_above
 from cwmpagent.datamodel.plan import Plan
 from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.schema import is_instance_number
@@ -15,13 +16,32 @@ from cwmpagent.errors import CwmpFault, ParameterFault
 from cwmpagent.protocol.rpc import Inform
 
 _T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
 LONGEST_NAME = 256
 """Largest length of a name in an RPC, in characters."""
+
+
+class Entry(NamedTuple, Generic[_T_co]):
+    """One item of an answer. ``name``: as in the answer; ``path``: with instance numbers."""
+
+    name: str
+    path: str
+    item: _T_co
+
+
+Skips = Callable[[str], bool]
+Pieces = Callable[[str, Skips], Iterator[Sequence[tuple[str, _T]]]]
+"""Function that lists a path with instance numbers in pieces, without the objects for which ``Skips`` is true."""
 
 
 def creates_rows(tree: Tree) -> bool:
     """Whether SetParameterValues creates rows that it names by a new alias (AutoCreateInstances)."""
     return _server(tree, "AutoCreateInstances") == "true"
+
+
+def from_root(tree: Tree, paths: Sequence[str]) -> list[str]:
+    """Copy of the requested ``paths``, each once, with the root object for the empty path, which means the same."""
+    return list(dict.fromkeys(path or tree.model.root.path for path in paths))
 
 
 def named_for_acs(tree: Tree, inform: Inform) -> Inform:
@@ -48,27 +68,59 @@ def as_written(fault: CwmpFault, plan: Plan) -> CwmpFault:
 
 
 class AnswerNames:
-    """Resolves the paths of one request, and forms the names of its answer, for the present state of a tree."""
+    """Resolves the paths of one request, and forms the names of its answer, for a tree that does not change meanwhile.
+
+    Objects that are listed: path -> name in the request -> answer names of objects below it.
+    """
 
     def __init__(self, tree: Tree) -> None:
         self.by_alias = _server(tree, "InstanceMode") == "InstanceAlias"
+        self._tree = tree
         self._resolver = Resolver(tree)
         self._objects = {"": ""}
+        self._listed: dict[str, dict[str, dict[str, str]]] = {}
 
-    def answer(self, paths: Sequence[str], read: Callable[[str], Iterable[tuple[str, _T]]]) -> Iterator[tuple[str, _T]]:
-        """Iterate over the items that ``read`` returns for the requested paths, with the names to return, each once.
+    def answer(self, paths: Sequence[str], pieces: Pieces[_T]) -> Iterator[list[Entry[_T]]]:
+        """Iterate over the items below the requested paths in pieces, some of them empty; each item is there once.
 
-        ``paths`` are as in the request; ``read`` is called with instance numbers. Raises CwmpFault 9005.
+        ``paths`` are as in the request. Objects that several of them contain are listed once. Raises CwmpFault 9005.
         """
         returned: set[str] = set()
-        for requested in paths:
-            for path in self._resolver.paths(requested):
-                objects = {path: path if requested == path else self._as_requested(requested, path)}
-                for name, item in read(path):
-                    answer_name = self._answer_name(name, path, objects)
-                    if answer_name not in returned:
-                        returned.add(answer_name)
-                        yield answer_name, item
+        for requested in dict.fromkeys(paths):
+            for path in self._resolver.matches(requested):
+                given = path if requested == path else self._as_requested(requested, path)
+                if self._is_listed(path, given):
+                    self._tree.find(path)
+                    yield []
+                    continue
+                for piece in self._piece_by_piece(path, given, pieces):
+                    entries = []
+                    for name, entry_path, item in piece:
+                        if name not in returned:
+                            returned.add(name)
+                            entries.append(Entry(name, entry_path, item))
+                    yield entries
+
+    def _piece_by_piece(self, start: str, given: str, pieces: Pieces[_T]) -> Iterator[Iterator[tuple[str, str, _T]]]:
+        """Pieces of the object or parameter ``start``, which the request names ``given``, with answer names."""
+        objects = {start: given}
+        listed = self._listed
+
+        def skips(path: str) -> bool:
+            return path in listed and self._answer_name(path, start, objects) in listed[path]
+
+        for piece in pieces(start, skips):
+            yield ((self._answer_name(path, start, objects), path, item) for path, item in piece)
+        if start.endswith("."):
+            listed.setdefault(start, {})[given] = objects
+
+    def _is_listed(self, path: str, given: str) -> bool:
+        """Whether ``path`` is in an object that is listed, and with the same names that a request of ``given`` gets."""
+        return any(
+            self._answer_name(path, above, objects) == given
+            for above in (*objects_above(path), path)
+            for objects in self._listed.get(above, {}).values()
+        )
 
     def name(self, path: str) -> str:
         """Name of a parameter that was not requested, in the form that InstanceMode selects."""

@@ -8,7 +8,7 @@ has an origin: the ACS is not notified of its own changes, and changes by the de
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred, DeferredLock
 
 from cwmpagent.agent.facts import Observer, ParametersChanged
+from cwmpagent.agent.long_work import LongWork
 from cwmpagent.agent.parameters.answer_names import as_written, creates_rows
 from cwmpagent.agent.parameters.masked_values import masked_value
 from cwmpagent.agent.parameters.provider_calls import GuardedProviders
@@ -23,14 +24,15 @@ from cwmpagent.agent.parameters.provider_rows import ProviderRows
 from cwmpagent.agent.parameters.transaction import Step, Transactions, steps
 from cwmpagent.agent.ports import Store
 from cwmpagent.datamodel.plan import Assignment, AttributeChange, ParameterAssignment, Plan, joined
-from cwmpagent.datamodel.planning.assignments import plan_values
-from cwmpagent.datamodel.planning.attributes import plan_attributes
-from cwmpagent.datamodel.planning.autocreate import plan_values_in_new_rows
+from cwmpagent.datamodel.planning.assignments import plan_values, plan_values_gradually
+from cwmpagent.datamodel.planning.attributes import plan_attributes_gradually
+from cwmpagent.datamodel.planning.autocreate import plan_values_in_new_rows_gradually
 from cwmpagent.datamodel.planning.objects import plan_add, plan_delete
 from cwmpagent.datamodel.planning.reset import plan_reset
 from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault, ParameterFault, StoreWriteError
+from cwmpagent.gradual import Gradual
 from cwmpagent.records import SUBSCRIBER
 
 _T = TypeVar("_T")
@@ -47,10 +49,11 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A planned change, and its origin."""
+    """A planned change, and its origin. ``notes``: the notes of listeners that are saved in its transaction."""
 
     origin: Origin
     plan: Plan
+    notes: Mapping[str, str | None] = field(default_factory=dict)
 
 
 class Changes:
@@ -69,9 +72,10 @@ class Changes:
         providers: GuardedProviders,
         rows: ProviderRows,
         transactions: Transactions,
+        long_work: LongWork,
         refresh: Callable[[Iterable[str]], Awaitable[object]],
         key_path: str,
-        notes: Callable[[Change], Mapping[str, str | None]],
+        notes: Callable[[Change], Gradual[Mapping[str, str | None]]],
     ) -> None:
         self._tree = tree
         self._store = store
@@ -79,6 +83,7 @@ class Changes:
         self._providers = providers
         self._rows = rows
         self._transactions = transactions
+        self._long_work = long_work
         self._refresh = refresh
         self._key_path = key_path
         self._notes = notes
@@ -128,9 +133,10 @@ class Changes:
 
         async def work() -> bool:
             if origin is Origin.ACS and creates_rows(self._tree):
-                plan = plan_values_in_new_rows(self._tree, assignments)
+                planning = plan_values_in_new_rows_gradually(self._tree, assignments)
             else:
-                plan = plan_values(self._tree, assignments, as_acs=origin is not Origin.DEVICE)
+                planning = plan_values_gradually(self._tree, assignments, as_acs=origin is not Origin.DEVICE)
+            plan = await self._long_work.run(planning)
             if origin is Origin.LOCAL:
                 self._check_access(plan.assigned)
             return await self._carry_out(origin, plan, key)
@@ -176,7 +182,8 @@ class Changes:
         """Set Notification and AccessList of all parameters or none (A.3.2.4). Raises CwmpFault."""
 
         async def work() -> None:
-            await self._carry_out(origin, plan_attributes(self._tree, attributes), None)
+            plan = await self._long_work.run(plan_attributes_gradually(self._tree, attributes))
+            await self._carry_out(origin, plan, None)
 
         await self._exclusively(work)
 
@@ -214,7 +221,9 @@ class Changes:
         parts = [] if origin is Origin.DEVICE else await self._steps(plan)
 
         async def commit(more: Mapping[str, str | None]) -> None:
-            all_notes = {**plan.batch.notes, **self._notes(change), **notes, **more}
+            nonlocal change
+            change = replace(change, notes=await self._long_work.run(self._notes(change)))
+            all_notes = {**plan.batch.notes, **change.notes, **notes, **more}
             await self._store.save(replace(plan.batch, notes=all_notes))
 
         try:

@@ -12,7 +12,9 @@ from twisted.python.reflect import safe_str
 from cwmpagent.agent.facts import Observer, Warned
 from cwmpagent.agent.ports import Provider, Timers
 from cwmpagent.datamodel.names import Name, named
+from cwmpagent.datamodel.schema import is_instance_number
 from cwmpagent.errors import CwmpAgentError, CwmpFault
+from cwmpagent.gradual import Gradual, at_once
 
 CALL_TIMEOUT = 5.0
 """Seconds that one call of a provider may take."""
@@ -30,11 +32,18 @@ class GuardedProvider:
     def __init__(self, provider: Provider, timers: Timers, monotonic: Callable[[], float], observer: Observer) -> None:
         self.provider = provider
         self.name = provider.name or type(provider).__name__
+        # A provider that is no subclass of Provider may not say what it can change: then its check alone decides.
+        self._changeable = frozenset(map(_plain, getattr(provider, "changeable", provider.paths)))
         self._timers = timers
         self._monotonic = monotonic
         self._observer = observer
         self._late: set[Deferred[Any]] = set()
         self._logged_at: float | None = None
+
+    def can_change(self, name: Name) -> bool:
+        """Whether it can change a parameter, or create and delete rows of a table; ``name`` may be a row, too."""
+        pairs = zip(_above(name), _above(name.template), strict=True)
+        return any(not self._changeable.isdisjoint(pair) for pair in pairs)
 
     async def call(self, method: str, *arguments: object) -> Any:
         """Call ``method`` of the provider, and return its result. Raises Unavailable, and a CwmpFault of the provider.
@@ -96,7 +105,7 @@ class GuardedProviders:
     ) -> None:
         self.all = tuple(GuardedProvider(provider, timers, monotonic, observer) for provider in providers)
         self._by_path = {_plain(path): guarded for guarded in self.all for path in guarded.provider.paths}
-        self._by_row = any(part.isdecimal() for path in self._by_path for part in path.split("."))
+        self._by_row = any(is_instance_number(part) for path in self._by_path for part in path.split("."))
         self._known: dict[str, GuardedProvider | None] = {}
         self.tables: Mapping[str, GuardedProvider] = {
             _plain(table): guarded for guarded in self.all for table in guarded.provider.tables
@@ -115,8 +124,15 @@ class GuardedProviders:
 
     def grouped(self, paths: Sequence[str], keys: Mapping[str, str]) -> dict[GuardedProvider, list[Name]]:
         """Names of those of ``paths`` that have a provider, by provider."""
+        return at_once(self.grouped_gradually(paths, keys))
+
+    def grouped_gradually(
+        self, paths: Sequence[str], keys: Mapping[str, str]
+    ) -> Gradual[dict[GuardedProvider, list[Name]]]:
+        """The same as :meth:`grouped`, in small pieces."""
         groups: dict[GuardedProvider, list[Name]] = {}
-        for path in paths:
+        for path in paths if self.all else ():
+            yield
             name = named(path, keys)
             owner = self.owner(name)
             if owner is not None:

@@ -15,9 +15,10 @@ from cwmpagent.agent.parameters.provider_values import FRESH
 from cwmpagent.datamodel.names import named, request_template
 from cwmpagent.datamodel.plan import Plan, joined
 from cwmpagent.datamodel.planning.objects import plan_add, plan_delete
-from cwmpagent.datamodel.schema import ROW, Model, ObjectDefinition
+from cwmpagent.datamodel.schema import ROW, Model, ObjectDefinition, is_instance_number
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
+from cwmpagent.gradual import Gradual
 
 ROWS = "rows:"
 """Prefix of the notes that contain the keys of a table."""
@@ -57,15 +58,22 @@ class ProviderRows:
         for table, numbers in self._numbers.items():
             keys.update((f"{table}{number}.", key) for key, number in numbers.items())
 
-    def tables_for(self, paths: Iterable[str]) -> list[tuple[str, GuardedProvider]]:
+    def tables_for(self, paths: Iterable[str]) -> Gradual[list[tuple[str, GuardedProvider]]]:
         """Templates of the tables that determine the parameters in ``paths``, outermost first, with providers."""
-        templates = {request_template(path) for path in paths}
-        return [
-            (table, provider)
-            for table, provider in self._tables
-            if self._counters[table] in templates
-            or any(table.startswith(path) or path.startswith(table) for path in templates)
-        ]
+        remaining = dict(self._tables)
+        templates: set[str] = set()
+        for path in paths if remaining else ():
+            yield
+            template = request_template(path)
+            if template not in templates:
+                templates.add(template)
+                for table in [table for table in remaining if self._determines(table, template)]:
+                    del remaining[table]
+        return [(table, provider) for table, provider in self._tables if table not in remaining]
+
+    def _determines(self, table: str, template: str) -> bool:
+        """Whether the rows of ``table`` determine parameters in a path of ``template``."""
+        return self._counters[table] == template or table.startswith(template) or template.startswith(table)
 
     def stale_tables(self, template: str) -> list[str]:
         """Existing tables of ``template`` whose rows were not read within the last :data:`FRESH` seconds."""
@@ -108,7 +116,7 @@ class ProviderRows:
         last = self._tree.last_instance(table)
         for key in keys:
             number = numbers.get(key)
-            if number is None and key.isdecimal() and int(key) in keyless:
+            if number is None and is_instance_number(key) and int(key) in keyless:
                 number = int(key)
             if number is None and factory:
                 number = factory[0]

@@ -12,10 +12,12 @@ from typing import Any
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.python.reflect import safe_str
 
+from cwmpagent.agent.long_work import LongWork
 from cwmpagent.agent.parameters.provider_calls import GuardedProvider, GuardedProviders, Unavailable
 from cwmpagent.datamodel.names import Name
 from cwmpagent.datamodel.schema import ParameterDefinition
 from cwmpagent.errors import CwmpFault
+from cwmpagent.gradual import Gradual
 from cwmpagent.values import LexicalError
 
 FRESH = 1.0
@@ -40,6 +42,7 @@ class ProviderValues:
         monotonic: Callable[[], float],
         known: dict[str, str],
         keys: Mapping[str, str],
+        long_work: LongWork,
     ) -> None:
         self.known = known
         self.held: Callable[[], Collection[str]] = tuple
@@ -47,6 +50,7 @@ class ProviderValues:
         self._definition = definition
         self._monotonic = monotonic
         self._keys = keys
+        self._long_work = long_work
         self._fresh: set[str] = set()
         self._fresh_until = 0.0
         self._readings: list[_Reading] = []
@@ -92,7 +96,7 @@ class ProviderValues:
             self._fresh.clear()
         held = self.held()
         stale = [name for name in names if name not in self._fresh and not _is_in(name, held)]
-        groups = self._providers.grouped(stale, self._keys)
+        groups = await self._long_work.run(self._providers.grouped_gradually(stale, self._keys))
         if not groups:
             return frozenset(), ()
         failed, changed = await self._read_all(groups, last=last)
@@ -140,9 +144,19 @@ class ProviderValues:
         except CwmpFault as fault:
             provider.failure(f"read refused: {fault}")
             return frozenset(names)
-        if not last:  # the values of changed paths may be from before the change
-            names = [name for name in names if not _is_in(name, reading.changed)]
-        return frozenset(name for name in names if not self._store(provider, name, texts.get(name)))
+        return await self._long_work.run(self._stored(provider, names, texts, reading, last))
+
+    def _stored(
+        self, provider: GuardedProvider, names: Sequence[Name], texts: Mapping[Any, Any], reading: _Reading, last: bool
+    ) -> Gradual[frozenset[str]]:
+        """Store the results ``texts``. Returns the names without a valid result."""
+        unreadable: set[str] = set()
+        for name in names:
+            yield
+            # The value of a changed path may be from before the change.
+            if (last or not _is_in(name, reading.changed)) and not self._store(provider, name, texts.get(name)):
+                unreadable.add(name)
+        return frozenset(unreadable)
 
     def _store(self, provider: GuardedProvider, name: Name, text: Any) -> bool:
         """Store one result; False if it is an error or an invalid text."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from cwmpagent.agent.facts import Observer, Warned
+from cwmpagent.agent.long_work import LongWork
 from cwmpagent.agent.parameters.changes import Changes
 from cwmpagent.agent.parameters.provider_calls import GuardedProvider, Unavailable
 from cwmpagent.agent.parameters.provider_rows import ProviderRows
 from cwmpagent.agent.parameters.provider_values import ProviderValues, unreadable_fault
-from cwmpagent.datamodel.resolve import Resolver
+from cwmpagent.datamodel.resolve import parameters_gradually
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
 
@@ -18,12 +19,19 @@ class Refresher:
     """Refreshes rows and values before RPCs and Informs read the tree. Without providers it does nothing."""
 
     def __init__(
-        self, tree: Tree, values: ProviderValues, rows: ProviderRows, changes: Changes, observer: Observer
+        self,
+        tree: Tree,
+        values: ProviderValues,
+        rows: ProviderRows,
+        changes: Changes,
+        long_work: LongWork,
+        observer: Observer,
     ) -> None:
         self._tree = tree
         self._values = values
         self._rows = rows
         self._changes = changes
+        self._long_work = long_work
         self._observer = observer
 
     async def rows(self, paths: Sequence[str]) -> frozenset[str]:
@@ -33,7 +41,7 @@ class Refresher:
         """
         failed: set[str] = set()
         unavailable: set[GuardedProvider] = set()
-        for template, provider in self._rows.tables_for(paths):
+        for template, provider in await self._long_work.run(self._rows.tables_for(paths)):
             for table in self._rows.stale_tables(template):
                 if provider in unavailable:
                     failed.add(table)
@@ -53,18 +61,22 @@ class Refresher:
         Raises CwmpFault 9005 for an unknown path, and 9002 if any part could not be read: no partial answer is
         permitted.
         """
-        failed = await self.rows(paths)
-        resolver = Resolver(self._tree)
-        names = [
-            name for path in paths for resolved in resolver.paths(path) for name in self._tree.parameters(resolved)
-        ]
-        failed_tables = tuple(failed)
-        unreadable = [name for name in names if failed_tables and name.startswith(failed_tables)]
+        failed = tuple(await self.rows(paths))
+        names = await self._long_work.run(parameters_gradually(self._tree.snapshot(None), paths))
+        unreadable = [name for name in names if name.startswith(failed)] if failed else []
+        unreadable = unreadable or [*await self._values.refresh(names)]
         if unreadable:
             raise unreadable_fault(unreadable)
-        unreadable = [*await self._values.refresh(names)]
-        if unreadable:
-            raise unreadable_fault(unreadable)
+
+    async def freshen_below(self, paths: Sequence[str]) -> None:
+        """Refresh all rows and values in ``paths`` as far as possible. Raises CwmpFault 9005 for an unknown path."""
+        failed = tuple(await self.rows(paths))
+        names = await self._long_work.run(parameters_gradually(self._tree.snapshot(None), paths))
+        await self._values.refresh([name for name in names if not (failed and name.startswith(failed))])
+
+    def snapshot(self) -> Tree:
+        """The tree with the present values of the device. Later changes and readings do not affect it."""
+        return self._tree.snapshot(dict(self._values.known).get)
 
     async def reread(self, path: str, names: Sequence[str]) -> frozenset[str]:
         """As :meth:`freshen` for the ``names`` in ``path``, but values and rows read before are not reused."""

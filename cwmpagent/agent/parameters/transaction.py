@@ -110,7 +110,7 @@ class Transactions:
         for step in parts:
             try:
                 result = await step.provider.call("check", step.changes)
-                faults |= _refusals(step, result)
+                faults |= {**_unchangeable(step), **_refusals(step, result)}
             except Unavailable as error:
                 raise CwmpFault(9002, "the device could not check the change") from error
         rows = [fault for path, fault in faults.items() if path.endswith(".")]
@@ -259,6 +259,15 @@ async def _shielded(work: Coroutine[Any, Any, None]) -> None:
     over = _Shielded()
     Deferred.fromCoroutine(work).addCallbacks(over.callback, over.errback)
     await over
+
+
+def _unchangeable(step: Step) -> dict[str, CwmpFault]:
+    """The refusal of everything that the ACS is shown as read-only, whatever the provider's ``check`` says."""
+    return {
+        str(name): CwmpFault(9001 if name.endswith(".") else 9008, "cannot be changed on this device")
+        for name in step.changes
+        if not step.provider.can_change(name)
+    }
 
 
 def _refusals(step: Step, result: Any) -> dict[str, CwmpFault]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from cwmpagent.agent.ports import Clock, Restart
 from cwmpagent.agent.session.dispatcher import AfterSessionWork, Answer, Dispatcher
+from cwmpagent.errors import MisuseError
 from cwmpagent.protocol.agenda import Agenda, Now
 from cwmpagent.protocol.agenda.events import M_REBOOT, Event
 from cwmpagent.protocol.rpc import FactoryReset, FactoryResetResponse, Reboot, RebootResponse
@@ -44,6 +45,10 @@ class RebootKind:
         """Read a CommandKey. Raises ValueError."""
         match members:
             case [str(command_key)]:
+                try:
+                    Event(M_REBOOT, command_key)
+                except MisuseError as error:
+                    raise ValueError(str(error)) from error
                 return RebootWork(command_key)
         raise ValueError("a CommandKey is expected")
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from cwmpagent.agent.facts import Observer
+from cwmpagent.agent.facts import Observer, Warned
 from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.journal import PENDING, Journal
 from cwmpagent.agent.session.dispatcher import AfterSessionWork
@@ -56,16 +56,20 @@ class AfterSession:
         self._running: Deferred[None] | None = None
 
     def restored(self, text: str) -> tuple[AfterSessionWork, ...]:
-        """Read the work in a saved record; entries that no kind can read are left out."""
+        """Read the work in a saved record. Entries that no kind can read are left out, with one warning."""
         try:
             records = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return ()
-        works: list[AfterSessionWork] = []
-        for record in records if isinstance(records, list) else ():
+        found: list[AfterSessionWork] = []
+        entries = records if isinstance(records, list) else []
+        for record in entries:
             if isinstance(record, list) and record:
-                works += self._read(record)
-        return tuple(works)
+                found += self._read(record)
+        if len(found) < len(entries):
+            count = len(entries) - len(found)
+            self._observer(Warned(f"saved work for after a session is damaged: {count} of {len(entries)} left out"))
+        return tuple(found)
 
     def record(self, works: Sequence[AfterSessionWork]) -> str | None:
         """Return the text to save for ``works``, None for no work. Raises MisuseError for work of an unknown kind."""

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from cwmpagent.agent.facts import Observer, RpcCrashed, Warned
 from cwmpagent.agent.ports import Timers
-from cwmpagent.errors import CwmpFault, MisuseError
+from cwmpagent.errors import CwmpFault, MisuseError, listed_faults
 from cwmpagent.faults import fault_text
 from cwmpagent.protocol.rpc import (
     AcsRequest,
@@ -143,4 +143,5 @@ def _run(perform: Performer, request: Request) -> Any:
 
 
 def _fault(code: int, text: str = "", cause: CwmpFault | None = None) -> Fault:
-    return Fault(code=code, text=text or fault_text(code), parameters=cause.parameters if cause else ())
+    parameters, others = listed_faults(cause.parameters if cause else ())
+    return Fault(code=code, text=text or others or fault_text(code), parameters=parameters)

@@ -22,6 +22,7 @@ from cwmpagent.agent.facts import (
 )
 from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.journal import Journal
+from cwmpagent.agent.long_work import LongWork
 from cwmpagent.agent.management_server import ManagementServer
 from cwmpagent.agent.notification.value_change import Notifications
 from cwmpagent.agent.parameters.answer_names import named_for_acs
@@ -37,7 +38,7 @@ from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import MisuseError, StoreWriteError, TransportError
 from cwmpagent.protocol.agenda import Agenda, Now, Snapshot
 from cwmpagent.protocol.agenda.events import BOOTSTRAP
-from cwmpagent.protocol.rpc import Fault, GenericRequest, Inform, Message, Request
+from cwmpagent.protocol.rpc import Fault, GenericRequest, Inform, Message, Request, SoapFault
 from cwmpagent.protocol.session import Call, Delivered, Finished, Post, Session
 
 STOP_GRACE = 5.0
@@ -59,7 +60,7 @@ class _Run:
     session: Session
     exchange: Exchange
     rpcs: Counter[str] = field(default_factory=Counter)
-    faults: Counter[int] = field(default_factory=Counter)
+    faults: Counter[int | str] = field(default_factory=Counter)
     after: tuple[AfterSessionWork, ...] = ()
 
 
@@ -83,6 +84,7 @@ class SessionDriver:
         acs: Acs,
         clock: Clock,
         timers: Timers,
+        long_work: LongWork,
         envelope_ids: Iterator[str],
         trace: EnvelopeTrace,
         observer: Observer,
@@ -101,6 +103,7 @@ class SessionDriver:
         self._acs = acs
         self._clock = clock
         self._timers = timers
+        self._long_work = long_work
         self._envelope_ids = envelope_ids
         self._trace = trace
         self._observer = observer
@@ -233,7 +236,8 @@ class SessionDriver:
                 case Delivered() as delivered:
                     await self._delivered(run, delivered)
                 case Call() as call:
-                    actions.append(run.session.answer((await self._call(run, call)).response))
+                    answer = await self._call(run, call)
+                    actions.append(await self._long_work.run(run.session.answer_gradually(answer.response)))
                 case Finished() as finished:
                     return finished
 
@@ -244,7 +248,11 @@ class SessionDriver:
         except TransportError as error:
             return (run.session.broken(str(error)),)
         self._trace.received(reply)
-        return run.session.receive(reply)
+        actions = await self._long_work.run(run.session.receive_gradually(reply))
+        for action in actions:  # a request that the session has refused itself never reaches the dispatcher
+            if isinstance(action, Post) and isinstance(action.message, Fault | SoapFault):
+                self._answered(run, action.answers, action.message, 0.0)
+        return actions
 
     async def _delivered(self, run: _Run, delivered: Delivered) -> None:
         """Save the effects of an answer of the ACS to a request of the agent, before the next POST."""
@@ -278,12 +286,21 @@ class SessionDriver:
         return answer
 
     def _answered(self, run: _Run, name: str, answer: Message, seconds: float, *, by_acs: bool = False) -> None:
-        fault = answer if isinstance(answer, Fault) else None
+        code, text = _fault(answer)
         counted = name[:_LONGEST_NAME]
         run.rpcs[counted if counted in run.rpcs or len(run.rpcs) < MOST_NAMES else OTHERS] += 1
-        if fault is not None:
-            run.faults[fault.code] += 1
-        self._observer(RpcAnswered(name, fault.code if fault else 0, seconds, by_acs, fault.text if fault else ""))
+        if code:
+            run.faults[code] += 1
+        self._observer(
+            RpcAnswered(
+                name,
+                code,
+                seconds,
+                by_acs,
+                text,
+                answer.parameters if isinstance(answer, Fault) else (),
+            )
+        )
 
     async def _close(self, run: _Run) -> None:
         try:
@@ -305,6 +322,13 @@ class SessionDriver:
                 retry_in=self._agenda.retry_in(now),
             )
         )
+
+
+def _fault(answer: Message) -> tuple[int | str, str]:
+    """Code and text of the fault in ``answer``: a fault code of CWMP, or a SOAP faultcode; 0 in a response."""
+    if isinstance(answer, SoapFault):
+        return answer.faultcode, answer.faultstring
+    return (answer.code, answer.text) if isinstance(answer, Fault) else (0, "")
 
 
 def _name(request: Request) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 
+from cwmpagent.datamodel.names import is_inside, objects_above
 from cwmpagent.datamodel.plan import AttributeChange, Plan
 from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.schema import Notify, ParameterDefinition
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
+from cwmpagent.gradual import Gradual, at_once
 from cwmpagent.records import SUBSCRIBER, Attributes, Batch
 
+_ACTIVE = (2, 5, 6)
 _SHARED: Mapping[tuple[int, tuple[str, ...]], Attributes] = {
     (notification, access): Attributes(notification, access)
     for notification in range(7)
@@ -27,26 +30,92 @@ def plan_attributes(tree: Tree, changes: Sequence[AttributeChange]) -> Plan:
     (2, 5, 6) of a parameter that denies it, and for a Notification other than 2 on a fully named parameter that forces
     it (below a partial path, such a parameter stays at 2).
     """
-    new: dict[str, Attributes] = {}
-    resolver = Resolver(tree)
-    highest = 6 if _lightweight(tree) else 2
-    for change in changes:
-        _check_change(change, highest)
-        change = replace(change, name=resolver.path(change.name))
-        for path in tree.parameters(change.name):
-            present = new.get(path) or tree.attributes(path)
-            access = present.access_list if change.access_list is None else change.access_list
-            notification = _notification(tree.definition(path), path, change, present.notification)
-            new[path] = _SHARED.get((notification, access)) or Attributes(notification, access)
+    return at_once(plan_attributes_gradually(tree, changes))
+
+
+def plan_attributes_gradually(tree: Tree, changes: Sequence[AttributeChange]) -> Gradual[Plan]:
+    """The same as :func:`plan_attributes`, in small pieces.
+
+    Each parameter is visited once, however many ``changes`` apply to it.
+    """
+    requested = yield from _by_path(tree, changes)
     saved = tree.overlay.attributes
     changed: dict[str, Attributes | None] = {}
-    for path, attributes in new.items():
-        if attributes == tree.factory_attributes(path):
-            if path in saved:
-                changed[path] = None
-        elif saved.get(path) != attributes:
-            changed[path] = attributes
+    for path in requested:
+        yield
+        if is_inside(path, requested):
+            continue
+        for piece in tree.covered(path):
+            yield
+            above = piece[0][0].removesuffix(piece[0][1].name) if piece else ""
+            covering = [requested[object_] for object_ in (*objects_above(above), above) if object_ in requested]
+            for name, parameter in piece:
+                attributes = _attributes(tree, name, parameter, covering, requested.get(name))
+                if attributes == tree.factory_attributes_of(name, parameter):
+                    if name in saved:
+                        changed[name] = None
+                elif saved.get(name) != attributes:
+                    changed[name] = attributes
     return Plan(batch=Batch(attributes=changed))
+
+
+@dataclass(slots=True)
+class _Request:
+    """All changes of one path: the last value of each attribute, and its position among all changes.
+
+    ``active``: a change requests active notification; ``not_two``: a change requests a Notification other than 2.
+    """
+
+    notification: int | None = None
+    notification_at: int = -1
+    access_list: tuple[str, ...] | None = None
+    access_at: int = -1
+    active: bool = False
+    not_two: bool = False
+
+    def add(self, change: AttributeChange, position: int) -> None:
+        """Add ``change``, which comes after those before."""
+        if change.notification is not None:
+            self.notification, self.notification_at = change.notification, position
+            self.active = self.active or change.notification in _ACTIVE
+            self.not_two = self.not_two or change.notification != 2
+        if change.access_list is not None:
+            self.access_list, self.access_at = tuple(dict.fromkeys(change.access_list)), position
+
+
+def _by_path(tree: Tree, changes: Sequence[AttributeChange]) -> Gradual[dict[str, _Request]]:
+    """The changes by path with instance numbers. Raises CwmpFault 9003, 9005."""
+    resolver = Resolver(tree)
+    highest = 6 if _lightweight(tree) else 2
+    requested: dict[str, _Request] = {}
+    for position, change in enumerate(changes):
+        yield
+        _check_change(change, highest)
+        path = resolver.path(change.name) or tree.model.root.path
+        if path not in requested:
+            tree.find(path)
+            requested[path] = _Request()
+        requested[path].add(change, position)
+    return requested
+
+
+def _attributes(
+    tree: Tree, path: str, parameter: ParameterDefinition, covering: Sequence[_Request], own: _Request | None
+) -> Attributes:
+    """New attributes of a parameter. ``covering``: requests of objects that contain it; ``own``: that of its name."""
+    requests = covering if own is None else (*covering, own)
+    if parameter.notify is Notify.CAN_DENY and any(request.active for request in requests):
+        raise CwmpFault(9009, f"{path} does not support active notification")
+    if parameter.notify is Notify.FORCED and own is not None and own.not_two:
+        raise CwmpFault(9009, f"active notification of {path} cannot be turned off")
+    present = tree.attributes_of(path, parameter)
+    by_notification = max(requests, key=lambda request: request.notification_at)
+    by_access = max(requests, key=lambda request: request.access_at)
+    notification = present.notification if by_notification.notification is None else by_notification.notification
+    if parameter.notify is Notify.FORCED and by_notification.notification is not None:
+        notification = 2
+    access = present.access_list if by_access.access_list is None else by_access.access_list
+    return _SHARED.get((notification, access)) or Attributes(notification, access)
 
 
 def _lightweight(tree: Tree) -> bool:
@@ -62,16 +131,3 @@ def _check_change(change: AttributeChange, highest: int) -> None:
     for entity in change.access_list or ():
         if entity != SUBSCRIBER:
             raise CwmpFault(9003, f"AccessList can contain only {SUBSCRIBER}")
-
-
-def _notification(parameter: ParameterDefinition, path: str, change: AttributeChange, present: int) -> int:
-    notification = change.notification
-    if notification is None:
-        return present
-    if notification in (2, 5, 6) and parameter.notify is Notify.CAN_DENY:
-        raise CwmpFault(9009, f"{path} does not support active notification")
-    if notification != 2 and parameter.notify is Notify.FORCED:
-        if change.name == path:
-            raise CwmpFault(9009, f"active notification of {path} cannot be turned off")
-        return 2
-    return notification

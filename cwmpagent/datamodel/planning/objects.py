@@ -8,28 +8,28 @@ from cwmpagent.datamodel.identifiers import ALIAS, alias_in, alias_parameter, al
 from cwmpagent.datamodel.overlay import split_row
 from cwmpagent.datamodel.plan import Plan, differences
 from cwmpagent.datamodel.resolve import Resolver
-from cwmpagent.datamodel.schema import ObjectDefinition
+from cwmpagent.datamodel.schema import HIGHEST_INSTANCE, ObjectDefinition
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.datamodel.unique_keys import clashing
 from cwmpagent.errors import CwmpFault
 from cwmpagent.records import Attributes, Batch
 
-HIGHEST_INSTANCE = 2**31 - 1
 
-
-def plan_add(tree: Tree, path: str, *, as_acs: bool = True, number: int | None = None) -> tuple[Plan, int]:
+def plan_add(
+    tree: Tree, path: str, *, as_acs: bool = True, number: int | None = None, resolver: Resolver | None = None
+) -> tuple[Plan, int]:
     """Plan a new row in the table ``path`` (AddObject); returns the plan and the instance number.
 
     ``Table.[alias].`` sets the alias of the row; otherwise the device assigns one. With ``as_acs`` false, the device
     itself adds the row, in any table and without the limit of rows. ``number``: the instance number, if the row had one
-    before. Raises ``CwmpFault``: 9005 if ``path`` is not a table in which rows can be created, 9004 if it is full, 9003
-    for an alias that is invalid or in use.
+    before. ``resolver``: one of ``tree``, if the caller has it. Raises ``CwmpFault``: 9005 if ``path`` is not a table
+    in which rows can be created, 9004 if it is full, 9003 for an alias that is invalid or in use.
     """
-    resolver = Resolver(tree)
+    resolver = resolver or Resolver(tree)
     path, alias = _named_row(path)
     path = resolver.path(path)
     node = tree.find(path)
-    if not (node.is_table and (node.definition.creatable or not as_acs)):
+    if not (node.is_table and (tree.writable(path) or not as_acs)):
         raise CwmpFault(9005, f"{path} is not a table in which objects can be created")
     if alias is not None:
         _check_alias(node.definition, path, alias, resolver)
@@ -55,7 +55,7 @@ def plan_delete(tree: Tree, path: str, *, as_acs: bool = True) -> Plan:
     """
     path = Resolver(tree).path(path)
     definition, parameter, is_table = tree.find(path)
-    if parameter is not None or is_table or not (definition.table and (definition.deletable or not as_acs)):
+    if parameter is not None or is_table or not (definition.table and (tree.writable(path) or not as_acs)):
         raise CwmpFault(9005, f"{path} is not an object that can be deleted")
     values: dict[str, str | None] = {}
     attributes: dict[str, Attributes | None] = {}

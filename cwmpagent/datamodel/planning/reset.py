@@ -24,7 +24,7 @@ def plan_reset(tree: Tree, paths: Sequence[str]) -> Plan:
     written: dict[str, None] = {}
     for path in paths:
         parameter = tree.find(path).parameter
-        if parameter is not None and not parameter.writable:
+        if parameter is not None and not tree.writable(path):
             faults[path] = ParameterFault(path, 9008, "is read-only")
         else:
             written |= dict.fromkeys(_written(tree, path))
@@ -46,5 +46,5 @@ def _written(tree: Tree, path: str) -> Iterator[str]:
         if name not in tree.overlay.values:
             continue
         definition = tree.definition(name)
-        if definition.writable and aliased_row(name, definition) is None:
+        if tree.writable(name) and aliased_row(name, definition) is None:
             yield name

@@ -22,7 +22,7 @@ def read_toml(data: bytes, name: str, builder: ModelBuilder) -> None:
     Raises ``ModelError`` whose key is the file and the element (``gateway.toml: objects."Device.X.".create``).
     """
     try:
-        document = _Table(tomllib.loads(data.decode("utf-8")), name, ModelError, separator=": ")
+        document = _Table(tomllib.loads(data.decode("utf-8-sig")), name, ModelError, separator=": ")
     except UnicodeDecodeError:
         raise ModelError(name, "is not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:

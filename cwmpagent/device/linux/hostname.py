@@ -38,6 +38,7 @@ class HostName(Provider):
     ) -> None:
         path = root + "DeviceInfo.HostName"
         self.paths = () if path in given else (path,)
+        self.writable = self.paths if settable else ()
         self._settable = settable
         self._get = get
         self._put = put

@@ -25,6 +25,7 @@ class TimeServers(Provider):
     """
 
     name = "linux time servers"
+    writable = ()
 
     def __init__(
         self,

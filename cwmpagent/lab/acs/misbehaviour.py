@@ -9,19 +9,66 @@ given.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple, get_args, get_origin, get_type_hints
 
 from cwmpagent.errors import MisuseError
-from cwmpagent.lab.acs.http_answer import HttpAnswer, with_envelope
+from cwmpagent.lab.acs.http_answer import BLOCK, HttpAnswer, with_envelope
 from cwmpagent.protocol.rpc import Fault
 from cwmpagent.protocol.soap import Envelope
+from cwmpagent.typed_members import is_number, is_whole
 
 EVERY = "every"
 INFORM = "inform"
 EMPTY = "empty"
 CHALLENGE = "challenge"
+
+
+class From(NamedTuple):
+    """Bounds of a number, both allowed."""
+
+    least: int
+    most: int
+
+    def refusal(self, value: object) -> str:
+        """Reason why ``value`` is not allowed, empty if it is."""
+        if is_number(value) and self.least <= value <= self.most:
+            return ""
+        return f"must be from {self.least} to {self.most}"
+
+
+class OneOf(NamedTuple):
+    """The allowed numbers."""
+
+    values: tuple[int, ...]
+
+    def refusal(self, value: object) -> str:
+        """Reason why ``value`` is not allowed, empty if it is."""
+        return "" if value in self.values else f"must be one of {', '.join(map(str, self.values))}"
+
+
+class Matching(NamedTuple):
+    """The allowed texts: ``pattern``, and what it says in words."""
+
+    pattern: str
+    words: str
+
+    def refusal(self, value: object) -> str:
+        """Reason why ``value`` is not allowed, empty if it is."""
+        if value is None or (isinstance(value, str) and re.fullmatch(self.pattern, value)):
+            return ""
+        return f"must be {self.words}"
+
+
+_TEXT = Matching(r"[^\ud800-\udfff]*", "a text that can be encoded in UTF-8")
+_XML = Matching("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*", "a text without control characters")
+_HEADER = Matching(r"[\x20-\x7e]{0,2000}", "printable ASCII of at most 2000 characters, as a header has it")
+_SECONDS = From(0, 86_400)
+_TIMES = From(0, 1_000_000)
+_POST = From(1, 1_000_000)
+_BYTES = From(0, 10_000_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +83,26 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misbehaviour:
-    """One misbehaviour. :meth:`instead` answers in place of the session, :meth:`spoil` alters the session's answer."""
+    """One misbehaviour. :meth:`instead` answers in place of the session, :meth:`spoil` alters the session's answer.
+
+    Raises MisuseError for a field outside of the bounds in its annotation.
+    """
 
     KIND: ClassVar[str] = ""
 
     at: str | int = EVERY
-    times: int = 1
-    device: str = ""
+    times: Annotated[int, _TIMES] = 1
+    device: Annotated[str, _TEXT] = ""
+
+    def __post_init__(self) -> None:
+        refusals = {"at": _POST.refusal(self.at) if is_whole(self.at) else _TEXT.refusal(self.at)}
+        hints: dict[str, Any] = get_type_hints(type(self), include_extras=True)
+        for name, hint in hints.items():
+            if get_origin(hint) is Annotated:
+                refusals[name] = get_args(hint)[1].refusal(getattr(self, name))
+        for name, refusal in refusals.items():
+            if refusal:
+                raise MisuseError(f"{self.KIND}.{name} {refusal}")
 
     def applies(self, moment: Moment) -> bool:
         """Whether ``moment`` is the selected message."""
@@ -65,10 +125,10 @@ class Misbehaviour:
 
 @dataclass(frozen=True, slots=True)
 class Delay(Misbehaviour):
-    """Send the answer ``seconds`` late; a very large number is silence."""
+    """Send the answer ``seconds`` late; a day, the most, is silence."""
 
     KIND: ClassVar[str] = "delay"
-    seconds: float
+    seconds: Annotated[float, _SECONDS]
 
     def spoil(self, answer: HttpAnswer) -> HttpAnswer:
         return replace(answer, delay=answer.delay + self.seconds)
@@ -94,7 +154,7 @@ class Truncate(Misbehaviour):
     """Send only ``keep`` bytes of the body, then close the connection; ``honest``: declare them as the whole body."""
 
     KIND: ClassVar[str] = "truncate"
-    keep: int = 100
+    keep: Annotated[int, _BYTES] = 100
     honest: bool = False
 
     def spoil(self, answer: HttpAnswer) -> HttpAnswer:
@@ -106,7 +166,7 @@ class WrongId(Misbehaviour):
     """Send another ``cwmp:ID``; None: send none."""
 
     KIND: ClassVar[str] = "wrong-id"
-    id: str | None = "not-your-id"
+    id: Annotated[str | None, _XML] = "not-your-id"
 
     def spoil(self, answer: HttpAnswer) -> HttpAnswer:
         if answer.envelope is None:
@@ -119,8 +179,8 @@ class FaultAnswer(Misbehaviour):
     """Answer with a CWMP fault; the session does not receive the POST, so after 8005 the CPE may send it again."""
 
     KIND: ClassVar[str] = "fault"
-    code: int = 8005
-    text: str = ""
+    code: Annotated[int, From(0, 2**32 - 1)] = 8005
+    text: Annotated[str, _XML] = ""
 
     def instead(self, moment: Moment) -> HttpAnswer | None:
         fault = Fault(code=self.code, text=self.text, parameters=())
@@ -145,7 +205,7 @@ class ForeignHeader(Misbehaviour):
     """Add an unknown SOAP header element; ``mandatory``: with ``mustUnderstand="1"``."""
 
     KIND: ClassVar[str] = "foreign-header"
-    name: str = "Unheard"
+    name: Annotated[str, Matching(r"[A-Za-z_][A-Za-z0-9_.-]*", "a name of XML in ASCII")] = "Unheard"
     mandatory: bool = True
 
     def spoil(self, answer: HttpAnswer) -> HttpAnswer:
@@ -163,8 +223,8 @@ class Redirect(Misbehaviour):
     """Redirect with ``status`` (301, 302, 303, 307, 308) to ``to``; empty: to the same URL, a loop with ``times=0``."""
 
     KIND: ClassVar[str] = "redirect"
-    to: str = ""
-    status: int = 302
+    to: Annotated[str, _HEADER] = ""
+    status: Annotated[int, OneOf((301, 302, 303, 307, 308))] = 302
 
     def instead(self, moment: Moment) -> HttpAnswer | None:
         return HttpAnswer(status=self.status, headers=(("Location", self.to),))
@@ -186,7 +246,7 @@ class Close(Misbehaviour):
     """Send ``Connection: close``, in any spelling; the connection is closed after the answer."""
 
     KIND: ClassVar[str] = "close"
-    spelling: str = "close"
+    spelling: Annotated[str, _HEADER] = "close"
 
     def spoil(self, answer: HttpAnswer) -> HttpAnswer:
         return replace(answer, connection=self.spelling)
@@ -207,7 +267,7 @@ class Garbage(Misbehaviour):
     """Send any ``text`` as the body, with status 200."""
 
     KIND: ClassVar[str] = "garbage"
-    text: str = "<soap:Envelope><unclosed & not xml"
+    text: Annotated[str, _TEXT] = "<soap:Envelope><unclosed & not xml"
 
     def spoil(self, answer: HttpAnswer) -> HttpAnswer:
         return replace(answer, status=200, body=self.text.encode())
@@ -218,8 +278,8 @@ class Status(Misbehaviour):
     """Answer with an HTTP status such as 503 in place of the session's answer."""
 
     KIND: ClassVar[str] = "status"
-    status: int = 503
-    body: str = ""
+    status: Annotated[int, From(200, 599)] = 503
+    body: Annotated[str, _TEXT] = ""
 
     def instead(self, moment: Moment) -> HttpAnswer | None:
         return HttpAnswer(status=self.status, body=self.body.encode())
@@ -230,7 +290,7 @@ class Huge(Misbehaviour):
     """Append ``size`` spaces to the envelope; ``gzip``: compress them."""
 
     KIND: ClassVar[str] = "huge"
-    size: int = 300_000_000
+    size: Annotated[int, _BYTES] = 300_000_000
     gzip: bool = False
 
     def spoil(self, answer: HttpAnswer) -> HttpAnswer:
@@ -264,8 +324,8 @@ class Drip(Misbehaviour):
     """Send the body in pieces of ``size`` bytes, ``seconds`` apart."""
 
     KIND: ClassVar[str] = "drip"
-    size: int = 1
-    seconds: float = 1.0
+    size: Annotated[int, From(1, BLOCK)] = 1
+    seconds: Annotated[float, _SECONDS] = 1.0
 
     def spoil(self, answer: HttpAnswer) -> HttpAnswer:
         return replace(answer, drip=(self.size, self.seconds)) if _has_body(answer) else answer

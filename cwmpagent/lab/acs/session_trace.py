@@ -153,6 +153,7 @@ def _called(call: TracedCall) -> str:
     match call.answer:
         case Fault(code=code, text=text, parameters=parameters):
             details = "".join(f"; {quoted(fault.name)}: {fault.code} {quoted(fault.text)}" for fault in parameters[:5])
+            details += f"; and {len(parameters) - 5} more" if len(parameters) > 5 else ""
             outcome = f"fault {code} {quoted(text)}{details}"
         case SoapFault(faultcode=faultcode, faultstring=faultstring):
             outcome = f"SOAP fault {quoted(faultcode)} {quoted(faultstring)}"

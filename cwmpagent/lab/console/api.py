@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -15,10 +16,18 @@ from cwmpagent.lab.acs.connection_request.errors import UnreachableError
 from cwmpagent.lab.acs.devices import LabDevice
 from cwmpagent.lab.console import to_json
 from cwmpagent.lab.console.from_json import PlainError, misbehaviour_from, request_from
+from cwmpagent.lab.console.json_pieces import Elements, pieces, slices
 from cwmpagent.lab.network.nat import Nat
 from cwmpagent.lab.network.stun_server import StunServer
+from cwmpagent.typed_members import is_whole
+from cwmpagent.values import Value, ValueType
 
 LISTED = 1000
+MOST_TIMES = 1_000_000
+LINES = 50
+"""Lines about devices or sessions that are made at once."""
+AT_ONCE = 1 << 18
+"""Bytes of an answer that are made at once."""
 LAB_FAILED = "the lab failed; its log has the traceback"
 WAYS = ("http", "udp", "xmpp")
 """Transports of a connection request."""
@@ -26,17 +35,24 @@ WAYS = ("http", "udp", "xmpp")
 
 @dataclass(frozen=True, slots=True)
 class ApiReply:
-    """One answer of the console."""
+    """One answer of the console. ``rest``: the pieces of the body after ``body``, where it is large."""
 
     status: int
     body: bytes
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
+    rest: Iterator[bytes] | None = None
 
 
 def as_json(value: object, status: int = 200) -> ApiReply:
-    """``value`` as indented JSON."""
-    return ApiReply(status, json.dumps(value, indent=1).encode() + b"\n")
+    """``value`` as JSON; what is more than :data:`AT_ONCE` bytes, or takes long, is made while it is sent."""
+    made = (piece.encode() for piece in chain(pieces(value), ("\n",)))
+    body = bytearray()
+    for piece in made:
+        body += piece
+        if not piece or len(body) > AT_ONCE:
+            return ApiReply(status, bytes(body), rest=made)
+    return ApiReply(status, bytes(body))
 
 
 def failed(status: int, sentence: str, headers: tuple[tuple[str, str], ...] = ()) -> ApiReply:
@@ -48,6 +64,22 @@ class _Refused(Exception):
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
         self.status = status
+
+
+class _Types(Mapping[str, ValueType]):
+    """The types of ``parameters``, looked up one by one: there may be hundreds of thousands."""
+
+    def __init__(self, parameters: Mapping[str, Value]) -> None:
+        self._parameters = parameters
+
+    def __getitem__(self, name: str) -> ValueType:
+        return self._parameters[name].kind
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parameters)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
 
 
 class Api:
@@ -79,8 +111,7 @@ class Api:
     async def _route(self, method: str, path: Sequence[str], raw: Sequence[str], body: bytes) -> ApiReply:
         match method, *path:
             case "GET", "devices":
-                now = self._acs.wall()
-                return as_json([to_json.device_line(device, now) for device in self._acs.devices.values()])
+                return as_json(Elements(self._device_lines))
             case "GET", "devices", name:
                 device = self._device(name, raw)
                 return as_json(to_json.device(device, self._acs.wall(), self._acs.tasks.of(device.id)))
@@ -91,8 +122,7 @@ class Api:
             case "POST", "devices", name, "connection-request":
                 return await self._connection_request(self._device(name, raw), _by(body))
             case "GET", "sessions":
-                latest = [trace for trace, _ in zip(reversed(self._acs.sessions), range(LISTED), strict=False)]
-                return as_json([to_json.session_line(trace) for trace in latest])
+                return as_json(Elements(self._session_lines))
             case "GET", "sessions", number:
                 trace = self._acs.sessions.numbered(_number(number))
                 if trace is None:
@@ -116,6 +146,16 @@ class Api:
                 self._acs.misbehaviours.clear()
                 return as_json([])
         raise _Refused(404, f"no such path for {method}; docs/lab.md lists the paths")
+
+    def _device_lines(self) -> Iterator[list[dict[str, object]]]:
+        now = self._acs.wall()
+        for part in slices(list(self._acs.devices.values()), LINES):
+            yield [to_json.device_line(device, now) for device in part]
+
+    def _session_lines(self) -> Iterator[list[dict[str, object]]]:
+        latest = [trace for trace, _ in zip(reversed(self._acs.sessions), range(LISTED), strict=False)]
+        for part in slices(latest, LINES):
+            yield [to_json.session_line(trace) for trace in part]
 
     def _misbehaviours(self) -> list[dict[str, object]]:
         return [
@@ -142,13 +182,15 @@ class Api:
     def _spoil_stun(self, data: object) -> ApiReply:
         given = data if isinstance(data, dict) else {}
         way, times = given.get("spoil", ""), given.get("times", 0)
-        if set(given) - {"spoil", "times"} or not isinstance(way, str) or type(times) is not int or times < 0:
+        if set(given) - {"spoil", "times"} or not isinstance(way, str) or not is_whole(times):
             raise _Refused(400, 'the body must be {"spoil": a way or "" for none, "times": a count or 0 for always}')
+        if not 0 <= times <= MOST_TIMES:
+            raise _Refused(400, f"times must be from 0 to {MOST_TIMES}")
         self._stun().spoil(way, times)
         return as_json(to_json.stun(self._stun()), 202)
 
     def _queue(self, device: LabDevice, body: bytes) -> ApiReply:
-        types = {name: value.kind for name, value in device.parameters.items()}
+        types = _Types(device.parameters)
         requests = [request_from(data, types) for data in _listed(_json(body))]
         if not requests:
             raise _Refused(400, "the list of tasks is empty")

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
+from cwmpagent.errors import MisuseError
 from cwmpagent.lab.acs.misbehaviour import KINDS, Misbehaviour
 from cwmpagent.protocol.masking import quoted
 from cwmpagent.protocol.rpc import REQUESTS, AcsRequest, GenericRequest, ParameterValueStruct
-from cwmpagent.typed_members import TypedMembers
+from cwmpagent.typed_members import LARGEST, TypedMembers, is_whole
 from cwmpagent.values import Value, ValueType
 
 Types = Mapping[str, ValueType]
@@ -65,7 +66,10 @@ def misbehaviour_from(data: object) -> Misbehaviour:
     kind = data.get("kind") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(kind, str) or kind not in KINDS:
         raise PlainError(f"kind must be one of {', '.join(KINDS)}")
-    misbehaviour = build(KINDS[kind], {key: value for key, value in data.items() if key != "kind"}, kind, {})
+    try:
+        misbehaviour = build(KINDS[kind], {key: value for key, value in data.items() if key != "kind"}, kind, {})
+    except MisuseError as error:
+        raise PlainError(str(error)) from error
     assert isinstance(misbehaviour, Misbehaviour)
     return misbehaviour
 
@@ -109,7 +113,7 @@ def _value(hint: Any, data: object, where: str, types: Types) -> Any:
         return _alternative(get_args(hint), data, where, types)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return build(hint, data, where, types)
-    if hint is float and isinstance(data, int) and not isinstance(data, bool):
+    if hint is float and is_whole(data) and abs(data) < LARGEST:  # a larger one cannot be converted
         data = float(data)
     if type(data) is not hint or (isinstance(data, float) and not math.isfinite(data)):
         raise PlainError(f"{where} must be {_DESCRIPTIONS.get(hint, 'something else')}")

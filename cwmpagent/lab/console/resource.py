@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IPullProducer, IReactorTime
 from twisted.logger import Logger
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Site
+from zope.interface import implementer
 
 from cwmpagent.lab.acs import LabAcs
 from cwmpagent.lab.acs.authentication import Guard
@@ -121,10 +122,43 @@ class Console(Resource):
                 body = _write(request, reply)
                 untyped: Any = request
                 untyped.write(body)
-                untyped.finish()
+                if reply.rest is None or request.method == b"HEAD":
+                    untyped.finish()
+                else:
+                    untyped.registerProducer(_Sending(request, reply.rest), False)
 
         answer.addCallback(ready)
         return NOT_DONE_YET
+
+
+@implementer(IPullProducer)
+class _Sending:
+    """Sends the rest of a large body, one piece whenever the client has taken the one before."""
+
+    _log = Logger()
+
+    def __init__(self, request: BoundedRequest, rest: Iterator[bytes]) -> None:
+        self._request: Any = request
+        self._rest = rest
+
+    def resumeProducing(self) -> None:
+        """Make and send one piece; an empty one is work that has no output yet."""
+        try:
+            piece = next(self._rest, None)
+        except Exception:
+            self._log.failure("The console failed")
+            self._request.unregisterProducer()
+            self._request.channel.transport.abortConnection()  # the status has been sent
+            return
+        if piece is None:
+            self._request.unregisterProducer()
+            self._request.finish()
+        elif piece:
+            self._request.write(piece)
+
+    def stopProducing(self) -> None:
+        """Make nothing more: the client has gone."""
+        self._rest = iter(())
 
 
 def _write(request: BoundedRequest, reply: ApiReply) -> bytes:
@@ -132,7 +166,7 @@ def _write(request: BoundedRequest, reply: ApiReply) -> bytes:
     untyped.setResponseCode(reply.status)
     headers = (
         ("Content-Type", reply.content_type),
-        ("Content-Length", str(len(reply.body))),
+        *((("Content-Length", str(len(reply.body))),) if reply.rest is None else ()),
         ("Content-Security-Policy", CSP),
         ("X-Content-Type-Options", "nosniff"),
         ("Referrer-Policy", "no-referrer"),

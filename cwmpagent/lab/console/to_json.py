@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from cwmpagent.lab.acs.devices import LabDevice
-from cwmpagent.lab.acs.session_trace import SessionTrace, TracedExchange
+from cwmpagent.lab.acs.session_trace import BODY_KEPT, SessionTrace, TracedExchange
 from cwmpagent.lab.acs.tasks import Task, Unanswered
+from cwmpagent.lab.console.json_pieces import SLICE, Elements, Members, slices, sorted_slices
 from cwmpagent.lab.network.nat import Nat
 from cwmpagent.lab.network.stun_server import StunServer
 from cwmpagent.protocol.masking import masked, quoted, scrub
@@ -19,6 +21,7 @@ from cwmpagent.protocol.rpc import (
     GetParameterValuesResponse,
     InstallOpStruct,
     Message,
+    ParameterAttributeStruct,
     ParameterValueStruct,
     UninstallOpStruct,
     UpdateOpStruct,
@@ -58,15 +61,31 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 def message(body: Message | Unanswered | None) -> dict[str, Any] | None:
-    """A message with its name as ``rpc``; secrets are masked."""
+    """A message with its name as ``rpc``; secrets are masked. Long lists in it are masked when they are written."""
     if body is None:
         return None
     if isinstance(body, Unanswered):
         return {"rpc": "", "unanswered": body.reason}
-    hidden = masked(body, is_secret)
+    struct: Any = body
+    lists = {} if isinstance(body, GenericRequest | GenericResponse) else _long_lists(struct)
+    hidden = masked(dataclasses.replace(struct, **dict.fromkeys(lists, ())), is_secret)
     if isinstance(hidden, GenericRequest | GenericResponse):
         return {"rpc": hidden.name, "arguments": [list(argument) for argument in hidden.arguments]}
-    return {"rpc": rpc_name(hidden), **plain(hidden)}
+    return {"rpc": rpc_name(hidden), **plain(hidden), **lists}
+
+
+def _long_lists(struct: Any) -> dict[str, Elements]:
+    """The fields of a message with more than :data:`SLICE` values, by name."""
+    values = {field.name: getattr(struct, field.name) for field in dataclasses.fields(struct)}
+    long = {name: value for name, value in values.items() if isinstance(value, tuple) and len(value) > SLICE}
+    empty = dataclasses.replace(struct, **dict.fromkeys(long, ()))
+
+    def masked_slices(name: str) -> Iterator[list[Any]]:
+        for part in slices(long[name]):
+            hidden = masked(dataclasses.replace(empty, **{name: tuple(part)}), is_secret)
+            yield plain(getattr(hidden, name))
+
+    return {name: Elements(partial(masked_slices, name)) for name in long}
 
 
 def stamp(wall: float) -> str:
@@ -115,23 +134,26 @@ def device(record: LabDevice, now: float, tasks: list[Task]) -> dict[str, Any]:
     """A device with its parameters, faults and tasks."""
     return {
         **device_line(record, now),
-        "parameters": {item.name: plain(item.value) for item in _shown(record.parameters)},
-        "names": dict(sorted(record.names.items())),
-        "attributes": {
-            name: {"notification": item.notification, "access_list": list(item.access_list)}
-            for name, item in sorted(record.attributes.items())
-        },
+        "parameters": Members(lambda: map(_shown, sorted_slices(record.parameters))),
+        "names": Members(lambda: map(dict, sorted_slices(record.names))),
+        "attributes": Members(lambda: map(_attributes, sorted_slices(record.attributes))),
         "methods": list(record.methods),
         "faults": [{"at": stamp(item.at), "to": item.rpc, **plain(item.fault)} for item in record.faults],
         "tasks": [task(item) for item in tasks],
     }
 
 
-def _shown(parameters: Mapping[str, Value]) -> tuple[ParameterValueStruct, ...]:
-    values = tuple(ParameterValueStruct(name, value) for name, value in sorted(parameters.items()))
+def _shown(parameters: Sequence[tuple[str, Value]]) -> dict[str, Any]:
+    values = tuple(ParameterValueStruct(name, value) for name, value in parameters)
     hidden = masked(GetParameterValuesResponse(values), is_secret)
     assert isinstance(hidden, GetParameterValuesResponse)
-    return hidden.parameter_list
+    return {item.name: plain(item.value) for item in hidden.parameter_list}
+
+
+def _attributes(attributes: Sequence[tuple[str, ParameterAttributeStruct]]) -> dict[str, Any]:
+    return {
+        name: {"notification": item.notification, "access_list": list(item.access_list)} for name, item in attributes
+    }
 
 
 def device_line(record: LabDevice, now: float) -> dict[str, Any]:
@@ -205,7 +227,12 @@ def _exchange(exchange: TracedExchange) -> dict[str, Any]:
 
 
 def _received(exchange: TracedExchange) -> str:
-    """The POST of the CPE: as received if it holds no secret, else encoded again with the secret masked."""
+    """The POST of the CPE: as received if it holds no secret, else encoded again with the secret masked.
+
+    Of a POST that is longer than what is kept of it: the beginning, with all values masked.
+    """
+    if len(exchange.body) >= BODY_KEPT:
+        return scrub(exchange.body.decode("utf-8", "replace"))
     if exchange.received is not None and exchange.received.body is not None:
         if masked(exchange.received.body, is_secret) != exchange.received.body:
             return _xml(exchange.received)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from io import BytesIO
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -10,12 +11,22 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
 IDLE_SECONDS = 300
+MOST_SMALL_PIECES = 65536
+"""Number of pieces of a body above which they must have 16 bytes on average: one of a byte costs as much work."""
 
 
 class BoundedRequest(Request):
     """A request with a body of at most ``site.max_body`` bytes; the rest is dropped as it arrives."""
 
     received = 0
+    pieces = 0
+
+    def gotLength(self, length: int | None) -> None:
+        """Open the place for the body: memory, or a temporary file for a large body where one can be opened."""
+        try:
+            super().gotLength(length)  # type: ignore[no-untyped-call]  # Twisted has no types there
+        except OSError:  # no descriptor or no space is left; the bound holds in memory, too
+            self.content = BytesIO()
 
     @property
     def too_large(self) -> bool:
@@ -28,11 +39,14 @@ class BoundedRequest(Request):
         return int(channel.site.max_body)
 
     def handleContentChunk(self, data: bytes) -> None:
+        if self.channel is None:  # the connection was aborted; the rest of what had arrived follows
+            return
         self.received += len(data)
+        self.pieces += 1
         if self.received <= self._bound:
             super().handleContentChunk(data)  # type: ignore[no-untyped-call]  # Twisted has no types there
-        elif self.received > 4 * self._bound + 65536:
-            # A client that sends this much does not wait for an answer.
+        if self.received > 4 * self._bound + 65536 or self.pieces > MOST_SMALL_PIECES + self.received // 16:
+            # A client that sends this much, or this little at a time, does not wait for an answer.
             channel: Any = self.channel
             channel.transport.abortConnection()
 

@@ -14,6 +14,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from cwmpagent.errors import MisuseError
+from cwmpagent.values import can_be_sent
 
 BOOTSTRAP = "0 BOOTSTRAP"
 BOOT = "1 BOOT"
@@ -118,6 +119,8 @@ class Event:
                 f"event {self.code!r} with CommandKey {self.command_key!r} is too long: at most {LONGEST_CODE} and"
                 f" {LONGEST_COMMAND_KEY} characters are allowed"
             )
+        if not can_be_sent(self.code + self.command_key):
+            raise MisuseError(f"event {self.code!r} has a control character, in its EventCode or in its CommandKey")
         if self.command_key and self.code in EVENTS and not self.rule.multiple:
             raise MisuseError(f"event {self.code} must not have a CommandKey")
         if self.code not in EVENTS and not _VENDOR.fullmatch(self.code):

@@ -23,16 +23,23 @@ MOST_STALE = 3
 
 @dataclass(slots=True)
 class _DigestSession:
-    """One Digest challenge and the values derived from it."""
+    """One Digest challenge and the values derived from it. ``key`` and ``cnonce`` are empty until a request needs them.
+
+    ``nonce``: the latest one; ``key_nonce``: that of the challenge. ``nonce_seen``: the server has answered a request
+    with ``nonce``; ``key_seen``: one with ``key``.
+    """
 
     algorithm: Algorithm
     realm: str
     nonce: str
     qop: str
-    key: str
-    cnonce: str
     fixed: str  # the parameters that are equal in every answer
+    key_nonce: str
+    key: str = ""
+    cnonce: str = ""
     nc: int = 0
+    nonce_seen: bool = False
+    key_seen: bool = False
 
 
 class Authenticator:
@@ -41,7 +48,7 @@ class Authenticator:
     Send :meth:`authorization` with every request. At a 401, call :meth:`challenged`. If it returns True, send the same
     request again with a new :meth:`authorization`; else authentication has failed for the ``reason``. Every call of
     :meth:`authorization` counts as one request: two calls without a challenge between them mean that the server
-    accepted the first.
+    accepted the first. Call :meth:`reconnected` before the first request on another TCP connection.
 
     ``cnonce``: returns a new unpredictable token. ``basic_allowed``: the password may be sent in clear text.
     """
@@ -104,6 +111,8 @@ class Authenticator:
         session = self._session
         if session is None:
             return basic_authorization(self._credentials) if self._basic else None
+        if not session.cnonce:
+            self._derive(session)
         session.nc += 1
         nc = f"{session.nc:08x}" if session.qop else ""
         answer = response(
@@ -117,7 +126,10 @@ class Authenticator:
             cnonce=session.cnonce,
             body=body,
         )
-        parts = [session.fixed, f"nonce={quoted(session.nonce)}", f"uri={quoted(uri)}", f'response="{answer}"']
+        parts = [session.fixed]
+        if session.qop or session.algorithm.session:
+            parts.append(f"cnonce={quoted(session.cnonce)}")
+        parts += [f"nonce={quoted(session.nonce)}", f"uri={quoted(uri)}", f'response="{answer}"']
         if session.qop:
             parts.append(f"nc={nc}")
         return "Digest " + ", ".join(parts)
@@ -125,41 +137,59 @@ class Authenticator:
     def informed(self, authentication_info: Header | None) -> None:
         """Process the Authentication-Info header of an accepted request, None without one (RFC 7616 section 3.5)."""
         self._answers += 1
-        if self._session is None or authentication_info is None:
+        if self._session is None:
+            return
+        self._session.nonce_seen = self._session.key_seen = True
+        if authentication_info is None:
             return
         nonce = parse_parameters(authentication_info).get("nextnonce", "")
         if nonce and nonce != self._session.nonce and sendable(nonce):
             # The session key stays that of the challenge (RFC 7616 section 3.4.2).
-            self._session.nonce, self._session.nc = nonce, 0
+            self._session.nonce, self._session.nc, self._session.nonce_seen = nonce, 0, False
+
+    def reconnected(self) -> None:
+        """Use a new cnonce from now on: the next request is on a new TCP connection.
+
+        The nonce count goes on (RFC 7616 section 3.4), unless the server has answered no request with the nonce. Then
+        those that were sent are lost, and a server that counts strictly expects 1. The key of a ``-sess`` algorithm
+        keeps the cnonce with which the server has accepted it (RFC 7616 section 3.4.2).
+        """
+        session = self._session
+        if session is None:
+            return
+        if not session.nonce_seen:
+            session.nc = 0
+        if not (session.algorithm.session and session.key_seen):
+            session.cnonce = ""
 
     def _refuse(self, reason: str) -> bool:
         self.reason = reason
         return False
 
     def _start(self, challenge: Challenge, algorithm: Algorithm) -> _DigestSession:
-        params, user = challenge.parameters, self._credentials
+        params = challenge.parameters
         qop = _qop(challenge) or ""
-        # One cnonce for the whole session: some servers calculate the session key from the first cnonce, others from
-        # that of each request.
-        cnonce = self._cnonce()
-        fixed = [_username(user.username, params.get("charset", "")), f"realm={quoted(params['realm'])}"]
+        fixed = [_username(self._credentials.username, params.get("charset", "")), f"realm={quoted(params['realm'])}"]
         if "algorithm" in params:
             fixed.append(f"algorithm={algorithm.name}")
         if "opaque" in params:
             fixed.append(f"opaque={quoted(params['opaque'])}")
         if qop:
             fixed.append(f"qop={qop}")
-        if qop or algorithm.session:
-            fixed.append(f"cnonce={quoted(cnonce)}")
-        key = session_key(
-            algorithm,
-            username=user.username,
-            realm=params["realm"],
-            password=user.password,
-            nonce=params["nonce"],
-            cnonce=cnonce,
+        return _DigestSession(algorithm, params["realm"], params["nonce"], qop, ", ".join(fixed), params["nonce"])
+
+    def _derive(self, session: _DigestSession) -> None:
+        # One cnonce for a whole connection: some servers calculate the key of a -sess algorithm from the first cnonce,
+        # others from that of each request.
+        session.cnonce = self._cnonce()
+        session.key = session_key(
+            session.algorithm,
+            username=self._credentials.username,
+            realm=session.realm,
+            password=self._credentials.password,
+            nonce=session.key_nonce,
+            cnonce=session.cnonce,
         )
-        return _DigestSession(algorithm, params["realm"], params["nonce"], qop, key, cnonce, ", ".join(fixed))
 
 
 def _usable(challenge: Challenge) -> tuple[Challenge, Algorithm] | None:

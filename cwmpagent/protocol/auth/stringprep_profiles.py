@@ -10,6 +10,7 @@ import stringprep
 import unicodedata
 from collections.abc import Callable
 from encodings.idna import ToUnicode, nameprep
+from ipaddress import ip_address
 
 LONGEST = 1023
 """Maximum number of octets of one part of a Jabber ID (RFC 6122 section 2)."""
@@ -40,7 +41,10 @@ def node(text: str) -> str:
 def domain(text: str) -> str:
     """Normalize the domain part (nameprep, RFC 3491): lower case, Unicode, no final dot; or an IP literal."""
     if text.startswith("[") and text.endswith("]"):
-        return _sized(text.lower())
+        if "%" in text:
+            raise ValueError("an IP address in a Jabber ID has no zone")
+        ip_address(text[1:-1])
+        return text.lower()
     plain = _DOTS.sub(".", text).removesuffix(".")
     labels = [_label(label) for label in plain.split(".")]
     if not all(labels) or any(char in "@/ " or not char.isprintable() for label in labels for char in label):

@@ -1,15 +1,18 @@
 """UDP ConnectionRequests (TR-069 Annex G.2.2.3): built by an ACS, parsed and checked by a device.
 
-A request is never answered, so an invalid one is ignored without a reason.
+A request is never answered. The reason of a refusal is for the device's own log.
 """
 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 from cwmpagent.protocol.auth import octets
+from cwmpagent.protocol.connection_request.refusal import Refusal
 
 MOST_BYTES = 2048
 """Longest datagram in bytes; a longer one is ignored."""
@@ -19,6 +22,10 @@ _MOST_DIGITS = 20
 _MOST_TEXT = 256
 _MILLISECONDS_FROM = 10**11
 """Time stamps from this value on are in milliseconds: in seconds it is in the year 5138."""
+AHEAD = 86400.0
+"""Seconds by which a time stamp may be ahead of this device's clock before it is taken for a mistake."""
+LATEST = 1e11
+"""The same limit, in seconds since 1970, while the clock of the device is not trusted: the year 5138."""
 _FIELDS = ("ts", "id", "un", "cn", "sig")
 
 
@@ -88,32 +95,61 @@ def parse(datagram: bytes) -> UdpRequest | None:
     )
 
 
+class _Accepted(NamedTuple):
+    """Time stamp, in milliseconds since 1970, and id of an accepted request."""
+
+    timestamp: int
+    id: str
+
+
 class UdpRequests:
     """Check of requests against copies and replays: the time stamp increases and the id differs (Annex G.2.2.3).
 
-    The last accepted request is remembered for each of the last :data:`KNOWN` credentials, in memory only.
+    A time stamp in the far future does not shut out later requests with the right time: it counts only for others that
+    are in the future, too, and again once its time has come. The last request of each of the two kinds is remembered
+    for each of the last :data:`KNOWN` credentials, in memory only.
     """
 
     def __init__(self) -> None:
-        self._last: dict[bytes, tuple[int, str]] = {}
+        self._last: dict[bytes, tuple[_Accepted, ...]] = {}
 
-    def accepts(self, datagram: bytes, credentials: tuple[str, str] | None) -> bool:
-        """Whether ``datagram`` is a new request signed with ``credentials``; False where these are None."""
+    def accepts(self, datagram: bytes, credentials: tuple[str, str] | None, wall: float | None = None) -> bool:
+        """Whether ``datagram`` is a new request signed with ``credentials``; False where these are None.
+
+        ``wall``: the present time in seconds since 1970; None while it is not known.
+        """
+        return self.refusal(datagram, credentials, wall) is None
+
+    def refusal(
+        self, datagram: bytes, credentials: tuple[str, str] | None, wall: float | None = None
+    ) -> Refusal | None:
+        """Check ``datagram`` as :meth:`accepts`, and remember an accepted request. Returns None for that."""
         request = parse(datagram)
-        if request is None or credentials is None or not all(credentials):
-            return False
+        if request is None:
+            return Refusal.MALFORMED
+        if credentials is None or not all(credentials):
+            return Refusal.NO_CREDENTIALS_SET
         username, password = credentials
         same_username = hmac.compare_digest(request.username, octets(username))
         signatures = [_signature(text, password).encode() for text in request.signed]
         if not any(hmac.compare_digest(request.signature, signature) for signature in signatures) or not same_username:
-            return False
+            return Refusal.WRONG_CREDENTIALS
         key = hmac.new(octets(password), octets(username), "sha256").digest()
-        last = self._last.pop(key, None)
-        new = last is None or (request.timestamp > last[0] and request.id != last[1])
-        self._last[key] = (request.timestamp, request.id) if last is None or new else last
+        present = _Accepted(request.timestamp, request.id)
+        limit = int((LATEST if wall is None else wall + AHEAD) * 1000)
+        last = self._last.pop(key, ())
+        counting = [each for each in last if each.timestamp <= limit or present.timestamp > limit]
+        new = all(present.timestamp > each.timestamp and present.id != each.id for each in counting)
+        self._last[key] = _latest((*last, present) if new else last, limit)
         if len(self._last) > KNOWN:
             del self._last[next(iter(self._last))]
-        return new
+        return None if new else Refusal.REPLAYED
+
+
+def _latest(accepted: Sequence[_Accepted], limit: int) -> tuple[_Accepted, ...]:
+    """The latest request up to ``limit``, and the latest one beyond it."""
+    kinds = ([each for each in accepted if (each.timestamp > limit) is future] for future in (False, True))
+    return tuple(max(kind) for kind in kinds if kind)
 
 
 def _signature(text: bytes, password: str) -> str:

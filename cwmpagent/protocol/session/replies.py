@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cwmpagent.errors import EnvelopeError, SequenceError
+from cwmpagent.gradual import Gradual
 from cwmpagent.protocol.masking import quoted, scrub
 from cwmpagent.protocol.rpc import (
     BadRequest,
@@ -19,7 +20,7 @@ from cwmpagent.protocol.rpc import (
 )
 from cwmpagent.protocol.session.actions import Post, Reply
 from cwmpagent.protocol.session.transitions import Input
-from cwmpagent.protocol.soap import Envelope, EnvelopeLimits, decode
+from cwmpagent.protocol.soap import Envelope, EnvelopeLimits, decode_gradually
 
 REPEAT_PLEASE = 8005
 """The fault with which an ACS requests a repetition (Retry request)."""
@@ -42,7 +43,7 @@ class ReplyKind:
         return self.envelope is not None and self.envelope.hold_requests
 
 
-def classify(reply: Reply, posted: Post, awaited: Awaited | None, limits: EnvelopeLimits) -> ReplyKind:
+def classify(reply: Reply, posted: Post, awaited: Awaited | None, limits: EnvelopeLimits) -> Gradual[ReplyKind]:
     """Classify ``reply`` to ``posted``. Never raises: an invalid answer is :attr:`Input.FAILURE`."""
     request_name = "an empty POST" if posted.message is None else _name(posted.message)
     empty = not reply.body or reply.body.isspace()
@@ -55,7 +56,7 @@ def classify(reply: Reply, posted: Post, awaited: Awaited | None, limits: Envelo
     try:
         if reply.status not in (200, 500):
             raise SequenceError(failed)
-        envelope = decode(reply.body, charset=reply.charset, limits=limits)
+        envelope = yield from decode_gradually(reply.body, charset=reply.charset, limits=limits)
         if reply.status == 500 and not isinstance(envelope.body, Fault):
             raise SequenceError(failed)
     except SequenceError as error:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from cwmpagent.errors import MisuseError, SequenceError
+from cwmpagent.gradual import Gradual, at_once
 from cwmpagent.protocol.rpc import (
     BadRequest,
     CpeRequest,
@@ -25,7 +26,7 @@ from cwmpagent.protocol.session.actions import Action, Call, Delivered, Finished
 from cwmpagent.protocol.session.replies import Awaited, ReplyKind, answers, classify
 from cwmpagent.protocol.session.transitions import AWAITING_ACS, TRANSITIONS, Do, Input, State
 from cwmpagent.protocol.session.version import Negotiation
-from cwmpagent.protocol.soap import Envelope, EnvelopeLimits, encode
+from cwmpagent.protocol.soap import Envelope, EnvelopeLimits, encode, encode_gradually
 
 __all__ = ["Session"]
 
@@ -100,18 +101,26 @@ class Session:
 
     def receive(self, reply: Reply) -> tuple[Action, ...]:
         """Process the answer of the ACS to the last :class:`Post`; return the actions to carry out in order."""
+        return at_once(self.receive_gradually(reply))
+
+    def receive_gradually(self, reply: Reply) -> Gradual[tuple[Action, ...]]:
+        """The same as :meth:`receive`, in small pieces."""
         self._expect(*AWAITING_ACS)
-        kind = self._bounded(classify(reply, self._posted, self._awaited, self._limits))
+        kind = self._bounded((yield from classify(reply, self._posted, self._awaited, self._limits)))
         self._held = kind.holds
         return tuple(self._step(kind))
 
     def answer(self, message: Response | Fault) -> Post:
         """Return the POST with the result of the last :class:`Call`. Fault 9002 replaces one that XML cannot carry."""
+        return at_once(self.answer_gradually(message))
+
+    def answer_gradually(self, message: Response | Fault) -> Gradual[Post]:
+        """The same as :meth:`answer`, in small pieces."""
         self._expect(State.CALLED, State.CALLED_CLOSING)
         assert self._call_envelope is not None and isinstance(self._call_envelope.body, Request)
         if not isinstance(message, Fault) and not answers(self._call_envelope.body, message):
             raise MisuseError(f"{rpc_name(message)} is not a response to {rpc_name(self._call_envelope.body)}")
-        post = self._answer(self._call_envelope, message)
+        post = yield from self._answer(self._call_envelope, message)
         self._state = TRANSITIONS[self._state, Input.ANSWER][1]
         return post
 
@@ -180,9 +189,9 @@ class Session:
         assert kind.envelope is not None
         if kind.envelope.not_understood:
             names = ", ".join(kind.envelope.not_understood)[:200]
-            return self._answer(kind.envelope, SoapFault("MustUnderstand", f"header not understood: {names}"))
+            return at_once(self._answer(kind.envelope, SoapFault("MustUnderstand", f"header not understood: {names}")))
         assert isinstance(kind.envelope.body, BadRequest)
-        return self._answer(kind.envelope, Fault(kind.envelope.body.code, kind.envelope.body.text))
+        return at_once(self._answer(kind.envelope, Fault(kind.envelope.body.code, kind.envelope.body.text)))
 
     def _request(self, request: CpeRequest) -> Post:
         """Return the POST with a CPE request."""
@@ -200,11 +209,11 @@ class Session:
         self._awaited = request, envelope_id
         return self._post(Post(body, request))
 
-    def _answer(self, call: Envelope, message: Message) -> Post:
+    def _answer(self, call: Envelope, message: Message) -> Gradual[Post]:
         """Return the POST with the answer to an ACS request."""
         namespace = self._negotiation.namespace_of_answer(call)
         try:
-            body = encode(Envelope(body=message, id=call.id, namespace=namespace))
+            body = yield from encode_gradually(Envelope(body=message, id=call.id, namespace=namespace))
         except MisuseError as error:
             message = Fault(9002, f"the answer cannot be written: {error}")
             body = encode(Envelope(body=message, id=call.id, namespace=namespace))

@@ -17,6 +17,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.expatreader import DefusedExpatParser
 
 from cwmpagent.errors import EnvelopeError
+from cwmpagent.gradual import Gradual, at_once
 from cwmpagent.protocol.rpc import AcsRequest, BadRequest, Message, Request
 from cwmpagent.protocol.soap.elements import Element, Leaf
 from cwmpagent.protocol.soap.envelope import CWMP_1_2, CWMP_NAMESPACE, SOAP_ENCODING, XSD, XSI, Envelope, EnvelopeLimits
@@ -54,6 +55,11 @@ def decode(data: bytes, *, charset: str | None = None, limits: EnvelopeLimits = 
     Raises:
         EnvelopeError: the bytes are not a SOAP 1.1 envelope with at most one CWMP message, or exceed ``limits``.
     """
+    return at_once(decode_gradually(data, charset=charset, limits=limits))
+
+
+def decode_gradually(data: bytes, *, charset: str | None, limits: EnvelopeLimits) -> Gradual[Envelope]:
+    """The same as :func:`decode`, in small pieces."""
     if len(data) > limits.size:
         raise EnvelopeError(f"the message is longer than {limits.size} octets")
     if data.count(b"<") > limits.tags:
@@ -62,7 +68,7 @@ def decode(data: bytes, *, charset: str | None = None, limits: EnvelopeLimits = 
     problem = ""
     for encoding in _encodings(data, charset):
         try:
-            return _Reader(limits, encoding).read(data)
+            return (yield from _Reader(limits, encoding).read(data))
         except expat.ExpatError as error:
             problem = problem or f"the message is not well-formed XML: {error}"
         except DefusedXmlException:
@@ -171,8 +177,8 @@ class _Reader(DefusedExpatParser):
 
         return start, end
 
-    def read(self, data: bytes) -> Envelope:
-        """Decode ``data``; a reader can be used only once."""
+    def read(self, data: bytes) -> Gradual[Envelope]:
+        """Decode ``data`` in pieces of :data:`_PIECE` octets; a reader can be used only once."""
         self.reset()
         parser = self._parser
         try:
@@ -180,6 +186,7 @@ class _Reader(DefusedExpatParser):
             for start in range(0, len(data), _PIECE):
                 parser.Parse(view[start : start + _PIECE], False)
                 self._check_growth(min(start + _PIECE, len(data)) - parser.CurrentByteIndex)
+                yield
             parser.Parse(b"", True)
         finally:
             self._parser = None

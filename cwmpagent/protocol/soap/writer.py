@@ -1,14 +1,14 @@
 """Encoding of envelopes.
 
 Each class is compiled at import to a template and the attribute paths of its values. A list of structs repeats one
-template. Text is checked after all values are filled in: only if the result has more markup characters than the
-templates, the values are escaped one by one.
+template; a long list is encoded in pieces. Text is checked after all values of a piece are filled in: only if the
+result has more markup characters than the templates, the values are escaped one by one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from operator import attrgetter
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from typing import Any
 
 from cwmpagent.errors import MisuseError
 from cwmpagent.faults import fault_text
+from cwmpagent.gradual import Gradual, at_once
 from cwmpagent.protocol.rpc import REQUESTS, RESPONSES, Fault, GenericRequest, GenericResponse, Message, SoapFault
 from cwmpagent.protocol.rpc.field_types import Array, Field, Flag, Nested, Number, Repeated, Text, Typed, fields_of
 from cwmpagent.protocol.soap.envelope import CWMP_NAMESPACE, SOAP, SOAP_ENCODING, XSD, XSI, Envelope
@@ -34,12 +35,17 @@ _MARKUP = _CONTROLS + b"&<>"
 _NONCHARACTERS = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
 
 
-class _Page:
-    """An envelope in progress: parts of the template, and their values."""
+_PIECE = 250
+"""Number of structs in one piece of a long list."""
 
-    __slots__ = ("template", "values")
+
+class _Page:
+    """An envelope in progress: parts of the template with their values, and long lists that are not encoded yet."""
+
+    __slots__ = ("_done", "template", "values")
 
     def __init__(self) -> None:
+        self._done: list[_Page | _LongList] = []
         self.template: list[str] = []
         self.values: list[object] = []
 
@@ -47,7 +53,19 @@ class _Page:
         self.template.append(template)
         self.values += values
 
+    def add_list(self, long_list: _LongList) -> None:
+        before = _Page()
+        before.template, before.values = self.template, self.values
+        self._done += [before, long_list]
+        self.template, self.values = [], []
+
+    def pieces(self) -> Iterator[bytes]:
+        for part in self._done:
+            yield from part.pieces()
+        yield self.finished()
+
     def finished(self) -> bytes:
+        """The part after the last long list."""
         template = "".join(self.template)
         markup = template.count("<") + template.count(">")
         values = tuple(self.values)
@@ -94,8 +112,10 @@ class _Struct:
         for write in self.writers:
             write(struct, page)
 
-    def write_all(self, element: str, structs: Iterable[Any], page: _Page) -> None:
-        structs = tuple(structs)
+    def write_all(self, element: str, structs: Sequence[Any], page: _Page) -> None:
+        if len(structs) > _PIECE:
+            page.add_list(_LongList(self, element, structs))
+            return
         opening, ending = f"<{element}>", f"</{element}>"
         if self.template and (not self.typed or all(map(_TYPED, structs))):
             page.template.append(f"{opening}{self.template}{ending}" * len(structs))
@@ -105,6 +125,23 @@ class _Struct:
             page.add(opening)
             self.write(struct, page)
             page.add(ending)
+
+
+class _LongList:
+    """A list of structs that is encoded in pieces."""
+
+    __slots__ = ("_element", "_struct", "_structs")
+
+    def __init__(self, struct: _Struct, element: str, structs: Sequence[Any]) -> None:
+        self._struct = struct
+        self._element = element
+        self._structs = structs
+
+    def pieces(self) -> Iterator[bytes]:
+        for start in range(0, len(self._structs), _PIECE):
+            page = _Page()
+            self._struct.write_all(self._element, self._structs[start : start + _PIECE], page)
+            yield from page.pieces()
 
 
 def _leaf(field: Field) -> tuple[str, tuple[str, ...]] | None:
@@ -209,6 +246,11 @@ def encode(envelope: Envelope) -> bytes:
         MisuseError: it has a character that XML 1.0 cannot carry, an invalid element name, a namespace that is not
             one of CWMP, or a message that is never sent (BadRequest).
     """
+    return at_once(encode_gradually(envelope))
+
+
+def encode_gradually(envelope: Envelope) -> Gradual[bytes]:
+    """The same as :func:`encode`, in small pieces."""
     if not CWMP_NAMESPACE.fullmatch(envelope.namespace):
         raise MisuseError(f"{envelope.namespace!r} is not a CWMP namespace")
     page = _Page()
@@ -218,7 +260,11 @@ def encode(envelope: Envelope) -> bytes:
     if envelope.body is not None:
         _write_message(envelope.body, page)
     page.add(_ENDING)
-    return page.finished()
+    pieces: list[bytes] = []
+    for piece in page.pieces():
+        pieces.append(piece)
+        yield
+    return b"".join(pieces)
 
 
 def _write_header(envelope: Envelope, page: _Page) -> None:

@@ -3,7 +3,7 @@
 :class:`Binding` has no socket and no clock. The caller passes datagrams and the time, carries out each :class:`Send`,
 and calls :meth:`Binding.wake` at :attr:`Binding.wakes_at`. The *primary* socket is the one whose binding is maintained.
 Probes go out from a *secondary* socket, with the primary one as RESPONSE-ADDRESS: they discover the idle time that the
-binding survives.
+binding survives. The primary socket sends at least once in the longest period that is allowed, whatever happens.
 """
 
 from __future__ import annotations
@@ -11,20 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cwmpagent.protocol.stun.lifetime import LONGEST, LifetimeSearch
 from cwmpagent.protocol.stun.message import Address, MessageType, StunMessage, decode, encode, signature_holds
-from cwmpagent.protocol.stun.transaction import ROUNDING, StunTransaction
+from cwmpagent.protocol.stun.probing import LifetimeProbes
+from cwmpagent.protocol.stun.transaction import PATIENCE, PROBE_PATIENCE, ROUNDING, StunTransaction
 
 SHORTEST = 1.0
 """Shortest keep-alive period in seconds; a shorter one set by the ACS is raised to it."""
 WITHOUT_NAT = 300.0
 """Keep-alive period in seconds where no NAT is detected and the ACS sets no limit."""
 _RETRY_FIRST, _RETRY_MOST = 5.0, 300.0
-ANEW_AFTER = 86400.0
-"""Seconds after which the lifetime of the binding is searched again."""
 _LATE = 1.0  # seconds: a wake-up later than this (suspend) measures another idle time than the intended one
-_PROBES = 3  # refused in a row for another reason than an unknown RESPONSE-ADDRESS
-_UNKNOWN_ATTRIBUTE = 420
 _CHANGES_IN_A_ROW = 4
 _UNAUTHORIZED = 401
 _BAD_CREDENTIALS = frozenset({_UNAUTHORIZED, 430, 431, 432})
@@ -90,11 +86,10 @@ class Binding:
 
     def __init__(self, settings: BindingSettings, local: Address, new_id: Callable[[], bytes]) -> None:
         shortest = max(SHORTEST, settings.shortest)
-        longest = LONGEST if settings.longest is None else settings.longest
         self._settings = settings
         self._local = local
         self._new_id = new_id
-        self._search: LifetimeSearch | None = LifetimeSearch(shortest, longest) if longest > shortest else None
+        self._probes = LifetimeProbes(shortest, settings.longest)
         self._shortest = shortest
         self.mapping: Address | None = None
         self._change_pending = False  # no BINDING-CHANGE for the present mapping was answered yet
@@ -102,14 +97,13 @@ class Binding:
         self._failures = 0  # in a row
         self._change_at = 0.0  # earliest time of the next BINDING-CHANGE
         self._refusals = 0  # of BINDING-CHANGE, in a row
-        self._probes_refused = 0  # in a row
         self._idle_before = 0.0  # idle time before the request in progress
-        self._search_ended: float | None = None  # time at which the search ended
         self._request: StunTransaction | None = None
         self._probe: StunTransaction | None = None
-        self._probe_idle: float | None = None  # idle time that the probe tests, or tested without an answer
         self._quiet_since = 0.0
         self._due = 0.0
+        self._probe_due = False  # what is due is a probe, not a keep-alive
+        self._retry_at = float("-inf")  # after a failure: time of the next request with retransmissions
 
     @property
     def behind_nat(self) -> bool:
@@ -121,12 +115,12 @@ class Binding:
         """Present keep-alive period: seconds without traffic after which a Binding Request is sent."""
         if not self.behind_nat:
             return max(self._shortest, WITHOUT_NAT if self._settings.longest is None else self._settings.longest)
-        return self._shortest if self._search is None else self._search.period
+        return self._probes.period
 
     @property
     def searching(self) -> bool:
         """Whether the search for the binding's lifetime is still running."""
-        return self.behind_nat and self._search is not None and self._search.candidate is not None
+        return self.behind_nat and self._probes.searching
 
     @property
     def failing(self) -> bool:
@@ -142,7 +136,7 @@ class Binding:
     def wakes_at(self) -> float:
         """Monotonic time by which :meth:`wake` must be called."""
         pending = self._request or self._probe
-        return self._due if pending is None else pending.wakes_at
+        return self._due if pending is None else min(pending.wakes_at, self._silent_until)
 
     def start(self, now: float) -> list[Action]:
         """Send the first Binding Request."""
@@ -152,23 +146,24 @@ class Binding:
         """Do what is due at ``now``: a retransmission, a keep-alive or a probe."""
         if self._request is not None:
             if self._request.over(now):
-                return self._failed("it does not answer", now)
-            return self._sent(self._request, now) if self._request.to_send(now) else []
+                failed = self._request.repeated
+                return self._failed("it does not answer", now) if failed else self._send_request(now)
+            # A request without an answer must not end the keep-alives: most NATs count outbound datagrams alone.
+            due = self._request.to_send(now) or now >= self._silent_until - ROUNDING
+            return self._sent(self._request, now) if due else []
         if self._probe is not None:
-            if self._probe.over(now):
-                self._probe = None
-                return self._send_request(now)  # its answer shows whether the binding or the server is gone
+            if self._probe.over(now) or now >= self._silent_until - ROUNDING:
+                return self._probe_unanswered(now)
             return [Send(self._probe.data, True)] if self._probe.to_send(now) else []
         if now < self._due - ROUNDING:
             return []
-        if self._search is not None and self._search_ended is not None and now >= self._search_ended + ANEW_AFTER:
-            self._search.anew()
-            self._search_ended = None
-        idle = self._search.candidate if self._search is not None and self.behind_nat else None
-        if idle is not None and not self._failures and now - self._quiet_since <= idle + _LATE:
-            self._probe_idle = now - self._quiet_since
-            return self._send_probe(now)
+        if self._probe_due and now <= self._due + min(_LATE, self._probes.lateness):
+            return self._send_probe(now, now - self._quiet_since)
         return self._send_request(now)
+
+    def hold(self, until: float) -> None:
+        """Do not retry a server that does not answer before ``until``; the keep-alives go on."""
+        self._retry_at = max(self._retry_at, until)
 
     def received(self, data: bytes, now: float, *, secondary: bool = False) -> list[Action]:
         """Process a datagram that arrived at one of the two sockets; anything but an expected answer is ignored."""
@@ -195,26 +190,32 @@ class Binding:
             binding_change=has_change,
             username=self._username(signed or has_change or self._settings.options.username == "always"),
         )
-        self._request = self._transaction(message, signed, now)
+        if self._failures and not self._retries(now):  # until the retry, only the binding is kept alive
+            self._request = self._transaction(message, signed, now, patience=self._retry_at - now, repeated=False)
+        else:
+            self._request = self._transaction(message, signed, now)
         self._request.to_send(now)
         return self._sent(self._request, now)
 
-    def _send_probe(self, now: float, *, signed: bool = False) -> list[Action]:
+    def _send_probe(self, now: float, idle: float, *, signed: bool = False) -> list[Action]:
         """Send a Binding Request from the secondary socket, with the primary one as RESPONSE-ADDRESS."""
+        self._probes.begin(idle)
         message = StunMessage(
             kind=MessageType.REQUEST,
             transaction=self._new_id(),
             response_address=self.mapping,
             username=self._username(signed or self._settings.options.username == "always"),
         )
-        self._probe = self._transaction(message, signed, now)
+        self._probe = self._transaction(message, signed, now, patience=PROBE_PATIENCE)
         self._probe.to_send(now)
         return [Send(self._probe.data, True)]
 
-    def _transaction(self, message: StunMessage, signed: bool, now: float) -> StunTransaction:
+    def _transaction(
+        self, message: StunMessage, signed: bool, now: float, *, patience: float = PATIENCE, repeated: bool = True
+    ) -> StunTransaction:
         password = self._settings.password if signed else None
         data = encode(message, password=password, filled=self._settings.options.integrity == "rfc3489")
-        return StunTransaction(message.transaction, data, now, signed, message.binding_change)
+        return StunTransaction(message.transaction, data, now, signed, message.binding_change, patience, repeated)
 
     def _username(self, needed: bool) -> str | None:
         return self._settings.username if needed and self._settings.username else None
@@ -223,11 +224,25 @@ class Binding:
         self._quiet_since = now
         return [Send(request.data)]
 
-    def _schedule_next(self) -> list[Action]:
-        idle = self._search.candidate if self._search is not None and self.behind_nat else None
-        if idle is None and self._search_ended is None and self.behind_nat:
-            self._search_ended = self._quiet_since
+    @property
+    def _silent_until(self) -> float:
+        """Time at which the primary socket must send, whatever is in progress."""
+        tests_idle = self._probe is not None and not self._probes.on_trial
+        return self._quiet_since + (self._probes.longest_silence if tests_idle else self.period)
+
+    def _schedule_next(self, now: float) -> list[Action]:
+        """After an answer of the server: schedule the next keep-alive or probe; a trial is sent at once."""
+        idle = self._probes.idle_to_test(now, self._quiet_since) if self.behind_nat else None
+        if idle == 0:
+            return self._send_probe(now, idle)
+        self._probe_due = idle is not None
         self._due = self._quiet_since + (self.period if idle is None else idle)
+        return []
+
+    def _schedule_keep_alive(self) -> list[Action]:
+        """After a trial, which the keep-alives do not wait for."""
+        self._probe_due = False
+        self._due = self._quiet_since + self.period
         return []
 
     def _answered(self, message: StunMessage, request: StunTransaction, now: float, secondary: bool) -> list[Action]:
@@ -237,36 +252,23 @@ class Binding:
             return self._refused(message.error, request, now)
         if message.mapped is None:
             return []
-        self._update_search(moved=self.mapping is not None and message.mapped != self.mapping)
+        moved = self.mapping is not None and message.mapped != self.mapping
+        probed = self._probes.server_answers(now)
+        if moved and not probed and not self._failures and self._idle_before <= self._probes.period + _LATE:
+            self._probes.lost()
         self._request, self._failures = None, 0
         if message.mapped == self.mapping:
             self._changes = 0
             if request.has_change or not self._change_pending:
                 self._change_pending, self._refusals = False, 0
-            return self._schedule_next()
+            return self._schedule_next(now)
         self.mapping, self._change_pending, self._change_at = message.mapped, True, now
         self._changes += 1
         # BINDING-CHANGE is sent at once. The limit is for NATs that map every request to another address.
         return [
             Mapped(message.mapped),
-            *(self._send_request(now) if self._changes <= _CHANGES_IN_A_ROW else self._schedule_next()),
+            *(self._send_request(now) if self._changes <= _CHANGES_IN_A_ROW else self._schedule_next(now)),
         ]
-
-    def _update_search(self, *, moved: bool) -> None:
-        """Evaluate the idle time before an answer of the server; ``moved``: the mapped address has changed."""
-        idle, self._probe_idle = self._probe_idle, None
-        if self._search is None:
-            return
-        if idle is not None:
-            self._search.died(idle)
-        elif (
-            moved
-            and self._search.candidate is None
-            and not self._failures
-            and self._idle_before <= self._search.period + _LATE
-        ):  # the period was not safe, or is not any more
-            self._search.died(self._search.period)
-            self._search_ended = None
 
     def _refused(self, code: int | None, request: StunTransaction, now: float) -> list[Action]:
         if code == _UNAUTHORIZED and not request.signed and self._settings.username:
@@ -283,29 +285,36 @@ class Binding:
         self._change_at = now + min(_RETRY_FIRST * 2 ** min(self._refusals, 10), _RETRY_MOST)
         self._refusals += 1
         self._request, self._failures = None, 0
-        self._schedule_next()
-        return [Unreachable(reason)]
+        return [Unreachable(reason), *self._schedule_next(now)]
 
     def _failed(self, reason: str, now: float) -> list[Action]:
-        self._request = self._probe_idle = None
-        wait = _RETRY_FIRST * 2 ** min(self._failures, 10)
-        self._failures += 1
-        self._due = now + max(min(wait, _RETRY_MOST), self._shortest)
-        return [Unreachable(reason)]
+        """Schedule a retry, later after each failure, and the keep-alives until then, which are not reported."""
+        actions: list[Action] = []
+        if not self._failures or self._retries(now):
+            wait = _RETRY_FIRST * 2 ** min(self._failures, 10)
+            self._failures += 1
+            self._retry_at = now + max(min(wait, _RETRY_MOST), self._shortest)
+            actions.append(Unreachable(reason))
+        self._request, self._probe_due = None, False
+        self._probes.forget()
+        self._due = min(self._retry_at, max(now, self._quiet_since + self.period))
+        return actions
+
+    def _retries(self, now: float) -> bool:
+        return now >= self._retry_at - ROUNDING
 
     def _probed(self, message: StunMessage, probe: StunTransaction, now: float, secondary: bool) -> list[Action]:
         self._probe = None
         if secondary and message.error == _UNAUTHORIZED and not probe.signed and self._settings.username:
-            return self._send_probe(now, signed=True)
-        idle, self._probe_idle = self._probe_idle, None
+            return self._send_probe(now, 0.0 if self._probes.on_trial else now - self._quiet_since, signed=True)
+        trial = self._probes.on_trial
         if secondary:
-            self._probes_refused += 1
-            retryable = message.kind is MessageType.ERROR and message.error != _UNKNOWN_ATTRIBUTE
-            if retryable and self._probes_refused < _PROBES:
-                return self._send_request(now)  # and probe again after the same idle time
-            self._search = None  # no support of RESPONSE-ADDRESS: only the shortest period is safe
-            return self._schedule_next()
-        self._probes_refused = 0
-        if self._search is not None and idle is not None:
-            self._search.survived(idle)
-        return self._send_request(now)
+            self._probes.refused(message.error if message.kind is MessageType.ERROR else None, now)
+        else:
+            self._probes.answered()
+        return self._schedule_keep_alive() if trial else self._send_request(now)
+
+    def _probe_unanswered(self, now: float) -> list[Action]:
+        """End the probe. The answer to the next request shows whether the binding or the server is gone."""
+        self._probe = None
+        return self._schedule_keep_alive() if self._probes.on_trial else self._send_request(now)

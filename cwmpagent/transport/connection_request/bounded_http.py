@@ -20,6 +20,8 @@ from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
 
+from cwmpagent.protocol.connection_request.refusal import Refusal
+
 _LONGEST_LENGTH = 15  # maximum digits of a Content-Length
 _CLOSING = 1.0  # seconds in which a response that is being sent may still be completed
 
@@ -30,7 +32,8 @@ class HttpBounds:
 
     ``connections``: open at the same time. Above that, the oldest connection of the address with the most connections
     is closed. ``requests``: on one connection. ``seconds``: for a whole request, from the start of the connection or
-    the previous response. ``header_bytes`` and ``headers``: of one request.
+    the previous response. ``header_bytes`` and ``headers``: of one request. ``body_bytes`` and ``body_pieces``: of its
+    body, which nobody needs; a chunk of one byte costs as much work as a large one.
     """
 
     connections: int = 64
@@ -38,19 +41,30 @@ class HttpBounds:
     seconds: float = 10.0
     header_bytes: int = 8192
     headers: int = 64
+    body_bytes: int = 4 * 1024 * 1024
+    body_pieces: int = 8192
 
 
 class BoundedHttpRequest(Request):
     """A request. Its body is read and discarded."""
 
     channel: BoundedHttpChannel
+    body_bytes = 0
+    body_pieces = 0
 
     def gotLength(self, length: int | None) -> None:
         """Keep no body."""
         self.content = BytesIO()
 
     def handleContentChunk(self, data: bytes) -> None:
-        """Discard a part of the body."""
+        """Discard a part of the body; abort the connection above the bounds."""
+        if self.channel is None:  # it is aborted; the rest of what had arrived follows
+            return
+        bounds = self.channel.factory.bounds
+        self.body_bytes += len(data)
+        self.body_pieces += 1
+        if self.body_bytes > bounds.body_bytes or self.body_pieces > bounds.body_pieces:
+            self.channel.transport.abortConnection()
 
     def parseCookies(self) -> None:
         """Ignore cookies."""
@@ -64,7 +78,7 @@ class BoundedHttpRequest(Request):
     @property
     def source(self) -> str:
         """The client's address, empty where the transport has none. IPv4 is unmapped on a port for IPv4 and IPv6."""
-        return str(getattr(self.getClientAddress(), "host", "")).removeprefix("::ffff:")
+        return _shown(self.getClientAddress())
 
     def reply(self, status: int, headers: Mapping[str, list[str]], *, stay: bool = False) -> None:
         """Respond with ``status`` and no body. ``stay``: keep the connection open for another request."""
@@ -91,6 +105,7 @@ class BoundedHttpChannel(HTTPChannel):
         bounds = factory.bounds
         self.factory = factory
         self.requests_left = bounds.requests
+        self._malformed = False
         self.timeOut = bounds.seconds  # type: ignore[assignment]  # Twisted declares int
         self.maxHeaders = bounds.headers
         self.totalHeadersSize = self.MAX_LENGTH = bounds.header_bytes
@@ -116,6 +131,13 @@ class BoundedHttpChannel(HTTPChannel):
         """Abort the connection of a client that exceeds the time limit, without a response."""
         self.transport.abortConnection()
 
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        """Respond with 400 and close the connection; Twisted calls this for everything that is not HTTP."""
+        if not self._malformed:
+            self._malformed = True
+            self.factory.refused(_shown(self.transport.getPeer()), Refusal.MALFORMED)
+        super()._respondToBadRequestAndDisconnect()
+
     def headerReceived(self, line: bytes) -> bool:
         """Refuse a request of ambiguous length, and a Content-Length that is too long to convert."""
         name, _, value = line.lower().partition(b":")
@@ -127,14 +149,25 @@ class BoundedHttpChannel(HTTPChannel):
 
 
 class BoundedHttpFactory(ServerFactory[BoundedHttpChannel]):
-    """Creates and counts the connections. ``answer`` is called once for each complete request."""
+    """Creates and counts the connections.
+
+    ``answer`` is called once for each complete request, ``refused`` with the address of each client without one that is
+    refused, and the reason.
+    """
 
     noisy = False
 
-    def __init__(self, reactor: IReactorTime, bounds: HttpBounds, answer: Callable[[BoundedHttpRequest], None]) -> None:
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        bounds: HttpBounds,
+        answer: Callable[[BoundedHttpRequest], None],
+        refused: Callable[[str, Refusal], None],
+    ) -> None:
         self.reactor = reactor
         self.bounds = bounds
         self.answer = answer
+        self.refused = refused
         self._open: dict[BoundedHttpChannel, object] = {}
         self._empty: list[Deferred[None]] = []
 
@@ -153,6 +186,7 @@ class BoundedHttpFactory(ServerFactory[BoundedHttpChannel]):
             most = max(counts.values())
             oldest = next(channel for channel, origin in self._open.items() if counts[origin] == most)
             del self._open[oldest]
+            self.refused(_shown(oldest.transport.getPeer()), Refusal.TOO_MANY_CONNECTIONS)
             oldest.transport.abortConnection()
 
     def closed(self, channel: BoundedHttpChannel) -> None:
@@ -182,6 +216,11 @@ class BoundedHttpFactory(ServerFactory[BoundedHttpChannel]):
     def _abort(self) -> None:
         for channel in list(self._open):
             channel.transport.abortConnection()
+
+
+def _shown(peer: object) -> str:
+    """The address of ``peer`` as text."""
+    return str(getattr(peer, "host", "")).removeprefix("::ffff:")
 
 
 def _origin(host: str) -> object:

@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IDelayedCall
 from cwmpagent.errors import ConfigError, MisuseError, internal_error
 from cwmpagent.protocol.auth import DigestServer, DigestVerdict
 from cwmpagent.protocol.auth.digest_response import ALGORITHMS, request_target
+from cwmpagent.protocol.connection_request.refusal import Refusal
 from cwmpagent.transport.connection_request.bounded_http import BoundedHttpFactory, BoundedHttpRequest, HttpBounds
 from cwmpagent.transport.connection_request.endpoints import Endpoints
 from cwmpagent.transport.deadline import Deadline
@@ -41,6 +42,12 @@ class Target(Protocol):
         """Process an authenticated request from the address ``source``. Returns True for 200, False (too many) for 503.
 
         The response is written when this returns; the session must not begin before.
+        """
+
+    def refused(self, source: str, reason: Refusal, detail: str = "") -> None:
+        """Record a request from the address ``source`` that is refused; ``detail``: text of the client.
+
+        A request that names no agent is recorded by the agent that was added first.
         """
 
     def moved(self) -> None:
@@ -103,7 +110,7 @@ class ConnectionRequestListener(Service):
         Raises :class:`~cwmpagent.errors.ConfigError` with the endpoint that cannot be opened, the cause and the remedy.
         """
         self._failing = False
-        factory = BoundedHttpFactory(self._reactor, self._limits.bounds, self._answer)
+        factory = self._new_factory()
         await self._endpoints.open(factory)
         self._factory, self._bound = factory, True
         self._notify_all()  # agents that were added while an endpoint opened
@@ -207,7 +214,7 @@ class ConnectionRequestListener(Service):
         return closed
 
     async def _open_again(self) -> None:
-        factory = BoundedHttpFactory(self._reactor, self._limits.bounds, self._answer)
+        factory = self._new_factory()
         try:
             await self._endpoints.open_again(factory)
         except ConfigError as error:
@@ -221,6 +228,15 @@ class ConnectionRequestListener(Service):
         if failed:
             self._notify_all()
 
+    def _new_factory(self) -> BoundedHttpFactory:
+        return BoundedHttpFactory(self._reactor, self._limits.bounds, self._answer, self._refused)
+
+    def _refused(self, source: str, reason: Refusal, detail: str = "") -> None:
+        """Let the first agent record a refused request that names no agent."""
+        for target in self._targets.values():
+            target.refused(source, reason, detail)
+            break
+
     def _notify_all(self) -> None:
         self._turns.add([partial(self._notify, key) for key in self._enabled])
 
@@ -233,9 +249,14 @@ class ConnectionRequestListener(Service):
         path = request_target(uri).partition("?")[0]
         key = unquote_to_bytes(path.encode("utf-8", "surrogateescape"))
         target = self._targets.get(key)
-        if target is None or not target.enabled():
+        if target is None:
+            self._refused(request.source, Refusal.WRONG_PATH, path)
+            request.reply(404, {})
+        elif not target.enabled():
+            target.refused(request.source, Refusal.DISABLED)
             request.reply(404, {})
         elif request.method != b"GET":
+            target.refused(request.source, Refusal.WRONG_METHOD, request.method.decode("latin-1"))
             request.reply(405, {"Allow": ["GET"]})
         else:
             self._authenticate(request, uri, key.decode("utf-8", "surrogateescape"), target)
@@ -243,23 +264,51 @@ class ConnectionRequestListener(Service):
     def _authenticate(self, request: BoundedHttpRequest, uri: str, scope: str, target: Target) -> None:
         now = self._clock()
         given = request.requestHeaders.getRawHeaders(b"Authorization", [])
+        credentials = _Credentials(target)
         verdict = self._digest.check(
             given[0] if len(given) == 1 else None,
             method="GET",
             uri=uri,
-            password_of=lambda username: _password(target, username),
+            password_of=credentials.password_of,
             now=now,
             scope=scope,
         )
         if verdict is not DigestVerdict.ACCEPTED:
+            reason = credentials.refusal(verdict, given)
+            if reason is not None:
+                target.refused(request.source, reason)
             challenges = self._digest.challenges(now, stale=verdict is DigestVerdict.STALE, scope=scope)
             request.reply(401, {"WWW-Authenticate": challenges}, stay=True)
             return
         request.reply(200 if target.requested(request.source) else 503, {})
 
 
-def _password(target: Target, username: str) -> str | None:
-    expected = target.credentials()
-    if expected is None or not all(expected) or expected[0] != username:
-        return None
-    return expected[1]
+class _Credentials:
+    """The credentials of ``target`` for one request, and the reason why they do not fit."""
+
+    def __init__(self, target: Target) -> None:
+        self._expected = target.credentials()
+        self._compared = False
+        self._known = False
+
+    def password_of(self, username: str) -> str | None:
+        """The password of ``username``, None for any other user."""
+        self._compared = True
+        if self._expected is None or not all(self._expected) or self._expected[0] != username:
+            return None
+        self._known = True
+        return self._expected[1]
+
+    def refusal(self, verdict: DigestVerdict, given: Sequence[bytes]) -> Refusal | None:
+        """The reason for ``verdict``; None for a request without credentials: it is the first step of Digest."""
+        if verdict is DigestVerdict.STALE:
+            return Refusal.OLD_NONCE
+        if not given:
+            return None
+        if self._expected is None or not all(self._expected):
+            return Refusal.NO_CREDENTIALS_SET
+        if verdict is DigestVerdict.MISSING:
+            return Refusal.NOT_DIGEST
+        if not self._compared:
+            return Refusal.WRONG_DIGEST
+        return Refusal.WRONG_PASSWORD if self._known else Refusal.WRONG_USERNAME

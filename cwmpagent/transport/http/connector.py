@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
+from socket import gaierror
 from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -71,6 +72,8 @@ class Connector:
             raise
         except Exception as error:
             refusal = check.refusal if check is not None else ""
+            if isinstance(error, gaierror) and "%" in address:
+                refusal = f"this machine has no network interface {address.partition('%')[2]!r}"
             raise TransportError(f"{where}: {refusal or cause(error)}") from error
         finally:
             if not wire.usable:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from urllib.parse import quote, urljoin, urlsplit
 
 from cwmpagent.errors import TransportError
+from cwmpagent.protocol.url_host import encoded_host, url_host, without_zone
 
 _KEPT = "!$%&'()*+,-./:;=?@_~[]"  # characters that a request target keeps; others are percent-encoded
 
@@ -14,7 +16,8 @@ _KEPT = "!$%&'()*+,-./:;=?@_~[]"  # characters that a request target keeps; othe
 class Destination:
     """A parsed http or https URL.
 
-    ``host``: ASCII (IDNA), an IPv6 address without brackets. ``target``: the request target (path and query).
+    ``host``: ASCII (IDNA), an IPv6 address without brackets, with its zone as in ``fe80::1%eth0``. ``target``: the
+    request target (path and query).
     """
 
     secure: bool
@@ -34,14 +37,19 @@ class Destination:
 
     @property
     def host_header(self) -> str:
-        """The value of the Host header (RFC 9110 section 7.2)."""
-        usual = 443 if self.secure else 80
-        return self.name if self.port != usual else self.name.rpartition(":")[0]
+        """The value of the Host header (RFC 9110 section 7.2), without a zone (RFC 6874 section 4)."""
+        return replace(self, host=without_zone(self.host))._authority
 
     @property
     def url(self) -> str:
         """The whole URL, without user name, password or fragment."""
-        return f"{'https' if self.secure else 'http'}://{self.host_header}{self.target}"
+        return f"{'https' if self.secure else 'http'}://{self._authority}{self.target}"
+
+    @property
+    def _authority(self) -> str:
+        usual = 443 if self.secure else 80
+        name = replace(self, host=encoded_host(self.host)).name
+        return name if self.port != usual else name.rpartition(":")[0]
 
 
 def parse_destination(url: str) -> Destination:
@@ -52,6 +60,10 @@ def parse_destination(url: str) -> Destination:
         ascii_host = host if host.isascii() else host.encode("idna").decode("ascii")
     except ValueError as error:  # also UnicodeError
         raise TransportError("the ACS URL is malformed: its host or port is invalid") from error
+    try:
+        ascii_host = url_host(ascii_host)
+    except ValueError as error:
+        raise TransportError(f"the ACS URL {error}") from error
     if parts.scheme not in ("http", "https"):
         raise TransportError("the ACS URL must begin with http:// or https://")
     if not ascii_host or any(char <= " " or char in '\x7f"<>\\^`{|}/?#@' for char in ascii_host) or port == 0:
@@ -66,14 +78,24 @@ def parse_destination(url: str) -> Destination:
 def redirected(source: Destination, location: bytes | None) -> Destination:
     """The destination of a Location header (RFC 9110 section 10.2.2, relative or absolute), sent by ``source``.
 
-    Raises TransportError for a missing or invalid Location, and for a redirect from https to http.
+    A link-local address without a zone is on the link of ``source``: the server does not know this machine's name for
+    it. Raises TransportError for a missing or invalid Location, and for a redirect from https to http.
     """
     if not location:
         raise TransportError(f"{source.name}: redirects without a Location header")
     try:
-        target = parse_destination(urljoin(source.url, location.decode("utf-8", "replace").strip()))
+        url = urljoin(source.url, location.decode("utf-8", "replace").strip())
+        target = parse_destination(_with_zone_of(source, url))
     except (TransportError, ValueError) as error:
         raise TransportError(f"{source.name}: redirects to a Location that is not an http or https URL") from error
     if source.secure and not target.secure:
         raise TransportError(f"{source.name}: redirects from https to http, which is not followed")
     return target
+
+
+def _with_zone_of(source: Destination, url: str) -> str:
+    host = urlsplit(url).hostname or ""
+    zone = source.host.partition("%")[2]
+    if not zone or ":" not in host or "%" in host or not ip_address(host).is_link_local:
+        return url
+    return url.replace("]", f"%25{zone}]", 1)

@@ -10,6 +10,9 @@ from cwmpagent.errors import TooLargeError, TransportError
 OFFERED = b"gzip, deflate"
 """The value of Accept-Encoding."""
 
+MOST_MEMBERS = 1024
+"""Maximum number of gzip members of a body (RFC 1952 section 2.2). Empty ones cost time and yield nothing."""
+
 _PIECE = 64 * 1024  # maximum bytes inflated before the bound is checked again
 _GZIP = 16 + zlib.MAX_WBITS
 _ZLIB = zlib.MAX_WBITS
@@ -17,7 +20,7 @@ _RAW = -zlib.MAX_WBITS
 
 
 class Body:
-    """Collects the body of a response. ``bound``: maximum size in bytes after decompression.
+    """Collects the body of a response. ``bound``: maximum size in bytes after decompression, and nearly also before.
 
     ``encodings``: the values of its Content-Encoding headers (RFC 9110 section 8.4). Raises TransportError for an
     encoding that was not offered.
@@ -29,6 +32,9 @@ class Body:
         if len(coded) > 1 or not set(coded) <= {b"gzip", b"x-gzip", b"deflate"}:
             raise TransportError("the response has a Content-Encoding that was not offered (offered: gzip, deflate)")
         self._bound = bound
+        self._most_received = bound + bound // 256 + 1024  # content that cannot be compressed grows a little
+        self._received = 0
+        self._members = 0
         self._content = bytearray()
         self._deflate = coded == [b"deflate"]
         self._gzip = bool(coded) and not self._deflate
@@ -37,6 +43,9 @@ class Body:
 
     def feed(self, data: bytes) -> None:
         """Add received bytes. Raises TooLargeError above the bound, TransportError when they cannot be decompressed."""
+        self._received += len(data)
+        if self._received > self._most_received and (self._gzip or self._deflate):
+            raise TooLargeError(f"the compressed response is larger than {self._bound} bytes")
         if self._gzip:
             self._inflate(data, _GZIP)
         elif self._deflate and self._inflating is None:
@@ -58,6 +67,9 @@ class Body:
     def _inflate(self, data: bytes, kind: int) -> None:
         while data:
             if self._inflating is None or (self._inflating.eof and kind == _GZIP):  # gzip: another member may follow
+                self._members += 1
+                if self._members > MOST_MEMBERS:
+                    raise TooLargeError(f"the compressed response has more than {MOST_MEMBERS} gzip members")
                 self._inflating = zlib.decompressobj(kind)
             if self._inflating.eof:
                 raise TransportError("the compressed response is followed by more bytes")

@@ -17,12 +17,14 @@ class PersistentConnection:
     """At most one open connection.
 
     ``avoid``: an address that failed in the previous session; it is tried last. ``remote``: the address of the latest
-    connection, None before the first. ``failed``: an address that could not be reached in this session.
+    connection, None before the first. ``failed``: an address that could not be reached in this session. ``opened``: how
+    many connections were opened.
     """
 
     def __init__(self, connector: Connector, avoid: str | None) -> None:
         self.remote: str | None = None
         self.failed: str | None = None
+        self.opened = 0
         self._connector = connector
         self._avoid = avoid
         self._wire: WireProtocol | None = None
@@ -77,5 +79,6 @@ class PersistentConnection:
                 continue
             self._wire, self._to, self._chosen = wire, destination, (destination.host, address)
             self.remote = address
+            self.opened += 1
             return wire
         raise MisuseError("the connector returned no address")

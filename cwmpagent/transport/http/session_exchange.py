@@ -143,6 +143,9 @@ class SessionExchange:
         cookie = self._cookies.header(destination)
         if cookie is not None:
             headers.setRawHeaders(b"Cookie", [cookie])
+        if server.connection != self._connection.opened:
+            server.connection = self._connection.opened
+            server.authenticator.reconnected()
         authorization = server.authenticator.authorization("POST", destination.target, body)
         server.credentials_sent = authorization is not None
         if authorization is not None:
@@ -155,11 +158,15 @@ class SessionExchange:
 
 @dataclass(slots=True)
 class _Server:
-    """Authentication state of one server. ``credentials_sent``: whether the last request had Authorization."""
+    """Authentication state of one server. ``credentials_sent``: whether the last request had Authorization.
+
+    ``connection``: the number of the connection that the last request used.
+    """
 
     destination: Destination
     authenticator: Authenticator
     credentials_sent: bool = False
+    connection: int = 0
 
 
 def _charset(answer: HttpResponse) -> str | None:

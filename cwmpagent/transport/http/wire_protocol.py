@@ -7,6 +7,7 @@ response has arrived, which decides whether a POST may be repeated.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -19,9 +20,10 @@ from zope.interface import implementer
 
 from cwmpagent.errors import TooSlowError, TransportError
 from cwmpagent.transport.deadline import Deadline
+from cwmpagent.transport.http.chunked import ChunkedBody
 from cwmpagent.transport.http.limits import HttpLimits
 from cwmpagent.transport.http.request_writer import RequestWriter
-from cwmpagent.transport.http.response_head import ResponseHead
+from cwmpagent.transport.http.response_head import LONGEST_HEAD, ResponseHead
 
 LINGER = 2.0
 """Seconds that the peer has to close its side before the connection is aborted."""
@@ -84,10 +86,17 @@ class WireProtocol(Protocol):
         """
         self.silent, self._pending, self._head = True, True, ResponseHead()
         response: Deferred[IResponse] = self.http.request(request)
+        self._adapt(self.http._parser)
         if self.lost is None and self.transport is not None:
             self._idle_limit.start(self._limits.between_bytes)
             self._sending.start(self.transport)
         return response
+
+    def _adapt(self, parser: Any) -> None:
+        """Replace what Twisted's parser of a response reads too strictly. ``parser``: None on a closed connection."""
+        if parser is not None:
+            parser.MAX_LENGTH = LONGEST_HEAD  # of a line; ResponseHead has the limit, with an error that names it
+            parser._transferDecoders = {b"chunked": partial(ChunkedBody, self.fail)}
 
     def response_complete(self) -> None:
         """End the request: its response has been read to the end."""

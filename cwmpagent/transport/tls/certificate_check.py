@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from cryptography import x509
 from OpenSSL import SSL, crypto
-from service_identity import CertificateError, VerificationError
-from service_identity.cryptography import extract_patterns
-from service_identity.hazmat import DNS_ID, IPAddress_ID, verify_service_identity
+from service_identity.hazmat import DNS_ID, DNSPattern
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from cwmpagent.transport.addresses import is_address
+from cwmpagent.transport.tls.subject_names import subject_names
 
 # X509_V_ERR_* of OpenSSL's x509_vfy.h; pyOpenSSL does not define them.
 _NOT_YET_VALID = 9
@@ -93,9 +93,21 @@ class CertificateCheck:
 
 
 def _wrong_name(certificate: x509.Certificate, host: str) -> str:
-    identity = IPAddress_ID(host) if is_address(host) else DNS_ID(host)
+    """Why the certificate is not for ``host``; empty if it is. One name that matches is enough (RFC 9525 section 6)."""
+    names = subject_names(certificate.tbs_certificate_bytes)
+    if names is None:
+        return "its certificate is refused: it has no subjectAltName (its common name does not count, RFC 9525)"
+    fits = _address_fits(host, names.addresses) if is_address(host) else _name_fits(host, names.dns)
+    return "" if fits else f"its certificate is refused: it is not for {host}"
+
+
+def _address_fits(host: str, addresses: Container[IPv4Address | IPv6Address]) -> bool:
+    return ip_address(host.partition("%")[0]) in addresses  # a zone has a meaning on this machine only
+
+
+def _name_fits(host: str, patterns: Iterable[DNSPattern]) -> bool:
     try:
-        verify_service_identity(extract_patterns(certificate), [identity], [])
-    except (VerificationError, CertificateError):
-        return f"its certificate is refused: it is not for {host}"
-    return ""
+        identity = DNS_ID(host)
+    except ValueError:  # a host that cannot be a name in a certificate
+        return False
+    return any(identity.verify(pattern) for pattern in patterns)

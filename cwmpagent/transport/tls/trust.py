@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
 
 from cwmpagent.errors import ConfigError
+from cwmpagent.transport.descriptors import check_descriptors
 from cwmpagent.transport.tls.certificate_check import CertificateCheck
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -68,6 +69,11 @@ class TlsTrust:
         if self._ca_file:
             _trust(context, f"{self._table}.ca_file", self._ca_file)
         else:
+            try:
+                check_descriptors(1)  # OpenSSL ignores a file that it cannot open, and trusts nobody
+            except OSError as error:
+                reason = f"is not set, and the system's certificates cannot be read: {error.strerror}"
+                raise ConfigError(f"{self._table}.ca_file", reason) from None
             context.set_default_verify_paths()
         if self._client_certificate:
             _present(context, self._client_certificate, self._client_key)

@@ -15,6 +15,7 @@ from twisted.internet.protocol import DatagramProtocol
 
 from cwmpagent.errors import ConfigError
 from cwmpagent.protocol.stun.message import Address, looks_like_stun
+from cwmpagent.transport.addresses import socket_address
 
 _MAPPED = "::ffff:"
 """Prefix of an IPv4 address on a socket for IPv4 and IPv6."""
@@ -77,7 +78,7 @@ class DatagramPort:
             return False
         host = _MAPPED + to.host if ":" in self._socket.getHost().host and ":" not in to.host else to.host
         try:
-            self._socket.write(data, (host, to.port))
+            self._socket.write(data, socket_address(host, to.port))
         except (OSError, MessageLengthError, ValueError, ArithmeticError):
             return False
         return True

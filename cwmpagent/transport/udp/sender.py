@@ -9,7 +9,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredLock, maybe
 from twisted.internet.error import CannotListenError, MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 
-from cwmpagent.transport.addresses import resolved
+from cwmpagent.transport.addresses import resolved, socket_address
 from cwmpagent.transport.deadline import within
 
 MOST_WAITING = 32
@@ -70,7 +70,7 @@ class DatagramSender:
         for address in addresses:
             try:
                 for datagram in datagrams:
-                    self._socket(":" in address).write(datagram, (address, port))
+                    self._socket(":" in address).write(datagram, socket_address(address, port))
             except (CannotListenError, MessageLengthError, OSError, ValueError, ArithmeticError) as error:
                 reason = str(error)
             else:

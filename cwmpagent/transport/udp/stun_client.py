@@ -69,6 +69,7 @@ class StunClient:
         self._last_report = ""
         self._resolved_at = 0.0
         self._rounds = 0  # in which no address answered
+        self._round_at: float | None = None  # after a round: earliest time of the next one
         self._lookup: Deferred[None] | None = None
         self._secondary: DatagramPort | None = None
         self._stopped = False
@@ -136,7 +137,8 @@ class StunClient:
             return
         self._resolved_at = self._monotonic()
         known = self._server.host if self._server is not None else None
-        unanswered = self._binding is not None and self._binding.unanswered
+        waits = self._round_at is not None and self._resolved_at < self._round_at
+        unanswered = self._binding is not None and self._binding.unanswered and not waits
         if (known in addresses and not unanswered) or (known is not None and not addresses) or addresses == [known]:
             return
         if not addresses:
@@ -150,13 +152,16 @@ class StunClient:
         # IPv4 first (TR-069 Annex G); a server with IPv6 only is still tried.
         order = sorted(addresses, key=lambda address: (self._source_address(address) is None, ":" in address))
         place = order.index(known) + 1 if known in order else 0
-        self._server = Address(order[place % len(order)], self._server_port)
-        if place < len(order):
-            self._begin()
+        if place == len(order) and self._round_at is None:
+            # The last address is kept until the next round: a silence could lose the binding.
+            self._round_at = self._resolved_at + min(ROUND_WAIT_FIRST * 2 ** min(self._rounds, 10), ROUND_WAIT_MAX)
+            self._rounds += 1
+            if self._binding is not None:
+                self._binding.hold(self._round_at)
             return
-        self._binding = None
-        self._deadline.start(min(ROUND_WAIT_FIRST * 2 ** min(self._rounds, 10), ROUND_WAIT_MAX))
-        self._rounds += 1
+        self._round_at = None
+        self._server = Address(order[place % len(order)], self._server_port)
+        self._begin()
 
     def _begin(self) -> None:
         self._local = local = self._local_address()
@@ -204,7 +209,7 @@ class StunClient:
         if binding.mapping is None:
             return
         if not binding.unanswered:
-            self._rounds = 0
+            self._rounds, self._round_at = 0, None
         if not binding.failing:
             self._report("")
         mapping = (binding.mapping, binding.behind_nat)

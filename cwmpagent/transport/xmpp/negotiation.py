@@ -29,8 +29,14 @@ class Bound(NamedTuple):
     tls: bool
 
 
+class _EncryptionRequiredError(Exception):
+    """The server accepts no login without TLS (RFC 6120 section 6.5.4)."""
+
+
 class XmppNegotiation:
     """The negotiation of one stream. All errors are XmppErrors.
+
+    TLS is begun if UseTLS is true or the server requires it (TR-181 Device.XMPP.Connection.{i}.UseTLS).
 
     ``check`` verifies the server's certificate. ``nonce`` returns unpredictable text. ``plain_in_the_clear``: the
     password may be sent without TLS.
@@ -51,18 +57,25 @@ class XmppNegotiation:
         self._nonce = nonce
         self._plain_in_the_clear = plain_in_the_clear
         self._domain = stringprep_profiles.domain(account.domain)
+        self._offers_tls = False
+        self._tls = False
 
     async def run(self) -> Bound:
         """Negotiate TLS, SASL and the binding."""
         stream = self._stream
         features = await stream.open(self._domain)
-        tls = child(features, NS_XMPP_TLS, "starttls") is not None
-        if tls:
-            await self._secure()
-            features = await stream.open(self._domain)
-        elif self._account.use_tls:
+        starttls = child(features, NS_XMPP_TLS, "starttls")
+        self._offers_tls = starttls is not None
+        if self._account.use_tls and not self._offers_tls:
             raise stream.fail("offers no TLS, which UseTLS requires", "Error_Misconfigured")
-        await self._authenticate(_mechanisms(features), tls)
+        # Without a mechanism, TLS is the only way to go on (RFC 6120 section 5.3.1).
+        required = child(starttls, NS_XMPP_TLS, "required") is not None or not _mechanisms(features)
+        if self._offers_tls and (self._account.use_tls or required):
+            features = await self._secure()
+        try:
+            await self._authenticate(_mechanisms(features))
+        except _EncryptionRequiredError:
+            await self._authenticate(_mechanisms(await self._secure()))
         features = await stream.open(self._domain)
         if child(features, NS_XMPP_BIND, "bind") is None:
             raise stream.fail("offers no resource binding")
@@ -70,16 +83,19 @@ class XmppNegotiation:
         session = child(features, NS_XMPP_SESSION, "session")
         if session is not None and child(session, session.uri, "optional") is None:
             await self._request(make(NS_XMPP_SESSION, "session"), "session")
-        return Bound(bound, tls)
+        return Bound(bound, self._tls)
 
-    async def _secure(self) -> None:
+    async def _secure(self) -> Element:
+        """Begin TLS. Returns the features of the new stream."""
         self._stream.send(make(NS_XMPP_TLS, "starttls"))
         answer = await self._stream.next()
         if (answer.uri, answer.name) != (NS_XMPP_TLS, "proceed"):
             raise self._stream.fail("offers TLS, but refuses to begin it")
         await self._stream.secure(self._check)
+        self._tls = True
+        return await self._stream.open(self._domain)
 
-    async def _authenticate(self, offered: list[str], tls: bool) -> None:
+    async def _authenticate(self, offered: list[str]) -> None:
         try:
             for mechanism in MECHANISMS:
                 if mechanism in offered:
@@ -96,8 +112,10 @@ class XmppNegotiation:
             raise self._stream.fail(reason, "Error_Misconfigured") from None
         if "PLAIN" not in offered:
             raise self._stream.fail("offers no supported SASL mechanism (SCRAM, PLAIN)", "Error_Misconfigured")
-        if not (tls or self._plain_in_the_clear):
-            raise self._stream.fail("requires the password without TLS, which is not allowed", "Error_Misconfigured")
+        if not (self._tls or self._plain_in_the_clear):
+            remedy = "set UseTLS to true, or " if self._offers_tls else "set "
+            reason = f"requires the password without TLS, which is not allowed: {remedy}[xmpp] allow_plain_without_tls"
+            raise self._stream.fail(reason, "Error_Misconfigured")
         self._stream.send(_auth("PLAIN", f"\0{username}\0{password}".encode()))
         await self._sasl("success")
 
@@ -117,6 +135,10 @@ class XmppNegotiation:
         if answer.uri == NS_XMPP_SASL and answer.name in expected:
             return answer
         if (answer.uri, answer.name) == (NS_XMPP_SASL, "failure"):
+            if child(answer, NS_XMPP_SASL, "encryption-required") is not None and not self._tls:
+                if self._offers_tls:
+                    raise _EncryptionRequiredError
+                raise self._stream.fail("requires TLS, but offers none", "Error_Misconfigured")
             if child(answer, NS_XMPP_SASL, "temporary-auth-failure") is not None:
                 raise self._stream.fail("reports a temporary authentication failure")
             raise self._stream.fail("refuses the user name and password", "Error_AuthenticationFailure")

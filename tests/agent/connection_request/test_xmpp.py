@@ -8,11 +8,12 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from cwmpagent.agent.facts import Warned
+from cwmpagent.agent.facts import ConnectionRequestRefused, Noted, Warned
 from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.device.models import find_model
 from cwmpagent.protocol.agenda.events import SCHEDULED, Event
+from cwmpagent.protocol.connection_request.refusal import Refusal
 from cwmpagent.protocol.connection_request.xmpp import ConnectionRequest, XmppVerdict
 from cwmpagent.protocol.connection_request.xmpp_account import Account, Retry, Server, Standing, Stats
 from cwmpagent.runtime.factory_defaults import capabilities
@@ -211,6 +212,15 @@ class TableTests(XmppCase):
         self.assertEqual(self.value(SERVER + "ConnReqJabberID"), JID)
         self.assertEqual(self.value(ROW + "Status"), "Connecting")
 
+    def test_the_log_says_what_a_login_without_tls_exposes(self) -> None:
+        self.begin()
+        self.add_row()
+        self.standing("Enabled", "cpe@x.example/r", False)
+        self.standing("Enabled", "cpe@x.example/r", True)
+        notes = [fact.text for fact in self.simulated.facts if isinstance(fact, Noted) and "logged in" in fact.text]
+        self.assertIn("without TLS, as UseTLS is false: the passwords in connection requests can be read", notes[0])
+        self.assertTrue(notes[1].endswith("with TLS"))
+
 
 class AskedTests(XmppCase):
     def request(self, connection: FakeConnection, password: str = "pw", sender: str = "acs@x.example/l") -> XmppVerdict:
@@ -228,6 +238,25 @@ class AskedTests(XmppCase):
         before = len(self.simulated.acs.event_codes())
         self.simulated.run(10)
         self.assertEqual(self.simulated.acs.event_codes()[before:], [("6 CONNECTION REQUEST",)])
+
+    def test_each_refusal_is_a_fact_with_sender_and_reason(self) -> None:
+        self.begin()
+        self.add_row()
+        self.add_row(Username="other")
+        one, other = self.xmpp.now
+        self.request(one)
+        self.request(other, "x")
+        self.write(**{SERVER + "ConnReqAllowedJabberIDs": "nobody@x.example"})
+        self.request(other, sender="eve@x.example/z")
+        refused = [fact for fact in self.simulated.facts if isinstance(fact, ConnectionRequestRefused)]
+        self.assertEqual(
+            [(fact.source, fact.by, fact.reason) for fact in refused],
+            [
+                ("acs@x.example/l", "XMPP", Refusal.OTHER_CONNECTION.value),
+                ("acs@x.example/l", "XMPP", Refusal.WRONG_CREDENTIALS.value),
+                ("eve@x.example/z", "XMPP", Refusal.SENDER_NOT_ALLOWED.value),
+            ],
+        )
 
     def test_after_the_end(self) -> None:
         self.begin()

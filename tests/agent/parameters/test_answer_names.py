@@ -26,7 +26,29 @@ ALIASES = st.text(st.characters(codec="ascii", categories=("L", "N", "P")), max_
 
 
 def names(tree: Tree, *paths: str) -> list[str]:
-    return [name for name, _ in AnswerNames(tree).answer(paths, lambda path: tree.names(path, False))]
+    answer = AnswerNames(tree).answer(paths, lambda path, _: tree.named(path, False))
+    return [entry.name for piece in answer for entry in piece]
+
+
+PATHS = (
+    "",
+    "Box.",
+    "Box.Port.",
+    "Box.Port.3.",
+    "Box.Port.[cpe-3].",
+    "Box.Port.*.",
+    "Box.Port.[cpe-3].Rule.",
+    "Box.Port.3.Rule.2.",
+    "Box.Port.[cpe-3].Rule.[cpe-2].Note",
+    "Box.Port.3.Rule.2.Note",
+    "Box.Port.*.Rule.*.Note",
+    "Box.Port.1.Label",
+    "Box.Mode",
+)
+
+
+def values(tree: Tree, *paths: str) -> list[str]:
+    return [entry.name for piece in AnswerNames(tree).answer(paths, tree.covered) for entry in piece]
 
 
 class NamingTests(SynchronousTestCase):
@@ -60,6 +82,14 @@ class NamingTests(SynchronousTestCase):
         self.assertEqual(
             names(self.tree, *asked), ["Box.Port.1.Label", "Box.Port.[cpe-1].Label", "Box.Port.[cpe-3].Label"]
         )
+
+    @given(st.lists(st.sampled_from(PATHS), max_size=8), st.sampled_from(("InstanceAlias", "InstanceNumber")))
+    @settings(deadline=None, max_examples=150)
+    def test_overlapping_paths_have_the_names_of_all_of_them(self, paths: list[str], mode: str) -> None:
+        tree = Tree(MODEL)
+        assign(tree, ManagementServer__InstanceMode=mode)
+        expected = [name for path in paths for name in values(tree, path)]
+        self.assertEqual(values(tree, *paths), list(dict.fromkeys(expected)))
 
     def test_a_name_never_gets_too_long(self) -> None:
         deep = "Box." + "D" * 170 + "."

@@ -7,6 +7,7 @@ from typing import Any
 
 from cwmpagent.agent.facts import RpcCrashed, Warned
 from cwmpagent.config import Config, parse
+from cwmpagent.device.models import find_model
 from cwmpagent.embedding.service import Agent
 from cwmpagent.errors import ConfigError
 from cwmpagent.lab.acs.session_trace import SessionTrace
@@ -18,8 +19,9 @@ from cwmpagent.protocol.rpc import (
     GetParameterNames,
     GetParameterValues,
 )
+from cwmpagent.values import Value, ValueType
 from tests.agent.bench import BenchCase, assign
-from tests.dumps import KNOWN, Judge, Known, dump
+from tests.dumps import KNOWN, ODD_NAMES, Judge, Known, dump
 
 _CONFIG = """
 [device]
@@ -195,6 +197,68 @@ class PartialTests(DumpCase):
         trace = await self.first(self.config_of(path))
         self.assertEqual(trace.device_id, "00D09E-S2")
         await self.lab.wait_for_session(trace.device_id, event="2 PERIODIC", ended="complete", since=trace.number)
+
+    async def test_odd_names(self) -> None:
+        path = self.state.parent / "odd.csv"
+        path.write_text("\n".join(ODD_NAMES), encoding="utf-8")
+        identity = {"manufacturer": "Example", "oui": "00D09E"}
+        await self.first(self.config_of(path, **identity))
+        mark = "InternetGatewayDevice.WANDevice.1.X_VLAN.1.8021pMark"
+        names, answer, values, counted = await self.ask(
+            GetParameterNames("", False),
+            assign("k1", **{mark: Value(ValueType.UNSIGNED_INT, "6")}),
+            GetParameterValues(("InternetGatewayDevice.WANDevice.", "InternetGatewayDevice.LANDevice.")),
+            GetParameterNames("InternetGatewayDevice.X_Liste.", True),
+        )
+        told = {each.name for each in names.parameter_list}
+        rows = [row.split(",") for row in ODD_NAMES[2:]]
+        self.assertLessEqual({name + "." * (is_object == "true") for name, is_object, *_ in rows}, told)
+        self.assertEqual(answer.status, 0)
+        self.assertEqual({each.name: each.value.text for each in values.parameter_list}[mark], "6")
+        self.assertEqual(
+            [each.name.rpartition("X_Liste.")[2] for each in counted.parameter_list],
+            ["0.", "1."],
+        )
+        self.assert_nothing_odd()
+
+    async def test_the_words_of_a_dump(self) -> None:
+        path = self.write(
+            "exact.csv",
+            "DeviceID.SerialNumber,false,false,S1,xsd:string",
+            "Device.Port,true,true,,",
+            "Device.Port.1,true,false,,",
+            "Device.Port.1.Speed,false,false,,xsd:unsignedInt",
+            "Device.Port.2,true,true,,",
+            "Device.Port.2.Speed,false,true,7,xsd:unsignedInt",
+        )
+        model = find_model(str(path), fidelity="exact")
+        config = self.config_of("device2", manufacturer="Example", oui="00D09E")
+        self.prepared(config, model=model).startService()
+        trace = await self.lab.wait_for_session(event="0 BOOTSTRAP")
+        self.device = trace.device_id
+        names, values, first, second, one, two = await self.ask(
+            GetParameterNames("Device.Port.", False),
+            GetParameterValues(("Device.Port.",)),
+            assign("", **{"Device.Port.1.Speed": Value(ValueType.UNSIGNED_INT, "1")}),
+            assign("", **{"Device.Port.2.Speed": Value(ValueType.UNSIGNED_INT, "8")}),
+            DeleteObject("Device.Port.1.", ""),
+            DeleteObject("Device.Port.2.", ""),
+        )
+        self.assertEqual(
+            {each.name: each.writable for each in names.parameter_list},
+            {
+                "Device.Port.": True,
+                "Device.Port.1.": False,
+                "Device.Port.1.Speed": False,
+                "Device.Port.2.": True,
+                "Device.Port.2.Speed": True,
+            },
+        )
+        self.assertEqual([(each.value.kind.value, each.value.text) for each in values.parameter_list],
+                         [("unsignedInt", ""), ("unsignedInt", "7")])  # fmt: skip
+        self.assertEqual([each.code for each in first.parameters], [9008])
+        self.assertEqual((second.status, one.code, two.status), (0, 9005, 0))
+        self.assert_nothing_odd()
 
     def test_who_the_device_is(self) -> None:
         path = self.write(

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from cwmpagent.datamodel.plan import AttributeChange, Plan
 from cwmpagent.datamodel.planning.attributes import plan_attributes
+from cwmpagent.datamodel.tree import Tree
+from cwmpagent.errors import CwmpFault
 from cwmpagent.records import Attributes
 from tests.datamodel.sample import PlanCase
+
+NAMES = ("", "Box.", "Box.Port.", "Box.Port.3.", "Box.Port.3.Rule.", "Box.Port.3.Label", "Box.Mode", "Box.Version")
+CHANGES = st.builds(
+    AttributeChange,
+    st.sampled_from(NAMES),
+    st.sampled_from((None, 0, 1, 2)),
+    st.sampled_from((None, (), ("Subscriber",))),
+)
 
 
 class AttributeTests(PlanCase):
@@ -66,3 +79,17 @@ class AttributeTests(PlanCase):
     def test_what_is_set_again_is_not_saved_again(self) -> None:
         self.set(AttributeChange("Box.Mode", 1))
         self.assertEqual(self.set(AttributeChange("Box.Mode", 1)).batch.attributes, {})
+
+    @given(st.lists(CHANGES, max_size=8))
+    @settings(deadline=None, max_examples=150)
+    def test_all_at_once_is_one_after_the_other(self, changes: list[AttributeChange]) -> None:
+        single, together = Tree(self.tree.model), Tree(self.tree.model)
+        try:
+            for change in changes:
+                single.apply(plan_attributes(single, [change]).batch)
+        except CwmpFault as fault:
+            self.assert_fault(fault.code, plan_attributes, together, changes)
+            return
+        together.apply(plan_attributes(together, changes).batch)
+        for name in single.parameters(""):
+            self.assertEqual(together.attributes(name), single.attributes(name), name)

@@ -121,7 +121,7 @@ class ReadTests(SynchronousTestCase):
             "Box.Port.{i}.{i}.",
             "Box.Port.Label",
             "Other.Mode",
-            "Box.Port.0.Label",
+            "Box.Port.00.Label",
         ):
             self.assertIsNone(self.model.definition(path), path)
 

@@ -313,7 +313,7 @@ class Http(MisbehaveCase):
         self.assertAlmostEqual(self.lab.sessions[0].exchanges[0].seconds, 5.1)
 
     def test_delay_that_the_cpe_does_not_wait_for(self) -> None:
-        self.lab.misbehave(Delay(1e9))
+        self.lab.misbehave(Delay(86_400))
         self.raw()
         self.wire.transport.loseConnection()
         self.clock.advance(31)

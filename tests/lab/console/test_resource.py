@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, get_type_hints
 from urllib.parse import quote
 
 from hypothesis import given, settings
@@ -21,6 +21,7 @@ from cwmpagent.lab.acs.connection_request.errors import UnreachableError
 from cwmpagent.lab.acs.misbehaviour import KINDS, Delay, WrongId
 from cwmpagent.lab.console.from_json import PlainError, misbehaviour_from, request_from
 from cwmpagent.lab.console.resource import Console
+from cwmpagent.lab.network.stun_server import StunServer
 from cwmpagent.protocol.auth import Authenticator, Credentials
 from cwmpagent.protocol.rpc import (
     REQUESTS,
@@ -372,6 +373,30 @@ class Json(ConsoleCase):
         self.assertEqual(self.ask("DELETE", "/misbehaviours").status, 200)
         self.assertEqual(self.lab.misbehaviours.waiting(), ())
 
+    def test_every_number_of_a_misbehaviour_has_bounds(self) -> None:
+        for kind, cls in KINDS.items():
+            for name, hint in get_type_hints(cls, include_extras=True).items():
+                if hint in (int, float):
+                    self.fail(f"{kind}.{name} has none")
+
+    def test_numbers_of_tasks_may_be_wrong_for_the_device_but_not_of_another_type(self) -> None:
+        self.cpe.session()
+        path = f"/devices/{DEVICE}/tasks"
+        for number in (-5, 10**400):  # a wrong one tests the device
+            self.post(path, {"rpc": "ScheduleInform", "delay_seconds": number})
+        for number in (1e308, 0.5, True, "5", None):
+            refusal = self.refused(path, {"rpc": "ScheduleInform", "delay_seconds": number})
+            self.assertIn("ScheduleInform.delay_seconds must be a whole number", refusal)
+        self.cpe.session()
+        self.get(f"/devices/{DEVICE}")
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_numbers_of_stun(self) -> None:
+        lab = LabAcs(self.clock, stun=StunServer(self.clock, wall=self.clock.seconds))
+        self.wire = Wire(Console(lab, self.clock).site())
+        for times in (-1, 10**400, 1.5, True):
+            self.assertIn("times", self.refused("/stun", {"spoil": "late", "times": times}))
+
     def test_bad_misbehaviours(self) -> None:
         for data, word in (
             ({"kind": "explode"}, "kind must be one of delay, drop"),
@@ -384,6 +409,27 @@ class Json(ConsoleCase):
             ({"kind": "close", "at": 1.5}, "close.at must be a text or a whole number"),
             ({"kind": "close", "at": None}, "close.at must be a text or a whole number"),
             ({"kind": "close", "when": "inform"}, "close has no 'when'"),
+            ({"kind": "status", "status": -5}, "status.status must be from 200 to 599"),
+            ({"kind": "status", "status": 10**400}, "status.status must be from 200 to 599"),
+            ({"kind": "status", "body": "\ud800"}, "status.body must be a text that can be encoded"),
+            ({"kind": "delay", "seconds": 1e308}, "delay.seconds must be from 0 to 86400"),
+            ({"kind": "delay", "seconds": -1}, "delay.seconds must be from 0 to 86400"),
+            ({"kind": "delay", "seconds": 10**400}, "delay.seconds must be a number"),
+            ({"kind": "drip", "size": 0}, "drip.size must be from 1 to 65536"),
+            ({"kind": "drip", "seconds": 1e300}, "drip.seconds must be from 0 to 86400"),
+            ({"kind": "truncate", "keep": -1}, "truncate.keep must be from 0 to"),
+            ({"kind": "huge", "size": -1}, "huge.size must be from 0 to"),
+            ({"kind": "huge", "size": 10**18}, "huge.size must be from 0 to"),
+            ({"kind": "fault", "code": -1}, "fault.code must be from 0 to"),
+            ({"kind": "fault", "text": "\0"}, "fault.text must be a text without control characters"),
+            ({"kind": "wrong-id", "id": "\x01"}, "wrong-id.id must be a text without control characters"),
+            ({"kind": "redirect", "status": 200}, "redirect.status must be one of 301, 302, 303, 307, 308"),
+            ({"kind": "redirect", "to": "/\r\nX: y"}, "redirect.to must be printable ASCII"),
+            ({"kind": "close", "spelling": "close\n"}, "close.spelling must be printable ASCII"),
+            ({"kind": "foreign-header", "name": "a b"}, "foreign-header.name must be a name of XML"),
+            ({"kind": "close", "times": -1}, "close.times must be from 0 to 1000000"),
+            ({"kind": "close", "at": 0}, "close.at must be from 1 to 1000000"),
+            ({"kind": "close", "at": -3}, "close.at must be from 1 to 1000000"),
         ):
             self.assertIn(word, self.refused("/misbehaviours", data))
         self.assertEqual(self.lab.misbehaviours.waiting(), ())

@@ -51,6 +51,16 @@ class AcsInputTests(SynchronousTestCase):
             self.wire.send(b"1000\r\n" + b"x" * 0x1000 + b"\r\n")
         self.assertTrue(self.wire.closed)
 
+    def test_chunks_of_one_byte_without_end(self) -> None:
+        """They are cut long before the bound of the body: each costs as much work as a large one."""
+        wire = Wire(LabAcs(self.clock, limits=LabLimits(body=10_000_000)).site())
+        wire.send(b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+        sent = 0
+        while not wire.closed:
+            wire.send(b"1\r\nx\r\n" * 1000)
+            sent += 1000
+            self.assertLess(sent, 100_000)
+
     def test_chunked_post(self) -> None:
         head = (
             b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Type: text/xml\r\nSOAPAction:\r\n\r\n"

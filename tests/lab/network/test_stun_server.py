@@ -305,7 +305,14 @@ class AskingTests(ServerCase):
     def test_no_address(self) -> None:
         self.inform("")
         self.assertIn("has reported no UDPConnectionRequestAddress", self.refused())
-        for text in ("box.example:1", "192.0.2.7:0", "192.0.2.7:99999", "192.0.2.7:x", "<script>"):
+        for text in (
+            "box.example:1",
+            "192.0.2.7:0",
+            "192.0.2.7:99999",
+            "192.0.2.7:x",
+            "<script>",
+            "[fe80::1%a\nX: 1]:5",
+        ):
             self.inform(text)
             self.assertIn("is not an address", self.refused())
 

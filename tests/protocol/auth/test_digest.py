@@ -131,6 +131,62 @@ class AuthenticatorTests(SynchronousTestCase):
             expected = md5(f"{key}:n:{nc}:c00000000:auth:{md5('POST:/x')}")
             self.assertEqual(parameters(ours.authorization("POST", "/x"))["response"], expected)
 
+    def test_a_new_cnonce_on_a_new_connection(self) -> None:
+        """The count goes on with the nonce (RFC 7616 section 3.4) once the server has answered a request with it."""
+        ours = client()
+        ours.challenged(['Digest realm="r", nonce="n", qop="auth"'])
+        first = parameters(ours.authorization("POST", "/"))
+        ours.informed(None)
+        ours.reconnected()
+        second = parameters(ours.authorization("POST", "/"))
+        third = parameters(ours.authorization("POST", "/"))
+        self.assertEqual([given["nc"] for given in (first, second, third)], ["00000001", "00000002", "00000003"])
+        self.assertEqual([given["cnonce"] for given in (first, second, third)], ["c00000000", "c00000001", "c00000001"])
+        expected = md5(f"{md5('Mufasa:r:Circle of Life')}:n:00000002:c00000001:auth:{md5('POST:/')}")
+        self.assertEqual(second["response"], expected)
+
+    def test_the_count_begins_anew_where_the_server_has_seen_none(self) -> None:
+        """A nonce of a challenge, and the next one that the server names: what was lost does not count."""
+        for algorithm in ALGORITHMS:
+            ours = client()
+            ours.challenged([f'Digest realm="r", nonce="n", qop="auth", algorithm={algorithm}'])
+            lost = parameters(ours.authorization("POST", "/"))
+            ours.reconnected()
+            again = parameters(ours.authorization("POST", "/"))
+            self.assertEqual((lost["nc"], again["nc"]), ("00000001", "00000001"))
+            self.assertNotEqual(lost["cnonce"], again["cnonce"])
+            ours.informed('nextnonce="n2"')
+            ours.authorization("POST", "/")
+            ours.reconnected()
+            after = parameters(ours.authorization("POST", "/"))
+            self.assertEqual((after["nonce"], after["nc"]), ("n2", "00000001"))
+            ours.informed(None)
+            ours.reconnected()
+            self.assertEqual(parameters(ours.authorization("POST", "/"))["nc"], "00000002")
+
+    def test_the_cnonce_of_sess_stays_with_its_key(self) -> None:
+        """The key has the cnonce of the first request that the server has seen (RFC 7616 section 3.4.2)."""
+        ours = client()
+        ours.challenged(['Digest realm="r", nonce="n", qop="auth", algorithm=MD5-sess'])
+        ours.authorization("POST", "/")
+        ours.reconnected()
+        seen = parameters(ours.authorization("POST", "/"))
+        ours.informed('nextnonce="n2"')
+        ours.reconnected()
+        given = parameters(ours.authorization("POST", "/"))
+        self.assertEqual(given["cnonce"], seen["cnonce"])
+        key = md5(f"{md5('Mufasa:r:Circle of Life')}:n:{seen['cnonce']}")
+        self.assertEqual(given["response"], md5(f"{key}:n2:00000001:{seen['cnonce']}:auth:{md5('POST:/')}"))
+
+    def test_a_reconnection_without_a_challenge_or_with_basic_is_nothing(self) -> None:
+        ours = client(basic_allowed=True)
+        ours.reconnected()
+        self.assertIsNone(ours.authorization("POST", "/"))
+        ours.challenged(['Basic realm="r"'])
+        sent = ours.authorization("POST", "/")
+        ours.reconnected()
+        self.assertEqual(ours.authorization("POST", "/"), sent)
+
     def test_auth_int_covers_the_body(self) -> None:
         ours = client(Credentials("u", "p"))
         ours.challenged(['Digest realm="r", qop="auth-int", nonce="n"'])

@@ -16,6 +16,7 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(parse("acs@x.example/a@b/c"), Jid("acs", "x.example", "a@b/c"))
         self.assertEqual(str(parse("ACS@X.example/Lab")), "acs@x.example/Lab")
         self.assertEqual(str(parse("x.example/r")), "x.example/r")
+        self.assertEqual(parse("acs@[2001:DB8::1]"), Jid("acs", "[2001:db8::1]", ""))
 
     def test_the_same_one(self) -> None:
         for one, other in (
@@ -42,6 +43,10 @@ class ParseTests(SynchronousTestCase):
             "acs@x..example",
             "acs@x example",
             "acs@\x00",
+            "acs@[a\r\nb]",
+            "acs@[x.example]",
+            "acs@[fe80::1%x\r\ny]",
+            "[]",
             "a\u0007@x.example",
             "a@x.example/\u0000",
             "n" * 1024 + "@x.example",

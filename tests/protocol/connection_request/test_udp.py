@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from itertools import count
 from random import Random
 
 from hypothesis import given
@@ -180,6 +181,86 @@ class ReplayTests(SynchronousTestCase):
         for number in range(20):
             self.assertTrue(self.accepts(100, "1", ("cpe", f"password {number}")))
         self.assertLessEqual(len(self.requests._last), 4)
+
+
+class FutureTests(SynchronousTestCase):
+    """Validly signed requests with time stamps that no right clock shows."""
+
+    NOW = 1_800_000_000
+
+    def setUp(self) -> None:
+        self.requests = UdpRequests()
+        self.ids = count(1)
+        self.wall: float | None = self.NOW
+
+    def accepts(self, timestamp: int, request_id: str = "") -> bool:
+        datagram = request(timestamp, request_id or f"r{next(self.ids)}")
+        return self.requests.accepts(datagram, WHO, self.wall)
+
+    def test_one_of_them_shuts_out_nothing(self) -> None:
+        far = (10**20 - 1, 10**19, 10**15, 9 * 10**13, (self.NOW + 90_000) * 1000)
+        for wall in (self.NOW, None):
+            for stamp in far if wall is not None else far[:3]:
+                self.requests, self.wall = UdpRequests(), wall
+                self.assertTrue(self.accepts(self.NOW - 5))
+                self.assertTrue(self.accepts(stamp, "far"))
+                for second in range(3):
+                    self.assertTrue(self.accepts(self.NOW + second), (wall, stamp))
+                    self.assertFalse(self.accepts(self.NOW + second), "the others are checked as before")
+                self.assertFalse(self.accepts(stamp, "far"), "a copy")
+                self.assertFalse(self.accepts(stamp, "another"))
+
+    def test_as_the_very_first(self) -> None:
+        self.assertTrue(self.accepts(10**20 - 1))
+        self.assertTrue(self.accepts(self.NOW))
+        self.assertFalse(self.accepts(self.NOW - 1))
+
+    def test_an_acs_whose_clock_is_always_ahead(self) -> None:
+        """The clock of the device does not matter: its requests are accepted in their own order."""
+        year = 365 * 86400
+        for second in (0, 1, 100):
+            self.assertTrue(self.accepts(self.NOW + year + second))
+            self.assertFalse(self.accepts(self.NOW + year + second))
+        self.assertTrue(self.accepts(self.NOW + 101), "its clock is put right")
+        self.assertFalse(self.accepts(self.NOW + year + 100))
+
+    def test_a_day_is_no_mistake(self) -> None:
+        """The order holds among all time stamps up to a day ahead, as Annex G wants it."""
+        self.assertTrue(self.accepts(self.NOW + 86_000))
+        self.assertFalse(self.accepts(self.NOW))
+        self.wall = self.NOW + 86_000
+        self.assertTrue(self.accepts(self.NOW + 86_001))
+
+    def test_no_replay_once_the_time_has_come(self) -> None:
+        later = self.NOW + 200_000
+        self.assertTrue(self.accepts(later, "1"))
+        self.assertTrue(self.accepts(self.NOW, "2"))
+        self.wall = later
+        self.assertFalse(self.accepts(later, "1"))
+        self.assertFalse(self.accepts(later - 10, "3"))
+        self.assertTrue(self.accepts(later + 1, "4"))
+
+    def test_a_device_clock_that_is_wrong(self) -> None:
+        for wall in (0.0, -1e9, 4e9):
+            self.requests, self.wall = UdpRequests(), wall
+            self.assertTrue(self.accepts(self.NOW))
+            self.assertFalse(self.accepts(self.NOW - 1))
+            self.assertTrue(self.accepts(self.NOW + 1))
+
+    @given(
+        st.lists(
+            st.tuples(st.integers(0, 10**20 - 1) | st.integers(NOW, NOW + 10), st.sampled_from("ab")), max_size=12
+        ),
+        st.none() | st.integers(0, 4 * 10**9),
+    )
+    def test_no_request_is_accepted_twice_in_a_row_of_any(
+        self, requests: list[tuple[int, str]], wall: int | None
+    ) -> None:
+        self.requests, self.wall = UdpRequests(), wall
+        for stamp, request_id in requests:
+            self.accepts(stamp, request_id)
+            self.assertFalse(self.accepts(stamp, request_id))
+            self.assertLessEqual(max(map(len, self.requests._last.values())), 2)
 
 
 class HostileTests(SynchronousTestCase):

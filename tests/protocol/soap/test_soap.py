@@ -19,6 +19,7 @@ from cwmpagent.protocol.rpc import (
     Fault,
     GenericRequest,
     GenericResponse,
+    GetParameterAttributesResponse,
     GetParameterNames,
     GetParameterNamesResponse,
     GetParameterValues,
@@ -28,6 +29,7 @@ from cwmpagent.protocol.rpc import (
     InformResponse,
     InstallOpStruct,
     Message,
+    ParameterAttributeStruct,
     ParameterInfoStruct,
     ParameterValueStruct,
     Reboot,
@@ -41,7 +43,17 @@ from cwmpagent.protocol.rpc import (
     UninstallOpStruct,
     UpdateOpStruct,
 )
-from cwmpagent.protocol.soap import CWMP_1_0, CWMP_1_1, CWMP_1_2, Envelope, decode, encode
+from cwmpagent.protocol.soap import (
+    CWMP_1_0,
+    CWMP_1_1,
+    CWMP_1_2,
+    Envelope,
+    EnvelopeLimits,
+    decode,
+    decode_gradually,
+    encode,
+    encode_gradually,
+)
 from cwmpagent.values import Value, ValueType
 from tests.protocol.strategies import RPCS, instances, texts
 
@@ -128,6 +140,26 @@ for _cls in RPCS:
 
 
 class WritingTests(SynchronousTestCase):
+    def test_long_lists_are_written_in_pieces(self) -> None:
+        for count in (249, 250, 251, 1000):
+            values = [ParameterValueStruct(f"A.{number}", Value(ValueType.STRING, "a<&>")) for number in range(count)]
+            values[7] = ParameterValueStruct("A.7", Value(ValueType.STRING, "b"), typed=False)
+            attributes = tuple(ParameterAttributeStruct(f"A.{number}", 1, ("Subscriber",)) for number in range(count))
+            for message in (
+                GetParameterValuesResponse(tuple(values)),
+                GetParameterAttributesResponse(attributes),
+            ):
+                data = encode(Envelope(body=message))
+                self.assertEqual(decode(data).body, message)
+                self.assertIn(f"[{count}]".encode(), data)
+                pauses = sum(1 for _ in encode_gradually(Envelope(body=message)))
+                self.assertEqual(pauses > 2, count > 250)
+
+    def test_a_long_message_is_read_in_pieces(self) -> None:
+        data = encode(Envelope(body=GetParameterValues(("A." * 100,) * 5000)))
+        pauses = sum(1 for _ in decode_gradually(data, charset=None, limits=EnvelopeLimits()))
+        self.assertGreater(pauses, len(data) // 2**17)
+
     def test_shape_on_the_wire(self) -> None:
         value = ParameterValueStruct("Device.A", Value(ValueType.UNSIGNED_INT, "7"))
         data = encode(Envelope(body=GetParameterValuesResponse((value,)), id="a&b", namespace=CWMP_1_0))

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from cwmpagent.protocol.stun.binding import Send, StunOptions, Unreachable
 from cwmpagent.protocol.stun.lifetime import LONGEST, LifetimeSearch
 from cwmpagent.protocol.stun.message import Address, MessageType, StunMessage, decode, encode
-from cwmpagent.protocol.stun.transaction import REPEATED_AT
+from cwmpagent.protocol.stun.transaction import PROBE_PATIENCE, REPEATED_AT
 from tests.protocol.nat_world import CLIENT, LOCAL, OUTSIDE, NatWorld
 
 
@@ -233,7 +233,7 @@ class SearchTests(SynchronousTestCase):
         world = NatWorld(10_000.0)
         binding = world.begin(shortest=20, longest=300)
         world.run(2000)
-        self.assertEqual((binding.period, binding.searching, len(world.found)), (300, False, 1))
+        self.assertEqual((binding.period, binding.searching, len(world.found)), (300 - PROBE_PATIENCE, False, 1))
 
     def test_without_a_limit_it_is_not_searched_for_ever(self) -> None:
         world = NatWorld(10**6)
@@ -288,7 +288,7 @@ class SearchTests(SynchronousTestCase):
         world.run(60)
         world.up = True
         world.run(2000)
-        self.assertEqual((binding.period, binding.searching), (100, False))
+        self.assertEqual((round(binding.period, 3), binding.searching), (100 - PROBE_PATIENCE, False))
 
     @settings(max_examples=60, deadline=None)
     @given(st.floats(6.0, 280.0), st.integers(0, 2**32), st.sampled_from((0.0, 0.1, 0.3)))
@@ -317,6 +317,143 @@ class SearchTests(SynchronousTestCase):
         self.assertEqual(search.candidate, 90, "it has got longer")
 
 
+class SilenceTests(SynchronousTestCase):
+    """The primary socket is never silent for longer than the maximum, and requests arrive meanwhile."""
+
+    def assert_silent_at_most(self, world: NatWorld, seconds: float, slack: float = 0.0) -> None:
+        self.assertLessEqual(max(world.silences()), seconds + slack + 1e-6)
+
+    def test_a_server_that_drops_probes(self) -> None:
+        """Nothing answers RESPONSE-ADDRESS: three probes of the fresh binding, and no silence beyond the minimum."""
+        for shortest, longest, lifetime in ((1, 3, 2.0), (2, 7, 3.0), (20, 300, 25.0), (20, None, 25.0)):
+            world = NatWorld(lifetime)
+            world.drops_response_address = True
+            binding = world.begin(shortest=shortest, longest=longest)
+            world.run(0.5)
+            self.assertEqual(world.unreachable(1000), [])
+            self.assert_silent_at_most(world, shortest)
+            self.assertEqual((binding.period, binding.searching), (shortest, False))
+            probes = {message.transaction for _, message, secondary in world.requests if secondary}
+            self.assertEqual(len(probes), 3)
+            self.assertEqual((len(world.found), world.failures()), (1, []))
+
+    def test_the_first_probe_is_sent_before_any_silence(self) -> None:
+        for attribute in ("honours_response_address", "drops_response_address"):
+            world = NatWorld(90.0)
+            setattr(world, attribute, attribute.startswith("drops"))
+            world.begin(shortest=20, longest=300)
+            world.run(1)
+            self.assertEqual([secondary for *_, secondary in world.requests][:3], [False, False, True])
+
+    def test_a_probe_ends_as_soon_as_a_keep_alive_is_due(self) -> None:
+        """The server honours RESPONSE-ADDRESS once, and then drops it in the middle of the search."""
+        world = NatWorld(10_000.0)
+        binding = world.begin(shortest=2, longest=10)
+        world.run(5)
+        world.drops_response_address = True
+        self.assertEqual(world.unreachable(200), [])
+        self.assert_silent_at_most(world, 10)
+        self.assertEqual((binding.period, binding.searching), (2, False))
+
+    def test_a_trial_sends_no_keep_alive_below_the_minimum(self) -> None:
+        """STUNMinimumKeepAlivePeriod: for requests from the port, except those with BINDING-CHANGE."""
+        for drops in (False, True):
+            world = NatWorld(90.0)
+            world.drops_response_address = drops
+            world.begin(shortest=20, longest=22)
+            world.run(1000)
+            gaps = [later - earlier for (earlier, _), (later, _) in pairwise(world.primary()[1:])]
+            self.assertGreaterEqual(min(gaps), 20 - 1e-6)
+
+    def test_one_lost_trial_is_not_the_last(self) -> None:
+        world = NatWorld(10_000.0)
+        world.drops_response_address = True
+        binding = world.begin(shortest=5, longest=40)
+        world.run(8)
+        world.drops_response_address = False
+        world.run(400)
+        self.assertEqual((round(binding.period, 3), binding.searching), (40 - PROBE_PATIENCE, False))
+
+    def test_a_server_that_learns_it_is_tried_again_after_a_day(self) -> None:
+        world = NatWorld(10_000.0)
+        world.drops_response_address = True
+        binding = world.begin(shortest=20, longest=300)
+        world.run(1000)
+        self.assertFalse(binding.searching)
+        world.drops_response_address = False
+        world.run(90_000)
+        self.assertEqual((round(binding.period, 3), binding.searching), (300 - PROBE_PATIENCE, False))
+
+    def test_a_server_that_is_away(self) -> None:
+        """Outbound datagrams keep the binding: it is there when the server comes back, however long that takes."""
+        for shortest, longest in ((1, 1), (1, 3), (20, 20), (20, 40)):
+            world = NatWorld(longest + 5.0)
+            world.begin(shortest=shortest, longest=longest)
+            world.run(300)
+            world.up = False
+            self.assertEqual(world.unreachable(3000, 1.0), [])
+            self.assert_silent_at_most(world, longest)
+            self.assertLess(len(world.failures()), 20, "reported less and less often")
+            world.up = True
+            self.assertEqual(world.unreachable(300), [])
+            self.assertFalse(world.binding.failing)
+            self.assertEqual(len(world.found), 1)
+
+    def test_a_server_that_was_never_there(self) -> None:
+        world = NatWorld(30.0)
+        world.up = False
+        world.begin(shortest=1, longest=1)
+        world.run(1000)
+        self.assert_silent_at_most(world, 1)
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        st.integers(0, 40),
+        st.integers(0, 120),
+        st.one_of(st.none(), st.floats(0.5, 200.0)),
+        st.floats(0.001, 0.4),
+        st.sampled_from(("honour", "sender", "drop", 420, 500)),
+        st.sampled_from((0.0, 0.05, 0.3)),
+        st.booleans(),
+        st.integers(0, 2**32),
+    )
+    def test_any_run(
+        self,
+        shortest: int,
+        more: int,
+        lifetime: float | None,
+        delay: float,
+        treatment: str | int,
+        loss: float,
+        outages: bool,
+        seed: int,
+    ) -> None:
+        """No gap above the maximum. Requests arrive in all of them that the binding itself survives."""
+        random = Random(seed)
+        longest = max(1, shortest) + more
+        world = NatWorld(lifetime, delay=delay, lost=lambda: random.random() < loss)
+        world.honours_response_address = treatment == "honour"
+        world.drops_response_address = treatment == "drop"
+        if isinstance(treatment, int):
+            world.error_for = lambda message: treatment if message.response_address else None
+        binding = world.begin(shortest=shortest, longest=longest)
+        for _ in range(20):
+            world.run(random.uniform(1, 200))
+            world.up = not outages or random.random() < 0.7
+            if random.random() < 0.1:
+                world.rebind()
+        self.assert_silent_at_most(world, longest, 2 * delay)
+        self.assertLessEqual(binding.period, longest)
+        honoured = treatment == "honour"
+        if lifetime is not None and lifetime >= (longest if honoured else max(1, shortest)) + 2 * delay:
+            world.up = True
+            world.run(2 * longest + 30)
+            world.lost = lambda: False
+            world.run(2 * longest + 30)
+            if not outages:
+                self.assertEqual(world.unreachable(400, 0.5), [])
+
+
 class LongRunTests(SynchronousTestCase):
     """The period does not shrink over months of operation."""
 
@@ -339,10 +476,10 @@ class LongRunTests(SynchronousTestCase):
         world.run(30)
         world.now += 3600
         world.run(4000)
-        self.assertEqual((binding.period, binding.searching), (60, False))
+        self.assertEqual((round(binding.period, 3), binding.searching), (60 - PROBE_PATIENCE, False))
         world.now += 3600
         world.run(1000)
-        self.assertEqual((binding.period, binding.searching), (60, False))
+        self.assertEqual((round(binding.period, 3), binding.searching), (60 - PROBE_PATIENCE, False))
 
     def test_no_candidate_beyond_the_longest(self) -> None:
         search = LifetimeSearch(20, 60)
@@ -357,7 +494,7 @@ class LongRunTests(SynchronousTestCase):
         self.assertLess(binding.period, 30)
         world.lifetime = 10_000.0
         world.run(90_000)
-        self.assertEqual((binding.period, binding.searching), (300, False))
+        self.assertEqual((round(binding.period, 3), binding.searching), (300 - PROBE_PATIENCE, False))
 
     def test_a_passing_error_does_not_end_the_search(self) -> None:
         world = NatWorld(90.0)

@@ -25,6 +25,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 from cwmpagent.errors import ConfigError, MisuseError
 from cwmpagent.protocol.auth import Authenticator, Credentials
 from cwmpagent.protocol.auth.header_grammar import parse_challenges
+from cwmpagent.protocol.connection_request.refusal import Refusal
 from cwmpagent.transport.connection_request.bounded_http import HttpBounds
 from cwmpagent.transport.connection_request.listener import ConnectionRequestListener, ListenerLimits
 from tests.process import free_port
@@ -49,6 +50,7 @@ class Agent:
         self.takes = True
         self.came: list[str] = []
         self.told = 0
+        self.refusals: list[tuple[str, Refusal, str]] = []
         self.during: Callable[[], None] = lambda: None
 
     def credentials(self) -> tuple[str, str] | None:
@@ -61,6 +63,9 @@ class Agent:
         self.came.append(source)
         self.during()
         return self.takes
+
+    def refused(self, source: str, reason: Refusal, detail: str = "") -> None:
+        self.refusals.append((source, reason, detail))
 
     def moved(self) -> None:
         self.told += 1
@@ -164,6 +169,65 @@ class MemoryTests(SynchronousTestCase):
         self.assertEqual((answer.status, answer.rest, visitor.closed()), (200, b"", True))
         self.assertEqual(answer.headers, [("content-length", "0"), ("connection", "close")])
         self.assertEqual(self.agent.came, ["192.0.2.7"])
+
+    def visitor(self) -> Visitor:
+        return Visitor(self.reactor, IPv4Address("TCP", "192.0.2.7", 4711))
+
+    def assert_refused(self, reason: Refusal, detail: str = "") -> None:
+        """Exactly this one was recorded since the last check."""
+        self.assertEqual(self.agent.refusals, [("192.0.2.7", reason, detail)])
+        self.agent.refusals.clear()
+
+    def test_each_refusal_is_recorded_with_reason_and_source(self) -> None:
+        for arguments, reason, detail in (
+            ({"credentials": Credentials(USER.username, "wrong")}, Refusal.WRONG_PASSWORD, ""),
+            ({"credentials": Credentials("wrong", USER.password)}, Refusal.WRONG_USERNAME, ""),
+            ({"signed": "/two"}, Refusal.WRONG_DIGEST, ""),
+            ({"path": "/tr069?x=1"}, Refusal.WRONG_PATH, "/tr069"),
+            ({"method": "POST"}, Refusal.WRONG_METHOD, "POST"),
+        ):
+            self.knock(visitor=self.visitor(), **arguments)
+            self.assert_refused(reason, detail)
+        self.visitor().ask(headers=["Authorization: Basic YWNzOng="])
+        self.assert_refused(Refusal.NOT_DIGEST)
+        self.visitor().send(b"\x16\x03\x01 TLS\r\n\r\nmore\r\n\r\n")
+        self.assert_refused(Refusal.MALFORMED)
+        self.agent.on = False
+        self.knock(visitor=self.visitor())
+        self.assert_refused(Refusal.DISABLED)
+        self.agent.on, self.agent.given = True, None
+        self.knock(visitor=self.visitor())
+        self.assert_refused(Refusal.NO_CREDENTIALS_SET)
+
+    def test_the_first_step_of_digest_is_no_refusal(self) -> None:
+        self.assertEqual(self.knock(visitor=self.visitor()).status, 200)
+        self.assertEqual(self.agent.refusals, [])
+
+    def test_a_replay_is_recorded(self) -> None:
+        first = self.visitor().ask()
+        ours = Authenticator(USER, cnonce=counter("c"), basic_allowed=False)
+        self.assertTrue(ours.challenged(first.all("www-authenticate")))
+        header = f"Authorization: {ours.authorization('GET', '/one')}"
+        self.assertEqual(self.visitor().ask(headers=[header]).status, 200)
+        self.assertEqual(self.visitor().ask(headers=[header]).status, 401)
+        self.assert_refused(Refusal.OLD_NONCE)
+
+    def test_a_connection_over_the_bound_is_recorded(self) -> None:
+        self.serve(limits=ListenerLimits(bounds=HttpBounds(connections=2)))
+        for _ in range(3):
+            self.visitor()
+        self.assert_refused(Refusal.TOO_MANY_CONNECTIONS)
+
+    def test_a_request_to_no_agent_is_recorded_by_the_first_one(self) -> None:
+        second = Agent()
+        self.listener.add("/two", second)
+        self.visitor().ask("/three")
+        self.assert_refused(Refusal.WRONG_PATH, "/three")
+        self.visitor().ask("/two", method="PUT")
+        self.assertEqual(second.refusals, [("192.0.2.7", Refusal.WRONG_METHOD, "PUT")])
+        self.listener.remove("/one")
+        self.listener.remove("/two")
+        self.assertEqual(self.visitor().ask("/three").status, 404)
 
     def test_where_it_came_from(self) -> None:
         for peer, source in (
@@ -509,6 +573,19 @@ class HostileTests(SynchronousTestCase):
             self.assertEqual(Answer(answer).status, status)
         chunked = b"GET /one HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
         self.assertEqual(Answer(self.visitor().send(chunked)).status, 401)
+
+    def test_a_body_without_end_is_cut(self) -> None:
+        """By its bytes, and by its pieces: a chunk of one byte costs as much work as a large one."""
+        head = b"GET /one HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for piece in (b"1\r\nx\r\n" * 100, b"10000\r\n" + b"x" * 0x10000 + b"\r\n"):
+            visitor = self.visitor()
+            visitor.send(head)
+            sent = 0
+            while not visitor.transport.disconnected:
+                visitor.send(piece)
+                sent += 1
+                self.assertLess(sent, 200, piece[:9])
+            self.assertEqual(visitor.transport.value(), b"")
 
     def test_requests_behind_each_other(self) -> None:
         answer = self.visitor().send(b"GET /one HTTP/1.1\r\n\r\n" * 3 + b"GET /two HTTP/1.1\r\n\r\n" * 3)

@@ -91,6 +91,56 @@ class Authentication(ScriptedCase):
         self.assertEqual((await self.exchange(server).post(b"x")).status, 200)
         self.assertEqual(connections(server), [1, 2])
 
+    async def test_a_401_after_which_the_server_closes_without_saying_so(self) -> None:
+        """The request that it has not seen does not count: the first count that it sees is 1."""
+        for algorithm in ("MD5", "MD5-sess", "SHA-256", "SHA-256-sess"):
+            server = self.serve(digest("n1", f"algorithm={algorithm}"), close, OK, OK)
+            exchange = self.exchange(server)
+            for body in (b"1", b"2"):
+                self.assertEqual((await exchange.post(body)).status, 200)
+            self.assertEqual(connections(server), [1, 1, 2, 2])
+            lost, first, second = (given(request) for request in server.requests[1:])
+            self.assertEqual([said["nc"] for said in (lost, first, second)], ["00000001", "00000001", "00000002"])
+            self.assertNotEqual(lost["cnonce"], first["cnonce"])
+            self.assertEqual(first["cnonce"], second["cnonce"])
+
+    async def test_a_server_that_has_seen_the_lost_request(self) -> None:
+        """It takes the count 1 for a replay and challenges again: that is no wrong password."""
+        server = self.serve(digest("n1"), close, digest("n2"), OK)
+        self.assertEqual((await self.exchange(server).post(b"x")).status, 200)
+        self.assertGood(server.requests[3], "n2", 1)
+
+    async def test_a_wrong_password_with_such_a_server(self) -> None:
+        server = self.serve(digest("n1"), close, digest("n2"), digest("n3"), digest("n4"))
+        error = await self.assertFailure(Deferred.fromCoroutine(self.exchange(server).post(b"x")), AuthenticationError)
+        self.assertIn("the user name or password is refused", str(error))
+        self.assertEqual(len(server.requests), 4)
+
+    async def test_a_new_cnonce_for_each_connection(self) -> None:
+        server = self.serve(
+            digest("n1", "algorithm=MD5"),
+            OK,
+            answer(200, b"", "Connection: close"),
+            OK,
+            then_close(answer(200, b"", "Connection: close")),
+            OK,
+        )
+        exchange = self.exchange(server)
+        for body in (b"1", b"2", b"3", b"4", b"5"):
+            await exchange.post(body)
+        self.assertEqual(connections(server), [1, 1, 1, 2, 2, 3])
+        said = [given(request) for request in server.requests[1:]]
+        self.assertEqual([one["cnonce"] for one in said], ["cnonce1", "cnonce1", "cnonce2", "cnonce2", "cnonce3"])
+        for count, request in enumerate(server.requests[1:], 1):
+            self.assertGood(request, "n1", count)
+
+    async def test_a_nonce_that_the_server_names_before_it_closes(self) -> None:
+        server = self.serve(digest("n1"), answer(200, b"", 'Authentication-Info: nextnonce="n2"'), close, OK)
+        exchange = self.exchange(server)
+        await exchange.post(b"1")
+        await exchange.post(b"2")
+        self.assertGood(server.requests[3], "n2", 1)
+
     async def test_a_repeated_post_has_a_new_count(self) -> None:
         server = self.serve(digest("n1"), OK, close, OK)
         exchange = self.exchange(server)

@@ -169,6 +169,30 @@ class Handshakes(ScriptedCase):
         server = self.serve(context=context(CA.sign("127.0.0.2")))
         await self.refused(server, "it is not for 127.0.0.1", host="127.0.0.1")
 
+    async def test_one_unfit_name(self) -> None:
+        """Also where OpenSSL and the libraries above it read the names."""
+        good = ((0x82, b"acs.test"), (0x87, bytes((127, 0, 0, 1))))
+        for unfit in (
+            (0x82, b"*"),
+            (0x82, b"192.0.2.1"),
+            (0x82, b""),
+            (0x86, b"a:b:c"),
+            (0x87, b"abc"),
+            (0x81, b"\xff"),
+        ):
+            server = self.serve(context=context(CA.sign_raw(unfit, *good)))
+            for host in ("acs.test", "127.0.0.1"):
+                self.assertEqual((await self.posting(server, host)).status, 200, unfit)
+            await self.refused(
+                self.serve(context=context(CA.sign_raw(unfit, *good))), "not for other", host="other.test"
+            )
+
+    async def test_a_common_name_alone(self) -> None:
+        server = self.serve(context=context(CA.sign_without_names("acs.test")))
+        await self.refused(
+            server, "its certificate is refused: it has no subjectAltName (its common name does not count"
+        )
+
     async def test_wildcard(self) -> None:
         server = self.serve(context=context(CA.sign("*.example.test")))
         self.assertEqual((await self.posting(server, "acs.example.test")).status, 200)

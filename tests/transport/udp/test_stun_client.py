@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -37,11 +37,14 @@ class ClientCase(SynchronousTestCase):
         self.found: list[tuple[Address, bool]] = []
         self.troubles: list[str] = []
         self.shift = 0.0
+        self.times: list[float] = []
         self.port = DatagramPort(self.net, 7547)
         self.port.bind()
 
     def serve(self, socket: FakeSocket, data: bytes, to: Address) -> None:
         """Answer as a STUN server does, a moment later."""
+        if socket.port == 7547:
+            self.times.append(self.net.seconds())
         if self.up:
             self.net.callLater(0.01, lambda: socket in self.net.sockets and self.reply(socket, data, to))
 
@@ -223,12 +226,30 @@ class ClientTests(ClientCase):
         self.run_for(3600, step=0.1)
         asked = [to.host for _, _, to in self.net.sent]
         self.assertEqual(set(asked), {"198.51.100.9", "198.51.100.10", "2001:db8::1"})
-        self.assertLess(len(asked), 27 * 20, "less and less often")
+        self.assertLess(len(asked), 36 * 16 + 3600 // 30, "less and less often, beside the keep-alives")
         self.assertLessEqual(len(self.troubles), 1)
         self.up = True
         self.run_for(400, step=0.1)
         self.assertEqual((len(self.found), self.troubles[-1]), (1, ""))
         self.gone(client)
+
+    def test_no_silence_whatever_happens_to_the_servers(self) -> None:
+        """Between two rounds of all addresses, too, the port sends at least once in the maximum period."""
+        for addresses in (["198.51.100.9"], ["198.51.100.9", "198.51.100.10", "2001:db8::1"]):
+            self.net.nameResolver.addresses["stun"] = addresses
+            for longest in (3, 30):
+                self.up = True
+                client = self.begin(BindingSettings(shortest=1, longest=longest))
+                self.run_for(30)
+                self.times.clear()
+                self.up = False
+                self.run_for(1000)
+                self.up = True
+                self.run_for(400)
+                gaps = [later - earlier for earlier, later in pairwise(self.times)]
+                self.assertLessEqual(max(gaps), longest + 0.11)
+                self.assertEqual(self.troubles[-1], "")
+                self.gone(client)
 
     def test_a_name_that_is_gone_for_a_while_changes_nothing(self) -> None:
         self.begin()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -105,7 +106,8 @@ class StunPeer(DatagramProtocol):
         elif not self.silent(message):
             to = message.response_address or source
             password = self.password if message.signed else None
-            self.transport.write(answered(data, self.mapped or source, password=password), tuple(to))
+            with suppress(OSError):  # a made-up mapped address cannot be reached from loopback
+                self.transport.write(answered(data, self.mapped or source, password=password), tuple(to))
 
     def error(self, message: StunMessage, data: bytes) -> int | None:
         """401 to a BINDING-CHANGE that is not signed where there is a password, 431 to one that is signed wrongly."""

@@ -206,18 +206,66 @@ class TlsTests(XmppCase):
         self.server.options = XmppServer({}, self.authority.sign("other.example", "127.0.0.1")).options
         self.assertIn(f"it is not for {DOMAIN}", (await self.refused()).reason)
 
+    async def test_an_unfit_name_beside_that_of_the_domain(self) -> None:
+        shown = self.authority.sign_raw((0x82, b"*"), (0x87, b"abc"), (0x86, b"xmpp:a:b"), (0x82, DOMAIN.encode()))
+        self.server.options = XmppServer({}, shown).options
+        self.begin()
+        self.assertTrue((await self.standing("Enabled")).tls)
+
+    async def test_a_certificate_with_a_common_name_alone(self) -> None:
+        self.server.options = XmppServer({}, self.authority.sign_without_names(DOMAIN)).options
+        self.assertIn("it has no subjectAltName", (await self.refused()).reason)
+
     async def test_an_authority_that_is_not_trusted(self) -> None:
         self.server.options = XmppServer({}, Authority("Another CA").sign(DOMAIN)).options
         self.assertIn("not trusted", (await self.refused()).reason)
 
-    async def test_the_same_without_use_tls(self) -> None:
-        """TLS is used where it is offered, and then a bad certificate is an error."""
-        self.server.options = XmppServer({}, Authority("Another CA").sign(DOMAIN)).options
-        await self.refused(use_tls=False)
+    async def test_tls_that_is_offered_is_not_begun_without_use_tls(self) -> None:
+        """TR-181: with UseTLS false, TLS is begun only if the server requires it. The certificate does not matter."""
+        self.server.options = XmppServer({}, Authority("Another CA").sign("other.example")).options
+        self.begin(use_tls=False)
+        self.assertEqual(await self.standing("Enabled"), Standing("Enabled", f"cpe@{DOMAIN}/r1", False))
+        self.assertNotIn(b"starttls", self.told())
+        self.assertNotIn(b"s3cret", self.told())
 
-    async def test_tls_that_is_offered_is_taken(self) -> None:
+    async def test_tls_that_the_server_requires(self) -> None:
+        """By the element ``required``, or because it offers no login before TLS."""
+        for required, mechanisms in ((True, ["SCRAM-SHA-1"]), (True, []), (False, [])):
+            self.server.requires_tls, self.server.mechanisms_without_tls = required, mechanisms
+            self.standings.clear()
+            client = self.begin(use_tls=False)
+            self.assertTrue((await self.standing("Enabled")).tls)
+            await client.close()
+
+    async def test_tls_that_the_server_requires_at_the_login(self) -> None:
+        """The SASL error encryption-required (RFC 6120 section 6.5.4): TLS is begun on the same stream."""
+
+        def requires(client: Served) -> bool:
+            if not client.tls:
+                client.refuse("encryption-required")
+            return not client.tls
+
+        self.server.script["auth"] = requires
         self.begin(use_tls=False)
         self.assertTrue((await self.standing("Enabled")).tls)
+        self.assertEqual(len(self.server.clients), 1)
+
+    async def test_required_tls_with_a_bad_certificate(self) -> None:
+        self.server.options = XmppServer({}, Authority("Another CA").sign(DOMAIN)).options
+        self.server.requires_tls = True
+        self.assertIn("not trusted", (await self.refused(use_tls=False)).reason)
+
+    async def test_no_password_in_the_clear_beside_tls(self) -> None:
+        """The server has TLS, but UseTLS is false, and it accepts the password alone: the line names both remedies."""
+        self.server.mechanisms = ["PLAIN"]
+        client = self.begin(use_tls=False)
+        reason = (await self.standing("Error_Misconfigured")).reason
+        await client.close()
+        self.assertNotIn(b"auth", self.told())
+        self.assertIn("set UseTLS to true, or [xmpp] allow_plain_without_tls", reason)
+        self.standings.clear()
+        self.begin(self.connector(plain_in_the_clear=True), use_tls=False)
+        self.assertFalse((await self.standing("Enabled")).tls)
 
     async def test_use_tls_with_a_server_that_has_none(self) -> None:
         self.server.options = None
@@ -248,8 +296,16 @@ class ClearTests(XmppCase):
     async def test_the_password_stays_here(self) -> None:
         self.server.mechanisms = ["PLAIN"]
         self.begin()
-        self.assertIn("without TLS", (await self.standing("Error_Misconfigured")).reason)
+        reason = (await self.standing("Error_Misconfigured")).reason
+        self.assertIn("without TLS", reason)
+        self.assertIn("allow_plain_without_tls", reason)
+        self.assertNotIn("set UseTLS", reason, "there is no TLS")
         self.assertNotIn(b"auth", self.told())
+
+    async def test_tls_is_required_and_not_offered(self) -> None:
+        self.server.script["auth"] = lambda client: client.refuse("encryption-required")
+        self.begin()
+        self.assertIn("requires TLS, but offers none", (await self.standing("Error_Misconfigured")).reason)
 
     async def test_unless_it_may_go(self) -> None:
         self.server.mechanisms = ["PLAIN"]

@@ -86,9 +86,12 @@ class Served(XmlStream):
         parts = []
         if not self.authenticated:
             if self.server.options is not None and not self.tls:
-                parts.append(f"<starttls xmlns='{NS_TLS}'/>")
-            if self.server.mechanisms:
-                each = "".join(f"<mechanism>{name}</mechanism>" for name in self.server.mechanisms)
+                parts.append(f"<starttls xmlns='{NS_TLS}'>{'<required/>' * self.server.requires_tls}</starttls>")
+            mechanisms = self.server.mechanisms
+            if not self.tls and self.server.mechanisms_without_tls is not None:
+                mechanisms = self.server.mechanisms_without_tls
+            if mechanisms:
+                each = "".join(f"<mechanism>{name}</mechanism>" for name in mechanisms)
                 parts.append(f"<mechanisms xmlns='{NS_SASL}'>{each}</mechanisms>")
         else:
             parts.append(f"<bind xmlns='{NS_BIND}'/>")
@@ -183,7 +186,8 @@ class Served(XmlStream):
 class XmppServer(Factory):
     """Server. ``accounts``: user name -> password. ``script``: step -> bytes or a function that replaces the usual one.
 
-    ``options``: its TLS, if it has any. ``session``: the content of the session feature; None: there is none.
+    ``options``: its TLS, if it has any; ``requires_tls``: it is mandatory. ``mechanisms_without_tls``: if others than
+    ``mechanisms`` are offered before TLS. ``session``: the content of the session feature; None: there is none.
     """
 
     noisy = False
@@ -192,6 +196,8 @@ class XmppServer(Factory):
         self.accounts = dict(accounts)
         self.script: dict[str, Doing] = {}
         self.mechanisms = ["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"]
+        self.mechanisms_without_tls: list[str] | None = None
+        self.requires_tls = False
         self.iterations = 4096
         self.session: str | None = None
         self.options = server_options(certificate) if certificate is not None else None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from cwmpagent.datamodel.builder import ModelBuilder, parent_of
+from cwmpagent.datamodel.deviations import OF_PROFILES, OF_STANDARD
 from cwmpagent.datamodel.schema import ROW, Notify, ObjectDefinition, ParameterDefinition, UniqueKey
 from cwmpagent.datamodel.sources.agent_parameters import ESSENTIAL
 from cwmpagent.datamodel.sources.bbf.profiles import Profiles, Selection
@@ -70,7 +71,7 @@ class _File:
         self._name = name
         self._builder = builder
         self._types = DataTypes()
-        self._profiles = Profiles(name, lambda where, text: builder.report(f"{name}: {where}", text))
+        self._profiles = Profiles(name, lambda where, text: builder.report(f"{name}: {where}", text, OF_PROFILES))
         self._model: XmlElement | None = None
         self._outermost = True
         self._objects: dict[str, _Object] = {}
@@ -227,9 +228,9 @@ class _File:
                     self._builder.offer(parameter.where, path + name, complete, parameter.notes)
         for text, places in self._notes.items():
             if len(places) > 1:
-                self._builder.report(self._name, f"{text}: {', '.join(path for _, path in places)}")
+                self._builder.report(self._name, f"{text}: {', '.join(path for _, path in places)}", OF_STANDARD)
             else:
-                self._builder.report(places[0][0], text)
+                self._builder.report(places[0][0], text, OF_STANDARD)
         self._set_model_identity(profiles)
 
     def _note(self, where: str, path: str, notes: Iterable[str]) -> None:
@@ -293,7 +294,9 @@ class _File:
         for path, names in selected.items():
             known = self._objects[path].parameters if path in self._objects else {}
             for name in sorted(names - known.keys()) or ([] if path in self._objects else [""]):
-                self._builder.report(f"{self._name}: {path}{name}", "is in a profile, but not in the model")
+                self._builder.report(
+                    f"{self._name}: {path}{name}", "is in a profile, but not in the model", OF_PROFILES
+                )
         root = next(iter(self._objects)).partition(".")[0] + "."
         forced = (
             path + name
@@ -312,7 +315,7 @@ class _File:
                 added.append(full)
         if added:
             text = f"added because the agent needs them, although no profile selects them: {', '.join(added)}"
-            self._builder.report(self._name, text)
+            self._builder.report(self._name, text, "lists of names that are added for the agent")
         for path in list(selected):
             while path.count(".") > 1:
                 path = parent_of(path)

@@ -1,3 +1,3 @@
 """Readers of dumps of real devices, as exported by an ACS, in CSV and JSON."""
 
-__all__ = ["csv_reader", "json_reader"]
+__all__ = ["csv_reader", "fidelity", "json_reader"]

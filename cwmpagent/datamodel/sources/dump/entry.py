@@ -9,12 +9,15 @@ COUNTER = "NumberOfEntries"
 
 
 class Entry(NamedTuple):
-    """Object or parameter in a dump; ``path``: as in the dump; ``is_object``: ``None`` if the dump does not say."""
+    """Object or parameter in a dump; ``path``: as in the dump.
+
+    ``is_object`` and ``writable`` are ``None`` if the dump does not say it.
+    """
 
     where: str
     path: str
     is_object: bool | None
-    writable: bool
+    writable: bool | None
     text: str = ""
     type: str = ""
     notification: str = ""

@@ -1,7 +1,9 @@
-"""Reader of JSON dumps: flat, path -> ``[writable, value, type]``, or nested as in the API of GenieACS.
+"""Reader of JSON dumps: flat, path -> ``[writable, value, type]``; nested as in the API of GenieACS; or plain values.
 
 In the nested form every name is a JSON object. ``_writable``, ``_value``, ``_type`` and ``_object`` describe the name
 that contains them, ``_deviceId`` identifies the device, and other names that begin with ``_`` are data of the ACS.
+A plain value (a string, a number, true, false or null) in place of a list or an object is a parameter of which nothing
+else is known; a list of JSON objects has the rows 1, 2, ... of a table. The forms can be mixed.
 """
 
 from __future__ import annotations
@@ -11,19 +13,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cwmpagent.datamodel.builder import LONGEST_PATH, ModelBuilder
+from cwmpagent.datamodel.sources.dump.decoding import text_of
 from cwmpagent.datamodel.sources.dump.entry import Entry
-from cwmpagent.datamodel.sources.dump.model import declare, text_of
+from cwmpagent.datamodel.sources.dump.fidelity import Fidelity
+from cwmpagent.datamodel.sources.dump.model import declare
 from cwmpagent.errors import ModelError
 
-_SHAPE = "must be [writable], or [writable, value, type] with the type in quotes"
+_SHAPE = "must be a value, [writable], or [writable, value, type] with the type in quotes"
 
 
-def read_json(data: bytes, name: str, builder: ModelBuilder) -> None:
+def read_json(data: bytes, name: str, builder: ModelBuilder, *, fidelity: Fidelity = "strict") -> None:
     """Declare everything in ``data``, the content of the file ``name``, to ``builder``.
 
     Raises ``ModelError`` whose key is the file and the path (``box.json: Device.Time.Enable``).
     """
-    text = text_of(data, name)
+    text = text_of(data, name, builder)
     try:
         document = json.loads(
             text, object_pairs_hook=lambda pairs: _unique_names(pairs, name), parse_constant=_refuse_constant
@@ -36,7 +40,7 @@ def read_json(data: bytes, name: str, builder: ModelBuilder) -> None:
         document = document[0]
     if not isinstance(document, dict):
         raise ModelError(name, "must be an object that contains paths, or a list with one device")
-    declare(_entries(document, "", name), name, builder)
+    declare(_entries(document, "", name), name, builder, fidelity)
 
 
 def _unique_names(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
@@ -60,15 +64,25 @@ def _entries(content: Mapping[str, Any], path: str, name: str) -> Iterator[Entry
         if key.startswith("_"):
             if key == "_deviceId" and isinstance(value, dict):
                 yield from _identity(value, where)
+        elif isinstance(value, list) and path and all(isinstance(row, dict) for row in value):
+            yield from _table(path + key, value, name, where)
         elif isinstance(value, list):
             yield _flat(path + key, value, where)
         elif isinstance(value, dict):
-            if len(path + key) > LONGEST_PATH:
-                raise ModelError(where, f"a path has at most {LONGEST_PATH} characters")
             yield _nested(path + key, value, where)
-            yield from _entries(value, path + key + ".", name)
-        else:
+            if len(path + key) <= LONGEST_PATH:  # the entry of a longer path is left out, with all below it
+                yield from _entries(value, path + key + ".", name)
+        elif key.endswith("."):
             raise ModelError(where, _SHAPE)
+        else:
+            yield Entry(where, path + key, False, None, _text(value, where), _type(value))
+
+
+def _table(path: str, rows: list[dict[str, Any]], name: str, where: str) -> Iterator[Entry]:
+    """Entries of a table that is a JSON list with one JSON object for each row; an empty list is an empty object."""
+    yield Entry(where, path, True, None)
+    numbered = {str(number): row for number, row in enumerate(rows, 1)}
+    yield from _entries(numbered, path + ".", name)
 
 
 def _flat(path: str, value: list[Any], where: str) -> Entry:
@@ -86,9 +100,9 @@ def _nested(path: str, content: Mapping[str, Any], where: str) -> Entry:
             raise ModelError(f"{where}.{key}", f"must be {'true or false' if types is bool else 'a string'}")
     value = content.get("_value")
     if is_object is None:
-        is_object = False if "_value" in content else None
+        is_object = False if "_value" in content else None if any(key[:1] == "_" for key in content) else True
     text = _text(value, where)
-    return Entry(where, path, is_object, bool(writable), text, kind or _type(value), _notification(content))
+    return Entry(where, path, is_object, writable, text, kind or _type(value), _notification(content))
 
 
 def _notification(content: Mapping[str, Any]) -> str:

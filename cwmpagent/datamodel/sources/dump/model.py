@@ -11,53 +11,50 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
 from cwmpagent.datamodel.builder import LONGEST_PATH, ModelBuilder, template_of
-from cwmpagent.datamodel.schema import ROW, ObjectDefinition, ParameterDefinition, is_instance_number
+from cwmpagent.datamodel.deviations import BAD_ATTRIBUTES, LEFT_OUT
+from cwmpagent.datamodel.schema import (
+    ROW,
+    ObjectDefinition,
+    ParameterDefinition,
+    is_instance_number,
+    is_name,
+    is_number,
+)
 from cwmpagent.datamodel.sources.agent_parameters import ESSENTIAL, NEEDED
 from cwmpagent.datamodel.sources.dump.entry import Entry, above, last
+from cwmpagent.datamodel.sources.dump.fidelity import Fidelity
 from cwmpagent.datamodel.sources.dump.shape import DumpShape
-from cwmpagent.datamodel.sources.dump.types import definition_of, is_unknown
+from cwmpagent.datamodel.sources.dump.types import definition_of, device_text, is_unknown
 from cwmpagent.errors import ModelError
 from cwmpagent.records import SUBSCRIBER, Attributes
 
-LARGEST = 16 * 2**20
-"""Maximum size of a dump in octets; a device with 5,000 parameters needs less than one million."""
 MOST_ENTRIES = 100_000
 
 _ACS_NAMES = frozenset(
     ("DeviceID", "Tags", "Events", "VirtualParameters", "Downloads", "Reboot", "FactoryReset", "FaultLog")
 )
 """Root names that an ACS adds beside the root object of the device."""
+_ROOTS = ("Device.", "InternetGatewayDevice.")
+"""Roots of the standards; beside one of them, every other root is of an ACS."""
 _IDENTITY: Mapping[str, str] = {
     "DeviceID.Manufacturer": "DeviceInfo.Manufacturer",
     "DeviceID.OUI": "DeviceInfo.ManufacturerOUI",
     "DeviceID.ProductClass": "DeviceInfo.ProductClass",
     "DeviceID.SerialNumber": "DeviceInfo.SerialNumber",
 }
-_ADDRESS = re.compile(r"InternetGatewayDevice\.WANDevice\.\d+\.WANConnectionDevice\.\d+\.WAN(IP|PPP)Connection\.\d+")
+_ADDRESS = re.compile(
+    r"InternetGatewayDevice\.WANDevice\.[0-9]+\.WANConnectionDevice\.[0-9]+\.WAN(IP|PPP)Connection\.[0-9]+"
+)
 _DEFAULT_CONNECTION = "InternetGatewayDevice.Layer3Forwarding.DefaultConnectionService"
 
 
-def text_of(data: bytes, name: str) -> str:
-    """Text of a dump; raises ``ModelError`` for a file that is too large, empty or not UTF-8."""
-    if len(data) > LARGEST:
-        raise ModelError(name, f"has {len(data)} octets; a dump may have at most {LARGEST}")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ModelError(f"{name}: line {line}", "is not UTF-8 text") from None
-    if not text.strip():
-        raise ModelError(name, "is empty")
-    return text
-
-
-def declare(entries: Iterable[Entry], name: str, builder: ModelBuilder) -> None:
+def declare(entries: Iterable[Entry], name: str, builder: ModelBuilder, fidelity: Fidelity) -> None:
     """Declare the content of the dump ``name`` that earlier sources do not declare, with all its rows and values.
 
-    Raises ``ModelError`` with file, line and reason for an entry that cannot be part of a dump of one device. Other
-    irregularities are reported to ``builder``.
+    Raises ``ModelError`` with file, line and reason for a dump whose entries cannot be told apart or are not those of
+    one device. All other irregularities are reported to ``builder``.
     """
-    dump = _Dump(name, builder)
+    dump = _Dump(name, builder, exact=fidelity == "exact")
     for entry in entries:
         dump.take(entry)
     dump.declare()
@@ -66,16 +63,22 @@ def declare(entries: Iterable[Entry], name: str, builder: ModelBuilder) -> None:
 class _Dump:
     """Entries of a dump, by path without a dot at the end."""
 
-    def __init__(self, name: str, builder: ModelBuilder) -> None:
+    def __init__(self, name: str, builder: ModelBuilder, *, exact: bool) -> None:
         self._name = name
         self._builder = builder
+        self._exact = exact
         self._entries: dict[str, Entry] = {}
         self._acs_entries: dict[str, Entry] = {}
+        self._roots: dict[str, Entry] = {}
         self._root = ""
 
     def take(self, entry: Entry) -> None:
-        """Check and add one entry."""
+        """Check and add one entry; one with a name that no path can contain is reported and left out."""
         path = _plain_path(entry)
+        refusal = _refusal(path)
+        if refusal:
+            self._builder.report(entry.where, f"{_shown(path)} is left out: {refusal}", LEFT_OUT)
+            return
         first = path.partition(".")[0]
         entries = self._acs_entries if first in _ACS_NAMES else self._entries
         if path in entries:
@@ -84,16 +87,17 @@ class _Dump:
             raise ModelError(self._name, f"has more than {MOST_ENTRIES} rows")
         entries[path] = entry
         if entries is self._entries:
-            if self._root not in ("", first + "."):
-                raise ModelError(entry.where, f"{first}. is a second root beside {self._root}")
-            self._root = first + "."
-            _check_instances(entry, path)
+            self._roots.setdefault(first + ".", entry)
 
     def declare(self) -> None:
         """Declare all entries."""
         builder = self._builder
         if not self._entries:
             raise ModelError(self._name, "has no root object such as Device.")
+        self._choose_root()
+        if not builder.root and all(entry.writable is None for entry in self._entries.values()):
+            text = "does not say what can be written: an ACS can set only what every agent lets it set"
+            builder.report(self._name, text, "files without Writable")
         if builder.root not in ("", self._root):
             raise ModelError(
                 self._name, f"is a dump of {self._root}, but the preceding model has the root {builder.root}"
@@ -101,6 +105,8 @@ class _Dump:
         taken = self._take_offered()
         self._shape = DumpShape(self._entries, self._name, builder)
         self._shape.declare()
+        if self._exact:
+            self._keep_access()
         for template, group in self._parameters().items():
             self._declare_parameter(template, group)
         for template in taken:
@@ -110,6 +116,27 @@ class _Dump:
         self._add_needed()
         self._set_identity()
         self._force_address_inform()
+
+    def _choose_root(self) -> None:
+        """Set the root of the device, and leave out all other roots; raises ``ModelError`` if it is not clear."""
+        first, *others = self._roots
+        standard = [root for root in _ROOTS if root in self._roots]
+        if others and len(standard) != 1:
+            raise ModelError(self._roots[others[0]].where, f"{others[0]} is a second root beside {first}")
+        self._root = standard[0] if standard else first
+        for root in (root for root in self._roots if root != self._root):
+            text = f"{root} is left out, with all below it: it is a second root beside {self._root}"
+            self._builder.report(self._roots[root].where, text, LEFT_OUT)
+        if others:
+            self._entries = {
+                path: entry for path, entry in self._entries.items() if (path + ".").startswith(self._root)
+            }
+
+    def _keep_access(self) -> None:
+        for path, entry in self._entries.items():
+            if entry.writable is not None:
+                is_object = path + "." in self._shape.objects
+                self._builder.set_access(path + "." if is_object else path, entry.writable)
 
     def _take_offered(self) -> list[str]:
         """Declare the offered definitions of the preceding model that the dump contains; returns their templates."""
@@ -128,8 +155,10 @@ class _Dump:
         for path, entry in self._entries.items():
             if path + "." in shape.objects or above(path) not in shape.kept:
                 continue
-            if shape.is_table(above(path)):
-                self._builder.report(entry.where, f"{path} is left out: it is inside a table, but not inside a row")
+            if shape.is_table(above(path)) or is_number(last(path)):
+                misplaced = "is inside a table, but not inside a row"
+                reason = misplaced if shape.is_table(above(path)) else "has a number as its name, but is not an object"
+                self._builder.report(entry.where, f"{path} is left out: it {reason}", LEFT_OUT)
                 continue
             groups.setdefault(shape.kept[above(path)] + last(path), {})[path] = entry
         return groups
@@ -140,32 +169,39 @@ class _Dump:
         known = builder.declared(template)
         if known is None:
             if builder.declared(template + ".") or builder.declared(template + "." + ROW):
-                if self._shape.declares(template + "."):
-                    raise ModelError(
-                        first.where, f"{template} is a parameter in this row, but an object in another row"
-                    )
-                builder.report(first.where, f"{template} is left out: it is an object in the preceding model")
+                elsewhere = "another row" if self._shape.declares(template + ".") else "the preceding model"
+                builder.report(first.where, f"{template} is left out: it is an object in {elsewhere}", LEFT_OUT)
                 return
-            known = definition_of(last(template), group, self._essential(template), builder.report)
-            builder.add_parameter(first.where, above(template), known)
+            essential = self._essential(template)
+            known = definition_of(last(template), group, essential, builder.report, keep_type=self._exact)
+            builder.add_parameter(first.where, above(template), known, observed=True)
             self._shape.own.setdefault(above(template), []).append(known.name)
         assert isinstance(known, ParameterDefinition)
         for path, entry in group.items():
-            if not entry.text and known.hidden:
+            text = device_text(known.kind, entry)
+            if self._exact:
+                builder.set_words(path, text)
+            if not text and known.hidden:
                 pass  # a device does not report the value of a hidden parameter
             elif is_unknown(entry, known):
-                builder.report(entry.where, f"{path} is empty, which is not a value of {known.kind}: read as unknown")
+                self._report_unknown(path, entry, known)
             else:
-                builder.set_value(entry.where, path, entry.text, observed=True)
+                builder.set_value(entry.where, path, text, observed=True)
             if entry.notification or entry.access:
                 self._set_attributes(path, entry)
+
+    def _report_unknown(self, path: str, entry: Entry, known: ParameterDefinition) -> None:
+        if not self._exact:
+            text = f"{path} is empty, which is not a value of {known.kind}: read as unknown"
+            self._builder.report(entry.where, text, "empty values that are read as unknown")
 
     def _essential(self, template: str) -> ParameterDefinition | None:
         return ESSENTIAL.get(template.removeprefix(self._root))
 
     def _set_attributes(self, path: str, entry: Entry) -> None:
         if entry.notification not in ("", "0", "1", "2"):
-            self._builder.report(entry.where, f"{path} has a notification that is not 0, 1 or 2: it is left out")
+            text = f"{path} has a notification that is not 0, 1 or 2: it is left out"
+            self._builder.report(entry.where, text, BAD_ATTRIBUTES)
             return
         access = tuple(name for name in entry.access.replace(",", " ").split() if name == SUBSCRIBER)
         attributes = Attributes(int(entry.notification or 0), access if entry.access else (SUBSCRIBER,))
@@ -180,7 +216,8 @@ class _Dump:
                 if builder.declared(above(path)) is None:
                     builder.add_object(where, ObjectDefinition(path=above(path)))
                 builder.add_parameter(where, above(path), ESSENTIAL[relative])
-                builder.report(where, "is added, because the agent needs it and the dump does not contain it")
+                text = "is added, because the agent needs it and the dump does not contain it"
+                builder.report(where, text, "parameters that are added for the agent")
 
     def _set_identity(self) -> None:
         for name, relative in _IDENTITY.items():
@@ -190,9 +227,8 @@ class _Dump:
             self._builder.set_value(entry.where, path, entry.text, observed=True)
             other = self._entries.get(path)
             if other is not None and other.text != entry.text:
-                self._builder.report(
-                    other.where, f"{path} differs from {name}, the value in the Informs, which is used"
-                )
+                text = f"{path} differs from {name}, the value in the Informs, which is used"
+                self._builder.report(other.where, text, "values that differ from the identity in the Informs")
 
     def _force_address_inform(self) -> None:
         """Include the address of the default connection of a TR-098 device in every Inform, if the dump names it."""
@@ -204,31 +240,30 @@ class _Dump:
 def _plain_path(entry: Entry) -> str:
     """Path of ``entry`` without a dot at the end, %XX decoded."""
     path = entry.path
-    if len(path) > 3 * LONGEST_PATH:
-        raise ModelError(entry.where, f"the name has {len(path)} characters; a path has at most {LONGEST_PATH}")
-    if "%" in path:
+    if "%" in path and len(path) <= 3 * LONGEST_PATH:
         path = ".".join(unquote(name) for name in path.split("."))
-    path = path.removesuffix(".")
-    if not path.isprintable():
-        raise ModelError(entry.where, "the name contains characters that cannot be printed")
-    if not all(path.split(".")):
-        raise ModelError(entry.where, "the name, or a part of it between dots, is empty")
+    return path.removesuffix(".")
+
+
+def _refusal(path: str) -> str | None:
+    """Reason why ``path`` cannot be that of an object or parameter; ``None`` if it can."""
     if len(path) > LONGEST_PATH:
-        raise ModelError(entry.where, f"the name has {len(path)} characters; a path has at most {LONGEST_PATH}")
-    return path
+        return f"it has {len(path)} characters; a path has at most {LONGEST_PATH}"
+    before = ""
+    for at, part in enumerate(path.split(".")):
+        if not part:
+            return "a name, or a part of it between dots, is empty"
+        if is_number(part):
+            if not is_instance_number(part):
+                return f"{part} is not an instance number: it must be 1, 2, 3 ... without leading zeros"
+            if at < 2 or is_number(before):
+                return f"{part} is an instance number, but does not follow the name of a table"
+        elif not is_name(part):
+            return f"{_shown(part)} is not a name: it contains a control character, a bracket, a brace or a wildcard"
+        before = part
+    return None
 
 
-def _check_instances(entry: Entry, path: str) -> None:
-    previous = "0"
-    for name in path.split(".")[1:]:
-        if name[:1].isdecimal():
-            if not is_instance_number(name):
-                raise ModelError(
-                    entry.where,
-                    f"{name} in {path} is not an instance number: it must be 1, 2, 3 ... without leading zeros",
-                )
-            if previous.isdecimal():
-                raise ModelError(
-                    entry.where, f"{name} in {path} is an instance number, but does not follow the name of a table"
-                )
-        previous = name
+def _shown(text: str) -> str:
+    text = text[:LONGEST_PATH]
+    return text if text.isprintable() and text else ascii(text)

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Mapping
 
 from cwmpagent.datamodel.builder import ModelBuilder, template_of
-from cwmpagent.datamodel.schema import ROW, ObjectDefinition, ParameterDefinition
+from cwmpagent.datamodel.deviations import LEFT_OUT, WRONG_COUNTS
+from cwmpagent.datamodel.schema import ROW, ObjectDefinition, ParameterDefinition, is_instance_number
 from cwmpagent.datamodel.sources.dump.entry import COUNTER, Entry, above, last
-from cwmpagent.errors import ModelError
 
 
 class DumpShape:
@@ -52,16 +52,16 @@ class DumpShape:
             template = template_of(path)
             refusal = self._refusal(path, template)
             if refusal:
-                self._builder.report(self._where(path), f"{path} is left out, with all below it: {refusal}")
+                self._builder.report(self._where(path), f"{path} is left out, with all below it: {refusal}", LEFT_OUT)
                 continue
             self.kept[path] = template
             paths_of.setdefault(template + ROW if self.is_table(path) else template, []).append(path)
             if _is_row(path):
-                self._builder.add_row(self._where(path), above(path), int(last(path)))
+                self._builder.add_row(self._where(path), above(path), int(last(path)), observed=True)
                 self._sizes[above(path)] += 1
         for template, paths in paths_of.items():
             if self._builder.declared(template) is None:
-                self._builder.add_object(self._where(paths[0]), self._definition(template, paths))
+                self._builder.add_object(self._where(paths[0]), self._definition(template, paths), observed=True)
                 name = last(template.removesuffix(ROW))
                 self.own.setdefault(above(template.removesuffix(ROW)), []).append(name + ".")
 
@@ -77,9 +77,9 @@ class DumpShape:
         for path, entry in self._entries.items():
             is_object = path in self._holding if entry.is_object is None else entry.is_object
             if not is_object and path in self._holding:
-                raise ModelError(entry.where, f"{path} is a parameter, but there are names below it")
-            if not is_object and last(path).isdecimal():
-                raise ModelError(entry.where, f"{path} ends in an instance number, so it must be an object")
+                is_object = True
+                text = f"{path} is a parameter, but there are names below it: it is read as an object"
+                self._builder.report(entry.where, text, "names that are both object and parameter")
             self._add_object(path + "." if is_object else above(path))
 
     def _add_object(self, path: str) -> None:
@@ -90,14 +90,14 @@ class DumpShape:
     def _find_tables(self) -> set[str]:
         """Templates of the rows of all tables, including tables of the preceding model."""
         declared = self._builder.declared
-        holding_names = {template_of(above(path)) for path in self._paths() if not last(path).isdecimal()}
+        holding_names = {template_of(above(path)) for path in self._paths() if not _is_row(path)}
         tables: set[str] = set()
         for path, entry in self.objects.items():
             template = template_of(path)
             if _is_row(path):
                 table = template
             elif path[:-1] not in self._holding and template not in holding_names:
-                creatable = entry is not None and entry.writable
+                creatable = entry is not None and bool(entry.writable)
                 table = template + ROW if creatable or path[:-1] + COUNTER in self._entries else ""
             else:
                 table = ""
@@ -126,11 +126,11 @@ class DumpShape:
         entries = {path: self.objects[path] for path in paths}
         tables = [entry for path, entry in entries.items() if not _is_row(path)]
         rows = [entry for path, entry in entries.items() if _is_row(path)]
-        creatable = any(entry is not None and entry.writable for entry in tables)
+        creatable = any(entry is not None and bool(entry.writable) for entry in tables)
         return ObjectDefinition(
             path=template,
             creatable=creatable,
-            deletable=any(entry is not None and entry.writable for entry in rows) if rows else creatable,
+            deletable=any(entry is not None and bool(entry.writable) for entry in rows) if rows else creatable,
             number_of_entries=self._counter(template, [path for path in paths if not _is_row(path)]),
         )
 
@@ -144,7 +144,7 @@ class DumpShape:
             if entry.text != str(self._sizes[path]):
                 rows = self._sizes[path]
                 mismatch = f"{path[:-1]}{COUNTER} is {entry.text[:10]!r}, but the dump contains {rows} rows"
-                self._builder.report(entry.where, f"{mismatch}: it is kept as a plain parameter")
+                self._builder.report(entry.where, f"{mismatch}: it is kept as a plain parameter", WRONG_COUNTS)
                 return ""
         return name if counters else ""
 
@@ -163,4 +163,4 @@ def _holding(entries: Mapping[str, Entry]) -> set[str]:
 
 
 def _is_row(path: str) -> bool:
-    return last(path).isdecimal()
+    return is_instance_number(last(path))

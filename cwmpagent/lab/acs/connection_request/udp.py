@@ -75,6 +75,8 @@ class UdpRequester:
             )
         host, colon, port = text.rpartition(":") if not text.endswith("]") and ":" in text else (text, "", "")
         try:
+            if not text.isprintable():  # the zone of an IPv6 address may be any text, and goes into a header
+                raise ValueError
             address = Address(str(ip_address(host.strip("[]"))), int(port) if colon else HTTP_PORT)
         except ValueError:
             raise UnreachableError(f"its UDPConnectionRequestAddress is not an address: {quoted(text)}") from None
