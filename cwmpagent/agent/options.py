@@ -23,12 +23,14 @@ from cwmpagent.protocol.stun.binding import StunOptions
 class SessionOptions:
     """``rpc_timeout``: seconds for one RPC. ``envelopes``: whether facts of whole messages are wanted now.
 
+    ``lenient``: a ParameterKey or CommandKey that the ACS leaves out is taken as empty; else the answer is fault 9003.
     ``discovered_url``: the ACS's URL as the network gives it, None where it gives none; raises ValueError with a line
     for people.
     """
 
     acs: Acs
     rpc_timeout: float = 20.0
+    lenient: bool = True
     envelopes: Callable[[], bool] = lambda: False
     discovered_url: Callable[[], str | None] | None = None
 

@@ -115,6 +115,7 @@ def build_sessions(
         clock=environment.clock,
         timers=environment.timers,
         envelope_ids=_envelope_ids(),
+        lenient=options.lenient,
         trace=EnvelopeTrace(observer, wanted=options.envelopes, hidden=lambda path: is_hidden(tree, path)),
         observer=observer,
         prepare=prepare,

@@ -14,6 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from cwmpagent.agent.facts import (
+    Noted,
     Observer,
     RpcAnswered,
     SessionEnded,
@@ -38,7 +39,7 @@ from cwmpagent.errors import MisuseError, StoreWriteError, TransportError
 from cwmpagent.protocol.agenda import Agenda, Now, Snapshot
 from cwmpagent.protocol.agenda.events import BOOTSTRAP
 from cwmpagent.protocol.rpc import Fault, GenericRequest, Inform, Message, Request
-from cwmpagent.protocol.session import Call, Delivered, Finished, Post, Session
+from cwmpagent.protocol.session import Call, Delivered, Deviation, Finished, Post, Session
 
 STOP_GRACE = 5.0
 """Seconds that the exchange in flight may take once the agent stops."""
@@ -66,7 +67,8 @@ class _Run:
 class SessionDriver:
     """The sessions of one agent with its ACS.
 
-    ``prepare`` runs before each Inform is built, ``settle`` after each session. A session that leaves work to
+    ``prepare`` runs before each Inform is built, ``settle`` after each session. ``lenient``: a ParameterKey or
+    CommandKey that a request of the ACS leaves out is taken as empty. A session that leaves work to
     ``after_session`` is the last one until :meth:`start` is called again.
     """
 
@@ -84,6 +86,7 @@ class SessionDriver:
         clock: Clock,
         timers: Timers,
         envelope_ids: Iterator[str],
+        lenient: bool,
         trace: EnvelopeTrace,
         observer: Observer,
         prepare: Callable[[], Awaitable[None]],
@@ -102,6 +105,7 @@ class SessionDriver:
         self._clock = clock
         self._timers = timers
         self._envelope_ids = envelope_ids
+        self._lenient = lenient
         self._trace = trace
         self._observer = observer
         self._prepare = prepare
@@ -215,7 +219,7 @@ class SessionDriver:
         inform = build_inform(self._tree, (*asked, *news), snapshot, self._clock)
         url = self._server.text("URL")
         exchange = self._acs.open(url, self._server.text("Username"), self._server.text("Password"))
-        session = Session(told(self._tree, inform), envelope_ids=self._envelope_ids)
+        session = Session(told(self._tree, inform), envelope_ids=self._envelope_ids, lenient=self._lenient)
         if not snapshot.heartbeat:
             self._own_requests.begin(session)
         self._observer(SessionStarted(url, tuple(each.code for each in snapshot.events), snapshot.retry_count))
@@ -232,6 +236,8 @@ class SessionDriver:
                     actions.extend(await self._exchange(run, post))
                 case Delivered() as delivered:
                     await self._delivered(run, delivered)
+                case Deviation() as deviation:
+                    self._observer(Noted(deviation.text))
                 case Call() as call:
                     actions.append(run.session.answer((await self._call(run, call)).response))
                 case Finished() as finished:
