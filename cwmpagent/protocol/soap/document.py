@@ -23,9 +23,11 @@ _ENCODINGS: Mapping[str, str] = MappingProxyType(
 _DECLARED = re.compile(
     rb"""(?:\xef\xbb\xbf)?<\?xml[^>]{0,80}?\sencoding\s{0,9}=\s{0,9}["']([A-Za-z0-9._-]{1,40})["']"""
 )
-_WIDE_START = re.compile(rb"(?:\xff\xfe|[ \t\r\n]\0)*(?=<\0)|(?:\xfe\xff|\0[ \t\r\n])*(?=\0<)")
-_NARROW_START = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*")
-_MARK = re.compile(rb"\xff\xfe|\xfe\xff|\xef\xbb\xbf")
+_BLANK = b" \t\r\n"
+_MARK_UTF_8 = b"\xef\xbb\xbf"
+_MARK_LITTLE = b"\xff\xfe"
+_MARK_BIG = b"\xfe\xff"
+_BEFORE = _BLANK + b"\0" + _MARK_UTF_8 + _MARK_LITTLE
 
 
 def trimmed(data: bytes) -> bytes:
@@ -35,14 +37,27 @@ def trimmed(data: bytes) -> bytes:
     """
     if data[:1] == b"<" and data[-1:] == b">":
         return data
-    wide = _WIDE_START.match(data)
-    start = wide or _NARROW_START.match(data)
-    assert start is not None
-    end = len(data.rstrip(b" \t\r\n\0"))
-    if wide is not None:
-        end += (end - start.end()) % 2
-    mark = _MARK.search(start[0])
-    return (mark[0] if mark else b"") + data[start.end() : end]
+    start = len(data) - len(data.lstrip(_BEFORE))
+    if start % 2 == 0 and data[start : start + 2] == b"<\0":
+        width, mark = 2, _MARK_LITTLE
+    elif start % 2 == 1 and data[start - 1 : start + 1] == b"\0<":
+        width, mark, start = 2, _MARK_BIG, start - 1
+    else:
+        width, mark = 1, _MARK_UTF_8
+    before = data[:start]
+    if not _is_blank(before.replace(mark, b""), mark):
+        return data  # the parser refuses it
+    end = len(data.rstrip(_BLANK + b"\0"))
+    end += (end - start) % width
+    return (mark if mark in before else b"") + data[start:end]
+
+
+def _is_blank(text: bytes, mark: bytes) -> bool:
+    """Whether ``text`` in the encoding of ``mark`` is nothing but white space."""
+    if mark == _MARK_UTF_8:
+        return not text.strip(_BLANK)
+    low = 0 if mark == _MARK_LITTLE else 1
+    return len(text) % 2 == 0 and not text[low::2].strip(_BLANK) and not text[1 - low :: 2].strip(b"\0")
 
 
 def encodings(data: bytes, charset: str | None) -> Iterator[str | None]:
