@@ -23,12 +23,14 @@ from cwmpagent.protocol.stun.binding import StunOptions
 class SessionOptions:
     """``rpc_timeout``: seconds for one RPC. ``envelopes``: whether facts with whole messages are to be emitted now.
 
+    ``lenient``: a ParameterKey or CommandKey that the ACS leaves out is taken as empty; else the answer is fault 9003.
     ``discovered_url``: returns the ACS URL that the network provides, None where it provides none. Raises ValueError
     with a text for the log.
     """
 
     acs: Acs
     rpc_timeout: float = 20.0
+    lenient: bool = True
     envelopes: Callable[[], bool] = lambda: False
     discovered_url: Callable[[], str | None] | None = None
 

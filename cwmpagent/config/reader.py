@@ -238,6 +238,7 @@ def _acs(table: TomlTable, environ: Mapping[str, str]) -> AcsConfig:
         connect_timeout=table.seconds("connect_timeout", 15, most=600),
         answer_timeout=table.seconds("answer_timeout", 30, most=600),
         rpc_timeout=table.seconds("rpc_timeout", 20, most=600),
+        lenient=table.flag("lenient", True),
     )
 
 

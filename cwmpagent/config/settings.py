@@ -33,7 +33,10 @@ class DeviceConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcsConfig:
-    """URL, credentials and TLS files of the ACS; time-outs are in seconds."""
+    """URL, credentials and TLS files of the ACS; time-outs are in seconds.
+
+    ``lenient``: mandatory keys that the ACS leaves out of its requests are taken as empty.
+    """
 
     url: str
     url_file: Path | None = None
@@ -45,6 +48,7 @@ class AcsConfig:
     connect_timeout: float = 15.0
     answer_timeout: float = 30.0
     rpc_timeout: float = 20.0
+    lenient: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

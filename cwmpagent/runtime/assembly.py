@@ -169,6 +169,7 @@ class Assembly:
             sessions=SessionOptions(
                 acs=self.network.acs,
                 rpc_timeout=config.acs.rpc_timeout,
+                lenient=config.acs.lenient,
                 envelopes=self._envelopes,
                 discovered_url=UrlFile(config.acs.url_file) if config.acs.url_file else None,
             ),

@@ -118,6 +118,7 @@ def build_sessions(
         timers=environment.timers,
         long_work=long_work,
         envelope_ids=_envelope_ids(),
+        lenient=options.lenient,
         trace=EnvelopeTrace(observer, enabled=options.envelopes, hidden=lambda path: is_hidden(tree, path)),
         observer=observer,
         prepare=prepare,

@@ -83,6 +83,7 @@ class ParseTests(SynchronousTestCase):
         )
         acs = config.acs
         self.assertEqual((acs.connect_timeout, acs.answer_timeout, acs.rpc_timeout), (15, 30, 20))
+        self.assertTrue(acs.lenient)
         self.assertEqual((acs.ca_file, acs.client_certificate, acs.client_key), (None, None, None))
         self.assertEqual(config.connection_request.endpoint, ("tcp:7547",))
         self.assertEqual(config.connection_request.algorithms, ("MD5",))
@@ -151,6 +152,7 @@ class ParseTests(SynchronousTestCase):
             (SMALLEST + "answer_timeout = 601", "acs.answer_timeout", "at most 600"),
             (SMALLEST + "answer_timeout = nan", "acs.answer_timeout", "more than 0"),
             (SMALLEST + "rpc_timeout = true", "acs.rpc_timeout", "number"),
+            (SMALLEST + 'lenient = "yes"', "acs.lenient", "true or false"),
             (SMALLEST + 'client_certificate = "c.pem"', "acs.client_key", "client_certificate"),
             (SMALLEST + 'client_key = "k.pem"', "acs.client_certificate", "client_key"),
             (request + 'endpoint = "tpc:7547"', "connection_request.endpoint", "tpc"),

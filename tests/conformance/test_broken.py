@@ -71,7 +71,7 @@ class BrokenTests(SteppedCase):
         await self.at_every_step(lambda step: Status(at=step, status=500, body="Internal Server Error"))
 
     async def test_wrong_id(self) -> None:
-        await self.at_every_step(lambda step: WrongId(at=step, id=None if step % 2 else "another"))
+        await self.at_every_step(lambda step: WrongId(at=step, id="another" if step % 2 else None))
 
     async def test_fault_8001(self) -> None:
         await self.at_every_step(lambda step: FaultAnswer(at=step, code=8001))

@@ -1,4 +1,4 @@
-"""SOAP-01 to SOAP-15: the form of the agent's envelopes, and the envelopes of an ACS that it accepts."""
+"""SOAP-01 to SOAP-19: the form of the agent's envelopes, and the envelopes of an ACS that it accepts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from cwmpagent.agent.facts import Noted
 from cwmpagent.lab.acs.misbehaviour import Chunked, Garbage
 from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, Event
 from cwmpagent.protocol.rpc import (
@@ -18,6 +19,8 @@ from cwmpagent.protocol.rpc import (
     GetRPCMethods,
     Inform,
     InformResponse,
+    Reboot,
+    SetParameterValuesResponse,
 )
 from cwmpagent.protocol.session import Reply
 from cwmpagent.protocol.soap import CWMP_1_0, CWMP_1_1, CWMP_1_2, Envelope, encode
@@ -200,10 +203,78 @@ class SoapTests(ScriptedCase):
         found = {each.findtext("Name"): each.find("Value").attrib[XSI + "type"] for each in structs}
         self.assertEqual(found, wanted)
 
+    async def test_soap_16_an_envelope_as_a_server_writes_it(self) -> None:
+        declaration = b'<s:Envelope xmlns:schemaLocation="urn:dslforum-org:cwmp-1-2 ..\\cwmp 1.2.xsd" '
+        odd = ODD_PREFIXES.replace(b"<s:Envelope ", declaration)
+        bodies = [odd, b"\xef\xbb\xbf\r\n" + odd, odd + b"\r\n\0"]
+        utf_16 = odd.replace(b"?>", b' encoding="UTF-16"?>', 1).decode().encode("utf-16")
+        posts = await self.talk(*bodies, utf_16)
+        self.assertEqual([type(posted.message) for posted in posts[2:]], [GetParameterNamesResponse] * 4)
+        self.assertTrue(self.ended()[-1].success)
+
+    async def test_soap_17_anything_wrong_below_a_request(self) -> None:
+        whole = encode(Envelope(body=GetParameterValues((CODE,)), id="1"))
+        names = whole[whole.index(b"<ParameterNames") : whole.index(b"</cwmp:Get")]
+        posts = await self.talk(
+            whole.replace(CODE.encode(), f"<string>{CODE}</string>".encode()),
+            names_next_level("<b>1</b>"),
+            whole.replace(names, names * 2),
+            GetParameterValues((CODE,)),
+        )
+        faults = [posted.message for posted in posts[2:5]]
+        self.assertEqual(
+            faults,
+            [
+                Fault(9003, "there is an element inside the text of string"),
+                Fault(9003, "there is an element inside the text of NextLevel"),
+                Fault(9003, "ParameterNames occurs more than once"),
+            ],
+        )
+        self.assertIsInstance(posts[5].message, GetParameterValuesResponse)
+        self.assertTrue(self.ended()[-1].success)
+
+    async def test_soap_18_an_inform_response_without_id(self) -> None:
+        def without_id(posted: Posted) -> Said:
+            return Reply(200, encode(Envelope(body=InformResponse()))) if posted.number == 1 else None
+
+        self.acs.instead = without_id
+        await self.talk(GetRPCMethods())
+        self.assertTrue(self.ended()[-1].success)
+        (text,) = self.noted()
+        self.assertIn("InformResponse in answer to Inform without cwmp:ID", text)
+        self.acs.instead = lambda posted: (
+            Reply(200, encode(Envelope(body=InformResponse(), id="other"))) if posted.number == 1 else None
+        )
+        await self.talk()
+        self.assertFalse(self.ended()[-1].success)
+
+    async def test_soap_19_a_request_without_its_key(self) -> None:
+        bare = encode(Envelope(body=assign(**{CODE: "bare"}), id="1"))
+        start, end = bare.index(b"<ParameterKey>"), bare.index(b"</cwmp:Set")
+        bare = bare[:start] + bare[end:]
+        posts = await self.talk(bare, bare, GetParameterValues((CODE, SERVER + "ParameterKey")))
+        self.assertEqual(posts[2].message, SetParameterValuesResponse(0))
+        assert isinstance(posts[4].message, GetParameterValuesResponse)
+        self.assertEqual([each.value.text for each in posts[4].message.parameter_list], ["bare", ""])
+        (text,) = self.noted()
+        self.assertIn("SetParameterValues without the mandatory ParameterKey", text)
+        await self.talk(bare)
+        self.assertEqual(len(self.noted()), 2, "once a session")
+
+    async def test_soap_19_by_the_letter(self) -> None:
+        bare = encode(Envelope(body=Reboot(""), id="1")).replace(b"<CommandKey></CommandKey>", b"")
+        self.begin(self.config(acs="lenient = false"))
+        posts = await self.talk(bare)
+        self.assertEqual(posts[2].message, Fault(9003, "CommandKey is missing in Reboot"))
+        self.assertEqual(self.noted(), [])
+
     async def test_content_type_does_not_matter(self) -> None:
         self.front.dress = lambda posted, reply: Headed(reply, content_type="text/html")
         await self.talk(GetRPCMethods())
         self.assertTrue(self.ended()[-1].success)
+
+    def noted(self) -> list[str]:
+        return [fact.text for fact in self.facts if isinstance(fact, Noted) and "the ACS sent" in fact.text]
 
     def informed(self, posted: Posted, namespace: str) -> Said:
         if posted.number > 1:

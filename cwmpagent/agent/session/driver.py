@@ -14,6 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from cwmpagent.agent.facts import (
+    Noted,
     Observer,
     RpcAnswered,
     SessionEnded,
@@ -39,7 +40,7 @@ from cwmpagent.errors import MisuseError, StoreWriteError, TransportError
 from cwmpagent.protocol.agenda import Agenda, Now, Snapshot
 from cwmpagent.protocol.agenda.events import BOOTSTRAP
 from cwmpagent.protocol.rpc import Fault, GenericRequest, Inform, Message, Request, SoapFault
-from cwmpagent.protocol.session import Call, Delivered, Finished, Post, Session
+from cwmpagent.protocol.session import Call, Delivered, Deviation, Finished, Post, Session
 
 STOP_GRACE = 5.0
 """Seconds that the exchange under way may still take once the agent stops."""
@@ -67,7 +68,8 @@ class _Run:
 class SessionDriver:
     """The sessions of one agent with its ACS.
 
-    ``prepare`` runs before each Inform is built, ``settle`` after each session. After a session that leaves work for
+    ``prepare`` runs before each Inform is built, ``settle`` after each session. ``lenient``: a ParameterKey or
+    CommandKey that a request of the ACS leaves out is taken as empty. After a session that leaves work for
     ``after_session``, no session opens until :meth:`start` is called again.
     """
 
@@ -86,6 +88,7 @@ class SessionDriver:
         timers: Timers,
         long_work: LongWork,
         envelope_ids: Iterator[str],
+        lenient: bool,
         trace: EnvelopeTrace,
         observer: Observer,
         prepare: Callable[[], Awaitable[None]],
@@ -105,6 +108,7 @@ class SessionDriver:
         self._timers = timers
         self._long_work = long_work
         self._envelope_ids = envelope_ids
+        self._lenient = lenient
         self._trace = trace
         self._observer = observer
         self._prepare = prepare
@@ -218,7 +222,7 @@ class SessionDriver:
         inform = build_inform(self._tree, (*requested, *changed), snapshot, self._clock)
         url = self._server.text("URL")
         exchange = self._acs.open(url, self._server.text("Username"), self._server.text("Password"))
-        session = Session(named_for_acs(self._tree, inform), envelope_ids=self._envelope_ids)
+        session = Session(named_for_acs(self._tree, inform), envelope_ids=self._envelope_ids, lenient=self._lenient)
         if not snapshot.heartbeat:
             self._own_requests.begin(session)
         self._observer(SessionStarted(url, tuple(event.code for event in snapshot.events), snapshot.retry_count))
@@ -235,6 +239,8 @@ class SessionDriver:
                     actions.extend(await self._exchange(run, post))
                 case Delivered() as delivered:
                     await self._delivered(run, delivered)
+                case Deviation() as deviation:
+                    self._observer(Noted(deviation.text))
                 case Call() as call:
                     answer = await self._call(run, call)
                     actions.append(await self._long_work.run(run.session.answer_gradually(answer.response)))

@@ -24,13 +24,17 @@ class FieldType:
 
 @dataclass(frozen=True, slots=True)
 class Text(FieldType):
-    """Text of type ``kind`` with at most ``most`` characters. ``secret`` and ``url`` control masking."""
+    """Text of type ``kind`` with at most ``most`` characters. ``secret`` and ``url`` control masking.
+
+    ``often_absent``: a mandatory key that ACSs leave out; a lenient reader reads its absence as empty.
+    """
 
     most: int | None = None
     pattern: str = ""
     kind: ValueType = ValueType.STRING
     secret: bool = False
     url: bool = False
+    often_absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

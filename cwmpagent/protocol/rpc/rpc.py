@@ -51,7 +51,9 @@ from cwmpagent.protocol.rpc.structs import (
 from cwmpagent.values import ValueType
 
 ParameterNames = Annotated[tuple[str, ...], Array("ParameterNames", 1, member=Text("string", 256))]
-ParameterKey = Annotated[str, Text("ParameterKey", 32)]
+ParameterKey = Annotated[str, Text("ParameterKey", 32, often_absent=True)]
+RequestKey = Annotated[str, Text("CommandKey", 32, often_absent=True)]
+"""The CommandKey of a request that only names it; CancelTransfer and the requests of a CPE need theirs."""
 ObjectName = Annotated[str, Text("ObjectName", 256)]
 URL = Annotated[str, Text("URL", 256, url=True)]
 Status = Annotated[int, Number("Status", ValueType.INT, 0, 1)]
@@ -177,7 +179,7 @@ class DeleteObjectResponse(Response):
 class Download(AcsRequest):
     """Request to download and apply a file; ``file_size`` 0 means unknown."""
 
-    command_key: CommandKey
+    command_key: RequestKey
     file_type: FileType
     url: URL
     username: Username
@@ -202,7 +204,7 @@ class DownloadResponse(Response):
 class Reboot(AcsRequest):
     """Request to reboot the device after the session."""
 
-    command_key: CommandKey
+    command_key: RequestKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +229,7 @@ class ScheduleInform(AcsRequest):
     """Request for an Inform after ``delay_seconds``."""
 
     delay_seconds: DelaySeconds
-    command_key: CommandKey
+    command_key: RequestKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +267,7 @@ class GetOptionsResponse(Response):
 class Upload(AcsRequest):
     """Request to upload a file of the device."""
 
-    command_key: CommandKey
+    command_key: RequestKey
     file_type: FileType
     url: URL
     username: Username
@@ -308,7 +310,7 @@ class GetAllQueuedTransfersResponse(Response):
 class ScheduleDownload(AcsRequest):
     """Request to download and apply a file within one or two time windows."""
 
-    command_key: CommandKey
+    command_key: RequestKey
     file_type: FileType
     url: URL
     username: Username

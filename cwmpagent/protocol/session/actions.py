@@ -48,6 +48,16 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Deviation:
+    """The ACS deviates from the standard, and the session continues; each kind occurs at most once in a session.
+
+    ``text`` is one line for people.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The session has ended.
 
@@ -59,4 +69,4 @@ class Finished:
     informed: bool
 
 
-Action = Post | Delivered | Call | Finished
+Action = Post | Delivered | Call | Deviation | Finished

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from cwmpagent.errors import EnvelopeError, SequenceError
 from cwmpagent.gradual import Gradual
@@ -25,17 +26,31 @@ from cwmpagent.protocol.soap import Envelope, EnvelopeLimits, decode_gradually
 REPEAT_PLEASE = 8005
 """The fault with which an ACS requests a repetition (Retry request)."""
 
+_BLANK = b" \t\r\n\v\f\0\xef\xbb\xbf\xfe\xff"
+"""White space, NUL, and the bytes of byte order marks: a body of nothing else is empty."""
+
 Awaited = tuple[CpeRequest, str]
 """The CPE request that is not answered yet, and the ID of its envelope."""
 
 
+class DeviationKind(Enum):
+    """The deviations of an ACS that are accepted."""
+
+    NO_ID = auto()
+    NO_KEY = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class ReplyKind:
-    """The input, its description for error texts, and the envelope where there is one."""
+    """The input, its description for error texts, and the envelope where there is one.
+
+    ``deviation``: the deviation from the standard that was accepted, and its text.
+    """
 
     input: Input
     words: str
     envelope: Envelope | None = None
+    deviation: tuple[DeviationKind, str] | None = None
 
     @property
     def holds(self) -> bool:
@@ -43,10 +58,15 @@ class ReplyKind:
         return self.envelope is not None and self.envelope.hold_requests
 
 
-def classify(reply: Reply, posted: Post, awaited: Awaited | None, limits: EnvelopeLimits) -> Gradual[ReplyKind]:
-    """Classify ``reply`` to ``posted``. Never raises: an invalid answer is :attr:`Input.FAILURE`."""
+def classify(
+    reply: Reply, posted: Post, awaited: Awaited | None, limits: EnvelopeLimits, *, lenient: bool
+) -> Gradual[ReplyKind]:
+    """Classify ``reply`` to ``posted``. Never raises: an invalid answer is :attr:`Input.FAILURE`.
+
+    ``lenient``: an absent ParameterKey or CommandKey of a request is read as empty.
+    """
     request_name = "an empty POST" if posted.message is None else _name(posted.message)
-    empty = not reply.body or reply.body.isspace()
+    empty = not reply.body.strip(_BLANK)
     if reply.status == 204 or (reply.status == 200 and empty):
         return ReplyKind(Input.NOTHING, f"the ACS answered {request_name} with an empty HTTP response")
     failed = f"HTTP {reply.status} in answer to {request_name}"
@@ -56,7 +76,7 @@ def classify(reply: Reply, posted: Post, awaited: Awaited | None, limits: Envelo
     try:
         if reply.status not in (200, 500):
             raise SequenceError(failed)
-        envelope = yield from decode_gradually(reply.body, charset=reply.charset, limits=limits)
+        envelope = yield from decode_gradually(reply.body, charset=reply.charset, limits=limits, lenient=lenient)
         if reply.status == 500 and not isinstance(envelope.body, Fault):
             raise SequenceError(failed)
     except SequenceError as error:
@@ -82,7 +102,9 @@ def _classify_envelope(envelope: Envelope, where: str, awaited: Awaited | None) 
     if isinstance(body, Request):
         bad = isinstance(body, BadRequest) or bool(envelope.not_understood)
         words = f"the ACS sent the request {_name(body)} {where}"
-        return ReplyKind(Input.BAD_REQUEST if bad else Input.REQUEST, words, envelope)
+        if bad:
+            return ReplyKind(Input.BAD_REQUEST, words, envelope)
+        return ReplyKind(Input.REQUEST, words, envelope, _absent_key(envelope, body))
     if envelope.not_understood:
         names = quoted(", ".join(envelope.not_understood))
         raise SequenceError(f"the ACS sent the unsupported header '{names}' with mustUnderstand {where}")
@@ -97,16 +119,29 @@ def _classify_envelope(envelope: Envelope, where: str, awaited: Awaited | None) 
         words = f"the ACS sent fault {body.code} {where}{_appended(body.text)}"
     else:
         words = f"the ACS sent {_name(body)} {where}"
+    deviation = None
     if awaited is not None:
         request, sent_id = awaited
-        if envelope.id != sent_id:
-            received_id = "no ID" if envelope.id is None else f"the ID '{quoted(envelope.id)}'"
-            raise SequenceError(f"{words}, with {received_id} instead of '{quoted(sent_id)}'")
+        if envelope.id is None:
+            text = f"{words} without cwmp:ID; it is taken as the answer, because no other request is outstanding"
+            deviation = DeviationKind.NO_ID, text
+        elif envelope.id != sent_id:
+            raise SequenceError(f"{words}, with the ID '{quoted(envelope.id)}' instead of '{quoted(sent_id)}'")
         if not isinstance(body, Fault) and not answers(request, body):
             raise SequenceError(words)
     if not isinstance(body, Fault):
-        return ReplyKind(Input.RESPONSE, words, envelope)
-    return ReplyKind(Input.REPEAT if body.code == REPEAT_PLEASE else Input.FAULT, words, envelope)
+        return ReplyKind(Input.RESPONSE, words, envelope, deviation)
+    return ReplyKind(Input.REPEAT if body.code == REPEAT_PLEASE else Input.FAULT, words, envelope, deviation)
+
+
+def _absent_key(envelope: Envelope, request: Request) -> tuple[DeviationKind, str] | None:
+    if not envelope.absent:
+        return None
+    text = (
+        f"the ACS sent {_name(request)} without the mandatory {envelope.absent[0]}, which is taken as empty"
+        " ([acs] lenient = false refuses it with fault 9003)"
+    )
+    return DeviationKind.NO_KEY, text
 
 
 def _name(message: Message) -> str:

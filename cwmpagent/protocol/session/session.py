@@ -22,8 +22,8 @@ from cwmpagent.protocol.rpc import (
     SoapFault,
     rpc_name,
 )
-from cwmpagent.protocol.session.actions import Action, Call, Delivered, Finished, Post, Reply
-from cwmpagent.protocol.session.replies import Awaited, ReplyKind, answers, classify
+from cwmpagent.protocol.session.actions import Action, Call, Delivered, Deviation, Finished, Post, Reply
+from cwmpagent.protocol.session.replies import Awaited, DeviationKind, ReplyKind, answers, classify
 from cwmpagent.protocol.session.transitions import AWAITING_ACS, TRANSITIONS, Do, Input, State
 from cwmpagent.protocol.session.version import Negotiation
 from cwmpagent.protocol.soap import Envelope, EnvelopeLimits, encode, encode_gradually
@@ -40,7 +40,8 @@ class Session:
     """A session that begins with ``inform``.
 
     ``envelope_ids``: IDs of the CPE requests, one each. ``version``: the highest supported CWMP version.
-    ``session_timeout``: SessionTimeout of the Inform in seconds; None sends none.
+    ``session_timeout``: SessionTimeout of the Inform in seconds; None sends none. ``lenient``: a ParameterKey or
+    CommandKey that an ACS request leaves out is taken as empty; otherwise the request is answered with fault 9003.
     """
 
     def __init__(
@@ -51,11 +52,14 @@ class Session:
         version: str = "1.4",
         session_timeout: int | None = 60,
         limits: EnvelopeLimits | None = None,
+        lenient: bool = True,
     ) -> None:
         self._ids = envelope_ids
         self._negotiation = Negotiation(version)
         self._session_timeout = session_timeout
         self._limits = limits or EnvelopeLimits()
+        self._lenient = lenient
+        self._deviations: set[DeviationKind] = set()
         self._inform = inform
         self._queue: deque[CpeRequest] = deque()
         self._state = State.NEW
@@ -106,9 +110,10 @@ class Session:
     def receive_gradually(self, reply: Reply) -> Gradual[tuple[Action, ...]]:
         """The same as :meth:`receive`, in small pieces."""
         self._expect(*AWAITING_ACS)
-        kind = self._bounded((yield from classify(reply, self._posted, self._awaited, self._limits)))
+        classified = classify(reply, self._posted, self._awaited, self._limits, lenient=self._lenient)
+        kind = self._bounded((yield from classified))
         self._held = kind.holds
-        return tuple(self._step(kind))
+        return (*self._new_deviation(kind), *self._step(kind))
 
     def answer(self, message: Response | Fault) -> Post:
         """Return the POST with the result of the last :class:`Call`. Fault 9002 replaces one that XML cannot carry."""
@@ -138,6 +143,13 @@ class Session:
         if self._repeats <= MOST_REPEATS and self._holds <= MOST_HOLDS:
             return kind
         return ReplyKind(Input.FAILURE, f"{kind.words}, more than {max(self._repeats, self._holds) - 1} times in a row")
+
+    def _new_deviation(self, kind: ReplyKind) -> Iterator[Deviation]:
+        """The deviation of an answer that is not refused, if it is the first of its kind in the session."""
+        refused = TRANSITIONS[self._state, kind.input][0] is Do.FAIL
+        if kind.deviation is not None and not refused and kind.deviation[0] not in self._deviations:
+            self._deviations.add(kind.deviation[0])
+            yield Deviation(kind.deviation[1])
 
     def _step(self, kind: ReplyKind) -> Iterator[Action]:
         """Follow the table until an input of the ACS or the driver is required."""

@@ -14,21 +14,26 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from cwmpagent.protocol.rpc import Message
+from cwmpagent.protocol.soap.envelope import local_name
 from cwmpagent.values import LexicalError, Value, ValueType
 
 UNLIMITED = 2**63
+_TWICE = "occurs more than once"
 
 
 class Reading(Protocol):
     """The state of the decoder that elements use.
 
     ``texts``: character data since the last start tag. ``problem``: the first problem of the message, None without one.
-    ``value_types``: cache of the value types of attributes, valid for the present namespace prefixes. The outer
-    elements set the others.
+    ``lenient``: whether an absent key is read as empty; ``absent``: the keys for which this happened. ``value_types``:
+    cache of the value types of attributes, valid for the present namespace prefixes.
+    The outer elements set the others.
     """
 
     texts: list[str]
     problem: str | None
+    lenient: bool
+    absent: list[str]
     value_types: dict[tuple[str, ...], ValueType]
     message: Message | None
     namespace: str | None
@@ -53,8 +58,8 @@ class Element:
         self.leaf: Leaf | None = None
 
     def child(self, reading: Reading, content: Any, name: str, attributes: list[str]) -> Element:
-        """The handler of a child whose full name (namespace, space, local name) is not in ``children``."""
-        return self.children.get(name.rpartition(" ")[2], IGNORED)
+        """The handler of a child whose full name (namespace, separator, local name) is not in ``children``."""
+        return self.children.get(local_name(name), IGNORED)
 
     def open(self) -> Any:
         """Return new content."""
@@ -75,12 +80,15 @@ IGNORED = Element()
 
 
 class Leaf(Element):
-    """A text element of limited length without child elements; ``convert`` applies to types other than string.
+    """A text element of limited length; ``convert`` applies to types other than string.
 
-    ``is_plain``: the text is stored in a struct without conversion. ``stand_in``: the default for an invalid text.
+    A child element inside it is a problem of the message; :class:`SpoiltText` then takes its place.
+
+    ``plain_most``: the largest number of characters that are stored in a struct without a further check; -1: none.
+    ``stand_in``: the default for an invalid text.
     """
 
-    __slots__ = ("convert", "is_plain", "most", "name", "stand_in")
+    __slots__ = ("convert", "most", "name", "plain_most", "stand_in")
 
     def __init__(
         self,
@@ -96,7 +104,7 @@ class Leaf(Element):
         self.name = name
         self.most = UNLIMITED if most is None else most
         self.convert = convert
-        self.is_plain = slot >= 0 and convert is None
+        self.plain_most = self.most if slot >= 0 and convert is None else -1
         self.stand_in = stand_in
 
     def take(self, reading: Reading, text: str, attributes: list[str], into: Any) -> None:
@@ -110,7 +118,13 @@ class Leaf(Element):
             except LexicalError as error:
                 note(reading, f"{self.name}: {error}")
                 result = self.stand_in
-        self.put(result, into)
+        slot = self.slot  # not by put() and check_single(): calls count here
+        if slot < 0:
+            into.append(result)
+            return
+        if into[slot] is not None:
+            note(reading, f"{self.name} {_TWICE}")
+        into[slot] = result
 
 
 class ValueLeaf(Leaf):
@@ -120,15 +134,37 @@ class ValueLeaf(Leaf):
 
     def __init__(self, name: str, slot: int, typed_slot: int) -> None:
         super().__init__(name, slot)
-        self.is_plain = False
+        self.plain_most = -1
         self.typed_slot = typed_slot
 
     def take(self, reading: Reading, text: str, attributes: list[str], into: Any) -> None:
+        if into[self.slot] is not None:
+            note(reading, f"{self.name} {_TWICE}")
         kind = reading.value_types.get(tuple(attributes)) or reading.value_type(attributes)
         if kind is None:
             kind = ValueType.STRING
             into[self.typed_slot] = False
         into[self.slot] = Value(kind, text)
+
+
+class SpoiltText(Element):
+    """A text element that has child elements, which are ignored; its text counts as empty."""
+
+    __slots__ = ("attributes", "spoilt")
+
+    def __init__(self, spoilt: Leaf, attributes: list[str]) -> None:
+        super().__init__()
+        self.spoilt = spoilt
+        self.attributes = attributes
+
+    def close(self, reading: Reading, content: Any, into: Any) -> None:
+        self.spoilt.take(reading, "", self.attributes, into)
+
+
+def check_single(reading: Reading, name: str, slot: int, into: Any) -> None:
+    """Record a problem if the struct ``into`` has a result at ``slot`` already."""
+    if slot >= 0 and into[slot] is not None:
+        note(reading, f"{name} {_TWICE}")
 
 
 def note(reading: Reading, problem: str) -> None:

@@ -11,11 +11,11 @@ from cwmpagent.errors import EnvelopeError, ParameterFault
 from cwmpagent.protocol.rpc import REQUESTS, RESPONSES, Fault, GenericRequest, GenericResponse, Message, SoapFault
 from cwmpagent.protocol.rpc.field_types import Nested, Number, Repeated, Text
 from cwmpagent.protocol.soap.elements import IGNORED, Element, Reading
-from cwmpagent.protocol.soap.envelope import CWMP_NAMESPACE, SOAP
+from cwmpagent.protocol.soap.envelope import CWMP_NAMESPACE, SEPARATOR, SOAP, local_name, qualified
 from cwmpagent.protocol.soap.struct_elements import GenericElement, StructElement
 
-_MUST_UNDERSTAND = f"{SOAP} mustUnderstand"
-_ACTOR = f"{SOAP} actor"
+_MUST_UNDERSTAND = qualified(SOAP, "mustUnderstand")
+_ACTOR = qualified(SOAP, "actor")
 _NEXT = "http://schemas.xmlsoap.org/soap/actor/next"
 _HEADER_NAMES = ("ID", "HoldRequests", "SessionTimeout", "SupportedCWMPVersions", "UseCWMPVersion", "NoMoreRequests")
 _HEADER_MOST = 1024
@@ -61,7 +61,7 @@ class _Root(Element):
     __slots__ = ()
 
     def child(self, reading: Reading, content: Any, name: str, attributes: list[str]) -> Element:
-        if name == f"{SOAP} Envelope":
+        if name == _ENVELOPE_NAME:
             return _ENVELOPE
         raise EnvelopeError("the message is not a SOAP 1.1 envelope")
 
@@ -76,7 +76,7 @@ class _Envelope(Element):
         if part is None:
             return IGNORED
         if name in content:
-            raise EnvelopeError(f"the envelope has more than one {name.rpartition(' ')[2]}")
+            raise EnvelopeError(f"the envelope has more than one {local_name(name)}")
         content.append(name)
         return part
 
@@ -94,7 +94,7 @@ class _Header(Element):
     __slots__ = ()
 
     def child(self, reading: Reading, content: Any, name: str, attributes: list[str]) -> Element:
-        uri, _, local = name.rpartition(" ")
+        uri, _, local = name.rpartition(SEPARATOR)
         if local in _ENTRIES and CWMP_NAMESPACE.fullmatch(uri):
             return _ENTRIES[local]
         values = dict(zip(attributes[::2], attributes[1::2], strict=True))
@@ -133,7 +133,7 @@ class _Body(Element):
     __slots__ = ()
 
     def child(self, reading: Reading, content: Any, name: str, attributes: list[str]) -> Element:
-        uri, _, local = name.rpartition(" ")
+        uri, _, local = name.rpartition(SEPARATOR)
         if content:
             raise EnvelopeError("the envelope has more than one message")
         if uri == SOAP and local == "Fault":
@@ -163,8 +163,9 @@ _RPCS: Mapping[str, StructElement] = MappingProxyType(
 _FAULT = StructElement(_Fault, "Fault")
 _ENTRIES: Mapping[str, _Entry] = MappingProxyType({name: _Entry(name) for name in _HEADER_NAMES})
 
-_BODY = f"{SOAP} Body"
-_PARTS: Mapping[str, Element] = MappingProxyType({f"{SOAP} Header": _Header(), _BODY: _Body()})
+_ENVELOPE_NAME = qualified(SOAP, "Envelope")
+_BODY = qualified(SOAP, "Body")
+_PARTS: Mapping[str, Element] = MappingProxyType({qualified(SOAP, "Header"): _Header(), _BODY: _Body()})
 _ENVELOPE = _Envelope()
 ROOT: Element = _Root()
 """The handler at which decoding starts."""

@@ -1,14 +1,13 @@
 """Decoding of envelopes. The bytes may be hostile: only EnvelopeError is raised, and memory use is bounded.
 
-The expat parser of defusedxml refuses DTDs and entities. Its events go directly to the handlers of
+The expat parser has the guards of defusedxml, which refuse DTDs and entities. Its events go directly to the handlers of
 ``outer_elements.py`` and ``struct_elements.py``, without a tree. The bytes are parsed in pieces, so that an oversized
 tag, text or number of names is detected early.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 from xml.parsers import expat
@@ -19,56 +18,61 @@ from defusedxml.expatreader import DefusedExpatParser
 from cwmpagent.errors import EnvelopeError
 from cwmpagent.gradual import Gradual, at_once
 from cwmpagent.protocol.rpc import AcsRequest, BadRequest, Message, Request
-from cwmpagent.protocol.soap.elements import Element, Leaf
-from cwmpagent.protocol.soap.envelope import CWMP_1_2, CWMP_NAMESPACE, SOAP_ENCODING, XSD, XSI, Envelope, EnvelopeLimits
+from cwmpagent.protocol.soap.document import encodings, trimmed
+from cwmpagent.protocol.soap.elements import Element, Leaf, SpoiltText, note
+from cwmpagent.protocol.soap.envelope import (
+    CWMP_1_2,
+    CWMP_NAMESPACE,
+    SEPARATOR,
+    SOAP_ENCODING,
+    XSD,
+    XSI,
+    Envelope,
+    EnvelopeLimits,
+    qualified,
+)
 from cwmpagent.protocol.soap.outer_elements import ROOT
 from cwmpagent.values import LexicalError, ValueType, canonical
 
-_PIECE = 2**16
-_XSI_TYPE = f"{XSI} type"
+_PIECE = 2**13
+_XSI_TYPE = qualified(XSI, "type")
 _TYPE_NAMESPACES = frozenset({XSD, SOAP_ENCODING})
 _VALUE_TYPES = MappingProxyType({name: kind for kind in ValueType for name in (kind.value, kind.xsd)})
-_ENCODINGS: Mapping[str, str] = MappingProxyType(
-    {
-        "utf-8": "UTF-8",
-        "utf8": "UTF-8",
-        "us-ascii": "US-ASCII",
-        "ascii": "US-ASCII",
-        "iso-8859-1": "ISO-8859-1",
-        "iso8859-1": "ISO-8859-1",
-        "latin1": "ISO-8859-1",
-        "utf-16": "UTF-16",
-        "utf-16le": "UTF-16LE",
-        "utf-16be": "UTF-16BE",
-    }
-)
-_DECLARED = re.compile(rb"""<\?xml[^>]{0,80}?\sencoding\s{0,9}=\s{0,9}["']([A-Za-z0-9._-]{1,40})["']""")
 
 
-def decode(data: bytes, *, charset: str | None = None, limits: EnvelopeLimits = EnvelopeLimits()) -> Envelope:  # noqa: B008 (frozen)
+def decode(
+    data: bytes,
+    *,
+    charset: str | None = None,
+    limits: EnvelopeLimits = EnvelopeLimits(),  # noqa: B008 (frozen)
+    lenient: bool = False,
+) -> Envelope:
     """Decode one envelope.
 
     ``charset`` is that of the HTTP header; where the bytes are not valid in it, the encoding of the XML declaration is
-    tried. Arguments are identified by local name, unknown elements are ignored. A request with invalid arguments is a
-    BadRequest.
+    tried. White space and byte order marks before the document are skipped, and white space and NULs after it.
+    Arguments are identified by local name, unknown elements are ignored. A request with invalid arguments is a
+    BadRequest. ``lenient``: a ParameterKey or CommandKey that an ACS request leaves out is read as empty.
 
     Raises:
         EnvelopeError: the bytes are not a SOAP 1.1 envelope with at most one CWMP message, or exceed ``limits``.
     """
-    return at_once(decode_gradually(data, charset=charset, limits=limits))
+    return at_once(decode_gradually(data, charset=charset, limits=limits, lenient=lenient))
 
 
-def decode_gradually(data: bytes, *, charset: str | None, limits: EnvelopeLimits) -> Gradual[Envelope]:
+def decode_gradually(data: bytes, *, charset: str | None, limits: EnvelopeLimits, lenient: bool) -> Gradual[Envelope]:
     """The same as :func:`decode`, in small pieces."""
     if len(data) > limits.size:
         raise EnvelopeError(f"the message is longer than {limits.size} octets")
-    if data.count(b"<") > limits.tags:
+    tags = data.count(b"<")
+    if tags > limits.tags:
         raise EnvelopeError(f"the message has more than {limits.tags} tags")
-    data = data.lstrip(b" \t\r\n") if data[:1].isspace() else data
+    data = trimmed(data)
     problem = ""
-    for encoding in _encodings(data, charset):
+    for encoding in encodings(data, charset):
         try:
-            return (yield from _Reader(limits, encoding).read(data))
+            reader = _Reader(limits, encoding, max(1, tags + data.count(b"=")), lenient=lenient)
+            return (yield from reader.read(data))
         except expat.ExpatError as error:
             problem = problem or f"the message is not well-formed XML: {error}"
         except DefusedXmlException:
@@ -79,34 +83,19 @@ def decode_gradually(data: bytes, *, charset: str | None, limits: EnvelopeLimits
     raise EnvelopeError(problem or "the message is in an encoding that is not supported")
 
 
-def _encodings(data: bytes, charset: str | None) -> Iterator[str | None]:
-    """The encodings to try, with the names of expat; None lets expat detect it."""
-    http_encoding = _ENCODINGS.get((charset or "").strip(" \"'").lower())
-    if http_encoding is not None:
-        yield http_encoding
-    declared = _DECLARED.match(data.removeprefix(b"\xef\xbb\xbf") if data[:1] == b"\xef" else data)
-    if declared is None:
-        yield None
-        return
-    declared_encoding = _ENCODINGS.get(declared[1].decode("ascii").lower())
-    if declared_encoding is not None and declared_encoding.startswith("UTF-16"):
-        declared_encoding = "UTF-8"  # a declaration that is readable as ASCII cannot be in UTF-16
-    if declared_encoding is not None and declared_encoding != http_encoding:
-        yield declared_encoding
-
-
 class _Reader(DefusedExpatParser):
     """The decoder of one envelope, with the state of :class:`Reading`."""
 
-    _parser: Any
-    _source: Any
-
-    def __init__(self, limits: EnvelopeLimits, encoding: str | None) -> None:
-        super().__init__(namespaceHandling=1, forbid_dtd=True)
+    def __init__(self, limits: EnvelopeLimits, encoding: str | None, most_names: int, *, lenient: bool) -> None:
+        """``most_names``: an upper bound for the number of names in the document, that of its ``<`` and ``=``."""
+        super().__init__()
+        self.lenient = lenient
+        self.absent: list[str] = []
         self._limits = limits
+        self._encoding = encoding
         self._names: dict[str, str] = {}
-        self._interning = self._names
-        self._source.setEncoding(encoding)
+        self._most_uri = min(limits.uri, limits.expanded // most_names)
+        self._inside_text = ""
         self._prefixes: dict[str | None, list[str]] = {}
         self.value_types: dict[tuple[str, ...], ValueType] = {}
         self._declared: str | None = None
@@ -117,17 +106,22 @@ class _Reader(DefusedExpatParser):
         self.headers: dict[str, str] = {}
         self.not_understood: list[str] = []
 
-    def reset(self) -> None:
-        super().reset()
-        parser = self._parser
-        parser.namespace_prefixes = False
+    def _new_parser(self) -> Any:
+        """A parser with the guards of the base class; its own one refuses URIs with a blank, which is its separator."""
+        parser: Any = expat.ParserCreate(self._encoding, SEPARATOR, self._names)
+        if hasattr(parser, "SetReparseDeferralEnabled"):
+            parser.SetReparseDeferralEnabled(False)  # else a complete tag may wait, and count as too long
+        parser.StartDoctypeDeclHandler = self.defused_start_doctype_decl
+        parser.EntityDeclHandler = self.defused_entity_decl
+        parser.UnparsedEntityDeclHandler = self.defused_unparsed_entity_decl
+        parser.ExternalEntityRefHandler = self.defused_external_entity_ref_handler
         parser.ordered_attributes = True
         parser.buffer_text = True
         parser.StartElementHandler, parser.EndElementHandler = self._walk()
         parser.CharacterDataHandler = self.texts.append
         parser.StartNamespaceDeclHandler = self._start_namespace
         parser.EndNamespaceDeclHandler = self._end_namespace
-        parser.ProcessingInstructionHandler = None
+        return parser
 
     def _walk(self) -> tuple[Callable[[str, list[str]], None], Callable[[str], None]]:
         """The two functions that expat calls for every start and end tag.
@@ -146,14 +140,19 @@ class _Reader(DefusedExpatParser):
         def start(name: str, attributes: list[str]) -> None:
             nonlocal element, children, content, leaf, leaf_attributes
             if leaf is not None:
-                raise EnvelopeError(f"there is an element inside the text of {leaf.name}")
+                self._inside_text = f"there is an element inside the text of {leaf.name}"
+                note(self, self._inside_text)
+                stack.append((element, content))
+                element, content, leaf = SpoiltText(leaf, leaf_attributes), None, None
+                children = element.children
             child = children.get(name)
             if child is None:
                 child = element.child(self, content, name, attributes)
             if texts:
                 texts.clear()
-            if child.leaf is not None:
-                leaf, leaf_attributes = child.leaf, attributes
+            leaf = child.leaf
+            if leaf is not None:
+                leaf_attributes = attributes
                 return
             if len(stack) >= depth:
                 raise EnvelopeError(f"elements are nested deeper than {depth}")
@@ -164,8 +163,9 @@ class _Reader(DefusedExpatParser):
             nonlocal element, children, content, leaf
             if leaf is not None:
                 text = texts[0] if len(texts) == 1 else "".join(texts)
-                if leaf.is_plain and len(text) <= leaf.most:
-                    content[leaf.slot] = text
+                slot = leaf.slot
+                if len(text) <= leaf.plain_most and content[slot] is None:
+                    content[slot] = text
                 else:
                     leaf.take(self, text, leaf_attributes, content)
                 leaf = None
@@ -179,33 +179,42 @@ class _Reader(DefusedExpatParser):
 
     def read(self, data: bytes) -> Gradual[Envelope]:
         """Decode ``data`` in pieces of :data:`_PIECE` octets; a reader can be used only once."""
-        self.reset()
-        parser = self._parser
-        try:
-            view = memoryview(data)
-            for start in range(0, len(data), _PIECE):
-                parser.Parse(view[start : start + _PIECE], False)
-                self._check_growth(min(start + _PIECE, len(data)) - parser.CurrentByteIndex)
-                yield
-            parser.Parse(b"", True)
-        finally:
-            self._parser = None
+        parser = self._new_parser()
+        view, size = memoryview(data), len(data)
+        for start in range(0, size or 1, _PIECE):
+            end = min(start + _PIECE, size)
+            parser.Parse(view[start:end], end == size)
+            self._check_growth(data, parser.CurrentByteIndex, end)
+            yield
         return self._envelope()
 
-    def _check_growth(self, waiting: int) -> None:
+    def _check_growth(self, data: bytes, parsed: int, end: int) -> None:
+        """Check the limits; the octets from ``parsed`` to ``end`` are a part of a tag or comment."""
         limits = self._limits
-        if waiting > limits.token:
-            raise EnvelopeError(f"a tag is longer than {limits.token} octets")
+        if end - parsed > limits.tag:
+            markup = data[parsed : parsed + 4].replace(b"\0", b"")
+            most = limits.token if markup[:2] in (b"<!", b"<?") else limits.tag
+            if end - parsed > most:
+                raise EnvelopeError(f"a tag is longer than {most} octets")
         if len(self._names) > limits.names:
             raise EnvelopeError(f"there are more than {limits.names} different names")
         if sum(map(len, self.texts)) > limits.text:
             raise EnvelopeError(f"a text is longer than {limits.text} characters")
 
     def _start_namespace(self, prefix: str | None, uri: str | None) -> None:
-        self._prefixes.setdefault(prefix, []).append(uri or "")
+        uri = uri or ""
+        if len(uri) > self._most_uri:
+            raise self._too_long(uri)
+        self._prefixes.setdefault(prefix, []).append(uri)
         self.value_types.clear()
-        if self._declared is None and uri is not None and CWMP_NAMESPACE.fullmatch(uri):
+        if self._declared is None and CWMP_NAMESPACE.fullmatch(uri):
             self._declared = uri
+
+    def _too_long(self, uri: str) -> EnvelopeError:
+        limits = self._limits
+        if len(uri) > limits.uri:
+            return EnvelopeError(f"the URI of a namespace is longer than {limits.uri} characters")
+        return EnvelopeError(f"the names with their namespaces are longer than {limits.expanded} characters")
 
     def _end_namespace(self, prefix: str | None) -> None:
         self._prefixes[prefix].pop()
@@ -228,6 +237,8 @@ class _Reader(DefusedExpatParser):
 
     def _envelope(self) -> Envelope:
         message = self.message
+        if self._inside_text and not isinstance(message, Request):
+            raise EnvelopeError(self._inside_text)
         if self.problem is not None and isinstance(message, Request):
             message = BadRequest(message.NAME, 9003 if isinstance(message, AcsRequest) else 8003, self.problem)
         headers = self.headers
@@ -241,6 +252,7 @@ class _Reader(DefusedExpatParser):
             use_version=headers["UseCWMPVersion"].strip() if "UseCWMPVersion" in headers else None,
             namespace=self.namespace or self._declared or CWMP_1_2,
             not_understood=tuple(self.not_understood),
+            absent=tuple(self.absent),
         )
 
 

@@ -9,7 +9,17 @@ from types import MappingProxyType
 from typing import Any
 
 from cwmpagent.protocol.rpc.field_types import Array, Field, Flag, Nested, Number, Repeated, Text, Typed, fields_of
-from cwmpagent.protocol.soap.elements import IGNORED, UNLIMITED, Element, Leaf, Reading, ValueLeaf, note
+from cwmpagent.protocol.soap.elements import (
+    IGNORED,
+    UNLIMITED,
+    Element,
+    Leaf,
+    Reading,
+    ValueLeaf,
+    check_single,
+    note,
+)
+from cwmpagent.protocol.soap.envelope import local_name
 from cwmpagent.values import LexicalError, Value, ValueType, canonical
 
 _FLAGS: Mapping[str, bool] = MappingProxyType({"0": False, "1": True, "false": False, "true": True})
@@ -35,6 +45,7 @@ class ListElement(Element):
         return []
 
     def close(self, reading: Reading, content: Any, into: Any) -> None:
+        check_single(reading, self.name, self.slot, into)
         if len(content) < self.least:
             note(reading, f"{self.name} is empty")
         elif len(content) > self.most:
@@ -120,7 +131,7 @@ class StructElement(Element):
                 raise TypeError(f"unsupported shape: {shape}")
 
     def child(self, reading: Reading, content: Any, name: str, attributes: list[str]) -> Element:
-        local = name.rpartition(" ")[2]
+        local = local_name(name)
         choice = self.choices.get(local)
         if choice is None:
             return self.children.get(local, IGNORED)
@@ -146,6 +157,7 @@ class StructElement(Element):
         if self.slot < 0:
             into.append(result)
         elif not self.is_repeated:
+            check_single(reading, self.name, self.slot, into)
             into[self.slot] = result
         elif into[self.slot] is None:
             into[self.slot] = [result]
@@ -155,7 +167,10 @@ class StructElement(Element):
     def _complete(self, reading: Reading, content: Any) -> None:
         for slot, field in self.needed:
             if content[slot] is None:
-                note(reading, f"{field.shape.element} is missing in {self.name}")
+                if reading.lenient and isinstance(field.shape, Text) and field.shape.often_absent:
+                    reading.absent.append(field.shape.element)
+                else:
+                    note(reading, f"{field.shape.element} is missing in {self.name}")
                 content[slot] = stand_in(field)
 
 
@@ -170,7 +185,7 @@ class GenericElement(Element):
         self.make = make
 
     def child(self, reading: Reading, content: Any, name: str, attributes: list[str]) -> Element:
-        return _ArgumentElement(name.rpartition(" ")[2])
+        return _ArgumentElement(local_name(name))
 
     def open(self) -> Any:
         return []

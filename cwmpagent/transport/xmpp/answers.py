@@ -7,7 +7,17 @@ from collections.abc import Callable
 from twisted.words.xish.domish import Element
 
 from cwmpagent.protocol.connection_request.xmpp import ELEMENT, NAMESPACE, ConnectionRequest, XmppVerdict
-from cwmpagent.transport.xmpp.markup import NS_CLIENT, NS_STANZAS, add, attribute, child, children, make, stanza_iq
+from cwmpagent.transport.xmpp.markup import (
+    NS_CLIENT,
+    NS_STANZAS,
+    add,
+    attribute,
+    child,
+    children,
+    make,
+    namespaces,
+    stanza_iq,
+)
 
 NS_PING = "urn:xmpp:ping"
 
@@ -37,8 +47,9 @@ def _refusal(iq: Element, content: Element | None, verdict: XmppVerdict) -> Elem
     if verdict is XmppVerdict.UNAVAILABLE:
         error["code"] = "503"
     add(error, make(NS_STANZAS, verdict.value))
-    children = (content, error) if content is not None else (error,)
-    return stanza_iq("error", attribute(iq, "id"), attribute(iq, "from"), *children)
+    # An error may repeat the content (RFC 6120 section 8.3.1); with a blank in a namespace, some parsers refuse it.
+    repeated = () if content is None or any(" " in uri for uri in namespaces(content)) else (content,)
+    return stanza_iq("error", attribute(iq, "id"), attribute(iq, "from"), *repeated, error)
 
 
 def _text(element: Element, name: str) -> str:

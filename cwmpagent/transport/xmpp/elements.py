@@ -10,6 +10,11 @@ from twisted.words.xish.domish import ExpatElementStream, ParserError
 
 from cwmpagent.transport.xmpp.limits import XmppLimits
 
+_PIECE = 4096
+_SEPARATOR = "\x01"
+"""Separates namespace and local name in the names that the parser reports. A blank, as Twisted has it, may be in a URI,
+which the parser then refuses; this character is in no XML document."""
+
 
 class BoundedElements(ExpatElementStream):
     """Twisted's stream parser with bounds. Raises ParserError, with a readable reason, where a bound is exceeded.
@@ -22,17 +27,17 @@ class BoundedElements(ExpatElementStream):
         super().__init__()  # type: ignore[no-untyped-call]  # untyped in Twisted
         self.progress = 0
         self._limits = limits
-        self._depth = self._count = self._fed = self._mark = 0
+        self._depth = self._count = self._fed = self._mark = self._expanded = 0
         self._retired = False
         self._names: dict[str, Any] = {}
         self._names_known = self._names_size = 0
-        self.parser: Any = ParserCreate("UTF-8", " ", self._names)
+        self.parser: Any = ParserCreate("UTF-8", _SEPARATOR, self._names)
         if hasattr(self.parser, "SetReparseDeferralEnabled"):
             self.parser.SetReparseDeferralEnabled(False)  # else a stanza in two pieces waits for a third
         self.parser.StartElementHandler = self._started
         self.parser.EndElementHandler = self._ended
         self.parser.CharacterDataHandler = self._text
-        self.parser.StartNamespaceDeclHandler = self._onStartNamespace
+        self.parser.StartNamespaceDeclHandler = self._namespace_declared
         self.parser.EndNamespaceDeclHandler = self._onEndNamespace
         self.parser.StartDoctypeDeclHandler = self._forbidden("a document type declaration")
         self.parser.EntityDeclHandler = self._forbidden("an entity")
@@ -45,9 +50,13 @@ class BoundedElements(ExpatElementStream):
 
     def parse(self, buffer: bytes) -> None:
         """Parse received bytes. Raises ParserError."""
-        self._fed += len(buffer)
+        for start in range(0, len(buffer), _PIECE):  # a tag is expanded as a whole, so its size must be known before
+            self._parse_piece(buffer[start : start + _PIECE])
+
+    def _parse_piece(self, piece: bytes) -> None:
+        self._fed += len(piece)
         try:
-            self.parser.Parse(buffer)
+            self.parser.Parse(piece)
         except ParserError:
             raise
         except self.error:
@@ -56,6 +65,8 @@ class BoundedElements(ExpatElementStream):
             return
         self._check_names()
         self._check_size(self._fed)
+        if self._fed - self.parser.CurrentByteIndex > self._limits.tag_bytes:
+            raise ParserError("sends a tag that is too large: too many different names, or too long ones")
 
     @property
     def unfinished(self) -> bool:
@@ -78,12 +89,16 @@ class BoundedElements(ExpatElementStream):
         self._check_open()
         if self._depth == 1:
             self._mark = self.parser.CurrentByteIndex
-            self._count = 0
+            self._count = self._expanded = 0
         self._depth += 1
         self._count += 1
         if self._depth > self._limits.depth or self._count > self._limits.elements:
             raise ParserError("sends a stanza with too many elements, or too deep ones")
-        self._onStartElement(name, attributes)  # type: ignore[no-untyped-call]  # untyped in Twisted
+        self._expanded += len(name) + sum(map(len, attributes))
+        if self._expanded > self._limits.expanded_characters:
+            raise ParserError("sends a stanza whose names with their namespaces are too long")
+        attributes = {_in_twisted(key): value for key, value in attributes.items()}
+        self._onStartElement(_in_twisted(name), attributes)  # type: ignore[no-untyped-call]  # untyped in Twisted
         if self._depth == 1:
             self.progress += 1
 
@@ -94,6 +109,11 @@ class BoundedElements(ExpatElementStream):
             self._check_size(self.parser.CurrentByteIndex)
             self._item_complete()
         self._onEndElement(name)  # type: ignore[no-untyped-call]  # untyped in Twisted
+
+    def _namespace_declared(self, prefix: str | None, uri: str | None) -> None:
+        if len(uri or "") > self._limits.uri_characters:
+            raise ParserError("declares a namespace with a URI that is too long")
+        self._onStartNamespace(prefix, uri)  # type: ignore[no-untyped-call]  # untyped in Twisted
 
     def _text(self, data: str) -> None:
         if self._depth <= 1:
@@ -118,3 +138,8 @@ class BoundedElements(ExpatElementStream):
             raise ParserError(f"sends {what}, which RFC 6120 forbids")
 
         return refuse
+
+
+def _in_twisted(name: str) -> str:
+    """A full name as Twisted expects it: it takes what follows the last blank as the local name."""
+    return name.replace(_SEPARATOR, " ")

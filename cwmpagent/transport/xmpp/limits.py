@@ -14,8 +14,9 @@ class XmppLimits:
     data. ``linger``: for the peer to close its side. ``steady``: after this time a stream counts as working, and the
     waits between attempts restart from the first. ``nameserver``: for the response of one name server.
     ``stanza_bytes``, ``depth``, ``elements``: of one stanza. ``names``, ``name_characters``: number and total length of
-    the different names of elements, attributes and namespaces in one stream, which the parser keeps. ``waiting``:
-    elements that wait for the negotiation.
+    the different names of elements, attributes and namespaces in one stream, which the parser keeps. ``tag_bytes``: of
+    one tag. ``uri_characters``: of the URI of a namespace. ``expanded_characters``: of the names in one stanza, each
+    with the URI of its namespace. ``waiting``: elements that wait for the negotiation.
     """
 
     connect: float = 15.0
@@ -31,4 +32,7 @@ class XmppLimits:
     elements: int = 1000
     names: int = 4096
     name_characters: int = 262144
+    tag_bytes: int = 8192
+    uri_characters: int = 512
+    expanded_characters: int = 262144
     waiting: int = 16

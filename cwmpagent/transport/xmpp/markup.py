@@ -54,6 +54,15 @@ def child(element: Element | None, uri: str, name: str) -> Element | None:
     return next((item for item in children(element) if (item.uri, item.name) == (uri, name)), None)
 
 
+def namespaces(element: Any) -> Iterator[str]:
+    """The namespaces of ``element``, of its attributes and of all elements in it, and those that they declare."""
+    yield element.uri or ""
+    yield from element.localPrefixes.values()
+    yield from (name[0] for name in element.attributes if isinstance(name, tuple))
+    for item in children(element):
+        yield from namespaces(item)
+
+
 def attribute(element: Any, name: str) -> str | None:
     """The value of an attribute without namespace, None without one."""
     value: str | None = element.getAttribute(name)

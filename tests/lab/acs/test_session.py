@@ -64,6 +64,12 @@ class Flow(SessionCase):
         self.assertEqual(self.trace.violations, [])
         self.assertEqual(self.trace.informs, [inform("1 BOOT")])
 
+    def test_a_namespace_that_is_no_uri(self) -> None:
+        whole = encode(Envelope(body=inform("1 BOOT"), id="1"))
+        odd = whole.replace(b"<soap-env:Envelope", b'<soap-env:Envelope xmlns:schemaLocation="urn:a ..\\b.xsd"')
+        self.assertEqual(self.cpe.post(b"\xef\xbb\xbf\r\n" + odd + b"\0").status, 200)
+        self.assertEqual(self.trace.informs, [inform("1 BOOT")])
+
     def test_tasks_one_by_one(self) -> None:
         first = self.lab.queue(DEVICE, GetParameterValues(("Device.",)))
         second = self.lab.queue(DEVICE, Reboot("k"))
@@ -239,6 +245,15 @@ class Violations(SessionCase):
     def test_request_of_an_acs(self) -> None:
         self.cpe.inform()
         self.broken(self.cpe.say(AddObject("Device.X.", "")), "AddObject is a request of an ACS")
+
+    def test_namespaces_that_expand(self) -> None:
+        whole = encode(Envelope(body=inform(), id="1"))
+        many = b"".join(b"<p:n%d/>" % number for number in range(4000))
+        for size in (6000, 200_000):
+            bomb = whole.replace(b"<DeviceId>", b'<b xmlns:p="%s">%s</b><DeviceId>' % (b"u" * size, many))
+            answer = self.cpe.post(bomb)
+            self.assertEqual(answer.status, 400)
+            self.assertIn(b"longer than", answer.body)
 
     def test_not_xml(self) -> None:
         self.cpe.inform()

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.errors import MisuseError
+from cwmpagent.faults import fault_text
 from cwmpagent.protocol.rpc import (
+    AddObject,
     CpeRequest,
     DeviceIdStruct,
     EventStruct,
@@ -35,7 +37,7 @@ from cwmpagent.protocol.rpc import (
     TransferComplete,
     TransferCompleteResponse,
 )
-from cwmpagent.protocol.session.actions import Action, Call, Delivered, Finished, Post, Reply
+from cwmpagent.protocol.session.actions import Action, Call, Delivered, Deviation, Finished, Post, Reply
 from cwmpagent.protocol.session.session import MOST_HOLDS, MOST_REPEATS, Session
 from cwmpagent.protocol.session.transitions import AWAITING_ACS, FROM_ACS, TRANSITIONS, Do, Input, State
 from cwmpagent.protocol.soap import CWMP_1_0, CWMP_1_1, CWMP_1_2, Envelope, decode, encode
@@ -194,7 +196,7 @@ class CourseTests(SynchronousTestCase):
         self.assertIs(run.session.state, State.FINISHED)
 
     def test_an_empty_200_is_nothing_too(self) -> None:
-        for body in (b"", b"\r\n"):
+        for body in (b"", b"\r\n", b"\0", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n", b"\xff\xfe\n\0", b" " * 3000 + b"\0"):
             run = Run()
             run.informed()
             run.hears(Reply(200, body))
@@ -490,6 +492,24 @@ class RefusalTests(SynchronousTestCase):
         run.hears(NOTHING)
         run.over()
 
+    def test_anything_wrong_below_an_rpc(self) -> None:
+        good = says(READ, "a").body
+        names = good[good.index(b"<ParameterNames") : good.index(b"</cwmp:Get")]
+        for wrong, text in (
+            (good.replace(b"Device.", b"<string>Device.</string>"), "there is an element inside the text of string"),
+            (good.replace(b"Device.", b"Device.<a><b>x</b></a>"), "there is an element inside the text of string"),
+            (good.replace(names, names * 2), "ParameterNames occurs more than once"),
+            (good.replace(names, b"<ParameterNames>Device.</ParameterNames>"), "ParameterNames is empty"),
+        ):
+            run = Run()
+            run.informed()
+            self.assertEqual(run.hears(Reply(200, wrong)), (run.post,))
+            self.assertEqual((run.sent.body, run.sent.id), (Fault(9003, text), "a"))
+            self.assertEqual(run.hears(says(READ)), (Call(READ, "acs"),))
+            run.answers()
+            run.hears(NOTHING)
+            run.over()
+
     def test_an_unknown_mandatory_header(self) -> None:
         for closing in (True, False):
             run = Run()
@@ -533,6 +553,94 @@ class RefusalTests(SynchronousTestCase):
         self.assertIn("U+0001", fault.text)
         run.hears(NOTHING)
         run.over()
+
+
+class DeviationTests(SynchronousTestCase):
+    """Deviations of ACSs that a session accepts, each noted once."""
+
+    def noted(self, run: Run) -> list[str]:
+        """Remove the deviations from the last actions; return their texts."""
+        texts = [action.text for action in run.actions if isinstance(action, Deviation)]
+        self.assertTrue(all(text.isprintable() and len(text) < 300 for text in texts), texts)
+        run.actions = tuple(action for action in run.actions if not isinstance(action, Deviation))
+        return texts
+
+    def test_an_answer_without_id(self) -> None:
+        run = Run(DONE, DONE, DONE)
+        run.hears(says(InformResponse(), None))
+        (text,) = self.noted(run)
+        self.assertIn(
+            "the ACS sent InformResponse in answer to Inform without cwmp:ID; it is taken as the answer", text
+        )
+        self.assertEqual(run.actions, (Delivered(INFORM, InformResponse()), run.post))
+        run.hears(says(TransferCompleteResponse(), None))
+        self.assertEqual(run.actions, (Delivered(DONE, TransferCompleteResponse()), run.post))
+        run.hears(says(Fault(8002), None))
+        self.assertEqual(run.actions, (Delivered(DONE, Fault(8002, fault_text(8002))), run.post))
+        run.hears(says(Fault(8005), None))
+        self.assertEqual(run.actions, (run.post,))
+        run.hears(says(TransferCompleteResponse(), "4"))
+        run.hears(NOTHING)
+        run.over()
+
+    def test_a_fault_without_id_is_noted_with_its_code(self) -> None:
+        run = Run(DONE)
+        run.informed()
+        run.hears(says(Fault(8002, "not\nnow"), None))
+        (text,) = self.noted(run)
+        self.assertIn("sent fault 8002 in answer to TransferComplete: not\\nnow without cwmp:ID", text)
+
+    def test_a_wrong_answer_without_id_is_not_noted(self) -> None:
+        for reply in (says(TransferCompleteResponse(), None), says(Fault(8001), None)):
+            run = Run()
+            run.hears(reply)
+            self.assertEqual(self.noted(run), [])
+            run.over(False)
+
+    def test_a_wrong_id_is_a_failure(self) -> None:
+        for wrong in ("2", "", " 1", "01"):
+            run = Run()
+            run.hears(says(InformResponse(), wrong))
+            self.assertIn(f"with the ID '{wrong}' instead of '1'", run.over(False))
+
+    def test_requests_without_their_keys(self) -> None:
+        run = Run()
+        run.informed()
+        bare = says(Reboot(command_key="")).body.replace(b"<CommandKey></CommandKey>", b"")
+        add = says(AddObject("A.", "")).body.replace(b"<ParameterKey></ParameterKey>", b"")
+        run.hears(Reply(200, bare))
+        (text,) = self.noted(run)
+        self.assertIn("the ACS sent Reboot without the mandatory CommandKey, which is taken as empty", text)
+        self.assertIn("[acs] lenient", text)
+        self.assertEqual(run.actions, (Call(Reboot(command_key=""), "acs"),))
+        run.answers(RebootResponse())
+        for reply, request in ((bare, Reboot("")), (add, AddObject("A.", "")), (says(READ).body, READ)):
+            self.assertEqual(run.hears(Reply(200, reply)), (Call(request, "acs"),), "noted once a session")
+            run.answers(Fault(9001))
+        run.hears(NOTHING)
+        run.over()
+
+    def test_requests_without_their_keys_by_the_letter(self) -> None:
+        run = Run(lenient=False)
+        run.informed()
+        bare = says(Reboot(command_key="")).body.replace(b"<CommandKey></CommandKey>", b"")
+        self.assertEqual(run.hears(Reply(200, bare)), (run.post,))
+        self.assertEqual(run.sent.body, Fault(9003, "CommandKey is missing in Reboot"))
+        run.hears(NOTHING)
+        run.over()
+
+    def test_both_deviations_in_one_session(self) -> None:
+        run = Run()
+        run.hears(says(InformResponse(), None))
+        self.assertEqual(len(self.noted(run)), 1)
+        run.hears(Reply(200, says(Reboot(""), None).body.replace(b"<CommandKey></CommandKey>", b"")))
+        self.assertEqual(len(self.noted(run)), 1)
+
+    def test_a_key_that_is_noted_where_it_fails_otherwise(self) -> None:
+        run = Run()
+        run.hears(Reply(200, says(Reboot("")).body.replace(b"<CommandKey></CommandKey>", b"")))
+        self.assertEqual(self.noted(run), [])
+        self.assertIn("the request Reboot in answer to Inform", run.over(False))
 
 
 class FailureTests(SynchronousTestCase):
@@ -579,7 +687,6 @@ class FailureTests(SynchronousTestCase):
             (says(None, "1", hold_requests=True), "empty body in answer to Inform"),
             (says(InformResponse(), "2"), "with the ID '2' instead of '1'"),
             (says(InformResponse(), ""), "with the ID '' instead of '1'"),
-            (says(InformResponse(), None), "with no ID instead of '1'"),
             (says(InformResponse(), "x\n" * 200), "with the ID 'x\\nx\\n"),
             (says(Fault(8005), "2"), "with the ID '2' instead of '1'"),
         ):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.errors import EnvelopeError
-from cwmpagent.protocol.rpc import Fault, ParameterValueStruct, Reboot, SetParameterValues
+from cwmpagent.protocol.rpc import Fault, GetParameterValuesResponse, ParameterValueStruct, Reboot, SetParameterValues
 from cwmpagent.protocol.soap import Envelope, EnvelopeLimits, decode, encode
 from cwmpagent.values import Value, ValueType
 
@@ -28,6 +28,9 @@ SAMPLE = encode(
             "key",
         ),
     )
+)
+RESPONSE = encode(
+    Envelope(body=GetParameterValuesResponse((ParameterValueStruct("Device.A", Value(ValueType.INT, "1")),)))
 )
 PLAIN = encode(Envelope(body=Reboot("HERE")))
 
@@ -126,8 +129,8 @@ class RefusalTests(SynchronousTestCase):
         self.assertRefused(PLAIN.replace(b"HERE", b"&#0;"), "not well-formed")
 
     def test_an_element_inside_a_text(self) -> None:
-        self.assertRefused(PLAIN.replace(b"HERE", b"a<b/>c"), "inside the text of CommandKey")
-        self.assertRefused(SAMPLE.replace(b">1</Value>", b">1<x>2</x></Value>"), "inside the text of Value")
+        self.assertRefused(RESPONSE.replace(b">1</Value>", b">1<x>2</x></Value>"), "inside the text of Value")
+        self.assertRefused(PLAIN.replace(b"HERE", b"<a>" * 40), "deeper than 32")
 
     def test_cut_off_anywhere(self) -> None:
         for end in range(len(SAMPLE)):
@@ -137,7 +140,9 @@ class RefusalTests(SynchronousTestCase):
     def test_nul_and_what_is_no_utf_8(self) -> None:
         for junk in (b"\x00", b"\x01", b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf8\x88\x80\x80\x80"):
             self.assertRefused(PLAIN.replace(b"HERE", junk), "not well-formed")
-            self.assertRefused(PLAIN + junk)
+            if junk != b"\x00":
+                self.assertRefused(PLAIN + junk)
+            self.assertRefused(PLAIN + junk + b"x")
             self.assertRefused(junk + PLAIN)
 
     def test_encodings_that_are_not_ours(self) -> None:
@@ -175,6 +180,56 @@ class RefusalTests(SynchronousTestCase):
         self.assertRefused(with_inside(b'<a a="' + b"x" * 500_000 + b'"/>'), "a tag is longer")
         self.assertRefused(with_inside(b"<!--" + b"x" * 500_000 + b"-->"), "a tag is longer")
 
+    def test_tags_and_comments_have_limits_of_their_own(self) -> None:
+        decode(with_inside(b"<!--" + b"x" * 100_000 + b"-->"))
+        decode(with_inside(b'<a a="' + b"x" * 8000 + b'"/>'))
+        self.assertRefused(with_inside(b'<a a="' + b"x" * 40_000 + b'"/>'), "a tag is longer than 8192 octets")
+        for codec in ("utf-16-le", "utf-16-be"):
+            for inside in (b"<!--" + b"x" * 100_000 + b"-->", b'<a a="' + b"x" * 3000 + b'"/>'):
+                decode(with_inside(inside).decode().replace("UTF-8", "UTF-16").encode(codec))
+            with self.assertRaises(EnvelopeError):
+                decode(with_inside(b"<" + b"x" * 30_000).decode().replace("UTF-8", "UTF-16").encode(codec))
+
+
+class NamespaceTests(SynchronousTestCase):
+    """The parser writes the URI of a namespace out at each use of its prefix."""
+
+    def assertRefused(self, inside: bytes, words: str, limits: EnvelopeLimits = EnvelopeLimits()) -> None:  # noqa: B008
+        data = with_inside(inside)
+        with self.assertRaises(EnvelopeError) as caught:
+            decode(data, limits=limits)
+        self.assertIn(words, str(caught.exception))
+        self.assertLess(peak_of(data, limits), len(data) + 4 * 2**20)
+
+    def test_the_length_of_a_uri(self) -> None:
+        for declaration in (b'xmlns:p="%s"', b'xmlns="%s"', b"xmlns:%s='%s'" % (b"q" * 300, b"%s")):
+            decode(with_inside(b"<a %s/>" % (declaration % (b"u" * 512))))
+            self.assertRefused(b"<a %s/>" % (declaration % (b"u" * 513)), "a namespace is longer than 512 characters")
+        self.assertRefused("<a xmlns='{}'/>".format("\N{GRINNING FACE}" * 513).encode(), "longer than 512 characters")
+
+    def test_one_uri_and_many_elements(self) -> None:
+        elements = b"<p:a/>" * 450_000
+        self.assertRefused(b'<b xmlns:p="%s">%s</b>' % (b"u" * 7000, elements), "longer than 512 characters")
+        self.assertRefused(b'<b xmlns:p="%s">%s</b>' % (b"u" * 200_000, elements), "a tag is longer")
+        self.assertRefused(b'<b xmlns:p="%s">%s</b>' % (b"u" * 500, elements), "longer than 134217728 characters")
+        self.assertRefused(b'<b xmlns="%s">%s</b>' % (b"u" * 500, b"<a/>" * 450_000), "longer than 134217728")
+        decode(with_inside(b'<b xmlns:p="%s">%s</b>' % (b"u" * 100, elements)))
+
+    def test_one_uri_and_many_names(self) -> None:
+        names = b"".join(b"<p:n%d/>" % number for number in range(4000))
+        attributes = b"".join(b' p:n%d=""' % number for number in range(4000))
+        for size in (6000, 60_000, 200_000):
+            self.assertRefused(b'<b xmlns:p="%s">%s</b>' % (b"u" * size, names), "longer than")
+            self.assertRefused(b'<b xmlns:p="%s"%s/>' % (b"u" * size, attributes), "a tag is longer")
+            self.assertRefused(b'<b xmlns:p="%s"><c%s/></b>' % (b"u" * size, attributes), "longer than")
+
+    def test_what_names_expand_to(self) -> None:
+        inside = b'<b xmlns:p="%s">%s</b>' % (b"u" * 100, b'<p:a p:b=""/>' * 100)
+        data = with_inside(inside)
+        names = data.count(b"<") + data.count(b"=")
+        decode(data, limits=EnvelopeLimits(expanded=names * 100))
+        self.assertRefused(inside, "the names with their namespaces", EnvelopeLimits(expanded=names * 100 - 1))
+
 
 class MemoryTests(SynchronousTestCase):
     """Memory use for a few MiB of any input."""
@@ -191,6 +246,10 @@ class MemoryTests(SynchronousTestCase):
             "white space": with_inside(b"\n" * 8 * count),
             "character references": PLAIN.replace(b"HERE", b"&#120;" * count),
             "CDATA": PLAIN.replace(b"HERE", b"<![CDATA[x]]>" * (count // 4)),
+            "white space before it": b" \n" * 2 * count + PLAIN,
+            "marks before it": b"\xef\xbb\xbf" * count + PLAIN,
+            "marks of UTF-16 before it": b"\xff\xfe\n\0" * count + b"<\0",
+            "NULs after it": PLAIN + b"\0" * 8 * count,
             "comment": with_inside(b"<!--" + b"x" * 8 * count + b"-->"),
             "unclosed tag": PLAIN + b"<a" + b" " * 8 * count,
             "headers": SAMPLE.replace(b"</cwmp:ID>", b"</cwmp:ID>" + b'<a soap-env:mustUnderstand="1"/>' * 50_000),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 from hypothesis import given
@@ -24,6 +25,30 @@ def reader(limits: XmppLimits = LIMITS) -> tuple[BoundedElements, list[Any]]:
     elements.ElementEvent = seen.append
     elements.DocumentEndEvent = lambda: None
     return elements, seen
+
+
+class NamespaceTests(SynchronousTestCase):
+    """A namespace name with a blank, or with other characters that are in no URI, is read as any other."""
+
+    def test_names_that_are_no_uris(self) -> None:
+        for uri in ("a b", " ", "urn:a ..\\b.xsd", "a|{b}", "\u00e9"):
+            elements, seen = reader()
+            elements.parse(HEADER)
+            elements.parse(f"<iq id='1'><x xmlns='{uri}' a='1'><y/></x><q:z xmlns:q='{uri}' q:b='2'/></iq>".encode())
+            elements.parse(b"<message/>")
+            self.assertEqual(
+                [(each.uri, each.name) for each in seen], [("jabber:client", each) for each in ("iq", "message")]
+            )
+            x, z = seen[0].elements()
+            self.assertEqual((x.uri, x.name, x.attributes), (uri, "x", {"a": "1"}))
+            self.assertEqual((z.uri, z.name, z.attributes), (uri, "z", {(uri, "b"): "2"}))
+            self.assertEqual([(each.uri, each.name) for each in x.elements()], [(uri, "y")])
+
+    def test_attributes_without_a_namespace(self) -> None:
+        elements, seen = reader()
+        elements.parse(HEADER + b"<iq id='1' xml:lang='en'/>")
+        lang = ("http://www.w3.org/XML/1998/namespace", "lang")
+        self.assertEqual(seen[0].attributes, {"id": "1", lang: "en"})
 
 
 class BoundTests(SynchronousTestCase):
@@ -99,6 +124,35 @@ class BoundTests(SynchronousTestCase):
         self.assertIn("different names", self.refused(*long))
         spaces = [f"<iq><n xmlns='u{number}{'x' * 60_000}'/></iq>".encode() for number in range(10)]
         self.assertIn("different names", self.refused(*spaces))
+
+    def test_what_namespaces_expand_to(self) -> None:
+        declared = b"<iq xmlns:p='" + b"u" * 512 + b"'>"
+        self.assertIn("URI that is too long", self.refused(b"<iq xmlns:p='" + b"u" * 513 + b"'/>"))
+        self.assertIn("URI that is too long", self.refused(b"<iq xmlns='" + b"u" * 8000 + b"'/>"))
+        self.assertIn("too long", self.refused(declared + b"<p:a/>" * 900))
+        self.assertIn("too long", self.refused(declared + b"<p:a p:b='' p:c=''/>" * 300))
+        self.assertIn("too long", self.refused(declared.replace(b":p", b"") + b"<a/>" * 900))
+        self.assertIn("tag that is too large", self.refused(b"<iq xmlns:p='" + b"u" * 60_000 + b"'"))
+        attributes = b"".join(b" p:n%d=''" % number for number in range(5000))
+        self.assertIn("tag that is too large", self.refused(declared[:-1] + attributes + b"/>"))
+        elements, seen = reader()
+        elements.parse(HEADER)
+        for _ in range(50):
+            elements.parse(declared + b"<p:a p:b=''/>" * 200 + b"</iq>")
+        self.assertEqual(len(seen), 50)
+
+    def test_memory_for_what_namespaces_expand_to(self) -> None:
+        for uri, uses in (
+            (b"u" * 500, b"".join(b" p:n%d=''" % number for number in range(700))),
+            (b"u" * 7000, b" p:a=''"),
+            (b"u" * 30_000, b"".join(b" p:n%d=''" % number for number in range(3000))),
+        ):
+            tracemalloc.start()
+            try:
+                self.refused(b"<iq xmlns:p='" + uri + b"'><a" + uses + b"/>" + b"<p:a/>" * 900)
+                self.assertLess(tracemalloc.get_traced_memory()[1], 4 * 2**20)
+            finally:
+                tracemalloc.stop()
 
     def test_the_same_names_for_years(self) -> None:
         elements, seen = reader()

@@ -180,6 +180,26 @@ class LoggedInTests(HostileCase):
                 await self.until(lambda: self.standings[-1].status == "Enabled")
             await client.close()
 
+    async def test_a_stranger_with_a_namespace_that_is_no_uri(self) -> None:
+        """The stanza is answered, and the stream goes on."""
+        self.begin()
+        await self.standing("Enabled")
+        served = self.server.clients[0]
+        for number, query in enumerate(
+            (
+                "<query xmlns='urn:a ..\\b.xsd'/>",
+                "<query xmlns='x' xmlns:q='a b'/>",
+                "<query xmlns='x'><y xmlns:q='a b' q:z='1'/></query>",
+                "<query xmlns='x'><y xmlns='a b'/></query>",
+                "<query xmlns='x'/>",
+            )
+        ):
+            served.raw(f"<message><x xmlns='a b'/></message><iq type='get' id='{number}' from='a@b/c'>{query}</iq>")
+        await self.until(lambda: len(self.server.stanzas) >= 6)
+        self.assertEqual([each["id"] for each in self.server.stanzas[1:]], ["0", "1", "2", "3", "4"])
+        self.assertTrue(all("service-unavailable" in each.toXml() for each in self.server.stanzas[1:]))
+        self.assertEqual(self.server.clients, [served])
+
     async def test_a_flood_of_requests(self) -> None:
         """Each request is answered, in order, and no state is left."""
         self.begin()
