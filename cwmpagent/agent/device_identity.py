@@ -21,9 +21,9 @@ def device_id(tree: Tree) -> DeviceIdStruct:
 
 
 def device_name(tree: Tree) -> str:
-    """Short name of the device in logs: OUI and serial number."""
-    info = tree.model.root.path + "DeviceInfo."
-    return "-".join(tree.value(info + name).text for name in ("ManufacturerOUI", "SerialNumber"))
+    """Name of the device in logs and `status`: OUI, ProductClass where it has one, and serial number."""
+    identity = device_id(tree)
+    return "-".join(filter(None, (identity.oui, identity.product_class, identity.serial_number)))
 
 
 def current_time(clock: Clock) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from cwmpagent.agent.device_identity import device_name
 from cwmpagent.config import MOST_ERRORS
 from cwmpagent.config.settings import Config
 from cwmpagent.datamodel.restore import open_tree
@@ -116,7 +117,7 @@ def texts(values: Mapping[str, FactoryValue]) -> dict[str, str]:
 def check(model: Model, values: Mapping[str, FactoryValue]) -> str:
     """Check that ``model`` allows the factory values, and that both together identify the device.
 
-    Return the short name of the device: OUI and serial number. Raises ConfigError with the key at fault: the first
+    Return the name of the device in logs. Raises ConfigError with the key at fault: the first
     error, with all others as its ``more``.
     """
     errors: list[ConfigError] = []
@@ -130,25 +131,23 @@ def check(model: Model, values: Mapping[str, FactoryValue]) -> str:
             errors.append(ConfigError(value.key if value is not None else error.key, error.reason))
             if value is None or len(errors) >= MOST_ERRORS:
                 raise_first(errors)
-    identity: dict[str, str] = {}
     for name, key in _IDENTITY.items():
         try:
-            identity[name] = _identity(tree, name, key)
+            _check_identity(tree, name, key)
         except ConfigError as error:
             if key not in [known.key for known in errors]:  # a refused value is missing because of that error
                 errors.append(error)
     raise_first(errors)
-    return f"{identity['ManufacturerOUI']}-{identity['SerialNumber']}"
+    return device_name(tree)
 
 
-def _identity(tree: Tree, name: str, key: str) -> str:
+def _check_identity(tree: Tree, name: str, key: str) -> None:
     path = f"{tree.model.root.path}DeviceInfo.{name}"
     text = tree.value(path).text if tree.exists(path) else ""
     if text in ("", _NO_OUI):
         raise ConfigError(key, f"is required: the model {tree.model.name} has no value for it")
     if len(text) > 64 or (name == "ManufacturerOUI" and not re.fullmatch("[0-9A-F]{6}", text)):
         raise ConfigError(key, f"is required: the value of the model {tree.model.name} is not valid in an Inform")
-    return text
 
 
 class OverriddenValue(NamedTuple):
