@@ -33,7 +33,9 @@ CUT = 200
 CHATTER = ("twisted.web.client.", "twisted.internet.endpoints.", "twisted.internet.protocol.", "twisted.scripts.")
 """Namespaces in which Twisted logs each connection, and the start of its process, at level info."""
 _LEGACY = "log_legacy"
-_PORTS = re.compile(r"\S+ starting on \S+\Z|(?:Starting|Stopping) (?:protocol|factory) <|\(\S+ Port \S+ Closed\)\Z")
+_PORTS = re.compile(
+    r"\S+(?: \(\S+\))? starting on \S+\Z|(?:Starting|Stopping) (?:protocol|factory) <|\(\S+ Port \S+ Closed\)\Z"
+)
 """Lines without a namespace that Twisted logs for each port that is opened or closed."""
 
 

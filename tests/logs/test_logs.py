@@ -318,6 +318,7 @@ class PortsTests(SynchronousTestCase):
         for text in (
             "BoundedHttpFactory starting on 7547",
             "ServerFactory starting on '/run/x.sock'",
+            "BoundedSite (TLS) starting on 8070",
             "Starting protocol <cwmpagent.transport.udp.port._ConnectionRequests object at 0x7f0000000000>",
             "(TCP Port 7547 Closed)",
             "(UDP Port 7547 Closed)",
