@@ -198,6 +198,10 @@ class SignalTests(TapCase):
         child.signal("TERM")
         self.assertEqual(await child.ended, 0, child.out)
         self.assertIn("state is saved", child.out)
+        for noise in ("starting on", "Starting protocol", "object at 0x", "starting up", "Closed"):
+            self.assertNotIn(noise, child.out)
+        for words in (" booted; its ACS", " stopped, its"):
+            self.assertIn(f"] {DEVICE}{words}", child.out, "as the lab and status name it")
         self.assertEqual(self.state.stat().st_mode & 0o777, 0o700)
         for file in self.state.iterdir():
             self.assertEqual(file.stat().st_mode & 0o777, 0o600, file)

@@ -21,8 +21,9 @@ def device_id(tree: Tree) -> DeviceIdStruct:
 
 
 def device_name(tree: Tree) -> str:
-    """Short name of the device in logs: OUI and serial number."""
-    return f"{manufacturer_oui(tree)}-{tree.value(tree.model.root.path + 'DeviceInfo.SerialNumber').text}"
+    """Name of the device in logs and `status`: OUI, ProductClass where it has one, and serial number."""
+    identity = device_id(tree)
+    return "-".join(filter(None, (identity.oui, identity.product_class, identity.serial_number)))
 
 
 def manufacturer_oui(tree: Tree) -> str:

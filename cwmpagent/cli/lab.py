@@ -54,6 +54,7 @@ def nat_report(options: Namespace) -> int:
                 seed=options.seed,
                 weather=weather,
                 requests=options.requests,
+                tell=_tell,
             )
             results.extend(await report.run())
 
@@ -69,6 +70,11 @@ def nat_report(options: Namespace) -> int:
     for problem in problems:
         print(f"cwmpagent: {shown(problem)}", file=sys.stderr)
     return 1 if problems else 0
+
+
+def _tell(line: str) -> None:
+    """Show the progress of a report, apart from its result."""
+    print(shown(line), file=sys.stderr, flush=True)
 
 
 def _run_reactor(run: Callable[[Any], Coroutine[Any, Any, None]]) -> int:
@@ -114,7 +120,7 @@ async def _external(reactor: Any, kind: NatKind | None, weather: NatWeather, opt
         weather=weather,
         host=options.host,
         requests=options.requests,
-        tell=lambda line: print(line, file=sys.stderr, flush=True),
+        tell=_tell,
     )
     try:
         bench.open(options.port)

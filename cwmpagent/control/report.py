@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from cwmpagent.agent.device_identity import device_id
+from cwmpagent.agent.device_identity import device_id, device_name
 from cwmpagent.agent.parameters.masked_values import masked_value
 from cwmpagent.agent.report import Json, Metric, Report, stamped
 from cwmpagent.agent.session.report import SessionReport
@@ -79,7 +79,7 @@ class AgentReport(Report):
         """Device, model, process and ACS."""
         status = self.status()
         device, acs = status["device"], status["acs"]
-        name = "-".join(filter(None, (device["oui"], device["product_class"], device["serial_number"])))
+        name = device_name(self._agent.runtime.tree)
         enabled = "" if acs["enabled"] else " (EnableCWMP is false: no session opens)"
         yield "Device", f"{name} ({device['manufacturer']})"
         yield "Model", f"{device['model']}, values: {device['provider']}"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
+from twisted.logger import ILogObserver
+from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 from twisted.python.usage import Options as UsageOptions
 
@@ -19,6 +22,7 @@ from cwmpagent.lab.network.nat import OUTSIDE, NatWeather
 from cwmpagent.lab.network.nat_kind import NatKind
 from cwmpagent.lab.network.stun_server import Challenge, ResponseAddress
 from cwmpagent.lab.service import LabService, LabSettings, endpoints
+from cwmpagent.logs.output import Threshold, observer_for_twistd
 from cwmpagent.protocol.auth import Credentials
 
 AUTHS = get_args(Auth)
@@ -232,12 +236,26 @@ class Options(UsageOptions):
 class LabDaemon(LabService):
     """The lab as a process of its own; an error at start is one line and exit status 1.
 
-    ``foreground``: whether twistd runs it with ``--nodaemon``.
+    ``foreground``: whether twistd runs it with ``--nodaemon``. ``log``: makes the log observer; None: twistd's own.
     """
 
-    def __init__(self, reactor: Any, settings: LabSettings, *, foreground: bool) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        settings: LabSettings,
+        *,
+        foreground: bool,
+        log: Callable[[], ILogObserver] | None = None,
+    ) -> None:
         super().__init__(reactor, settings)
         self._foreground = foreground
+        self._log_observer = log
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Join twistd's application and set its log observer."""
+        if self._log_observer is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self._log_observer())  # type: ignore[no-untyped-call]  # Twisted has no types there
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]  # Twisted has no types there
 
     def privilegedStartService(self) -> None:
         """Listen. On an error, print one line and raise SystemExit; a daemon raises ConfigError for twistd instead."""
@@ -258,7 +276,8 @@ def makeService(options: Options) -> IService:
 
     try:
         foreground = options.parent is not None and bool(options.parent.get("nodaemon"))
-        return LabDaemon(reactor, options.settings(), foreground=foreground)
+        log = observer_for_twistd(options.parent or {}, "text", Threshold())
+        return LabDaemon(reactor, options.settings(), foreground=foreground, log=log)
     except ConfigError as error:
         raise SystemExit(f"cwmplab: {error}") from None
 

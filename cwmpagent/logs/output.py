@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -29,8 +30,13 @@ from cwmpagent.agent.facts import EnvelopeReceived, EnvelopeSent, Fact, RpcCrash
 
 CUT = 200
 """Largest length, in characters, of a string that a peer may have sent, and largest number of entries of a list."""
-CHATTER = ("twisted.web.client.", "twisted.internet.endpoints.", "twisted.internet.protocol.")
-"""Namespaces in which Twisted logs every connection at level info."""
+CHATTER = ("twisted.web.client.", "twisted.internet.endpoints.", "twisted.internet.protocol.", "twisted.scripts.")
+"""Namespaces in which Twisted logs each connection, and the start of its process, at level info."""
+_LEGACY = "log_legacy"
+_PORTS = re.compile(
+    r"\S+(?: \(\S+\))? starting on \S+\Z|(?:Starting|Stopping) (?:protocol|factory) <|\(\S+ Port \S+ Closed\)\Z"
+)
+"""Lines without a namespace that Twisted logs for each port that is opened or closed."""
 
 
 LEVELS = ("debug", "info", "warn", "error", "critical")
@@ -51,9 +57,17 @@ class Threshold:
     def __call__(self, event: LogEvent) -> Any:
         level = event.get("log_level")
         name = "info" if level is None else level.name
-        if name == "info" and str(event.get("log_namespace")).startswith(CHATTER):
+        if name == "info" and _is_chatter(event):
             name = "debug"
         return PredicateResult.maybe if self.passes(name) else PredicateResult.no
+
+
+def _is_chatter(event: LogEvent) -> bool:
+    """Whether Twisted logs this event about its own sockets and its start."""
+    namespace = str(event.get("log_namespace"))
+    if namespace == _LEGACY:
+        return _PORTS.match(str(event.get("log_text"))) is not None
+    return namespace.startswith(CHATTER)
 
 
 @implementer(ILogObserver)

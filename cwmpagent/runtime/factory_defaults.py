@@ -121,7 +121,7 @@ def texts(values: Mapping[str, FactoryValue]) -> dict[str, str]:
 def check(model: Model, values: Mapping[str, FactoryValue]) -> str:
     """Check that ``model`` allows the factory values, and that both together identify the device.
 
-    Return the short name of the device: OUI and serial number. Raises ConfigError with the key at fault: the first
+    Return the name of the device in logs. Raises ConfigError with the key at fault: the first
     error, with all others as its ``more``.
     """
     errors: list[ConfigError] = []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from twisted.internet.defer import Deferred, fail, succeed
 
+from cwmpagent.agent.connection_request.udp import COPIES_WITHIN
 from cwmpagent.agent.facts import ConnectionRequested, ConnectionRequestRefused, Noted, Warned
 from cwmpagent.agent.options import UdpOptions
 from cwmpagent.agent.ports import DatagramTarget
@@ -400,6 +401,11 @@ class RequestTests(UdpCase):
         good = self.request(5)
         for data in (self.request(1, "wrong"), b"\xff" * 100, good, good, good):
             self.udp.receive(data)
+        simulated.run(COPIES_WITHIN + 1)
+        refused = [fact for fact in simulated.facts if isinstance(fact, ConnectionRequestRefused)]
+        self.assertEqual(len(refused), 2, "the copies that an ACS sends are no replays")
+        for _ in range(2):
+            self.udp.receive(good)
         simulated.run(60)
         refused = [fact for fact in simulated.facts if isinstance(fact, ConnectionRequestRefused)]
         self.assertEqual(

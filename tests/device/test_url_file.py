@@ -59,6 +59,19 @@ class DecodingTests(HookCase):
         self.assertEqual(self.decoded(URL.encode()), URL + "\n")
         self.assertEqual(self.decoded(URL.encode() + b"\0"), URL + "\n")
 
+    def test_pad_and_end_octets_in_option_43(self) -> None:
+        url = sub(1, URL)
+        for data in (
+            b"\0" + url,
+            b"\0\0\0" + url + b"\0",
+            sub(2, "code") + b"\0\0" + url,
+            b"\0" + sub(2, "a\0b") + b"\0" + url + b"\xff",
+        ):
+            self.assertEqual(self.decoded(data), URL + "\n", data)
+        self.assertEqual(self.decoded(b"\0" * 200 + url), URL + "\n")
+        for data in (b"\xff" + url, sub(2, "x") + b"\xff" + url, b"\0" * 255):
+            self.assertIsNone(self.decoded(data), data)
+
     def test_option_125(self) -> None:
         data = vendor(9, b"\x01\x02ab") + vendor(3561, sub(1, "001122") + sub(11, URL) + sub(12, "code"))
         self.assertEqual(self.decoded("", data), URL + "\n")

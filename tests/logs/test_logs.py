@@ -300,6 +300,42 @@ class ThresholdTests(SynchronousTestCase):
         self.assertEqual(len(log.lines()), 1)
 
 
+class PortsTests(SynchronousTestCase):
+    """What Twisted logs about each port, with its old logger that has neither level nor namespace of its own."""
+
+    def entry(self, level: str, text: str) -> bool:
+        log = Log(level=level)
+        event = {
+            "log_namespace": "log_legacy",
+            "log_level": LogLevel.info,
+            "log_text": text,
+            "log_format": "{log_text}",
+        }
+        log.publisher({**event, "log_time": 0.0, "log_system": "-"})
+        return bool(log.lines())
+
+    def test_lines_about_ports_are_for_debug(self) -> None:
+        for text in (
+            "BoundedHttpFactory starting on 7547",
+            "ServerFactory starting on '/run/x.sock'",
+            "BoundedSite (TLS) starting on 8070",
+            "Starting protocol <cwmpagent.transport.udp.port._ConnectionRequests object at 0x7f0000000000>",
+            "(TCP Port 7547 Closed)",
+            "(UDP Port 7547 Closed)",
+        ):
+            self.assertEqual((self.entry("info", text), self.entry("debug", text)), (False, True), text)
+
+    def test_other_lines_stay(self) -> None:
+        for text in ("something is starting on its own here", "the port was closed", "Starting over"):
+            self.assertTrue(self.entry("info", text), text)
+
+    def test_the_start_of_the_process_is_for_debug(self) -> None:
+        for level, count in (("info", 0), ("debug", 1)):
+            log = Log(level=level)
+            log.logger("twisted.scripts._twistd_unix.UnixAppLogger").info("twistd 0 starting up.")
+            self.assertEqual(len(log.lines()), count)
+
+
 class TwistdTests(SynchronousTestCase):
     def test_the_users_own_logger_wins(self) -> None:
         for options in ({"logger": object()}, {"syslog": True}):

@@ -27,6 +27,8 @@ from cwmpagent.protocol.stun.binding import Binding, BindingSettings
 from cwmpagent.protocol.stun.message import Address
 
 STUN_PORT = 3478
+COPIES_WITHIN = 5.0
+"""Seconds in which a copy of an accepted datagram is no replay: an ACS sends several (TR-069 Annex G.2.2.3)."""
 _ADDRESS, _NAT = "UDPConnectionRequestAddress", "NATDetected"
 _LIMIT = "UDPConnectionRequestAddressNotificationLimit"
 _SETTINGS = (
@@ -72,6 +74,7 @@ class UdpConnectionRequests:
         self._observer = observer
         self._released = released
         self._requests = UdpRequests()
+        self._accepted = (0.0, b"")  # monotonic time and datagram of the last accepted request
         self._own_address = OwnAddress(options, self._moved)
         self._paths = {server.path(name) for name in (*_SETTINGS, "URL")}
         self._running = False
@@ -163,11 +166,13 @@ class UdpConnectionRequests:
         if not requests.takes_requests():
             requests.refused(source.host, Refusal.DISABLED, by="UDP")
             return
+        now = self._clock.monotonic()
         wall = self._clock.wall() if self._clock.wall_trusted() else None
         reason = self._requests.refusal(data, requests.credentials(), wall)
         if reason is None:
+            self._accepted = now, data
             requests.requested(source.host, "UDP")
-        else:
+        elif not (data == self._accepted[1] and now - self._accepted[0] <= COPIES_WITHIN):
             requests.refused(source.host, reason, by="UDP")
 
     def _moved(self) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from twisted.internet.defer import Deferred
@@ -29,7 +29,7 @@ from cwmpagent.lab.acs.connection_request.errors import UnreachableError, creden
 from cwmpagent.lab.acs.connection_request.http import ask
 from cwmpagent.lab.acs.connection_request.udp import SentByUdp, UdpRequester
 from cwmpagent.lab.acs.connection_request.xmpp import XmppAcs
-from cwmpagent.lab.acs.devices import Devices
+from cwmpagent.lab.acs.devices import Devices, LabDevice
 from cwmpagent.lab.acs.misbehaviour import Misbehaviour, Misbehaviours
 from cwmpagent.lab.acs.open_sessions import OpenSessions
 from cwmpagent.lab.acs.resource import AcsResource
@@ -39,8 +39,11 @@ from cwmpagent.lab.network.bounded_site import BoundedSite
 from cwmpagent.lab.network.nat import Nat
 from cwmpagent.lab.network.stun_server import SeenBinding, StunServer
 from cwmpagent.protocol.auth import Credentials
-from cwmpagent.protocol.rpc import AcsRequest, rpc_name
+from cwmpagent.protocol.rpc import AcsRequest, GetParameterValues, rpc_name
 from cwmpagent.protocol.soap import Envelope, encode
+
+ADDRESS_WITHIN = 10.0
+"""Seconds within which a device must answer the request that reads its UDPConnectionRequestAddress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,12 +184,51 @@ class LabAcs:
     async def connection_request_by_udp(self, device: str) -> SentByUdp:
         """Send a UDP connection request from the STUN server's port (TR-069 Annex G.2.2.3); there is no answer.
 
-        Raises KeyError for an unknown device and UnreachableError if the request cannot be sent.
+        Where the device has never reported its address, it is read first, in a session that an HTTP connection request
+        opens. Raises KeyError for an unknown device and UnreachableError if the request cannot be sent.
         """
         target = self.devices[device]
         if self._udp is None:
             raise UnreachableError("a UDP connection request needs the lab's STUN server: start the lab with --stun")
-        return self._udp.ask(target, credentials_of(target, self._connection_request))
+        credentials = credentials_of(target, self._connection_request)
+        if not self._udp.knows_address(target):
+            await self._read_address(target)
+        sent = self._udp.ask(target, credentials)
+        lost = self.nat.refusal(sent.to, self.stun.address) if self.nat is not None and self.stun is not None else ""
+        if lost:
+            lost = f"the request went nowhere: {lost}"
+            self._log.warn("connection request by UDP to {device}: {lost}", device=target.id, lost=lost)
+        return replace(sent, lost=lost)
+
+    async def _read_address(self, device: LabDevice) -> None:
+        """Read the address of ``device`` in a session that an HTTP connection request opens.
+
+        Raises UnreachableError where that is not possible; then the task waits for the next session.
+        """
+        root = "InternetGatewayDevice." if any(name.startswith("I") for name in device.parameters) else "Device."
+        reading = GetParameterValues((root + "ManagementServer.",))
+        waiting = [task for task in self.tasks.of(device.id) if task.state == "queued" and task.request == reading]
+        task = waiting[0] if waiting else self.task(device.id, reading)
+        answered: Deferred[None] = Deferred()
+
+        def fire(result: Answer | None) -> Answer | None:
+            if not answered.called:
+                answered.callback(None)
+            return result
+
+        task.done.addBoth(fire)
+        timer = self._reactor.callLater(ADDRESS_WITHIN, fire, None)
+        try:
+            await self.connection_request(device.id)
+            await answered
+        except UnreachableError as error:
+            raise UnreachableError(
+                f"{device.id} has reported no UDPConnectionRequestAddress yet; a task that reads it waits for the "
+                f"next session: try again after it ({error})"
+            ) from error
+        finally:
+            if timer.active():
+                timer.cancel()
 
     async def connection_request_by_xmpp(self, device: str) -> str:
         """Send an XMPP connection request (TR-069 Annex K); return ``accepted``, or the name of the stanza error.

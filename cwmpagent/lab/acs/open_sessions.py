@@ -15,7 +15,7 @@ from cwmpagent.lab.acs.devices import Devices, device_id
 from cwmpagent.lab.acs.http_answer import HttpAnswer, refusal
 from cwmpagent.lab.acs.misbehaviour import CHALLENGE, Misbehaviours, Moment
 from cwmpagent.lab.acs.session import AcsSession, AcsState, record_inform
-from cwmpagent.lab.acs.session_trace import BODY_KEPT, Ring, SessionTrace, TracedExchange
+from cwmpagent.lab.acs.session_trace import BODY_KEPT, REPEATED, Ring, SessionTrace, TracedExchange
 from cwmpagent.lab.acs.tasks import Tasks
 from cwmpagent.protocol.auth import DigestVerdict
 from cwmpagent.protocol.masking import quoted
@@ -173,7 +173,7 @@ class OpenSessions:
         processed = answer is None
         if answer is None and repeated:
             # The CPE repeats the POST because the answer did not arrive.
-            answer, kinds = session.answer, ("repeated",)
+            answer, kinds = session.answer, (REPEATED,)
         if answer is None:
             session.posts += 1
             session.trace.violations += _http_violations(incoming)

@@ -13,6 +13,10 @@ from cwmpagent.protocol.rpc import EventStruct, Fault, Inform, Request, SoapFaul
 from cwmpagent.protocol.soap import Envelope
 
 BODY_KEPT = 65536
+REPEATED = "repeated"
+"""Mark of an exchange whose answer was sent a second time, because the CPE repeated its POST: no misbehaviour."""
+LISTED = 10
+"""The largest number of misbehaviours in a line."""
 
 
 class TracedCall(NamedTuple):
@@ -74,6 +78,21 @@ class SessionTrace:
         """The EventCodes of the Inform."""
         return tuple(event.event_code for event in self.events)
 
+    @property
+    def misbehaviours(self) -> tuple[str, ...]:
+        """The misbehaviours of the lab in this session, with the number of the POST: ``drop at POST 3``."""
+        return tuple(
+            f"{kind} at POST {exchange.number}"
+            for exchange in self.exchanges
+            for kind in exchange.spoilt
+            if kind != REPEATED
+        )
+
+    @property
+    def broken_by_lab(self) -> bool:
+        """Whether the session is broken after a misbehaviour of the lab, which is then the likely cause."""
+        return self.ended == "broken" and bool(self.misbehaviours)
+
     def summary(self) -> list[str]:
         """A few lines of text about the session; strings of the device are escaped and cut."""
         events = ", ".join(_event(event) for event in self.events) or "no event"
@@ -81,11 +100,16 @@ class SessionTrace:
             f", RetryCount {self.informs[-1].retry_count}" if self.informs and self.informs[-1].retry_count else ""
         )
         end = {"complete": "complete", "broken": f"broken: {self.reason}"}.get(self.ended, "open")
+        if self.broken_by_lab:
+            end = f"broken after the lab's own misbehaviour: {self.reason}"
         lines = [
             f"session {self.number} of {quoted(self.device_id)}: {events}{retries}; {end} in {self.duration:.2f} s"
         ]
         lines += [f"  device requested {quoted(rpc_name(request))}" for request in self.requests]
         lines += [f"  {_called(call)}" for call in self.calls]
+        if self.misbehaviours:
+            more = ", ..." if len(self.misbehaviours) > LISTED else ""
+            lines.append(f"  the lab misbehaved: {', '.join(self.misbehaviours[:LISTED])}{more}")
         lines += [f"  violation: {violation}" for violation in self.violations]
         return lines
 

@@ -208,7 +208,8 @@ class Api:
         try:
             if by == "udp":
                 sent = await self._acs.connection_request_by_udp(device.id)
-                return as_json({"sent_to": str(sent.to), "copies": sent.copies}, 202)
+                lost = {"lost": sent.lost} if sent.lost else {}
+                return as_json({"sent_to": str(sent.to), "copies": sent.copies, **lost}, 202)
             if by == "xmpp":
                 return as_json({"answer": await self._acs.connection_request_by_xmpp(device.id)})
             status = await self._acs.connection_request(device.id)

@@ -139,8 +139,8 @@ class _Page(Element):
             "link": _link(trace.device_id),
             "events": _events(trace.events),
             "calls": _calls(trace),
-            "mark": {"complete": "good", "broken": "bad"}.get(trace.ended, "soft"),
-            "state": trace.ended or "open",
+            "mark": "soft" if trace.broken_by_lab else {"complete": "good", "broken": "bad"}.get(trace.ended, "soft"),
+            "state": "broken by the lab" if trace.broken_by_lab else trace.ended or "open",
             "notes": _notes(trace),
             "duration": f"{trace.duration:.2f} s" if trace.ended else "",
         }
@@ -181,6 +181,9 @@ def _notes(trace: SessionTrace) -> list[Flattenable]:
     notes: list[Flattenable] = []
     if trace.reason:
         notes += [tags.br(), tags.span(_text(trace.reason, REASON_CUT), class_="soft")]
+    if trace.misbehaviours:
+        words = f"the lab misbehaved: {', '.join(trace.misbehaviours)}"
+        notes += [tags.br(), tags.span(_text(words, REASON_CUT), class_="soft")]
     for violation in [text for text in trace.violations if text != trace.reason][:3]:
         label = tags.span("violation:", class_="wrong")
         notes += [tags.br(), label, " ", tags.span(_text(violation, REASON_CUT), class_="soft")]

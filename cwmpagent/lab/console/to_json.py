@@ -201,6 +201,8 @@ def session_line(trace: SessionTrace) -> dict[str, Any]:
         "violations": list(trace.violations),
         "ended": trace.ended,
         "reason": trace.reason,
+        "misbehaviours": list(trace.misbehaviours),
+        "broken_by_lab": trace.broken_by_lab,
         "duration": round(trace.duration, 6),
     }
 

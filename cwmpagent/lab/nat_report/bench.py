@@ -149,16 +149,21 @@ class NatBench:
         lifetime = self._lifetime if self._nat is not None else None
         result: dict[str, Any] = {"kind": name, "lifetime": lifetime}
         if await self._until(lambda: self._device is not None, informed_within):
+            self._tell("waiting for the address that the device reports")
             found = await self._until(self._address_is_right, _ADDRESS_WITHIN)
             result |= {"found": found, "address": self._value_of("UDPConnectionRequestAddress")}
             if found:
+                self._tell(f"the address is {result['address']}; waiting for a steady period of keep-alives")
                 result["period"] = await self._keep_alive_period()
+                period = f"kept alive every {result['period']:.1f} s; " if result["period"] is not None else ""
+                self._tell(f"{period}sending {self._requests} requests")
                 result |= await self._requests_sent()
                 result["found_again"] = await self._recovery()
             else:
                 self._problems.append(f"the device did not report its right address within {_ADDRESS_WITHIN:g} s")
         else:
             self._problems.append(f"no Inform within {informed_within:g} s")
+        self._tell("done" if not self._problems else "done, with problems")
         return NatResult(**result, problems=tuple(f"{name}: {problem}" for problem in self._problems))
 
     def _set_up(self, device: LabDevice) -> None:
@@ -219,6 +224,8 @@ class NatBench:
             delay = await self._send_request()
             if delay is not None:
                 delays.append(delay)
+            outcome = "lost" if delay is None else f"answered after {delay * 1000:.0f} ms"
+            self._tell(f"request {number + 1} of {self._requests}: {outcome}")
             await self._pause(0.2 + self._lifetime * (number % 4) / 5)
         if len(delays) < self._requests:
             self._problems.append(f"{self._requests - len(delays)} of {self._requests} requests were lost")
@@ -245,6 +252,7 @@ class NatBench:
         if self._nat is None:
             return None
         self._nat.rebind()
+        self._tell("the NAT has forgotten its bindings; waiting for the new address")
         began = _clock()
         limit = 4 * self._lifetime + _ADDRESS_WITHIN
         if not await self._until(self._address_is_right, limit):

@@ -40,7 +40,8 @@ def our_agent(bench: NatBench, reactor: Any, directory: Path, number: int) -> Ag
 class NatReport:
     """One run with one agent for each of ``kinds``, all at the same time.
 
-    ``make``: returns the agent as a service. The other fields are as for :class:`NatBench`.
+    ``make``: returns the agent as a service. ``tell``: called with lines of text about the progress. The
+    other fields are as for :class:`NatBench`.
     """
 
     reactor: Any
@@ -52,6 +53,7 @@ class NatReport:
     requests: int = REQUESTS
     make: Callable[[NatBench, Any, Path, int], Any] = our_agent
     informed_within: float = 30.0
+    tell: Callable[[str], object] = lambda line: None
 
     async def run(self) -> list[NatResult]:
         """Measure; return the results in the order of ``kinds``. A failure or a cancellation ends all measurements."""
@@ -75,6 +77,7 @@ class NatReport:
             seed=self.seed + number,
             weather=self.weather,
             requests=self.requests,
+            tell=lambda line: self.tell(f"{kind.value if kind is not None else 'none'}: {line}"),
         )
         try:
             bench.open()

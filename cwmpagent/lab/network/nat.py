@@ -126,6 +126,22 @@ class Nat:
         now = self._monotonic()
         return [NatMapping(mapping.inside, mapping.outside, now - mapping.used) for mapping in self._alive(now)]
 
+    def refusal(self, outside: Address, source: Address) -> str:
+        """Why the NAT would let in no datagram from ``source`` to ``outside`` now; empty where it would.
+
+        Also empty for an address that is not the NAT's: such a datagram does not pass the NAT.
+        """
+        if outside.host != self._outside:
+            return ""
+        now = self._monotonic()
+        mapping = next((mapping for mapping in self._alive(now) if mapping.outside == outside), None)
+        if mapping is None:
+            return f"the NAT has no mapping at {outside} any more"
+        sent_to = [to for to, when in mapping.sent_to.items() if not self._is_over(when, now)]
+        if not lets_in(self.kind, sent_to, source):
+            return f"the NAT ({self.kind.value}) lets in nothing from {source} at {outside}"
+        return ""
+
     def rebind(self) -> None:
         """Forget every mapping, as after a power cut; the next outbound datagram gets another port."""
         for mapping in self._mappings.values():

@@ -31,6 +31,7 @@ from cwmpagent.lab.acs.misbehaviour import (
     Unauthorized,
     WrongId,
 )
+from cwmpagent.lab.console.to_json import session_line
 from cwmpagent.protocol.auth import Credentials
 from cwmpagent.protocol.rpc import (
     Fault,
@@ -238,6 +239,48 @@ class Envelopes(MisbehaveCase):
         self.assertEqual(self.lab.sessions[0].ended, "")
         self.clock.advance(31)
         self.assertEqual(self.lab.sessions[0].ended, "broken")
+
+
+class Marks(MisbehaveCase):
+    """A session that the lab itself broke is not taken for a fault of the device."""
+
+    def test_a_broken_session_is_marked(self) -> None:
+        self.lab.misbehave(Chunked(at="inform"), Garbage(at="empty"))
+        self.cpe.inform()
+        self.cpe.post()
+        trace = self.lab.sessions[0]
+        self.assertFalse(trace.broken_by_lab, "it is still open")
+        self.clock.advance(31)
+        self.assertTrue(trace.broken_by_lab)
+        self.assertEqual(trace.misbehaviours, ("chunked at POST 1", "garbage at POST 2"))
+        first, *more = trace.summary()
+        self.assertIn("; broken after the lab's own misbehaviour: no POST within 30 s in ", first)
+        self.assertIn("  the lab misbehaved: chunked at POST 1, garbage at POST 2", more)
+        shown = session_line(trace)
+        self.assertEqual((shown["broken_by_lab"], shown["misbehaviours"]), (True, list(trace.misbehaviours)))
+
+    def test_a_session_that_survives_is_not(self) -> None:
+        self.lab.misbehave(Chunked(at="inform"))
+        self.cpe.inform()
+        self.cpe.post()
+        trace = self.lab.sessions[0]
+        self.assertEqual((trace.ended, trace.broken_by_lab), ("complete", False))
+        self.assertEqual(trace.misbehaviours, ("chunked at POST 1",))
+
+    def test_a_session_that_the_device_breaks_is_not(self) -> None:
+        self.cpe.inform()
+        self.clock.advance(31)
+        trace = self.lab.sessions[0]
+        self.assertEqual((trace.ended, trace.broken_by_lab, trace.misbehaviours), ("broken", False, ()))
+        self.assertNotIn("misbehav", "".join(trace.summary()))
+
+    def test_many_are_listed_up_to_a_bound(self) -> None:
+        self.lab.misbehave(*[Status(503)] * 30)
+        self.cpe.inform()
+        for _ in range(29):
+            self.cpe.inform()
+        trace = next(trace for trace in self.lab.sessions if trace.misbehaviours)
+        self.assertLess(max(map(len, trace.summary())), 500)
 
 
 class Http(MisbehaveCase):

@@ -67,6 +67,9 @@ class ReportTests(TestCase):
         await self.another_agent()
         self.assertEqual(await ours.ended, 0, ours.err)
         none, restricted = json.loads(ours.out)["results"]
+        for kind in ("none", "port-restricted"):
+            for progress in ("has sent an Inform", "the address is ", "request 4 of 4: answered after ", "done"):
+                self.assertRegex(ours.err, rf"(?m)^{kind}: .*{progress}")
         self.assertEqual((none["kind"], none["found"], none["sent"], none["lost"]), ("none", True, 4, 0))
         self.assertEqual((restricted["kind"], restricted["found"], restricted["lost"]), ("port-restricted", True, 0))
         self.assertIn(restricted["median"], [sum(pair) / 2 for pair in combinations(restricted["delays"], 2)])

@@ -55,6 +55,36 @@ class NatCase(SynchronousTestCase):
         return bool(arrived)
 
 
+class RefusalTests(NatCase):
+    """What the NAT says about a datagram in advance is what it does with one."""
+
+    def test_as_it_lets_in(self) -> None:
+        for kind in NatKind:
+            self.build(kind, lifetime=30.0)
+            outside = self.send()
+            for source in (SERVER, SAME_HOST, STRANGER):
+                refusal = self.nat.refusal(outside, source)
+                self.assertEqual(not refusal, self.gets_in(outside, source), (kind, source))
+                if refusal:
+                    self.assertIn(f"({kind.value}) lets in nothing from {source}", refusal)
+
+    def test_after_it_forgot(self) -> None:
+        self.build(NatKind.FULL_CONE, lifetime=30.0)
+        outside = self.send()
+        self.net.advance(31)
+        self.assertEqual(self.nat.refusal(outside, SERVER), f"the NAT has no mapping at {outside} any more")
+        self.assertFalse(self.gets_in(outside, SERVER))
+        outside = self.send()
+        self.assertEqual(self.nat.refusal(outside, SERVER), "")
+        self.nat.rebind()
+        self.assertIn("any more", self.nat.refusal(outside, SERVER))
+        self.assertIn("any more", self.nat.refusal(Address("192.0.2.1", 1), SERVER))
+
+    def test_addresses_that_are_not_its_own(self) -> None:
+        self.build(NatKind.SYMMETRIC)
+        self.assertEqual(self.nat.refusal(Address("203.0.113.5", 40_001), SERVER), "")
+
+
 class KindTests(NatCase):
     def test_whom_each_lets_in(self) -> None:
         table = {

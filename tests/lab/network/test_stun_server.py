@@ -14,12 +14,17 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.errors import ConfigError, MisuseError
 from cwmpagent.lab.acs import LabAcs
+from cwmpagent.lab.acs.acs import ADDRESS_WITHIN
 from cwmpagent.lab.acs.connection_request.errors import UnreachableError
 from cwmpagent.lab.console.resource import Console
+from cwmpagent.lab.network.nat import Nat
+from cwmpagent.lab.network.nat_kind import NatKind
 from cwmpagent.lab.network.stun_server import BINDINGS, LATE, SPOILT, SeenBinding, StunServer
 from cwmpagent.protocol.auth import Credentials
 from cwmpagent.protocol.connection_request.udp import UdpRequests, parse
+from cwmpagent.protocol.rpc import GetParameterValues, GetParameterValuesResponse, ParameterValueStruct
 from cwmpagent.protocol.stun.message import Address, MessageType, StunMessage, decode, encode, signature_holds
+from cwmpagent.values import Value, ValueType
 from tests.lab.cpe import DEVICE, Cpe, Wire, parsed, request
 from tests.transport.udp.udp_net import UdpNet
 
@@ -334,6 +339,61 @@ class AskingTests(ServerCase):
 
         self.patch(self.server, "send", gone)
         self.assertIn("no datagram can be sent to 203.0.113.5:40001", self.refused())
+
+    def test_what_its_own_nat_does_not_let_in(self) -> None:
+        nat = Nat(self.net, NatKind.FULL_CONE, outside=DEVICE_AT.host, monotonic=self.net.seconds)
+        self.lab.nat = nat
+        self.inform()
+        self.request()
+        self.assertEqual(self.sent.lost, f"the request went nowhere: the NAT has no mapping at {DEVICE_AT} any more")
+        status, answer = self.post(f"/devices/{DEVICE}/connection-request", {"by": "udp"})
+        self.assertEqual((status, answer["lost"]), (202, self.sent.lost))
+
+    def test_an_address_that_was_never_reported_is_read_first(self) -> None:
+        requests: list[str] = []
+
+        async def by_http(device: str) -> int:
+            requests.append(device)
+            return 200
+
+        self.patch(self.lab, "connection_request", by_http)
+        self.cpe.session()
+        asked = self.deferred(self.lab.connection_request_by_udp(DEVICE))
+        again = self.deferred(self.lab.connection_request_by_udp(DEVICE))
+        self.assertNoResult(asked)
+        self.assertEqual(requests, [DEVICE] * 2)
+        (task,) = self.lab.tasks.of(DEVICE)
+        self.cpe.inform()
+        read = self.cpe.post()
+        self.assertEqual(read.message, GetParameterValues(("Device.ManagementServer.",)))
+        name = "Device.ManagementServer.UDPConnectionRequestAddress"
+        values = (ParameterValueStruct(name, Value(ValueType.STRING, str(DEVICE_AT))),)
+        self.cpe.answer(read, GetParameterValuesResponse(values))
+        for done in (asked, again):
+            self.assertEqual(self.successResultOf(done).to, DEVICE_AT)
+        self.assertEqual(task.state, "answered")
+        soon = self.net.seconds() + ADDRESS_WITHIN
+        self.assertEqual([call for call in self.net.getDelayedCalls() if call.getTime() <= soon], [])
+
+    def test_an_address_that_cannot_be_read_now(self) -> None:
+        async def by_http(device: str) -> int:
+            raise UnreachableError("no connection")
+
+        self.patch(self.lab, "connection_request", by_http)
+        self.cpe.session()
+        self.assertIn("a task that reads it waits for the next session: try again after it", self.refused())
+        self.assertIn("waits for the next session", self.refused())
+        self.assertEqual(len(self.lab.tasks.of(DEVICE)), 1, "one task, however often")
+
+    def test_a_device_that_does_not_answer_the_reading(self) -> None:
+        async def by_http(device: str) -> int:
+            return 200
+
+        self.patch(self.lab, "connection_request", by_http)
+        self.cpe.session()
+        asked = self.deferred(self.lab.connection_request_by_udp(DEVICE))
+        self.net.advance(ADDRESS_WITHIN)
+        self.assertIn("has reported no", str(self.failureResultOf(asked, UnreachableError).value))
 
     def post(self, path: str, data: object) -> tuple[int, Any]:
         headers = {"Host": "127.0.0.1", "Content-Type": "application/json", "SOAPAction": "-"}

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 from cwmpagent.lab.acs.connection_request.errors import UnreachableError
 from cwmpagent.lab.acs.devices import LabDevice
-from cwmpagent.lab.network.stun_server import StunServer
+from cwmpagent.lab.network.stun_server import SeenBinding, StunServer
 from cwmpagent.protocol.auth import Credentials
 from cwmpagent.protocol.connection_request.udp import build
 from cwmpagent.protocol.masking import quoted
@@ -21,10 +21,14 @@ HTTP_PORT = 80
 
 @dataclass(frozen=True, slots=True)
 class SentByUdp:
-    """The destination and the number of copies of a request; only a later session shows that it arrived."""
+    """The destination and the number of copies of a request; only a later session shows that it arrived.
+
+    ``lost``: why the request went nowhere, as far as the lab knows its own NAT; else empty.
+    """
 
     to: Address
     copies: int
+    lost: str = ""
 
 
 class UdpRequester:
@@ -63,11 +67,23 @@ class UdpRequester:
                 raise UnreachableError(f"no datagram can be sent to {to}")
         return SentByUdp(to, COPIES)
 
+    def knows_address(self, device: LabDevice) -> bool:
+        """Whether ``device`` has reported its address, even an empty or wrong one, or the STUN server has seen it."""
+        return self._binding(device) is not None or (
+            device.find("ManagementServer.UDPConnectionRequestAddress") is not None
+        )
+
+    @staticmethod
+    def _binding(device: LabDevice) -> SeenBinding | None:
+        """The changed binding that the STUN server received after the last Inform."""
+        binding = device.binding
+        return binding if binding is not None and binding.seen_at > device.last_inform else None
+
     def _address(self, device: LabDevice) -> Address:
         """The last UDPConnectionRequestAddress, or the binding that the STUN server received after the last Inform."""
         text = device.find("ManagementServer.UDPConnectionRequestAddress") or ""
-        binding = device.binding
-        if binding is not None and binding.seen_at > device.last_inform:
+        binding = self._binding(device)
+        if binding is not None:
             return binding.mapped
         if not text:
             raise UnreachableError(
