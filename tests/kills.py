@@ -113,7 +113,7 @@ class Kills:
         if choice < 0.5:
             row = before.last_row + 1
             return AddObject(TABLE, key), replace(before, rows=before.rows | {(row, "")}, last_row=row)
-        word = f"word {number}"
+        word = f"word-{number}"  # also valid as a host name
         named = frozenset((row, word) for row, _ in before.rows)
         values = dict.fromkeys((*WORDS, *(f"{TABLE}{row}.Description" for row, _ in rows)), word)
         return assign(key, **values), replace(before, word=word, rows=named)
