@@ -101,16 +101,22 @@ class DatagramTarget(Protocol):
     def text(self, data: bytes, source: Address) -> None:
         """Receive a datagram that may be a ConnectionRequest."""
 
+    def takes(self, data: bytes, source: Address) -> bool:
+        """Receive a datagram that may be a ConnectionRequest for this agent, or for another one at its port.
+
+        Returns False, and reports nothing, where it is not signed with the credentials of this agent.
+        """
+
 
 class UdpPort(Protocol):
-    """The UDP port for ConnectionRequests."""
+    """The UDP port for ConnectionRequests; agents of one process may share it."""
 
     @property
     def host(self) -> Address | None:
         """Local address and port, None while it does not listen; ``0.0.0.0`` and ``::`` mean all addresses."""
 
-    def attach(self, target: DatagramTarget) -> None:
-        """Pass datagrams that arrive from now on to ``target``."""
+    def attach(self, target: DatagramTarget, username: str) -> None:
+        """Pass datagrams that arrive from now on to ``target``; at a shared port, requests with ``username`` only."""
 
     def detach(self) -> None:
         """Discard datagrams that arrive from now on."""

@@ -84,7 +84,7 @@ def build_network(config: Config, host: Host, beside: Network | None) -> Network
             plain_in_the_clear=config.xmpp.allow_plain_without_tls,
         ),
         listener=beside.listener if beside is not None else _listener(config, host),
-        udp=UdpRequestPort(reactor, config.connection_request, monotonic),
+        udp=UdpRequestPort(reactor, config.connection_request, monotonic, beside.udp if beside is not None else None),
         datagrams=beside.datagrams
         if beside is not None
         else DatagramSender(reactor, monotonic=monotonic, warn=host.warn),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from cwmpagent.errors import ConfigError
 from cwmpagent.protocol.stun.message import Address
 from cwmpagent.transport.local_address import source_address
 from cwmpagent.transport.udp.port import DatagramPort
+from cwmpagent.transport.udp.shared_port import PortShare, SharedPort
 from cwmpagent.transport.udp.stun_client import StunClients
 
 
@@ -20,13 +20,24 @@ class UdpRequestPort:
     """The port for ConnectionRequests by UDP, open from :meth:`listen` to :meth:`close`.
 
     ``config`` has the number of the port, or disables it. ``monotonic``: seconds of a clock that is never set.
+    ``beside``: the port of another agent, which is shared while it is open, unless ``config`` has another number or
+    interface. ``shared``: the port with its agents.
     """
 
-    def __init__(self, reactor: Any, config: ConnectionRequestConfig, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        config: ConnectionRequestConfig,
+        monotonic: Callable[[], float],
+        beside: UdpRequestPort | None = None,
+    ) -> None:
         self._reactor = reactor
         self._config = config
         self._monotonic = monotonic
-        self._port: DatagramPort | None = None
+        self._beside = beside
+        self._own = SharedPort()
+        self.shared = self._own
+        self._share: PortShare | None = None
 
     def listen(self, first: tuple[str, int] | None, *, own: bool) -> None:
         """Listen, unless the port is open already or disabled.
@@ -36,7 +47,13 @@ class UdpRequestPort:
         """
         config = self._config
         endpoint = re.match(r"tcp6?:", config.endpoint[0]) if config.endpoint else None
-        if self._port is not None or config.udp_port == -1 or (config.udp_port is None and endpoint is None):
+        if self._share is not None or config.udp_port == -1:
+            return
+        if self._beside is not None and self._beside.serves(config):
+            self.shared = self._beside.shared
+            self._share = self.shared.share()
+            return
+        if config.udp_port is None and endpoint is None:
             return
         host, number = first or (_interface(config.endpoint), 0)
         interface = config.udp_interface or host
@@ -50,31 +67,36 @@ class UdpRequestPort:
                 raise
             port = DatagramPort(self._reactor, 0, interface)  # no number is configured: any free one will do
             port.bind()
-        self._port = port
+        self._own.open(port)
+        self._share = self._own.share()
+
+    def serves(self, config: ConnectionRequestConfig) -> bool:
+        """Whether the port is open, and is the one in ``config`` if that names one."""
+        same_number = config.udp_port in (None, self._config.udp_port)
+        return self.shared.listening and same_number and config.udp_interface in ("", self._config.udp_interface)
 
     def options(self) -> UdpOptions | None:
         """The options of the UDP subsystem; None while the port is closed."""
-        if self._port is None:
+        if self._share is None:
             return None
         clients = StunClients(
             self._reactor,
-            self._port,
-            new_id=lambda: secrets.token_bytes(16),
+            self._share,
+            new_id=self._share.new_id,
             monotonic=self._monotonic,
             source_address=source_address,
         )
-        return UdpOptions(port=self._port, keep=clients.keep, stun=self._config.stun)
+        return UdpOptions(port=self._share, keep=clients.keep, stun=self._config.stun)
 
     @property
     def host(self) -> Address | None:
         """The local address of the port; None while it is closed."""
-        return self._port.host if self._port is not None else None
+        return self._share.host if self._share is not None else None
 
     async def close(self) -> None:
-        """Close the port."""
-        port, self._port = self._port, None
-        if port is not None:
-            await port.close()
+        """Close the port. A port of another agent stays open."""
+        self._share, self.shared = None, self._own
+        await self._own.close()
 
 
 def _interface(endpoints: Sequence[str]) -> str:

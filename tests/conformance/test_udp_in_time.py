@@ -81,7 +81,7 @@ class FakeUdp:
         self.target: DatagramTarget | None = None
         self.keepers: list[FakeKeeper] = []
 
-    def attach(self, target: DatagramTarget) -> None:
+    def attach(self, target: DatagramTarget, username: str) -> None:
         self.target = target
 
     def detach(self) -> None:

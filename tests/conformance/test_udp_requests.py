@@ -84,6 +84,11 @@ class UdpCase(BenchCase):
     def requested(self) -> list[Any]:
         return [fact for fact in self.facts if isinstance(fact, ConnectionRequested)]
 
+    def refused(self) -> int:
+        """Number of refused requests; facts about them are bounded in rate."""
+        assert self.agent is not None
+        return self.agent.runtime.connection_requests.http.refusals.counts.total()
+
     async def found(self, address: Address, nat: bool) -> None:
         await self.until(lambda: self.value("UDPConnectionRequestAddress") == str(address))
         self.assertEqual(self.value("NATDetected"), "true" if nat else "false")
@@ -259,20 +264,69 @@ class PortTests(UdpCase):
         self.assertIn(f"connection_request.udp_port: UDP port {number}: Address already in use", str(error))
         await agent.stopService()
 
-    async def test_agents_beside_each_other_have_ports_of_their_own(self) -> None:
-        await self.started(**self.stun_parameters())
-        config = self.config(**{SERVER + name: text for name, text in self.stun_parameters().items()})
-        device = replace(config.device, serial_number="SN0002")
-        other = Agent(
-            replace(config, device=device, state=replace(config.state, directory=self.state.parent / "other")),
-            reactor=reactor,
-            beside=self.agent,
+    async def beside(self, number: int, **changes: Any) -> Agent:
+        """A further agent beside the first one, ``changes`` in its ``[connection_request]``, after its bootstrap."""
+        config = self.configured(**changes)
+        name = f"SN000{number}"
+        own = {SERVER + key: text for key, text in self.stun_parameters(STUNUsername=name).items()}
+        config = replace(
+            config,
+            device=replace(config.device, serial_number=name),
+            state=replace(config.state, directory=self.state.with_name(name)),
+            parameters={**config.parameters, **own},
         )
-        other.startService()
-        self.addCleanup(self.end, other)
-        await self.until(lambda: len({source for _, source in self.stun.requests}) == 2)
-        assert other._assembly.network.udp.host is not None
-        self.assertEqual(other._assembly.network.udp.host.host, "127.0.0.1", "no wider than what the other listens at")
+        agent = Agent(config, reactor=reactor, observer=self.facts.append, beside=self.agent)
+        agent.startService()
+        self.addCleanup(self.end, agent)
+        await self.lab.wait_for_session(f"00D09E-Gateway-{name}", event="0 BOOTSTRAP", ended="complete", since=0)
+        return agent
+
+    async def test_agents_beside_each_other_share_the_port(self) -> None:
+        at = await self.started(**self.stun_parameters())
+        second = await self.beside(2, username="two", password="secret-two")
+        third = await self.beside(3, username="three", password="secret-three")
+        self.stun.mapped = ELSEWHERE
+        for agent in (second, third):
+            await self.until(lambda agent=agent: agent.runtime.server.text("NATDetected") == "true")
+            self.assertEqual(agent.runtime.server.text("UDPConnectionRequestAddress"), str(ELSEWHERE))
+        self.assertEqual({source for _, source in self.stun.requests}, {at}, "one socket for all")
+        for agent, name, password in ((third, "three", "secret-three"), (second, "two", "secret-two")):
+            device = f"00D09E-Gateway-{agent.config.device.serial_number}"
+            seen = self.lab.sessions.seen
+            self.knock(at, self.request(username=name, password=password))
+            await self.lab.wait_for_session(device, event="6 CONNECTION REQUEST", ended="complete", since=seen)
+        self.assertEqual(len(self.requested()), 2, "one agent for each request")
+        self.knock(at, self.request(username="nobody"), self.request(username="two", password="guess"))
+        await self.until(lambda: self.refused() == 2)
+        await self.end(second)
+        self.knock(at, self.request(username="two", password="secret-two"))
+        await self.until(lambda: self.refused() == 3)
+        self.knock(at, self.request())
+        await self.until(lambda: len(self.requested()) == 3)
+        self.assert_no_answer()
+
+    async def test_a_username_that_the_acs_changes_at_a_shared_port(self) -> None:
+        at = await self.started()
+        second = await self.beside(2, username="two", password="secret-two")
+        device = "00D09E-Gateway-SN0002"
+        done = self.lab.queue(device, assign("k", **{SERVER + "ConnectionRequestUsername": "new"}))
+        self.knock(at, self.request(username="two", password="secret-two"))
+        self.assertIsInstance(await done, SetParameterValuesResponse)
+        await self.until(lambda: second.runtime.server.text("ConnectionRequestUsername") == "new")
+        seen = self.lab.sessions.seen
+        self.knock(at, self.request(username="new", password="secret-two"))
+        await self.lab.wait_for_session(device, event="6 CONNECTION REQUEST", ended="complete", since=seen)
+        self.knock(at, self.request(username="two", password="secret-two"))
+        await self.until(lambda: self.refused() == 1)
+
+    async def test_a_port_of_its_own_beside_another_agent(self) -> None:
+        at = await self.started()
+        own = (await self.beside(2, udp_port=0))._assembly.network.udp.host
+        assert own is not None
+        self.assertNotEqual(own, at)
+        self.assertEqual(own.host, "127.0.0.1", "no wider than the port of the other one")
+        none = await self.beside(3, udp_port=-1)
+        self.assertIsNone(none._assembly.network.udp.host)
 
     async def test_where_nobody_asked_for_it(self) -> None:
         """No TCP endpoint and no UDP port in the file: no port is opened."""

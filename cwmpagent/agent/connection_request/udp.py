@@ -29,6 +29,7 @@ from cwmpagent.protocol.stun.message import Address
 STUN_PORT = 3478
 COPIES_WITHIN = 5.0
 """Seconds in which a copy of an accepted datagram is no replay: an ACS sends several (TR-069 Annex G.2.2.3)."""
+_USERNAME = "ConnectionRequestUsername"
 _ADDRESS, _NAT = "UDPConnectionRequestAddress", "NATDetected"
 _LIMIT = "UDPConnectionRequestAddressNotificationLimit"
 _SETTINGS = (
@@ -103,8 +104,11 @@ class UdpConnectionRequests:
         """Listen, if the model has the parameters for requests by UDP."""
         if self._server.knows(_ADDRESS):
             self._running = True
-            self._port.attach(self)
+            self._attach()
         return self._running
+
+    def _attach(self) -> None:
+        self._port.attach(self, self._server.text(_USERNAME))
 
     async def stop(self) -> None:
         """Stop listening, and stop keeping the binding."""
@@ -120,7 +124,10 @@ class UdpConnectionRequests:
 
     def changed(self, names: Iterable[str]) -> None:
         """Apply ``names``, which have new values, at once."""
-        if not self._paths.isdisjoint(names):
+        changed = frozenset(names)
+        if self._running and self._server.path(_USERNAME) in changed:
+            self._attach()
+        if not self._paths.isdisjoint(changed):
             self._moved()
 
     async def refresh(self) -> None:
@@ -162,18 +169,31 @@ class UdpConnectionRequests:
 
     def text(self, data: bytes, source: Address) -> None:
         """Receive a datagram that may be a ConnectionRequest; it is never answered (Annex G.2.2.3)."""
+        reason = self._refusal(data, source)
+        if reason is not None:
+            self._connection_requests.refused(source.host, reason, by="UDP")
+
+    def takes(self, data: bytes, source: Address) -> bool:
+        """The same as :meth:`text` for a datagram with the credentials of this agent; False, and no report, if not."""
+        reason = self._refusal(data, source)
+        if reason is Refusal.REPLAYED:
+            self._connection_requests.refused(source.host, reason, by="UDP")
+        return reason in (None, Refusal.REPLAYED)
+
+    def _refusal(self, data: bytes, source: Address) -> Refusal | None:
+        """Reason for which a datagram is refused; None where it is accepted, or a copy of one that was."""
         requests = self._connection_requests
         if not requests.takes_requests():
-            requests.refused(source.host, Refusal.DISABLED, by="UDP")
-            return
+            return Refusal.DISABLED
         now = self._clock.monotonic()
         wall = self._clock.wall() if self._clock.wall_trusted() else None
         reason = self._requests.refusal(data, requests.credentials(), wall)
         if reason is None:
             self._accepted = now, data
             requests.requested(source.host, "UDP")
-        elif not (data == self._accepted[1] and now - self._accepted[0] <= COPIES_WITHIN):
-            requests.refused(source.host, reason, by="UDP")
+        elif data == self._accepted[1] and now - self._accepted[0] <= COPIES_WITHIN:
+            return None
+        return reason
 
     def _moved(self) -> None:
         if self._running:

@@ -1,4 +1,4 @@
-"""STUN client that keeps the NAT binding of a :class:`DatagramPort` (TR-069 Annex G).
+"""STUN client that keeps the NAT binding of a UDP port (TR-069 Annex G).
 
 :class:`~cwmpagent.protocol.stun.binding.Binding` decides what is sent and when. This module has the name resolution,
 sockets and timers.
@@ -7,7 +7,7 @@ sockets and timers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 
@@ -28,6 +28,17 @@ RESOLVE_INTERVAL = 600.0
 """Seconds after which the name of a server that answers is resolved again."""
 
 
+class SendingPort(Protocol):
+    """The port whose binding is kept."""
+
+    @property
+    def host(self) -> Address | None:
+        """Local address and port; None while it is closed."""
+
+    def send(self, data: bytes, to: Address) -> bool:
+        """Send one datagram. Returns False where it could not be sent."""
+
+
 class StunClient:
     """Keeps the binding of ``port`` with the server ``host``, a name or address, at its UDP ``server_port``.
 
@@ -40,7 +51,7 @@ class StunClient:
     def __init__(
         self,
         reactor: Any,
-        port: DatagramPort,
+        port: SendingPort,
         host: str,
         server_port: int,
         settings: BindingSettings,
@@ -219,16 +230,16 @@ class StunClient:
 
     def _send(self, action: Send) -> None:
         assert self._server is not None
-        port = self._port
         if action.secondary:
             if self._secondary is None:
                 self._secondary = self._open_secondary()
             if self._secondary is None:
                 return
-            port = self._secondary
-        elif self._secondary is not None and self._binding is not None and not self._binding.searching:
+            self._secondary.send(action.data, self._server)
+            return
+        if self._secondary is not None and self._binding is not None and not self._binding.searching:
             self._close_secondary().addErrback(lambda failure: self._report(failure.getErrorMessage()))
-        port.send(action.data, self._server)
+        self._port.send(action.data, self._server)
 
     def _open_secondary(self) -> DatagramPort | None:
         at = self._port.host
@@ -256,7 +267,7 @@ class StunClients:
     def __init__(
         self,
         reactor: Any,
-        port: DatagramPort,
+        port: SendingPort,
         *,
         new_id: Callable[[], bytes],
         monotonic: Callable[[], float],
