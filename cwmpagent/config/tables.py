@@ -41,6 +41,7 @@ class AcsTable(TypedDict, total=False):
     connect_timeout: float
     answer_timeout: float
     rpc_timeout: float
+    lenient: bool
 
 
 class ConnectionRequestTable(TypedDict, total=False):

@@ -478,8 +478,8 @@ class TablesTests(SynchronousTestCase):
             (device["boot"], reader.BOOTS),
             (log["level"], LEVELS),
             (log["format"], reader.FORMATS),
-            (request["stun_integrity"], reader.INTEGRITIES),
-            (request["stun_username"], reader.NAMED),
+            (request["stun_integrity"], reader.STUN_INTEGRITIES),
+            (request["stun_username"], reader.STUN_USERNAMES),
             (get_args(request["algorithms"])[0], reader.ALGORITHMS),
         ):
             self.assertEqual(get_args(hint), values)

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from cwmpagent.control.socket_path import address
-from cwmpagent.lab.acs.connection_request_http import UnreachableError
+from cwmpagent.lab.acs.connection_request.errors import UnreachableError
 from tests.agent.bench import DEVICE, assign, reactor
 from tests.control.client import Client
 from tests.descriptors import FREE, only_free

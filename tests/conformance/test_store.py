@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.facts import Warned
 from cwmpagent.errors import TransportError
-from cwmpagent.lab.acs.connection_request_http import UnreachableError
+from cwmpagent.lab.acs.connection_request.errors import UnreachableError
 from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, M_REBOOT, M_SCHEDULE_INFORM, PERIODIC, Event
 from cwmpagent.protocol.rpc import (
     AcsRequest,
