@@ -19,6 +19,7 @@
     |   +-- StoreNewerError        a newer version of this package wrote it
     |   +-- StoreWriteError        a change cannot be saved (disk full, read-only)
     +-- ControlError               a request at the control socket is refused or not answered
+    +-- TransferFailure            a file cannot be fetched, sent or applied
     +-- CwmpFault                  an RPC is answered with this fault
 """
 
@@ -141,6 +142,19 @@ class ParameterFault(NamedTuple):
     name: str
     code: int
     text: str
+
+
+class TransferFailure(CwmpAgentError):
+    """A transfer of a file has failed; ``str()`` is one line for people without credentials.
+
+    ``code``: the FaultCode for a TransferComplete (9001, 9002, 9010 to 9012, 9014 to 9020). ``permanent``: another
+    attempt cannot succeed.
+    """
+
+    def __init__(self, code: int, reason: str, *, permanent: bool = False) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.permanent = permanent
 
 
 class CwmpFault(CwmpAgentError):

@@ -26,6 +26,7 @@ PROTOCOL: Mapping[str, frozenset[str]] = MappingProxyType(
         "agenda": frozenset(),
         "auth": frozenset(),
         "stun": frozenset(),
+        "transfers": frozenset(),
         "url_host": frozenset(),
         "masking": frozenset({"rpc"}),
         "soap": frozenset({"rpc"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -14,6 +15,7 @@ from cwmpagent.protocol.connection_request.xmpp_account import Account, Standing
 from cwmpagent.protocol.session import Reply
 from cwmpagent.protocol.stun.binding import Binding, BindingSettings
 from cwmpagent.protocol.stun.message import Address
+from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress, ReceivedFile
 from cwmpagent.records import Batch
 
 
@@ -240,3 +242,43 @@ class AddressWatch(Protocol):
 
 LocalAddress = Callable[[str], Awaitable[str | None]]
 """Function that returns the local address towards a host, preferably a reachable one; None where it is unknown."""
+
+
+class FileClient(Protocol):
+    """The client for file servers."""
+
+    async def download(self, file: FileDownload, progress: Callable[[Progress], None]) -> None:
+        """Fetch ``file``; it is on the disk when this returns. Octets that ``file.path`` has are kept where possible.
+
+        ``progress`` is called when the response begins, and at most once a second. Raises TransferFailure; it and a
+        cancellation leave the received octets for the next attempt.
+        """
+
+    async def upload(self, file: FileUpload, progress: Callable[[Progress], None]) -> None:
+        """Send ``file``. ``progress`` is called at most once a second. Raises TransferFailure."""
+
+
+class Installer(Protocol):
+    """The part of a device that applies fetched files: firmware, configuration files, vendor types."""
+
+    def knows(self, file_type: str) -> bool:
+        """Whether files of this type can be applied."""
+
+    async def install(self, file: ReceivedFile, progress: Callable[[str], None]) -> bool:
+        """Apply ``file``. Returns True where the device must restart before it is in force.
+
+        ``progress`` takes a line for people. Raises TransferFailure; then nothing of ``file`` is applied.
+        """
+
+    async def installed(self, file: ReceivedFile) -> None:
+        """Check ``file`` after that restart. Raises TransferFailure where it is not in force."""
+
+
+class FileSource(Protocol):
+    """The part of a device that writes files for an Upload: configuration files, logs, vendor types."""
+
+    def knows(self, file_type: str) -> bool:
+        """Whether a file of this type exists."""
+
+    async def write(self, file_type: str, path: Path) -> None:
+        """Write the file to the new file ``path``. Raises TransferFailure."""
