@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -280,5 +279,5 @@ class FileSource(Protocol):
     def knows(self, file_type: str) -> bool:
         """Whether a file of this type exists."""
 
-    async def write(self, file_type: str, path: Path) -> None:
+    async def write(self, file_type: str, path: str) -> None:
         """Write the file to the new file ``path``. Raises TransferFailure."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +17,7 @@ class FileDownload:
     url: str
     username: str = ""
     password: str = field(default="", repr=False)
-    path: Path
+    path: str
     validator: str = ""
     size: int = 0
     most: int
@@ -32,7 +31,7 @@ class FileUpload:
     url: str
     username: str = ""
     password: str = field(default="", repr=False)
-    path: Path
+    path: str
     seconds: float
 
 
@@ -53,7 +52,7 @@ class ReceivedFile:
     and ``command_key``: as in the RPC; ``target_name`` may contain anything.
     """
 
-    path: Path
+    path: str
     file_type: str
     target_name: str = ""
     command_key: str = ""
