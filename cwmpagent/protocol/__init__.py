@@ -10,5 +10,6 @@ __all__ = [
     "session",
     "soap",
     "stun",
+    "transfers",
     "url_host",
 ]
