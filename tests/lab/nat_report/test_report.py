@@ -153,7 +153,7 @@ class ReportTests(TestCase):
         child.signal("INT")
         self.assertEqual(await child.ended, 130, child.err)
         self.assertEqual((child.out, list(place.iterdir())), ("", []))
-        progress = [line for line in child.err.splitlines() if line.startswith("none: ")]
+        progress = [line for line in child.err.splitlines() if line.endswith(" has sent an Inform")]
         self.assertEqual(child.err.splitlines(), progress, "nothing but the progress up to then")
 
     async def test_one_that_cannot_begin_ends_the_others(self) -> None:
