@@ -419,7 +419,7 @@ class AddressTests(SteppedCase):
 
     async def told(self, *addresses: str, endpoints: tuple[str, ...], acs_url: str = "http://acs.test/") -> SplitResult:
         """The URL of an agent that listens at ``endpoints``, where the name has these addresses."""
-        sources = {"2001:db8::1": "::1", "192.0.2.1": "127.0.0.1", "fe80::1%eth0": "fe80::2"}
+        sources = {"2001:db8::1": "::1", "192.0.2.1": "127.0.0.1", "fe80::1%lo": "fe80::2"}
         self.patch(network, "source_address", sources.get)
         self.time.nameResolver = Names(acs=list(addresses))
         config = self.config(boot="system")
@@ -447,7 +447,7 @@ class AddressTests(SteppedCase):
         """The address is looked up in the zone of the ACS, and has none in the URL: the ACS has a zone of its own."""
         if not has_ipv6():
             raise SkipTest(NO_IPV6)
-        url = await self.told(endpoints=("tcp6:0",), acs_url="http://[fe80::1%25eth0]:7547/")
+        url = await self.told(endpoints=("tcp6:0",), acs_url="http://[fe80::1%25lo]:7547/")
         self.assertEqual(url.hostname, "fe80::2")
         self.assertEqual(url.netloc, f"[fe80::2]:{url.port}")
 

@@ -15,6 +15,7 @@ from cwmpagent.agent.options import UdpOptions
 from cwmpagent.protocol.connection_request.udp import build
 from cwmpagent.protocol.stun.message import Address, MessageType, StunMessage, encode
 from cwmpagent.transport.udp.port import DatagramPort
+from cwmpagent.transport.udp.shared_port import SharedPort
 from cwmpagent.transport.udp.stun_client import StunClients
 from tests.conformance.simulated import SimulatedAgentCase, SimulatedDiskAgent
 from tests.transport.udp.udp_net import FakeSocket, UdpNet, answered
@@ -92,16 +93,19 @@ class HostileTests(SimulatedAgentCase):
         self.net.outbound = self.serve
         port = DatagramPort(self.net, 7547)
         port.bind()
+        shared = SharedPort()
+        shared.open(port)
+        share = shared.share()
         ids = count(1)
         clients = StunClients(
             self.net,
-            port,
-            new_id=lambda: next(ids).to_bytes(16, "big"),
+            share,
+            new_id=lambda: share.new_id()[:4] + next(ids).to_bytes(12, "big"),
             monotonic=self.net.seconds,
             source_address=lambda host: "192.0.2.1",
         )
         self.simulated: SimulatedDiskAgent = self.device(
-            udp=UdpOptions(port=port, keep=clients.keep),
+            udp=UdpOptions(port=share, keep=clients.keep),
             ConnectionRequestUsername=WHO["username"],
             ConnectionRequestPassword=WHO["password"],
             STUNEnable="true",

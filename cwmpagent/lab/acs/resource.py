@@ -55,10 +55,10 @@ class AcsResource(Resource):
             body = inflated(raw, request.text("Content-Encoding"), self._sessions.max_body)
         except LookupError:
             return self._plain(request, refusal(415, "Content-Encoding must be gzip or deflate"))
-        except TooLarge:
-            return self._plain(request, refusal(413, f"the body is larger than {self._sessions.max_body} bytes"))
+        except TooLarge as error:
+            return self._plain(request, refusal(413, str(error)))
         except ValueError as error:
-            return self._plain(request, refusal(400, f"the compressed body: {error}"))
+            return self._plain(request, refusal(400, str(error)))
         charset = _CHARSET.search(request.text("Content-Type"))
         actions = request.requestHeaders.getRawHeaders(b"SOAPAction")
         incoming = Incoming(

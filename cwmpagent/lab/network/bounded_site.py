@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from io import BytesIO
 from typing import Any
 
@@ -10,9 +9,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
+from cwmpagent.errors import TooLargeError, TransportError
+from cwmpagent.transport.http.inflate import Body
+
 IDLE_SECONDS = 300
 MOST_SMALL_PIECES = 65536
 """Number of pieces of a body above which they must have 16 bytes on average: one of a byte costs as much work."""
+
+_PIECE = 64 * 1024
 
 
 class BoundedRequest(Request):
@@ -89,22 +93,19 @@ class TooLarge(Exception):
 
 
 def inflated(data: bytes, coding: str, bound: int) -> bytes:
-    """Decode ``data``, whose Content-Encoding is ``coding``.
+    """Decode ``data``, whose Content-Encoding is ``coding``, as the agent decodes a response.
 
-    Raises LookupError for an unknown coding, ValueError for bad data, :class:`TooLarge` above ``bound`` bytes.
+    Raises LookupError for an unknown coding, ValueError for bad data, :class:`TooLarge` above its bounds.
     """
-    coding = coding.strip().lower()
-    if coding in ("", "identity"):
-        return data
-    if coding not in ("gzip", "x-gzip", "deflate"):
-        raise LookupError(coding)
-    inflate = zlib.decompressobj(31 if "gzip" in coding else 15)
     try:
-        plain = inflate.decompress(data, bound + 1)
-    except zlib.error as error:
+        body = Body(bound, (coding.encode("latin-1"),), "request")
+    except TransportError as error:
+        raise LookupError(coding) from error
+    try:
+        for start in range(0, len(data), _PIECE):  # what is left of a piece is copied for each member in it
+            body.feed(data[start : start + _PIECE])
+        return body.finish()
+    except TooLargeError as error:
+        raise TooLarge(str(error)) from error
+    except TransportError as error:
         raise ValueError(str(error)) from error
-    if len(plain) > bound:
-        raise TooLarge
-    if not inflate.eof:
-        raise ValueError("the compressed body is incomplete")
-    return plain

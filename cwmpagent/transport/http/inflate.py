@@ -1,4 +1,4 @@
-"""Body of a response: decompressed as it arrives, and bounded in size."""
+"""Body of a message: decompressed as it arrives, and bounded in size."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ _RAW = -zlib.MAX_WBITS
 
 
 class Body:
-    """Collects the body of a response. ``bound``: maximum size in bytes after decompression, and nearly also before.
+    """Collects the body of a message. ``bound``: maximum size in bytes after decompression, and nearly also before.
 
-    ``encodings``: the values of its Content-Encoding headers (RFC 9110 section 8.4). Raises TransportError for an
-    encoding that was not offered.
+    ``encodings``: the values of its Content-Encoding headers (RFC 9110 section 8.4). ``message``: what it is in errors,
+    "response" or "request". Raises TransportError for an encoding that was not offered.
     """
 
-    def __init__(self, bound: int, encodings: Sequence[bytes] = ()) -> None:
+    def __init__(self, bound: int, encodings: Sequence[bytes] = (), message: str = "response") -> None:
         names = [name.strip().lower() for value in encodings for name in value.split(b",")]
         coded = [name for name in names if name not in (b"", b"identity")]
         if len(coded) > 1 or not set(coded) <= {b"gzip", b"x-gzip", b"deflate"}:
-            raise TransportError("the response has a Content-Encoding that was not offered (offered: gzip, deflate)")
+            raise TransportError(f"the {message} has a Content-Encoding that was not offered (offered: gzip, deflate)")
         self._bound = bound
+        self._message = message
         self._most_received = bound + bound // 256 + 1024  # content that cannot be compressed grows a little
         self._received = 0
         self._members = 0
@@ -45,7 +46,7 @@ class Body:
         """Add received bytes. Raises TooLargeError above the bound, TransportError when they cannot be decompressed."""
         self._received += len(data)
         if self._received > self._most_received and (self._gzip or self._deflate):
-            raise TooLargeError(f"the compressed response is larger than {self._bound} bytes")
+            raise TooLargeError(f"the compressed {self._message} is larger than {self._bound} bytes")
         if self._gzip:
             self._inflate(data, _GZIP)
         elif self._deflate and self._inflating is None:
@@ -61,7 +62,7 @@ class Body:
     def finish(self) -> bytes:
         """The whole body. Raises TransportError where compressed data is incomplete."""
         if self._start or (self._inflating is not None and not self._inflating.eof):
-            raise TransportError("the compressed response is incomplete")
+            raise TransportError(f"the compressed {self._message} is incomplete")
         return bytes(self._content)
 
     def _inflate(self, data: bytes, kind: int) -> None:
@@ -69,19 +70,19 @@ class Body:
             if self._inflating is None or (self._inflating.eof and kind == _GZIP):  # gzip: another member may follow
                 self._members += 1
                 if self._members > MOST_MEMBERS:
-                    raise TooLargeError(f"the compressed response has more than {MOST_MEMBERS} gzip members")
+                    raise TooLargeError(f"the compressed {self._message} has more than {MOST_MEMBERS} gzip members")
                 self._inflating = zlib.decompressobj(kind)
             if self._inflating.eof:
-                raise TransportError("the compressed response is followed by more bytes")
+                raise TransportError(f"the compressed {self._message} is followed by more bytes")
             try:
                 self._keep(self._inflating.decompress(data, _PIECE))
             except zlib.error as error:
-                raise TransportError("the response cannot be decompressed") from error
+                raise TransportError(f"the {self._message} cannot be decompressed") from error
             data = self._inflating.unconsumed_tail or self._inflating.unused_data
 
     def _keep(self, data: bytes) -> None:
         if len(self._content) + len(data) > self._bound:
-            raise TooLargeError(f"the response is larger than {self._bound} bytes")
+            raise TooLargeError(f"the {self._message} is larger than {self._bound} bytes")
         self._content += data
 
 

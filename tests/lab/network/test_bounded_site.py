@@ -72,7 +72,9 @@ class AcsInputTests(SynchronousTestCase):
     def test_compressed_posts(self) -> None:
         for coding, data in (
             ("gzip", zlib.compress(INFORM, wbits=31)),
+            ("gzip", zlib.compress(INFORM[:99], wbits=31) + zlib.compress(INFORM[99:], wbits=31)),
             ("deflate", zlib.compress(INFORM)),
+            ("deflate", zlib.compress(INFORM, wbits=-15)),
             ("identity", INFORM),
         ):
             self.assertEqual(self.post(data, Content_Encoding=coding).message, InformResponse(), coding)
@@ -82,10 +84,20 @@ class AcsInputTests(SynchronousTestCase):
             ("br", INFORM, 415),
             ("gzip", INFORM, 400),
             ("gzip", zlib.compress(INFORM, wbits=31)[:-20], 400),
+            ("gzip", zlib.compress(INFORM, wbits=31) + b"more", 400),
+            ("deflate", zlib.compress(INFORM) + b"more", 400),
             ("gzip", zlib.compress(b" " * 10_000_000, wbits=31), 413),
         ):
             self.assertEqual(self.post(data, Content_Encoding=coding).status, status)
         self.assertEqual(len(self.lab.sessions), 0)
+
+    def test_empty_gzip_members_without_end(self) -> None:
+        """They are refused by their number, also where the bound of the body has room for them."""
+        wire = Wire(LabAcs(self.clock, limits=LabLimits(body=10_000_000)).site())
+        body = zlib.compress(b"", wbits=31) * 300_000
+        answer = parsed(wire.send(request(body, headers={"Content-Encoding": "gzip"})))
+        self.assertEqual(answer.status, 413)
+        self.assertIn(b"the compressed request has more than 1024 gzip members", answer.body)
 
     def test_charset(self) -> None:
         text = INFORM.decode().replace("SN0001", "SN-\u00e9")
