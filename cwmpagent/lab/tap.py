@@ -18,10 +18,13 @@ from twisted.python.usage import Options as UsageOptions
 from cwmpagent.errors import ConfigError
 from cwmpagent.lab.acs.authentication import Auth
 from cwmpagent.lab.acs.connection_request.xmpp import XmppAccount
+from cwmpagent.lab.endpoints import endpoints
+from cwmpagent.lab.files.options import PARAMETERS as FILES_PARAMETERS
+from cwmpagent.lab.files.options import file_settings
 from cwmpagent.lab.network.nat import OUTSIDE, NatWeather
 from cwmpagent.lab.network.nat_kind import NatKind
 from cwmpagent.lab.network.stun_server import Challenge, ResponseAddress
-from cwmpagent.lab.service import LabService, LabSettings, endpoints
+from cwmpagent.lab.service import LabService, LabSettings
 from cwmpagent.logs.output import Threshold, observer_for_twistd
 from cwmpagent.protocol.auth import Credentials
 
@@ -36,7 +39,8 @@ class Options(UsageOptions):
 
     synopsis = "[options]"
     longdesc = (
-        "A test bench for CWMP agents: an ACS over HTTP and HTTPS, a STUN server, and a console with a page and JSON."
+        "A test bench for CWMP agents: an ACS over HTTP and HTTPS, a STUN server, a file server, and a console "
+        "with a page and JSON."
     )
     optParameters = [  # noqa: RUF012  # Twisted's own form
         [
@@ -81,6 +85,7 @@ class Options(UsageOptions):
         ["xmpp-password-file", None, None, "A file whose first line is the password of --xmpp-jid."],
         ["xmpp-server", None, "", "HOST:PORT of the XMPP server. Default: from DNS."],
         ["xmpp-ca-file", None, None, "PEM file with the CAs of the XMPP server. Default: the system's CAs."],
+        *map(list, FILES_PARAMETERS),
         ["console", None, LabSettings.__dataclass_fields__["console"].default, "The endpoint of the console, or none."],
         [
             "directory",
@@ -170,6 +175,7 @@ class Options(UsageOptions):
             stun_response_address=self["stun-response-address"],
             xmpp=self._xmpp(),
             **self._nat(),
+            files=file_settings(self, _password("--files-password-file", self["files-password-file"]), self._number),
             directory=Path(self["directory"]),
             console="" if self["console"] == "none" else self["console"],
             auth=cast(Auth, auth),
