@@ -9,10 +9,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import IResource
 
 from cwmpagent.lab.files.uploads import Incoming, Uploads
-from cwmpagent.lab.network.bounded_site import BoundedRequest, BoundedSite
+from cwmpagent.lab.network.bounded_site import MOST_SMALL_PIECES, BoundedRequest, BoundedSite
 
 DROPPED = 1 << 20
-"""Octets of a body that nobody keeps before the connection is broken."""
+"""Octets above the largest upload that are dropped before the connection is broken."""
 
 
 class FileRequest(BoundedRequest):
@@ -35,12 +35,12 @@ class FileRequest(BoundedRequest):
         if self.channel is None:
             return
         self.received += len(data)
-        kept = self.incoming is not None and self.incoming.problem is None
+        self.pieces += 1
         if self.incoming is not None:
             self.incoming.write(data)
         most = self._site.uploads.largest + DROPPED
-        if self.received > most or (not kept and self.received > 64 * DROPPED):
-            # A client that sends this much does not wait for an answer.
+        if self.received > most or self.pieces > MOST_SMALL_PIECES + self.received // 16:
+            # A client that sends this much, or this little at a time, does not wait for an answer.
             channel: Any = self.channel
             channel.transport.abortConnection()
 

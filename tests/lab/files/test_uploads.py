@@ -100,6 +100,11 @@ class Uploads(TestCase):
             incoming.discard()
         self.assertEqual((await self.put("/a")).status, 201)
 
+    async def test_one_octet_at_a_time(self) -> None:
+        head = b"PUT /log HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        self.assertEqual((await send(self.port, head + b"1\r\nx\r\n" * 80_000)).status, 0)
+        self.assertEqual(self.names(), [])
+
     async def test_one_that_breaks_off(self) -> None:
         untyped: Any = reactor
         endpoint: Any = clientFromString(untyped, f"tcp:127.0.0.1:{self.port}")  # type: ignore[no-untyped-call]
