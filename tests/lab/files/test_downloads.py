@@ -9,6 +9,8 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.endpoints import clientFromString, connectProtocol
+from twisted.internet.protocol import Protocol
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
@@ -128,6 +130,25 @@ class Downloads(Serving):
         await deferLater(reactor, 0.05)
         os.truncate(self.folder / "fw.bin", 70_000)
         self.assertLess(len((await running).body), len(CONTENT))
+
+    async def test_a_client_that_does_not_read(self) -> None:
+        size = 300_000_000
+        with (self.folder / "large").open("wb") as file:
+            file.truncate(size)
+        for faults in ((), (Slow(10_000_000_000),)):
+            self.server.faults.add(*faults)
+            untyped: Any = reactor
+            endpoint: Any = clientFromString(untyped, f"tcp:127.0.0.1:{self.port}")  # type: ignore[no-untyped-call]
+            client: Any = await connectProtocol(endpoint, Protocol())
+            client.transport.pauseProducing()
+            client.transport.write(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+            await deferLater(untyped, 0.3)
+            client.transport.abortConnection()
+            while len(records := list(self.server.transfers)) < len(faults) + 1:
+                await deferLater(untyped, 0.01)
+            record = records[-1]
+            self.assertFalse(record.whole)
+            self.assertLess(record.octets, size // 6)  # what the buffers of the kernel take
 
     async def test_many_at_once(self) -> None:
         seen: list[Seen] = await gatherResults([Deferred.fromCoroutine(self.get()) for _ in range(30)])
