@@ -1,3 +1,3 @@
-"""The test bench of ``twistd cwmplab``: an ACS, a STUN server, a NAT, a console, and a demonstration."""
+"""The test bench of ``twistd cwmplab``: an ACS, a STUN server, a NAT, a file server, a console, and a demonstration."""
 
-__all__ = ["acs", "certificates", "nat_report", "network", "tap"]
+__all__ = ["acs", "certificates", "files", "nat_report", "network", "tap"]

@@ -28,7 +28,9 @@ from cwmpagent.lab.acs.connection_request.errors import UnreachableError
 from cwmpagent.lab.acs.session_trace import SessionTrace
 from cwmpagent.lab.certificates import certificates
 from cwmpagent.lab.console.resource import Console
-from cwmpagent.lab.demo_script import ExpectationError, Script
+from cwmpagent.lab.demo_script import ExpectationError, Script, Step
+from cwmpagent.lab.demo_transfers import IMAGE, TransferSteps
+from cwmpagent.lab.files import FileServer, FileSettings
 from cwmpagent.protocol.auth import Credentials
 
 DEVICE = "00D09E-Demo-SN0001"
@@ -95,10 +97,11 @@ class AgentProcess(ProcessProtocol):
                 waiting.callback(self.problem)
 
 
-async def demo(reactor: Any, *, once: bool, agent: Sequence[str], patience: float) -> int:
+async def demo(reactor: Any, *, once: bool, agent: Sequence[str], patience: float, transfers: bool = False) -> int:
     """Run the script; return 0 if it succeeds, else 1. Without ``once``, continue until interrupted.
 
     ``agent``: the command that starts the agent. ``patience``: the time limit of the whole script, in seconds.
+    ``transfers``: also a firmware upgrade and an upload.
     """
     with tempfile.TemporaryDirectory(prefix="cwmpagent-demo-") as name:
         directory = Path(name)
@@ -113,7 +116,13 @@ async def demo(reactor: Any, *, once: bool, agent: Sequence[str], patience: floa
         )
         lab.observers.append(_show)
         acs_port = reactor.listenSSL(0, lab.site(), issued.server_options(), interface="127.0.0.1")
-        console = await serverFromString(reactor, "tcp:0:interface=127.0.0.1").listen(Console(lab, reactor).site())  # type: ignore[no-untyped-call]  # Twisted has no types there
+        files = _file_server(reactor, directory / "files", password)
+        files_port = reactor.listenSSL(0, files.site(), issued.server_options(), interface="127.0.0.1")
+        files_url = f"https://localhost:{files_port.getHost().port}/"
+        steps = TransferSteps(lab, files, DEVICE, files_url, "cpe", password)
+        further: tuple[Step, ...] = (steps.upgrade, steps.upload) if transfers else ()
+        page = Console(lab, reactor, files=files).site()
+        console = await serverFromString(reactor, "tcp:0:interface=127.0.0.1").listen(page)  # type: ignore[no-untyped-call]  # Twisted has no types there
         print(f"the lab's ACS is at https://localhost:{acs_port.getHost().port}/, with TLS and Digest")
         print(f"the lab's page is at http://127.0.0.1:{console.getHost().port}/")
         _configure(
@@ -123,7 +132,7 @@ async def demo(reactor: Any, *, once: bool, agent: Sequence[str], patience: floa
         command = [*agent, str(directory / "agent.toml")]
         transport = reactor.spawnProcess(process, command[0], command, env=os.environ, path=None)
         try:
-            status = await _play(reactor, lab, process, patience)
+            status = await _play(reactor, lab, process, patience, further)
             if status == 0 and not once:
                 print("the agent sends an Inform every 30 seconds; Ctrl-C ends both", flush=True)
                 print(await process.ended(), file=sys.stderr)
@@ -133,13 +142,16 @@ async def demo(reactor: Any, *, once: bool, agent: Sequence[str], patience: floa
                 transport.signalProcess("TERM")
                 await process.ended()
             lab.close()
+            files.close()
+            await files_port.stopListening()
             await acs_port.stopListening()
             await console.stopListening()
     return status
 
 
-async def _play(reactor: Any, lab: LabAcs, process: AgentProcess, patience: float) -> int:
-    script = Deferred.fromCoroutine(Script(lab, DEVICE, f"demo {secrets.token_hex(4)}", "demo-reboot").play())
+async def _play(reactor: Any, lab: LabAcs, process: AgentProcess, patience: float, further: Sequence[Step]) -> int:
+    word = f"demo {secrets.token_hex(4)}"
+    script = Deferred.fromCoroutine(Script(lab, DEVICE, word, "demo-reboot", further).play())
     late = Failure(ExpectationError(f"not done within {patience:g} s"))  # type: ignore[no-untyped-call]  # as above
     script.addTimeout(patience, reactor, lambda result, after: late)
     process.ended().addCallback(lambda problem: script.cancel())
@@ -153,6 +165,8 @@ async def _play(reactor: Any, lab: LabAcs, process: AgentProcess, patience: floa
         return _failed(str(error), process)
     print("recorded by the lab: bootstrap, the whole device read, a value changed and read back in a later session,")
     print("an object added and used by its number, a reboot reported with its CommandKey", flush=True)
+    if further:
+        print("a firmware upgrade reported with its CommandKey and the new version, an upload received", flush=True)
     return 0
 
 
@@ -160,6 +174,13 @@ def _failed(reason: str, process: AgentProcess) -> int:
     print(f"FAILED: {reason}\nThe last output of the agent:", file=sys.stderr)
     print(process.output.decode("utf-8", "replace"), file=sys.stderr)
     return 1
+
+
+def _file_server(reactor: Any, folder: Path, password: str) -> FileServer:
+    """A file server with an image of version 2.0, for the user ``cpe``."""
+    folder.mkdir()
+    (folder / IMAGE).write_text("2.0\n")
+    return FileServer(reactor, FileSettings(folder=folder, auth="digest", username="cpe", password=password))
 
 
 def _configure(directory: Path, *, port: int, ca: Path, password: str, request_password: str) -> None:
@@ -189,6 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="COMMAND",
         help="another agent: a command whose last argument is the path of a configuration file",
     )
+    parser.add_argument("--transfers", action="store_true", help="also a firmware upgrade and an upload")
     parser.add_argument(
         "--patience", type=float, default=60, metavar="SECONDS", help="time limit of the whole script (60)"
     )
@@ -196,7 +218,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     async def run(reactor: Any) -> None:
         playing = Deferred.fromCoroutine(
-            demo(reactor, once=options.once, agent=options.agent, patience=options.patience)
+            demo(
+                reactor,
+                once=options.once,
+                agent=options.agent,
+                patience=options.patience,
+                transfers=options.transfers,
+            )
         )
         over: Deferred[None] = Deferred()
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError, InvalidAddressError
@@ -26,17 +23,17 @@ from cwmpagent.lab.acs.authentication import Auth
 from cwmpagent.lab.acs.connection_request.xmpp import XmppAccount, XmppAcs
 from cwmpagent.lab.certificates import LOOPBACK_NAMES, Certificates, certificates
 from cwmpagent.lab.console.resource import Console
+from cwmpagent.lab.endpoints import cause, refuse_open, served_url, udp_address
+from cwmpagent.lab.files import FileServer, FileSettings
 from cwmpagent.lab.network.nat import OUTSIDE, Nat, NatWeather
 from cwmpagent.lab.network.nat_kind import NatKind
 from cwmpagent.lab.network.stun_server import Challenge, ResponseAddress, StunServer
 from cwmpagent.protocol.auth import Credentials
 from cwmpagent.protocol.stun.message import Address
-from cwmpagent.transport.addresses import is_loopback
 from cwmpagent.transport.descriptors import check_descriptors
 
 _DESCRIPTORS = 2
 """Descriptors that a port needs: its socket, and the one that Twisted reserves for accepting without a free one."""
-_UDP = re.compile(r"udp:(?P<port>\d{1,5})(:interface=(?P<host>[0-9a-fA-F.:\\]+))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +69,7 @@ class LabSettings:
     tls_names: tuple[str, ...] = ()
     require_client_certificate: bool = False
     connection_request: Credentials | None = None
+    files: FileSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +125,19 @@ class LabService(Service):
             nat=self.nat,
             monotonic=time.monotonic,
         )
+        self.files = FileServer(reactor, settings.files) if settings.files is not None else None
         self.console = Console(
             self.acs,
             reactor,
             username=settings.console_username,
             password=settings.console_password,
             hosts=settings.console_hosts,
+            files=self.files,
         )
 
     @property
     def urls(self) -> tuple[tuple[str, str], ...]:
-        """Pairs of an option (``--acs``, ``--acs-tls``, ``--console``, ``--stun``, ``--nat``) and a served URL."""
+        """Pairs of an option, such as ``--acs``, ``--files-port`` or ``--stun``, and a served URL."""
         served = [(listening.key, listening.url) for listening in self._listening]
         if self.stun is not None and self._stun_listens:
             served.append(("--stun", f"stun:{self.stun.address}"))
@@ -157,13 +157,13 @@ class LabService(Service):
             for endpoint in settings.acs:
                 await self._listen("--acs", "http", endpoint, site, guarded=settings.auth != "none")
             if settings.acs_tls:
-                names = (*LOOPBACK_NAMES, *settings.tls_names)
-                self.certificates = certificates(settings.directory, names=names)
-                options = self.certificates.server_options(require_client=settings.require_client_certificate)
+                options = self._issued().server_options(require_client=settings.require_client_certificate)
                 secure: Any = TLSMemoryBIOFactory(options, False, site)
                 guarded = settings.auth != "none" or settings.require_client_certificate
                 for endpoint in settings.acs_tls:
                     await self._listen("--acs-tls", "https", endpoint, secure, guarded=guarded)
+            if self.files is not None and settings.files is not None:
+                await self._listen_for_files(self.files, settings.files)
             if settings.console:
                 guarded = bool(settings.console_password)
                 console: Any = self.console.site()
@@ -176,13 +176,31 @@ class LabService(Service):
         for key, url in self.urls:
             self._log.info("{key} {url}", key=key.removeprefix("--"), url=url)
         if self.certificates is not None:
-            self._log.info("the CA of the ACS's certificate: {path}", path=str(self.certificates.ca))
+            self._log.info("the CA of the server's certificate: {path}", path=str(self.certificates.ca))
 
     def stopService(self) -> Deferred[None]:
         """Close the ports and break open sessions."""
         super().stopService()  # type: ignore[no-untyped-call]  # Twisted has no types there
         self.acs.close()
+        if self.files is not None:
+            self.files.close()
         return Deferred.fromCoroutine(self._closed())
+
+    def _issued(self) -> Certificates:
+        """The CA and the certificate of this lab, made once. Raises ConfigError."""
+        if self.certificates is None:
+            names = (*LOOPBACK_NAMES, *self._settings.tls_names)
+            self.certificates = certificates(self._settings.directory, names=names)
+        return self.certificates
+
+    async def _listen_for_files(self, server: FileServer, settings: FileSettings) -> None:
+        site: Any = server.site()
+        guarded = settings.auth != "none"
+        if settings.plain:
+            await self._listen("--files-port", "http", settings.plain, site, guarded=guarded)
+        if settings.tls:
+            secure: Any = TLSMemoryBIOFactory(self._issued().server_options(), False, site)
+            await self._listen("--files-tls-port", "https", settings.tls, secure, guarded=guarded)
 
     async def _listen(self, key: str, scheme: str, text: str, factory: Factory, *, guarded: bool) -> None:
         served: IProtocolFactory = factory
@@ -191,12 +209,13 @@ class LabService(Service):
             endpoint = serverFromString(self._reactor, text)  # type: ignore[no-untyped-call]  # no types there
             port: Any = await endpoint.listen(served)
         except Exception as error:  # an endpoint plugin may raise anything
-            raise ConfigError(key, f"{text}: {_cause(error)}") from error
+            raise ConfigError(key, f"{text}: {cause(error)}") from error
         address = port.getHost()
-        self._listening.append(_Listening(key, _url(scheme, address), port))
+        self._listening.append(_Listening(key, served_url(scheme, address), port))
         if not guarded:
-            needs = "--console-password-file" if key == "--console" else "--password-file"
-            _refuse_open(key, text, address, needs)
+            owner = key.split("-")[2]
+            needs = f"--{owner}-password-file" if owner in ("console", "files") else "--password-file"
+            refuse_open(key, text, address, needs)
 
     def _listen_for_stun(self) -> None:
         if self.stun is None:
@@ -204,7 +223,7 @@ class LabService(Service):
         self.stun.bind()
         self._stun_listens = True
         if self._settings.stun_challenge == "never":
-            _refuse_open("--stun", self._settings.stun, self.stun.address, "--stun-password-file")
+            refuse_open("--stun", self._settings.stun, self.stun.address, "--stun-password-file")
         if self.nat is not None:
             self._listen_inside(self.nat, self.stun.address)
 
@@ -217,14 +236,14 @@ class LabService(Service):
         try:
             nat.try_outside()
         except CannotListenError as error:
-            raise ConfigError("--nat-address", f"{settings.nat_address}: {_cause(error)}") from error
-        host, port = _udp("--nat-inside", settings.nat_inside)
+            raise ConfigError("--nat-address", f"{settings.nat_address}: {cause(error)}") from error
+        host, port = udp_address("--nat-inside", settings.nat_inside)
         try:
             inside = nat.stand_in(server, host or "127.0.0.1", port)
         except (CannotListenError, InvalidAddressError) as error:
-            raise ConfigError("--nat-inside", f"{settings.nat_inside}: {_cause(error)}") from error
+            raise ConfigError("--nat-inside", f"{settings.nat_inside}: {cause(error)}") from error
         if settings.stun_challenge == "never":
-            _refuse_open("--nat-inside", settings.nat_inside, inside, "--stun-password-file")
+            refuse_open("--nat-inside", settings.nat_inside, inside, "--stun-password-file")
         self._behind_nat = str(inside)
 
     def _close(self) -> list[Deferred[Any]]:
@@ -256,7 +275,7 @@ def _stun_server(reactor: Any, settings: LabSettings) -> StunServer | None:
         if settings.nat is not None:
             raise ConfigError("--nat", "needs the STUN server: --stun must not be none")
         return None
-    host, port = _udp("--stun", settings.stun)
+    host, port = udp_address("--stun", settings.stun)
     return StunServer(
         reactor,
         host=host,
@@ -268,48 +287,5 @@ def _stun_server(reactor: Any, settings: LabSettings) -> StunServer | None:
     )
 
 
-def _udp(key: str, text: str) -> tuple[str, int]:
-    """The address and port in ``udp:PORT:interface=ADDRESS``. Raises ConfigError."""
-    match = _UDP.fullmatch(text)
-    if match is None or int(match["port"]) > 65535:
-        raise ConfigError(key, f"{text!r} is not udp:PORT or udp:PORT:interface=ADDRESS")
-    host = (match["host"] or "").replace("\\:", ":")
-    try:
-        return str(ip_address(host)) if host else "", int(match["port"])
-    except ValueError:
-        raise ConfigError(key, f"{text!r}: {host!r} is not an IP address") from None
-
-
 def _none(key: str) -> str:
     raise LookupError(f"nothing listens for {key}")
-
-
-def _cause(error: Exception) -> str:
-    """The reason for which a port cannot be opened."""
-    cause = getattr(error, "socketError", error)
-    return str(getattr(cause, "strerror", None) or cause)
-
-
-def _refuse_open(key: str, text: str, address: object, needs: str) -> None:
-    """Raise ConfigError if other machines can reach ``address``."""
-    if not _local(address):
-        raise ConfigError(key, f"{text} can be reached from other machines: add {needs}, or interface=127.0.0.1")
-
-
-def _local(address: object) -> bool:
-    """Whether only this machine can reach ``address``."""
-    if isinstance(address, UNIXAddress):
-        return True
-    return is_loopback(str(getattr(address, "host", "")))
-
-
-def _url(scheme: str, address: Any) -> str:
-    if isinstance(address, UNIXAddress):
-        return f"unix:{address.name!r}"
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{address.port}/"
-
-
-def endpoints(given: Sequence[str]) -> tuple[str, ...]:
-    """Endpoint strings of a command line without ``none``, which means no endpoint."""
-    return tuple(endpoint for endpoint in given if endpoint != "none")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,10 +17,14 @@ from twisted.python.usage import Options as UsageOptions
 from cwmpagent.errors import ConfigError
 from cwmpagent.lab.acs.authentication import Auth
 from cwmpagent.lab.acs.connection_request.xmpp import XmppAccount
+from cwmpagent.lab.endpoints import endpoints
+from cwmpagent.lab.files.options import PARAMETERS as FILES_PARAMETERS
+from cwmpagent.lab.files.options import file_settings
 from cwmpagent.lab.network.nat import OUTSIDE, NatWeather
 from cwmpagent.lab.network.nat_kind import NatKind
 from cwmpagent.lab.network.stun_server import Challenge, ResponseAddress
-from cwmpagent.lab.service import LabService, LabSettings, endpoints
+from cwmpagent.lab.password_file import password_in
+from cwmpagent.lab.service import LabService, LabSettings
 from cwmpagent.logs.output import Threshold, observer_for_twistd
 from cwmpagent.protocol.auth import Credentials
 
@@ -36,7 +39,8 @@ class Options(UsageOptions):
 
     synopsis = "[options]"
     longdesc = (
-        "A test bench for CWMP agents: an ACS over HTTP and HTTPS, a STUN server, and a console with a page and JSON."
+        "A test bench for CWMP agents: an ACS over HTTP and HTTPS, a STUN server, a file server, and a console "
+        "with a page and JSON."
     )
     optParameters = [  # noqa: RUF012  # Twisted's own form
         [
@@ -81,6 +85,7 @@ class Options(UsageOptions):
         ["xmpp-password-file", None, None, "A file whose first line is the password of --xmpp-jid."],
         ["xmpp-server", None, "", "HOST:PORT of the XMPP server. Default: from DNS."],
         ["xmpp-ca-file", None, None, "PEM file with the CAs of the XMPP server. Default: the system's CAs."],
+        *map(list, FILES_PARAMETERS),
         ["console", None, LabSettings.__dataclass_fields__["console"].default, "The endpoint of the console, or none."],
         [
             "directory",
@@ -142,7 +147,7 @@ class Options(UsageOptions):
 
     def settings(self) -> LabSettings:
         """The settings that the options give. Raises ConfigError."""
-        password = _password("--password-file", self["password-file"])
+        password = password_in("--password-file", self["password-file"])
         auth = self["auth"] or ("digest" if password else "none")
         if auth not in AUTHS:
             raise ConfigError("--auth", f"must be one of {', '.join(AUTHS)}")
@@ -155,7 +160,7 @@ class Options(UsageOptions):
         for name in given.get("algorithms", ()):
             if name not in ALGORITHMS:
                 raise ConfigError("--algorithm", f"must be one of {', '.join(ALGORITHMS)}")
-        stun_password = _password("--stun-password-file", self["stun-password-file"])
+        stun_password = password_in("--stun-password-file", self["stun-password-file"])
         challenge = self["stun-challenge"] or ("changes" if stun_password else "never")
         if challenge not in CHALLENGES:
             raise ConfigError("--stun-challenge", f"must be one of {', '.join(CHALLENGES)}")
@@ -170,13 +175,14 @@ class Options(UsageOptions):
             stun_response_address=self["stun-response-address"],
             xmpp=self._xmpp(),
             **self._nat(),
+            files=file_settings(self, password_in("--files-password-file", self["files-password-file"]), self._number),
             directory=Path(self["directory"]),
             console="" if self["console"] == "none" else self["console"],
             auth=cast(Auth, auth),
             username=self["username"],
             password=password,
             console_username=self["console-username"],
-            console_password=_password("--console-password-file", self["console-password-file"]),
+            console_password=password_in("--console-password-file", self["console-password-file"]),
             require_client_certificate=bool(self["require-client-certificate"]),
             connection_request=self._connection_request(),
             **given,
@@ -215,7 +221,7 @@ class Options(UsageOptions):
         return value
 
     def _xmpp(self) -> XmppAccount | None:
-        jid, password = self["xmpp-jid"], _password("--xmpp-password-file", self["xmpp-password-file"])
+        jid, password = self["xmpp-jid"], password_in("--xmpp-password-file", self["xmpp-password-file"])
         if bool(jid) != bool(password):
             raise ConfigError("--xmpp-jid", "goes with --xmpp-password-file")
         if not jid:
@@ -227,7 +233,7 @@ class Options(UsageOptions):
 
     def _connection_request(self) -> Credentials | None:
         username = self["connection-request-username"]
-        password = _password("--connection-request-password-file", self["connection-request-password-file"])
+        password = password_in("--connection-request-password-file", self["connection-request-password-file"])
         if bool(username) != bool(password):
             raise ConfigError("--connection-request-username", "goes with --connection-request-password-file")
         return Credentials(username, password) if username else None
@@ -280,23 +286,3 @@ def makeService(options: Options) -> IService:
         return LabDaemon(reactor, options.settings(), foreground=foreground, log=log)
     except ConfigError as error:
         raise SystemExit(f"cwmplab: {error}") from None
-
-
-def _password(key: str, name: str | None) -> str:
-    """Read the first line of the file ``name``, which only its owner may read. Raises ConfigError."""
-    if not name:
-        return ""
-    path = Path(name)
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            line = file.readline(4097).decode().rstrip("\r\n")
-    except OSError as error:
-        raise ConfigError(key, f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(key, f"{path} is not UTF-8") from None
-    if mode & 0o077:
-        raise ConfigError(key, f"{path} can be read by others; chmod 600 it")
-    if not line or len(line) > 4096:
-        raise ConfigError(key, f"the first line of {path} must hold a password")
-    return line

@@ -10,8 +10,9 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.lab.acs.misbehaviour import KINDS, Misbehaviour
-from cwmpagent.lab.console.from_json import misbehaviour_from, request_from
+from cwmpagent.lab.console.from_json import file_fault_from, misbehaviour_from, request_from
 from cwmpagent.lab.console.to_json import message
+from cwmpagent.lab.files import faults
 from cwmpagent.lab.tap import Options
 from cwmpagent.protocol.rpc import REQUESTS, AcsRequest, GenericRequest
 from cwmpagent.protocol.soap import Envelope, decode, encode
@@ -43,8 +44,21 @@ class Documentation(SynchronousTestCase):
 
     def test_every_misbehaviour_and_its_fields_are_there(self) -> None:
         common = {field.name for field in dataclasses.fields(Misbehaviour)}
+        section = TEXT.partition("### Misbehaviours")[2].partition("\n## ")[0]
         for name, kind in KINDS.items():
-            rows = [line for line in TEXT.splitlines() if line.startswith("|") and f"`{name}`" in line.split("|")[1]]
+            rows = [line for line in section.splitlines() if line.startswith("|") and f"`{name}`" in line.split("|")[1]]
+            self.assertEqual(len(rows), 1, name)
+            for field in dataclasses.fields(kind):
+                if field.name not in common:
+                    self.assertIn(f"`{field.name}`", rows[0])
+
+    def test_every_fault_of_the_file_server_and_its_fields_are_there(self) -> None:
+        found = [each if isinstance(each, list) else [each] for each in examples("fault")]
+        self.assertEqual([len([file_fault_from(one) for one in each]) for each in found], [2, 1, 1])
+        section = TEXT.partition("### Faults on purpose")[2].partition("\n## ")[0]
+        common = {field.name for field in dataclasses.fields(faults.FileFault)}
+        for name, kind in faults.KINDS.items():
+            rows = [line for line in section.splitlines() if line.startswith(f"| `{name}` |")]
             self.assertEqual(len(rows), 1, name)
             for field in dataclasses.fields(kind):
                 if field.name not in common:

@@ -22,6 +22,7 @@ from twisted.web.client import Agent, HTTPConnectionPool
 
 from cwmpagent.errors import ConfigError
 from cwmpagent.lab.acs.connection_request.xmpp import XmppAccount
+from cwmpagent.lab.files import FileSettings
 from cwmpagent.lab.network.nat import NatWeather
 from cwmpagent.lab.network.nat_kind import NatKind
 from cwmpagent.lab.service import LabService, LabSettings
@@ -112,6 +113,41 @@ class Settings(SettingsCase):
             ),
         )
         self.assertNotIn("pass word", repr(given))
+
+    def test_files(self) -> None:
+        defaults = self.settings("--files", "d").files
+        assert defaults is not None
+        self.assertEqual(defaults, FileSettings(folder=Path("d"), largest=1_000_000_000))
+        self.assertIn("interface=127.0.0.1", defaults.plain)
+        self.assertIn("interface=127.0.0.1", defaults.tls)
+        given = self.settings(
+            *("--files", "d", "--files-port", "tcp:5", "--files-tls-port", "none", "--files-uploads", "u"),
+            *("--files-largest", "2.5", "--files-most", "7", "--files-auth", "basic", "--files-user", "f"),
+            *("--files-password-file", self.password("pass word")),
+        ).files
+        self.assertEqual(
+            given,
+            FileSettings(
+                folder=Path("d"),
+                uploads=Path("u"),
+                largest=2_500_000,
+                most=7,
+                plain="tcp:5",
+                tls="",
+                auth="basic",
+                username="f",
+                password="pass word",
+            ),
+        )
+        self.assertNotIn("pass word", repr(given))
+        both = self.settings("--files", "d", "--files-password-file", self.password()).files
+        assert both is not None
+        self.assertEqual(both.auth, "both")
+        self.assertIn("must be one of digest, basic, both, none", self.refused("--files-auth", "x"))
+        self.assertIn("needs --files-password-file", self.refused("--files-auth", "both"))
+        self.assertIn("from 1 to", self.refused("--files", "d", "--files-most", "0"))
+        self.assertIn("from 0.001 to", self.refused("--files", "d", "--files-largest", "x"))
+        self.assertIn("--files: /nowhere is not a directory", str(self.wrong("--files", "/nowhere")))
 
     def test_digest_where_there_is_a_password(self) -> None:
         self.assertEqual(self.settings("--password-file", self.password()).auth, "digest")
@@ -234,6 +270,51 @@ class Ports(TestCase):
         headers = {"Content-Type": "application/json"}
         told = await (await treq.post(console + "nat/rebind", b"{}", headers=headers, agent=agent)).json()
         self.assertEqual(told["mappings"], [])
+
+    def file_settings(self, **settings: Any) -> FileSettings:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        (folder / "fw.bin").write_bytes(b"the image")
+        return FileSettings(folder=folder, **{"plain": FREE, "tls": FREE} | settings)
+
+    async def test_a_file_server(self) -> None:
+        service = self.service(files=self.file_settings())
+        await service.bind()
+        self.assertRegex(service.url("--files-tls-port"), r"^https://127\.0\.0\.1:\d+/$")
+        agent = Agent(reactor, pool=HTTPConnectionPool(reactor, persistent=False))
+        files, console = service.url("--files-port"), service.url("--console")
+        headers = {"Content-Type": "application/json"}
+        fault = b'[{"kind": "status", "status": 500, "path": "/fw.bin"}, {"kind": "slow", "rate": 5, "after": 9}]'
+        told = await (await treq.post(console + "files/faults", fault, headers=headers, agent=agent)).json()
+        self.assertEqual([(one["kind"], one["left"]) for one in told], [("status", 1), ("slow", 1)])
+        self.assertEqual([await self.get(files + "fw.bin") for _ in range(2)], [500, 200])
+        self.assertEqual(await self.get(files + "%3Cscript%3E"), 404)
+        told = await (await treq.get(console + "files/transfers", agent=agent)).json()
+        self.assertEqual([one["status"] for one in told], [404, 200, 500])
+        self.assertEqual((told[1]["octets"], told[1]["whole"], told[2]["faults"]), (9, True, ["status"]))
+        page = await (await treq.get(console, agent=agent)).text()
+        self.assertIn("GET /fw.bin", page)
+        self.assertNotIn("<script>", page)
+        for wrong in (b'{"kind": "x"}', b'{"kind": "slow", "rate": 0}', b'{"kind": "cut"}', b"[", b'{"kind": 1}'):
+            answer = await treq.post(console + "files/faults", wrong, headers=headers, agent=agent)
+            self.assertEqual((answer.code, list(await answer.json())), (400, ["error"]))
+        self.assertEqual(await (await treq.delete(console + "files/faults", agent=agent)).json(), [])
+        self.assertEqual(await (await treq.get(console + "files/faults", agent=agent)).json(), [])
+        self.assertEqual(await self.get(console + "files/nothing"), 404)
+
+    async def test_no_file_server(self) -> None:
+        service = self.service()
+        await service.bind()
+        self.assertEqual(await self.get(service.url("--console") + "files/transfers"), 404)
+
+    async def test_a_file_server_beyond_loopback_needs_a_password(self) -> None:
+        needs = "--files-password-file"
+        await self.refused("--files-port", needs, files=self.file_settings(plain="tcp:0"))
+        await self.refused("--files-tls-port", needs, files=self.file_settings(tls="tcp:0"))
+        guarded = self.file_settings(plain="tcp:0", auth="both", password="p")
+        service = self.service(files=guarded)
+        await service.bind()
+        self.assertEqual(await self.get(service.url("--files-port") + "fw.bin"), 401)
 
     async def test_no_nat(self) -> None:
         service = self.service()

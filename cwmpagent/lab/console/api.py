@@ -15,8 +15,9 @@ from cwmpagent.lab.acs import LabAcs
 from cwmpagent.lab.acs.connection_request.errors import UnreachableError
 from cwmpagent.lab.acs.devices import LabDevice
 from cwmpagent.lab.console import to_json
-from cwmpagent.lab.console.from_json import PlainError, misbehaviour_from, request_from
+from cwmpagent.lab.console.from_json import PlainError, file_fault_from, misbehaviour_from, request_from
 from cwmpagent.lab.console.json_pieces import Elements, pieces, slices
+from cwmpagent.lab.files import FileServer
 from cwmpagent.lab.network.nat import Nat
 from cwmpagent.lab.network.stun_server import StunServer
 from cwmpagent.typed_members import is_whole
@@ -87,8 +88,9 @@ class Api:
 
     _log = Logger()
 
-    def __init__(self, acs: LabAcs) -> None:
+    def __init__(self, acs: LabAcs, files: FileServer | None = None) -> None:
         self._acs = acs
+        self._file_server = files
 
     def answer(self, method: str, path: Sequence[str], raw: Sequence[str], body: bytes) -> Deferred[ApiReply]:
         """Handle one request; the Deferred never fails.
@@ -137,6 +139,8 @@ class Api:
             case "POST", "nat", "rebind":
                 self._nat().rebind()
                 return as_json(to_json.nat(self._nat()), 202)
+            case _, "files", *rest:
+                return self._files(method, rest, body)
             case "GET", "misbehaviours":
                 return as_json(self._misbehaviours())
             case "POST", "misbehaviours":
@@ -178,6 +182,23 @@ class Api:
         if self._acs.nat is None:
             raise _Refused(404, "the lab has no NAT: start it with --nat")
         return self._acs.nat
+
+    def _files(self, method: str, path: Sequence[str], body: bytes) -> ApiReply:
+        server = self._file_server
+        if server is None:
+            raise _Refused(404, "the lab has no file server: start it with --files")
+        match method, *path:
+            case "GET", "transfers":
+                return as_json([to_json.plain(transfer) for transfer in reversed(server.transfers)])
+            case "GET", "faults":
+                return as_json(to_json.file_faults(server.faults))
+            case "POST", "faults":
+                server.faults.add(*(file_fault_from(data) for data in _listed(_json(body))))
+                return as_json(to_json.file_faults(server.faults), 202)
+            case "DELETE", "faults":
+                server.faults.clear()
+                return as_json([])
+        raise _Refused(404, f"no such path for {method}; docs/lab.md lists the paths")
 
     def _spoil_stun(self, data: object) -> ApiReply:
         given = data if isinstance(data, dict) else {}

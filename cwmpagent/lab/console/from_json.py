@@ -13,6 +13,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from cwmpagent.errors import MisuseError
 from cwmpagent.lab.acs.misbehaviour import KINDS, Misbehaviour
+from cwmpagent.lab.files import faults
 from cwmpagent.protocol.masking import quoted
 from cwmpagent.protocol.rpc import REQUESTS, AcsRequest, GenericRequest, ParameterValueStruct
 from cwmpagent.typed_members import LARGEST, TypedMembers, is_whole
@@ -72,6 +73,20 @@ def misbehaviour_from(data: object) -> Misbehaviour:
         raise PlainError(str(error)) from error
     assert isinstance(misbehaviour, Misbehaviour)
     return misbehaviour
+
+
+def file_fault_from(data: object) -> faults.FileFault:
+    """Build a fault of the file server from ``{"kind": "cut", "keep": 1000}``. Raises :class:`PlainError`."""
+    kind = data.get("kind") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(kind, str) or kind not in faults.KINDS:
+        raise PlainError(f"kind must be one of {', '.join(faults.KINDS)}")
+    fields = {key: value for key, value in data.items() if key != "kind"}
+    try:
+        fault = build(faults.KINDS[kind], fields, kind, {})
+    except MisuseError as error:
+        raise PlainError(str(error)) from error
+    assert isinstance(fault, faults.FileFault)
+    return fault
 
 
 def build(cls: type[Any], data: object, where: str, types: Types) -> Any:

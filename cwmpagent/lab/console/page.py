@@ -20,6 +20,8 @@ from cwmpagent.lab.acs.devices import LabDevice
 from cwmpagent.lab.acs.session_trace import SessionTrace
 from cwmpagent.lab.acs.tasks import Unanswered
 from cwmpagent.lab.console.to_json import stamp
+from cwmpagent.lab.files import FileServer
+from cwmpagent.lab.files.records import FileTransfer
 from cwmpagent.protocol.masking import quoted
 from cwmpagent.protocol.rpc import EventStruct, Fault, SoapFault, rpc_name
 
@@ -27,6 +29,7 @@ REFRESH_SECONDS = 5
 DEVICES = 200
 SESSIONS = 50
 BINDINGS = 20
+TRANSFERS = 20
 CALLS = 12
 CUT = 80
 REASON_CUT = 200
@@ -39,9 +42,9 @@ CSP = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-ac
 """The Content-Security-Policy of every answer of the console: only this style sheet applies, no script runs."""
 
 
-def page(acs: LabAcs) -> Deferred[bytes]:
-    """Render the page from the present state of ``acs``."""
-    html = flattenString(None, _Page(acs))
+def page(acs: LabAcs, files: FileServer | None = None) -> Deferred[bytes]:
+    """Render the page from the present state of ``acs`` and ``files``."""
+    html = flattenString(None, _Page(acs, files))
     return html.addCallback(lambda text: b"<!DOCTYPE html>\n" + text + b"\n")
 
 
@@ -50,12 +53,13 @@ class _Page(Element):
 
     loader = _TEMPLATE
 
-    def __init__(self, acs: LabAcs) -> None:
+    def __init__(self, acs: LabAcs, files: FileServer | None) -> None:
         super().__init__()
         self._acs = acs
         self._now = acs.wall()
         self._devices = sorted(acs.devices.values(), key=lambda device: -device.last_inform)
         self._bindings = list(reversed(acs.stun.bindings))[:BINDINGS] if acs.stun is not None else []
+        self._transfers = list(reversed(files.transfers))[:TRANSFERS] if files is not None else []
         self._sessions = [trace for trace, _ in zip(reversed(acs.sessions), range(SESSIONS), strict=False)]
 
     @renderer
@@ -102,6 +106,15 @@ class _Page(Element):
             )
 
     @renderer
+    def any_transfer(self, request: IRequest | None, tag: Tag) -> Flattenable:
+        return tag if self._transfers else ""
+
+    @renderer
+    def transfer_rows(self, request: IRequest | None, tag: Tag) -> Iterator[Tag]:
+        for transfer in self._transfers:
+            yield tag.clone().fillSlots(**self._transfer(transfer))
+
+    @renderer
     def no_session(self, request: IRequest | None, tag: Tag) -> Flattenable:
         return "" if self._sessions else tag
 
@@ -143,6 +156,18 @@ class _Page(Element):
             "state": "broken by the lab" if trace.broken_by_lab else trace.ended or "open",
             "notes": _notes(trace),
             "duration": f"{trace.duration:.2f} s" if trace.ended else "",
+        }
+
+    def _transfer(self, transfer: FileTransfer) -> dict[str, Flattenable]:
+        failed = not transfer.whole or transfer.status >= 400
+        return {
+            "number": str(transfer.number),
+            "started": self._ago(transfer.started),
+            "request": _text(f"{transfer.method} {transfer.path}"),
+            "mark": "soft" if transfer.faults else "bad" if failed else "good",
+            "status": f"{transfer.status}{'' if transfer.whole else ', not whole'}",
+            "octets": str(transfer.octets),
+            "notes": _text(", ".join(filter(None, (transfer.range, *transfer.faults)))),
         }
 
     def _ago(self, then: float) -> Tag:

@@ -22,6 +22,7 @@ from cwmpagent.lab.acs import LabAcs
 from cwmpagent.lab.acs.authentication import Guard
 from cwmpagent.lab.console.api import LAB_FAILED, Api, ApiReply, failed
 from cwmpagent.lab.console.page import CSP, page
+from cwmpagent.lab.files import FileServer
 from cwmpagent.lab.network.bounded_site import BoundedRequest, BoundedSite
 from cwmpagent.protocol.auth import Credentials, DigestVerdict
 from cwmpagent.transport.addresses import is_loopback
@@ -34,7 +35,7 @@ class Console(Resource):
     """The page at ``/`` and the JSON interface below it.
 
     ``password``: if given, Digest with ``username`` is required, and a GET may have any Host header. ``hosts``: host
-    names besides the loopback ones that a POST may have if there is a password.
+    names besides the loopback ones that a POST may have if there is a password. ``files``: the file server to show.
     """
 
     isLeaf = True
@@ -48,12 +49,14 @@ class Console(Resource):
         username: str = "lab",
         password: str = "",
         hosts: Sequence[str] = (),
+        files: FileServer | None = None,
         token: Callable[[], str] = lambda: secrets.token_hex(16),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types there
         self._acs = acs
-        self._api = Api(acs)
+        self._files = files
+        self._api = Api(acs, files)
         self._reactor = reactor
         self._monotonic = monotonic
         self._protected = bool(password)
@@ -108,7 +111,7 @@ class Console(Resource):
 
     async def _page(self) -> ApiReply:
         try:
-            return ApiReply(200, await page(self._acs), "text/html; charset=utf-8")
+            return ApiReply(200, await page(self._acs, self._files), "text/html; charset=utf-8")
         except Exception:
             self._log.failure("The console failed")
             return failed(500, LAB_FAILED)

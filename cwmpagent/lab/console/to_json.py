@@ -12,6 +12,7 @@ from cwmpagent.lab.acs.devices import LabDevice
 from cwmpagent.lab.acs.session_trace import BODY_KEPT, SessionTrace, TracedExchange
 from cwmpagent.lab.acs.tasks import Task, Unanswered
 from cwmpagent.lab.console.json_pieces import SLICE, Elements, Members, slices, sorted_slices
+from cwmpagent.lab.files.faults import FileFaults
 from cwmpagent.lab.network.nat import Nat
 from cwmpagent.lab.network.stun_server import StunServer
 from cwmpagent.protocol.masking import masked, quoted, scrub
@@ -31,6 +32,11 @@ from cwmpagent.protocol.soap import Envelope, encode
 from cwmpagent.values import Value
 
 _SECRET_WORDS = ("password", "passphrase", "presharedkey", "wepkey", "secret")
+
+
+def file_faults(faults: FileFaults) -> list[dict[str, Any]]:
+    """The faults of the file server that wait; ``left`` 0 is always."""
+    return [{**_fields(fault), "kind": fault.KIND, "left": left} for fault, left in faults.waiting()]
 
 
 def is_secret(name: str) -> bool:
