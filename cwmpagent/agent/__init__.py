@@ -19,5 +19,6 @@ __all__ = [
     "ports",
     "report",
     "rpcs",
+    "scheduled_reboots",
     "session",
 ]

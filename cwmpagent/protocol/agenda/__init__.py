@@ -17,4 +17,5 @@ __all__ = [
     "ScheduledInform",
     "Snapshot",
     "events",
+    "reboot_times",
 ]
