@@ -21,4 +21,5 @@ __all__ = [
     "rpcs",
     "scheduled_reboots",
     "session",
+    "standby",
 ]

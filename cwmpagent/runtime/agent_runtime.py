@@ -18,6 +18,7 @@ from cwmpagent.agent.ports import Restart
 from cwmpagent.agent.report import Report
 from cwmpagent.agent.scheduled_reboots import SCHEDULED_REBOOTS, ScheduledReboots
 from cwmpagent.agent.session.acs_discovery import DISCOVERED, AcsDiscovery
+from cwmpagent.agent.standby import STANDBY, Standby
 from cwmpagent.datamodel.inform_parameters import informed, patterns
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.gradual import Gradual
@@ -65,6 +66,16 @@ class AgentRuntime:
             environment.timers,
             environment.observer,
             saved.notes.get(SCHEDULED_REBOOTS),
+            booted=booted,
+        )
+        self.standby = Standby(
+            device.server,
+            parts.agenda,
+            parts.journal,
+            parts.events,
+            environment.clock,
+            environment.observer,
+            saved.notes.get(STANDBY),
             booted=booted,
         )
         self.request_path = saved.notes.get(REQUEST_PATH) or f"/{environment.random.getrandbits(128):032x}"
@@ -174,6 +185,7 @@ class AgentRuntime:
             FILE_VALUES: file_values,
             REQUEST_PATH: self.request_path,
             **self.scheduled_reboots.note,
+            **self.standby.note,
             PENDING: self.after_session.record(self._agenda_parts.promised),
         }
 

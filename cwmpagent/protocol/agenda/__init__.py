@@ -18,4 +18,5 @@ __all__ = [
     "Snapshot",
     "events",
     "reboot_times",
+    "standby",
 ]
