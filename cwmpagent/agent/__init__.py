@@ -19,5 +19,7 @@ __all__ = [
     "ports",
     "report",
     "rpcs",
+    "scheduled_reboots",
     "session",
+    "standby",
 ]

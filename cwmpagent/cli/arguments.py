@@ -58,6 +58,8 @@ def parser() -> Parser:
     names.add_argument("-a", "--all", action="store_true", help="names at every depth, not only the next level")
     inform = command("inform", "open a session with the ACS now")
     inform.add_argument("-w", "--wait", action="store_true", help="wait for its end; exit status 1 if it fails")
+    command("sleeping", "tell the agent that the device is about to fall asleep")
+    command("woke", "tell the agent that the device is awake again")
     command("events", "show the events that are pending for the ACS")
     trace = command("trace", "show the latest log entries of the agent")
     trace.add_argument("-f", "--follow", action="store_true", help="show new entries as they arrive, until Ctrl-C")

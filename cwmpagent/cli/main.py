@@ -121,6 +121,17 @@ class Command:
         self._show({"session": session}, [text_output.fact(session)])
         return 0 if session["success"] else 1
 
+    def sleeping(self) -> int:
+        """Record that the device falls asleep."""
+        _, result = self._ask()
+        return self._show(result, ["The agent knows that the device falls asleep."])
+
+    def woke(self) -> int:
+        """Record that the device is awake."""
+        _, result = self._ask()
+        event = result["event"]
+        return self._show(result, [f"A session opens now, with the event {event}." if event else "Nothing to report."])
+
     def trace(self) -> int:
         """Print the latest facts, or follow the facts as they are emitted."""
         follow, envelopes = self._options.follow, self._options.envelopes

@@ -18,7 +18,7 @@ from cwmpagent.control.support import sections
 from cwmpagent.datamodel.identifiers import alias_in, segments
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import ControlError
-from cwmpagent.protocol.agenda.events import BOOTSTRAP, Event
+from cwmpagent.protocol.agenda.events import BOOTSTRAP, WAKEUP, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ class Commands:
             "delete": self.delete,
             "names": self.names,
             "inform": self.inform,
+            "sleeping": self.sleeping,
+            "woke": self.woke,
             "events": self.events,
             "trace": self.trace,
             "reset": self.reset,
@@ -145,6 +147,17 @@ class Commands:
             return Watch(concerns, concerns, begin=begin)
         begin()
         return CommandAnswer({"event": event.code})
+
+    async def sleeping(self) -> CommandAnswer:
+        """Record that the device enters standby; the answer is sent when that is saved."""
+        self._refuse_while_rebooting()
+        await self._agent.runtime.standby.sleeping()
+        return CommandAnswer({"sleeping": True})
+
+    async def woke(self) -> CommandAnswer:
+        """Record that the device has left standby, and tell whether that is reported to the ACS."""
+        self._refuse_while_rebooting()
+        return CommandAnswer({"event": WAKEUP if self._agent.runtime.standby.woke() else None})
 
     async def trace(self, follow: bool, envelopes: bool) -> CommandAnswer | Watch:
         """List recent facts, or subscribe to new ones."""

@@ -52,6 +52,8 @@ COMMANDS: Mapping[str, Mapping[str, Callable[[Arguments, str], Any]]] = MappingP
         "delete": {"row": _text},
         "names": {"path": _text, "all": _flag},
         "inform": {"wait": _flag},
+        "sleeping": {},
+        "woke": {},
         "events": {},
         "trace": {"follow": _flag, "envelopes": _flag},
         "reset": {"paths": _texts},

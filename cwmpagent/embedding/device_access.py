@@ -99,6 +99,14 @@ class DeviceAccess:
         if self._is_running():
             self.runtime.events.raise_event(event)
 
+    def sleeping(self) -> Deferred[None]:
+        """See :meth:`cwmpagent.Agent.sleeping`."""
+        return self.runtime.standby.sleeping() if self._is_running() else succeed(None)
+
+    def woke(self) -> bool:
+        """See :meth:`cwmpagent.Agent.woke`."""
+        return self._is_running() and self.runtime.standby.woke()
+
     def stop(self) -> None:
         """Cancel the readings that :meth:`changed` began: all values are compared at the next start."""
         for reading in tuple(self._readings):

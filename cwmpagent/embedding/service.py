@@ -211,6 +211,21 @@ class Agent(Service):
         """
         self._device.inform(about)
 
+    def sleeping(self) -> Deferred[None]:
+        """Record that the device enters standby, in which it has no contact with the ACS (TR-069 Annex L).
+
+        Fires when it is saved; never errbacks. Does nothing while the agent is not running: a boot ends a standby.
+        """
+        return self._device.sleeping()
+
+    def woke(self) -> bool:
+        """Record that the device has left standby.
+
+        Returns True where ``13 WAKEUP`` is reported, because StandbyPolicy demands it for what was missed. Returns
+        False also while the agent is not running, and without :meth:`sleeping` before.
+        """
+        return self._device.woke()
+
     # --- the running agent
 
     @property

@@ -16,9 +16,12 @@ from cwmpagent.agent.journal import BOOT_ID, FILE_VALUES, PENDING, REQUEST_PATH
 from cwmpagent.agent.parameters.changes import Change
 from cwmpagent.agent.ports import Restart
 from cwmpagent.agent.report import Report
+from cwmpagent.agent.scheduled_reboots import SCHEDULED_REBOOTS, ScheduledReboots
 from cwmpagent.agent.session.acs_discovery import DISCOVERED, AcsDiscovery
+from cwmpagent.agent.standby import STANDBY, Standby
 from cwmpagent.datamodel.inform_parameters import informed, patterns
 from cwmpagent.datamodel.schema import Model
+from cwmpagent.gradual import Gradual
 from cwmpagent.protocol.agenda.events import HEARTBEAT
 from cwmpagent.records import Saved
 from cwmpagent.runtime.connection_requests import build_connection_requests, own_providers
@@ -55,6 +58,26 @@ class AgentRuntime:
         self._agenda_parts = parts = build_agenda(device, environment, restart, self._open, booted=booted)
         self.agenda, self.journal, self.events = parts.agenda, parts.journal, parts.events
         self.after_session, self.own_requests = parts.after_session, parts.own_requests
+        self.scheduled_reboots = ScheduledReboots(
+            device.server,
+            parts.journal,
+            restart,
+            environment.clock,
+            environment.timers,
+            environment.observer,
+            saved.notes.get(SCHEDULED_REBOOTS),
+            booted=booted,
+        )
+        self.standby = Standby(
+            device.server,
+            parts.agenda,
+            parts.journal,
+            parts.events,
+            environment.clock,
+            environment.observer,
+            saved.notes.get(STANDBY),
+            booted=booted,
+        )
         self.request_path = saved.notes.get(REQUEST_PATH) or f"/{environment.random.getrandbits(128):032x}"
         self._notes = self._first_notes(values, boot_id)
         self.notification = notification = build_notification(
@@ -62,7 +85,7 @@ class AgentRuntime:
         )
         stats = XmppStats(model.root.path)
         own = own_providers(model, environment, stats)
-        self.parameters = parameters = build_parameters(device, environment, own, notification.before)
+        self.parameters = parameters = build_parameters(device, environment, own, self._notes_of)
         self.changes, self.refresher = parameters.changes, parameters.refresher
         self.polling = build_polling(device, environment, notification, parameters)
         self.dispatcher = build_dispatcher(device, environment, parts, parameters)
@@ -77,12 +100,13 @@ class AgentRuntime:
             self.dispatcher,
             parameters.long_work,
             prepare=self._prepare,
-            settle=self.changes.finish,
+            settle=self._settle,
         )
         self._discovery = self._build_discovery()
         self._settings = AgendaSettings(self.server, self.agenda, environment.clock)
         self.changes.listen(notification.after)
         self.changes.listen(self._changed)
+        self.changes.listen(self.scheduled_reboots.after)
         requests = self.connection_requests
         self.reports: Sequence[Report] = (ConnectionRequestReport(self.server, requests.http, requests.udp),)
 
@@ -104,6 +128,7 @@ class AgentRuntime:
         url, request_url = self.server.text("URL"), self.server.text("ConnectionRequestURL")
         self._environment.observer(AgentStarted(device_name(self.tree), url, self._booted, request_url))
         requests.http.announce()
+        await self.scheduled_reboots.start(self.changes, lambda: self.sessions.in_session)
         self.polling.start()
         if self._agenda_parts.promised:
             self.after_session.begin(self._agenda_parts.promised)
@@ -123,6 +148,7 @@ class AgentRuntime:
         if self._discovery is not None:
             self._discovery.stop()
         self.polling.stop()
+        self.scheduled_reboots.stop()
         self.notification.by_datagram.stop()
         requests.http.stop()
         # Both at the same time: each has the few seconds of its own timeout.
@@ -145,6 +171,7 @@ class AgentRuntime:
         requests.http.resume()
         if requests.udp is not None:
             requests.udp.resume()
+        self.scheduled_reboots.resume()
         self._open()
 
     def _first_notes(self, values: Mapping[str, FactoryValue], boot_id: str) -> dict[str, str | None]:
@@ -157,6 +184,8 @@ class AgentRuntime:
             BOOT_ID: boot_id,
             FILE_VALUES: file_values,
             REQUEST_PATH: self.request_path,
+            **self.scheduled_reboots.note,
+            **self.standby.note,
             PENDING: self.after_session.record(self._agenda_parts.promised),
         }
 
@@ -197,6 +226,16 @@ class AgentRuntime:
         unread = await self.refresher.freshen([*self.tree.model.forced_inform, *additional, *watched])
         for watch in self.notification.watches:
             await self.parameters.long_work.run(watch.compare_all_gradually(unread))
+
+    def _notes_of(self, change: Change) -> Gradual[Mapping[str, str | None]]:
+        """The notes to save in the transaction of ``change``."""
+        notes = yield from self.notification.before(change)
+        return {**notes, **self.scheduled_reboots.before(change)}
+
+    async def _settle(self) -> None:
+        """Carry out what waited for the end of the session."""
+        await self.changes.finish()
+        self.scheduled_reboots.session_over()
 
     def _holds(self, name: str) -> bool:
         udp = self.connection_requests.udp

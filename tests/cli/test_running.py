@@ -306,6 +306,17 @@ class ChangingTests(CommandCase):
         self.assertEqual((ran.status, ran.err), (1, ""))
         self.assertIn("session failed", ran.out)
 
+    async def test_standby(self) -> None:
+        self.assertEqual(await self.read("woke"), {"event": None})
+        self.assertIn("Nothing to report", await self.said("woke"))
+        await self.said("set", f"{SERVER}StandbyPolicy.CRUnawarenessMaxDuration=0")
+        number = self.lab.sessions.seen
+        self.assertIn("falls asleep", await self.said("sleeping"))
+        self.assertEqual(await self.read("sleeping"), {"sleeping": True})
+        self.assertIn("13 WAKEUP", await self.said("woke"))
+        trace = await self.lab.wait_for_session(DEVICE, ended="complete", since=number)
+        self.assertEqual(trace.event_codes, ("13 WAKEUP",))
+
     async def test_no_inform_while_cwmp_is_off(self) -> None:
         await self.said("set", SERVER + "EnableCWMP=false")
         self.assertIn("EnableCWMP is false", await self.refused("inform"))
@@ -385,6 +396,8 @@ class ChangingTests(CommandCase):
             ("set", f"{CODE}=x"),
             ("add", "Device.NAT.PortMapping."),
             ("inform",),
+            ("sleeping",),
+            ("woke",),
             ("factory-reset", "--yes"),
         ):
             self.assertIn("rebooting", await self.refused(*words))

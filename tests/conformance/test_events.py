@@ -234,6 +234,18 @@ class TimeTests(SimulatedAgentCase):
         self.assertGreaterEqual(len(good), 3)
         self.assertEqual(refused, [9004] * (20 - len(good)))
 
+    def test_evt_12_sixteen_schedules_outlive_restarts_and_boots(self) -> None:
+        simulated = self.device()
+        simulated.bootstrapped()
+        answers = simulated.ask(*(ScheduleInform(600, f"k{number}") for number in range(17)))
+        self.assertEqual(answers[:16], [ScheduleInformResponse()] * 16)
+        for booted in (False, True, False):
+            simulated.kill()
+            simulated.resume(booted=booted)
+        simulated.run(601)
+        keys = [each.command_key for each in simulated.last().event if each.event_code == "M ScheduleInform"]
+        self.assertEqual(keys, [f"k{number}" for number in range(16)])
+
     def test_evt_12_a_schedule_outlives_a_boot(self) -> None:
         for killed in (False, True):
             simulated = self.device()

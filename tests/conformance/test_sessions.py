@@ -20,11 +20,13 @@ from cwmpagent.protocol.rpc import (
     Fault,
     GenericRequest,
     GenericResponse,
+    GetOptions,
     GetParameterValues,
     GetRPCMethods,
     Inform,
     InformResponse,
     Reboot,
+    SetVouchers,
     SoapFault,
 )
 from cwmpagent.protocol.session import Reply
@@ -238,6 +240,13 @@ class AskedTests(BenchCase):
         odd, known = await self.ask(GenericRequest("X_00D09E_Dance", (("Step", "2"),)), GetRPCMethods())
         self.assertEqual((odd.code, odd.faultcode), (9000, "Server"))
         self.assertNotIsInstance(known, Fault)
+        self.assert_nothing_odd()
+
+    async def test_set_vouchers_and_get_options(self) -> None:
+        await self.bootstrapped()
+        answers = await self.ask(SetVouchers(("AAAA",)), GetOptions(""), GetRPCMethods())
+        self.assertEqual([each.code for each in answers if isinstance(each, Fault)], [9000, 9000])
+        self.assertFalse({"SetVouchers", "GetOptions"} & set(answers[-1].method_list))
         self.assert_nothing_odd()
 
     async def test_a_vendors_rpc(self) -> None:

@@ -17,4 +17,6 @@ __all__ = [
     "ScheduledInform",
     "Snapshot",
     "events",
+    "reboot_times",
+    "standby",
 ]

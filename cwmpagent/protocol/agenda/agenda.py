@@ -90,6 +90,10 @@ class Agenda:
         """The waiting ScheduleInforms, for :meth:`reschedule`."""
         return self._schedule.waiting
 
+    def periodic_due(self) -> tuple[float | None, int]:
+        """Monotonic time of the next periodic Inform, None without one, and PeriodicInformInterval in seconds."""
+        return self._ticks.due, self._ticks.periodic.interval
+
     def reschedule(self, waiting: tuple[ScheduledInform, ...]) -> None:
         """Restore the result of :meth:`scheduled`, to undo a :meth:`schedule_inform` that could not be saved."""
         self._schedule = ScheduleInformQueue(waiting)
