@@ -27,6 +27,7 @@ PROTOCOL: Mapping[str, frozenset[str]] = MappingProxyType(
         "auth": frozenset(),
         "stun": frozenset(),
         "transfers": frozenset(),
+        "software": frozenset({"rpc", "agenda"}),
         "url_host": frozenset(),
         "masking": frozenset({"rpc"}),
         "soap": frozenset({"rpc"}),

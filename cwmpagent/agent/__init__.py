@@ -21,5 +21,6 @@ __all__ = [
     "rpcs",
     "scheduled_reboots",
     "session",
+    "software",
     "standby",
 ]

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from cwmpagent.agent.ports import (
     Acs,
     AddressWatch,
+    FileClient,
     KeepBinding,
     Listener,
     LocalAddress,
     Notify,
     Provider,
+    SoftwareInstaller,
     UdpPort,
     Xmpp,
 )
@@ -72,3 +74,13 @@ class ConnectionRequestOptions:
     fixed_url: str = ""
     udp: UdpOptions | None = None
     xmpp: Xmpp | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoftwareOptions:
+    """``files``: fetches them; None: none can be fetched. ``largest_file``: octets; ``seconds``: for one fetch."""
+
+    installer: SoftwareInstaller
+    files: FileClient | None = None
+    largest_file: int = 256 * 2**20
+    seconds: float = 3600.0

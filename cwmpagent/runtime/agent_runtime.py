@@ -31,6 +31,7 @@ from cwmpagent.runtime.notification import build_notification, build_polling
 from cwmpagent.runtime.parameters import build_parameters, open_device
 from cwmpagent.runtime.saved_notes import check_notes
 from cwmpagent.runtime.sessions import build_agenda, build_dispatcher, build_sessions
+from cwmpagent.runtime.software import Software
 
 
 class AgentRuntime:
@@ -78,6 +79,8 @@ class AgentRuntime:
             saved.notes.get(STANDBY),
             booted=booted,
         )
+        options = environment.software
+        self.software = Software(device, environment, parts, options) if options is not None else None
         self.request_path = saved.notes.get(REQUEST_PATH) or f"/{environment.random.getrandbits(128):032x}"
         self._notes = self._first_notes(values, boot_id)
         self.notification = notification = build_notification(
@@ -85,10 +88,14 @@ class AgentRuntime:
         )
         stats = XmppStats(model.root.path)
         own = own_providers(model, environment, stats)
+        if self.software is not None and self.software.supported:
+            own = (*own, self.software.provider)
         self.parameters = parameters = build_parameters(device, environment, own, self._notes_of)
         self.changes, self.refresher = parameters.changes, parameters.refresher
         self.polling = build_polling(device, environment, notification, parameters)
         self.dispatcher = build_dispatcher(device, environment, parts, parameters)
+        if self.software is not None:
+            self.software.connect(parameters, self.dispatcher)
         self.connection_requests = build_connection_requests(
             device, environment, self.changes, self.events, stats, self.request_path, notification.by_inform.compare_all
         )
@@ -130,6 +137,8 @@ class AgentRuntime:
         requests.http.announce()
         await self.scheduled_reboots.start(self.changes, lambda: self.sessions.in_session)
         self.polling.start()
+        if self.software is not None:
+            await self.software.start()
         if self._agenda_parts.promised:
             self.after_session.begin(self._agenda_parts.promised)
         else:
@@ -155,6 +164,8 @@ class AgentRuntime:
         closing = Deferred.fromCoroutine(requests.xmpp.stop()) if requests.xmpp is not None else succeed(None)
         await self.sessions.stop()
         await self.after_session.stop()
+        if self.software is not None:
+            await self.software.stop()
         if requests.udp is not None:
             await requests.udp.stop()
         await closing
@@ -172,6 +183,8 @@ class AgentRuntime:
         if requests.udp is not None:
             requests.udp.resume()
         self.scheduled_reboots.resume()
+        if self.software is not None:
+            self.software.resume()
         self._open()
 
     def _first_notes(self, values: Mapping[str, FactoryValue], boot_id: str) -> dict[str, str | None]:
@@ -236,6 +249,8 @@ class AgentRuntime:
         """Carry out what waited for the end of the session."""
         await self.changes.finish()
         self.scheduled_reboots.session_over()
+        if self.software is not None:
+            self.software.session_over()
 
     def _holds(self, name: str) -> bool:
         udp = self.connection_requests.udp

@@ -18,6 +18,7 @@ from cwmpagent.agent.options import (
     NotificationOptions,
     ParameterOptions,
     SessionOptions,
+    SoftwareOptions,
     UdpOptions,
 )
 from cwmpagent.agent.session.dispatcher import Dispatcher
@@ -273,9 +274,11 @@ class SimulatedAgent:
         polling: float = 0.0,
         udp: UdpOptions | None = None,
         model: Model | None = None,
+        software: SoftwareOptions | None = None,
         **parameters: str,
     ) -> None:
         self.udp = udp
+        self.software = software
         self.model = model or device2()
         self.timers = Clock()
         self.timers.advance(1000)
@@ -329,6 +332,7 @@ class SimulatedAgent:
                 poll_interval=self._polling,
                 notify=lambda host, port, datagrams: self.datagrams.extend((host, port, each) for each in datagrams),
             ),
+            software=self.software,
             registrations=self._registered,
         )
         self.runtime = AgentRuntime(
