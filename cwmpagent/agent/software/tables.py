@@ -14,12 +14,14 @@ from cwmpagent.protocol.software.unit import DeploymentUnit, ExecutionUnit, RunS
 SOFTWARE_MODULES = "SoftwareModules."
 ENVIRONMENTS, UNITS, EXECUTION = "ExecEnv.{i}.", "DeploymentUnit.{i}.", "ExecutionUnit.{i}."
 TYPE = "Linux"
+_RUNS = frozenset({RunStatus.STARTING, RunStatus.ACTIVE})
 
 
 class SoftwareTables:
     """Provider of these tables. ``reference``: path of a row by table and key. ``in_background`` runs long work.
 
-    RequestedState is always read as empty (TR-181): it is a command. AutoStart and Enable are saved with the units.
+    RequestedState is a command; it is read as the state that the unit has, or is about to have.
+    AutoStart and Enable are saved with the units.
     """
 
     name = "software modules"
@@ -162,7 +164,7 @@ class SoftwareTables:
             "EUID": f"{unit.duid}/{each.name}",
             "Name": each.name,
             "Status": str(status),
-            "RequestedState": "",
+            "RequestedState": str(RunStatus.ACTIVE if status in _RUNS else RunStatus.IDLE),
             "ExecutionFaultCode": str(fault),
             "AutoStart": "true" if each.auto_start else "false",
             "Vendor": unit.package.vendor,

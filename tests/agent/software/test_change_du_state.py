@@ -222,7 +222,7 @@ class TableTests(SoftwareCase):
             (UNIT + ".ExecutionEnvRef", "Device.SoftwareModules.ExecEnv.1"),
             (EXECUTION + ".Status", "Active"),
             (EXECUTION + ".AutoStart", "true"),
-            (EXECUTION + ".RequestedState", ""),
+            (EXECUTION + ".RequestedState", "Active"),
             ("Device.SoftwareModules.ExecEnv.1.ActiveExecutionUnits", EXECUTION),
             ("Device.SoftwareModules.ExecEnv.1.Status", "Up"),
             ("Device.SoftwareModules.ExecEnvNumberOfEntries", "2"),
