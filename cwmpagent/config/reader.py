@@ -25,6 +25,7 @@ from cwmpagent.config.settings import (
     DeviceConfig,
     HooksConfig,
     LogConfig,
+    SoftwareConfig,
     StateConfig,
     XmppConfig,
 )
@@ -131,6 +132,7 @@ def _config(
         log=reading.section("log", _log),
         control=reading.section("control", lambda table: ControlConfig(socket=table.path("socket"))),
         hooks=(hooks := reading.section("hooks", _hooks)),
+        software=reading.section("software", _software),
         parameters=MappingProxyType(reading.parameters()),
         warnings=tuple(_hook_problems(hooks)),
     )
@@ -377,6 +379,16 @@ def _hooks(table: TomlTable) -> HooksConfig:
     return HooksConfig(reboot=table.texts("reboot", ()), factory_reset=table.texts("factory_reset", ()))
 
 
+def _software(table: TomlTable) -> SoftwareConfig:
+    return SoftwareConfig(
+        directory=table.path("directory"),
+        user=table.text("user", "", most=64, printable=True),
+        largest_file=table.whole("largest_file", SoftwareConfig().largest_file, least=1, most=2**40),
+        largest_unit=table.whole("largest_unit", SoftwareConfig().largest_unit, least=1, most=2**40),
+        most_members=table.whole("most_members", SoftwareConfig().most_members, least=1, most=2**30),
+    )
+
+
 def _hook_problems(hooks: HooksConfig) -> Iterator[str]:
     """A line for each program of ``hooks`` that cannot be executed."""
     for item in fields(hooks):
@@ -407,6 +419,7 @@ _SECTIONS = MappingProxyType(
         "log": LogConfig,
         "control": ControlConfig,
         "hooks": HooksConfig,
+        "software": SoftwareConfig,
     }
 )
 _STAND_INS: Mapping[str, Mapping[str, object]] = MappingProxyType(

@@ -86,6 +86,16 @@ class ControlTable(TypedDict, total=False):
     socket: _Path
 
 
+class SoftwareTable(TypedDict, total=False):
+    """``[software]``."""
+
+    directory: _Path
+    user: str
+    largest_file: int
+    largest_unit: int
+    most_members: int
+
+
 class HooksTable(TypedDict, total=False):
     """``[hooks]``."""
 
@@ -104,4 +114,5 @@ class Tables(TypedDict, total=False):
     log: LogTable
     control: ControlTable
     hooks: HooksTable
+    software: SoftwareTable
     parameters: Mapping[str, str | int | bool]
