@@ -17,4 +17,5 @@ __all__ = [
     "ScheduledInform",
     "Snapshot",
     "events",
+    "saved_json",
 ]
