@@ -20,4 +20,5 @@ __all__ = [
     "report",
     "rpcs",
     "session",
+    "transfers",
 ]

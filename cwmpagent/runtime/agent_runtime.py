@@ -17,6 +17,7 @@ from cwmpagent.agent.parameters.changes import Change
 from cwmpagent.agent.ports import Restart
 from cwmpagent.agent.report import Report
 from cwmpagent.agent.session.acs_discovery import DISCOVERED, AcsDiscovery
+from cwmpagent.agent.transfers.installation import Pause
 from cwmpagent.datamodel.inform_parameters import informed, patterns
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.protocol.agenda.events import HEARTBEAT
@@ -28,6 +29,7 @@ from cwmpagent.runtime.notification import build_notification, build_polling
 from cwmpagent.runtime.parameters import build_parameters, open_device
 from cwmpagent.runtime.saved_notes import check_notes
 from cwmpagent.runtime.sessions import build_agenda, build_dispatcher, build_sessions
+from cwmpagent.runtime.transfers import Transfers, build_transfers
 
 
 class AgentRuntime:
@@ -77,8 +79,11 @@ class AgentRuntime:
             self.dispatcher,
             parameters.long_work,
             prepare=self._prepare,
-            settle=self.changes.finish,
+            settle=self._settle,
         )
+        self.transfers = self._build_transfers(saved.notes, restart)
+        if self.transfers is not None:
+            self.transfers.rpcs.register(self.dispatcher)
         self._discovery = self._build_discovery()
         self._settings = AgendaSettings(self.server, self.agenda, environment.clock)
         self.changes.listen(notification.after)
@@ -100,6 +105,8 @@ class AgentRuntime:
             await requests.udp.start()
         unread = await self.refresher.freshen([*self.tree.model.forced_inform, *self.tree.attributed()])
         baselines = {**self.notification.by_inform.start(unread), **self.notification.by_datagram.start(unread)}
+        if self.transfers is not None:
+            await self.transfers.queue.recover(booted=self._booted)
         await self.journal.save_or_warn({**self._notes, **baselines})
         url, request_url = self.server.text("URL"), self.server.text("ConnectionRequestURL")
         self._environment.observer(AgentStarted(device_name(self.tree), url, self._booted, request_url))
@@ -127,6 +134,8 @@ class AgentRuntime:
         requests.http.stop()
         # Both at the same time: each has the few seconds of its own timeout.
         closing = Deferred.fromCoroutine(requests.xmpp.stop()) if requests.xmpp is not None else succeed(None)
+        if self.transfers is not None:
+            await self.transfers.queue.stop()
         await self.sessions.stop()
         await self.after_session.stop()
         if requests.udp is not None:
@@ -145,6 +154,7 @@ class AgentRuntime:
         requests.http.resume()
         if requests.udp is not None:
             requests.udp.resume()
+        self.sessions.release()
         self._open()
 
     def _first_notes(self, values: Mapping[str, FactoryValue], boot_id: str) -> dict[str, str | None]:
@@ -177,8 +187,32 @@ class AgentRuntime:
     def _open(self) -> None:
         """Open sessions, and accept ConnectionRequests by XMPP."""
         self.sessions.start()
+        if self.transfers is not None:
+            self.transfers.queue.start()
         if self.connection_requests.xmpp is not None:
             self.connection_requests.xmpp.start()
+
+    def _build_transfers(self, notes: Mapping[str, str], restart: Restart) -> Transfers | None:
+        options, sessions = self._environment.transfers, self.sessions
+        if options is None:
+            return None
+        pause = Pause(sessions.hold, sessions.release)
+        return build_transfers(
+            options,
+            self._environment,
+            self._agenda_parts,
+            notes,
+            restart,
+            pause,
+            sessions.poke,
+            booted=self._booted,
+        )
+
+    async def _settle(self) -> None:
+        """Finish what a session leaves: changes, and the begin of its transfers."""
+        await self.changes.finish()
+        if self.transfers is not None:
+            self.transfers.queue.session_ended()
 
     async def _prepare(self) -> None:
         """Bring the parameters up to date that an Inform can report."""

@@ -100,6 +100,13 @@ class Transfer:
         )
         return replace(self, begin=self.begin.booted(now), windows=windows)
 
+    def restarted(self, now: Now) -> Transfer:
+        """Return it after a restart in the same boot."""
+        windows = tuple(
+            replace(each, opens=each.opens.restarted(now), closes=each.closes.restarted(now)) for each in self.windows
+        )
+        return replace(self, begin=self.begin.restarted(now), windows=windows)
+
     def stamped(self, now: Now) -> Transfer:
         """Return it with its moments brought in line with the wall clock."""
         windows = tuple(

@@ -1,0 +1,45 @@
+"""Assembly of the transfers of one agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from cwmpagent.agent.options import TransferOptions
+from cwmpagent.agent.ports import Restart
+from cwmpagent.agent.transfers.completions import Completions
+from cwmpagent.agent.transfers.installation import Installation, Pause
+from cwmpagent.agent.transfers.queue import TransferQueue
+from cwmpagent.agent.transfers.records import TransferRecords
+from cwmpagent.agent.transfers.rpcs import TransferRpcs
+from cwmpagent.runtime.environment import Environment
+from cwmpagent.runtime.sessions import AgendaParts
+
+
+@dataclass(frozen=True, slots=True)
+class Transfers:
+    """The queue and its RPCs."""
+
+    records: TransferRecords
+    queue: TransferQueue
+    rpcs: TransferRpcs
+
+
+def build_transfers(
+    options: TransferOptions,
+    environment: Environment,
+    parts: AgendaParts,
+    notes: Mapping[str, str],
+    restart: Restart,
+    pause: Pause,
+    wake: Callable[[], None],
+    *,
+    booted: bool,
+) -> Transfers:
+    """Restore the transfers. ``pause`` holds sessions for firmware; ``wake`` opens a session where one is due."""
+    clock, observer = environment.clock, environment.observer
+    records = TransferRecords(parts.agenda, parts.journal, clock, observer, notes, booted=booted)
+    installation = Installation(records, options, restart, pause, observer)
+    queue = TransferQueue(records, installation, options, environment.timers, observer, wake)
+    parts.own_requests.add(Completions(records, clock))
+    return Transfers(records, queue, TransferRpcs(records, queue, options))
