@@ -11,6 +11,7 @@ from cwmpagent.agent.transfers.completions import Completions
 from cwmpagent.agent.transfers.installation import Installation, Pause
 from cwmpagent.agent.transfers.queue import TransferQueue
 from cwmpagent.agent.transfers.records import TransferRecords
+from cwmpagent.agent.transfers.request_download import DownloadRequests
 from cwmpagent.agent.transfers.rpcs import TransferRpcs
 from cwmpagent.runtime.environment import Environment
 from cwmpagent.runtime.sessions import AgendaParts
@@ -18,11 +19,12 @@ from cwmpagent.runtime.sessions import AgendaParts
 
 @dataclass(frozen=True, slots=True)
 class Transfers:
-    """The queue and its RPCs."""
+    """The queue, its RPCs, and the requests for a Download."""
 
     records: TransferRecords
     queue: TransferQueue
     rpcs: TransferRpcs
+    download_requests: DownloadRequests
 
 
 def build_transfers(
@@ -42,4 +44,6 @@ def build_transfers(
     installation = Installation(records, options, restart, pause, observer)
     queue = TransferQueue(records, installation, options, environment.timers, observer, wake)
     parts.own_requests.add(Completions(records, clock))
-    return Transfers(records, queue, TransferRpcs(records, queue, options))
+    download_requests = DownloadRequests(parts.events)
+    parts.own_requests.add(download_requests)
+    return Transfers(records, queue, TransferRpcs(records, queue, options), download_requests)

@@ -9,10 +9,11 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.options import TransferOptions
-from cwmpagent.errors import TransferFailure
+from cwmpagent.errors import MisuseError, TransferFailure
 from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, Event
 from cwmpagent.protocol.rpc import (
     AcsRequest,
+    ArgStruct,
     CancelTransfer,
     CancelTransferResponse,
     Download,
@@ -24,6 +25,7 @@ from cwmpagent.protocol.rpc import (
     GetQueuedTransfersResponse,
     GetRPCMethods,
     GetRPCMethodsResponse,
+    RequestDownload,
     ScheduleDownload,
     ScheduleDownloadResponse,
     TimeWindowStruct,
@@ -345,6 +347,33 @@ class TransferTests(SynchronousTestCase):
         self.files.restarts = False
         self.simulated.run(200)
         self.assertEqual([each.command_key for each in self.reports()], ["second"])
+
+    def test_a_restart_that_fails(self) -> None:
+        self.ask(download())
+        self.simulated.run(5)
+        finished(self.simulated.runtime.stop())
+        self.files.refusal = TransferFailure(9010, "the device did not restart")
+        self.simulated.runtime.resume()
+        self.simulated.run(5)
+        self.assertEqual([each.fault_struct.fault_code for each in self.reports()], [9010])
+        self.assertEqual((len(self.files.installs), self.simulated.restarts.begun), (1, ["k"]))
+
+    def test_asks_for_a_download(self) -> None:
+        transfers = self.simulated.runtime.transfers
+        assert transfers is not None
+        transfers.download_requests.ask(FIRMWARE, {"Version": "2"})
+        self.assertEqual(self.simulated.acs.event_codes()[-1], ("9 REQUEST DOWNLOAD",))
+        sent = [posted.message for posted in self.simulated.acs.sessions[-1]]
+        self.assertIn(RequestDownload(FIRMWARE, (ArgStruct("Version", "2"),)), sent)
+        self.simulated.run(100_000)
+        self.assertEqual(len(self.simulated.acs.sessions), 2)
+        for file_type, arguments in (
+            ("", {}),
+            ("x" * 65, {}),
+            (FIRMWARE, {"n" * 65: ""}),
+            (FIRMWARE, {"n": "v" * 257}),
+        ):
+            self.assertRaises(MisuseError, transfers.download_requests.ask, file_type, arguments)
 
     def test_the_list_of_rpcs(self) -> None:
         (answer,) = self.ask(GetRPCMethods())
