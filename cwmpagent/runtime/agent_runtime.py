@@ -199,6 +199,7 @@ class AgentRuntime:
         pause = Pause(sessions.hold, sessions.release)
         return build_transfers(
             options,
+            self.server,
             self._environment,
             self._agenda_parts,
             notes,

@@ -32,14 +32,16 @@ class Completions:
 
     def _request(self, transfer: Transfer) -> OwnRequest:
         fault = FaultStruct(transfer.code, transfer.text)
-        times = self._time(transfer.started), self._time(transfer.completed)
+        times = reported_time(transfer.started, self._clock), reported_time(transfer.completed, self._clock)
         report = TransferComplete(transfer.command_key, fault, *times)
         return OwnRequest(report, transfer.command_key, event_of(transfer).code)
 
-    def _time(self, wall: float | None) -> str:
-        if wall is None:
-            return UNKNOWN_TIME
-        try:
-            return format_time(int(wall), self._clock.utc_offset())
-        except ValueError:
-            return UNKNOWN_TIME
+
+def reported_time(wall: float | None, clock: Clock) -> str:
+    """``wall`` (seconds since 1970) as a dateTime in local time; Unknown Time for None."""
+    if wall is None:
+        return UNKNOWN_TIME
+    try:
+        return format_time(int(wall), clock.utc_offset())
+    except ValueError:
+        return UNKNOWN_TIME

@@ -79,10 +79,11 @@ class TransferQueue:
             running.cancel()
 
     async def accept(self, transfer: Transfer) -> None:
-        """Save a transfer, which begins after the session under way. Raises CwmpFault 9004, StoreWriteError."""
+        """Save a transfer; one of the ACS begins after the session. Raises CwmpFault 9004, StoreWriteError."""
         if len(self._records) >= MOST_TRANSFERS:
             raise CwmpFault(9004, f"{MOST_TRANSFERS} transfers are queued already")
-        self._asked.add(transfer.number)
+        if not transfer.autonomous:
+            self._asked.add(transfer.number)
         await self._records.add(transfer)
 
     async def cancel(self, transfers: list[Transfer]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from cwmpagent.agent.facts import Observer, Warned
 from cwmpagent.agent.journal import Journal
@@ -30,8 +30,10 @@ def event_of(transfer: Transfer) -> Event:
 class TransferRecords:
     """The transfers by number; each change is saved, that to ``done`` together with its event.
 
-    ``notes``: all saved notes. ``booted``: whether the device has booted since. A damaged record is reported, left out,
-    and removed with the next save.
+    ``notes``: all saved notes. ``wanted``: whether the ACS is told of a finished
+    transfer; else its record goes.
+    ``booted``: whether the device has booted since. A damaged record is reported, left out, and removed with the next
+    save.
     """
 
     def __init__(
@@ -41,12 +43,14 @@ class TransferRecords:
         clock: Clock,
         observer: Observer,
         notes: Mapping[str, str],
+        wanted: Callable[[Transfer], bool],
         *,
         booted: bool,
     ) -> None:
         self._agenda = agenda
         self._journal = journal
         self._clock = clock
+        self._wanted = wanted
         self._transfers: dict[int, Transfer] = {}
         self._damaged: dict[str, str | None] = {}
         now = self.now()
@@ -95,6 +99,10 @@ class TransferRecords:
         transfer = transfer.stamped(self.now())
         self._transfers[transfer.number] = transfer
         if transfer.state is State.DONE and before.state is not State.DONE:
+            if not self._wanted(transfer):
+                del self._transfers[transfer.number]
+                await self._journal.save_or_warn({**self._damaged, transfer.note: None})
+                return
             self._agenda.add(event_of(transfer), self.now())
         await self._journal.save_or_warn({**self._damaged, transfer.note: transfer.record()})
 

@@ -9,11 +9,13 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.options import TransferOptions
+from cwmpagent.agent.transfers.autonomous import POLICY, TransferPolicy
 from cwmpagent.errors import MisuseError, TransferFailure
 from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, Event
 from cwmpagent.protocol.rpc import (
     AcsRequest,
     ArgStruct,
+    AutonomousTransferComplete,
     CancelTransfer,
     CancelTransferResponse,
     Download,
@@ -34,7 +36,8 @@ from cwmpagent.protocol.rpc import (
     UploadResponse,
 )
 from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress, ReceivedFile
-from cwmpagent.protocol.transfers.record import TRANSFER
+from cwmpagent.protocol.transfers.moment import Moment
+from cwmpagent.protocol.transfers.record import TRANSFER, Kind, Transfer
 from cwmpagent.values import UNKNOWN_TIME
 from tests.agent.ports import SimulatedAgent, finished
 
@@ -108,6 +111,19 @@ class FakeFiles:
 def download(key: str = "k", url: str = "http://files.example/f", delay: int = 0, kind: str = FIRMWARE) -> Download:
     """A Download."""
     return Download(key, kind, url, "user", "hush", 10, "", delay, "", "")
+
+
+class PolicyObject:
+    """A ManagementServer with only an enabled policy."""
+
+    def __init__(self, texts: dict[str, str]) -> None:
+        self.texts = texts
+
+    def flag(self, name: str) -> bool:
+        return True
+
+    def text(self, name: str, default: str = "") -> str:
+        return self.texts.get(name.removeprefix(POLICY), default)
 
 
 class TransferTests(SynchronousTestCase):
@@ -357,6 +373,44 @@ class TransferTests(SynchronousTestCase):
         self.simulated.run(5)
         self.assertEqual([each.fault_struct.fault_code for each in self.reports()], [9010])
         self.assertEqual((len(self.files.installs), self.simulated.restarts.begun), (1, ["k"]))
+
+    def test_of_its_own(self) -> None:
+        transfers = self.simulated.runtime.transfers
+        assert transfers is not None
+        self.files.restarts = False
+        self.patch(transfers.records, "_wanted", lambda transfer: transfer.code == 0)
+        finished(transfers.autonomous.begin(Kind.DOWNLOAD, CONFIGURATION, "http://files.example/f"))
+        self.simulated.run(5)
+        self.assertEqual(self.simulated.acs.event_codes()[-1], ("10 AUTONOMOUS TRANSFER COMPLETE",))
+        sent = [posted.message for posted in self.simulated.acs.sessions[-1]]
+        (report,) = [message for message in sent if isinstance(message, AutonomousTransferComplete)]
+        self.assertEqual((report.transfer_url, report.fault_struct.fault_code), ("http://files.example/f", 0))
+        self.files.failures = [TransferFailure(9012, "no", permanent=True)]
+        finished(transfers.autonomous.begin(Kind.DOWNLOAD, CONFIGURATION, "http://files.example/f"))
+        self.simulated.run(5)
+        self.assertEqual((len(self.simulated.acs.sessions), self.notes(), self.reports()), (2, [], []))
+
+    def test_the_filters_of_the_policy(self) -> None:
+        done = Transfer(
+            number=1, kind=Kind.UPLOAD, file_type="f", url="", begin=Moment(0, 0), autonomous=True, code=9011
+        )
+        given = {"TransferTypeFilter": "Upload", "ResultTypeFilter": "Failure", "FileTypeFilter": "e,f"}
+        for change, wanted in (
+            ({}, True),
+            ({"TransferTypeFilter": "Both", "ResultTypeFilter": "Both"}, True),
+            ({"TransferTypeFilter": "Download"}, False),
+            ({"ResultTypeFilter": "Success"}, False),
+            ({"FileTypeFilter": ""}, False),
+        ):
+            server: Any = PolicyObject({**given, **change})
+            self.assertIs(TransferPolicy(server).wants(done), wanted)
+
+    def test_without_a_policy_the_acs_is_told_of_none(self) -> None:
+        transfers = self.simulated.runtime.transfers
+        assert transfers is not None
+        finished(transfers.autonomous.begin(Kind.UPLOAD, CONFIGURATION, "http://files.example/f"))
+        self.simulated.run(5)
+        self.assertEqual((len(self.files.uploads), len(self.simulated.acs.sessions), self.notes()), (1, 1, []))
 
     def test_asks_for_a_download(self) -> None:
         transfers = self.simulated.runtime.transfers
