@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from twisted.internet.defer import CancelledError
+
 from cwmpagent.agent.facts import Noted, Observer
+from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.options import TransferOptions
 from cwmpagent.agent.ports import Restart
 from cwmpagent.agent.transfers.records import TransferRecords
@@ -48,6 +51,12 @@ class Installation:
                 restarts = await self._options.installer.install(self._file(transfer), self._told)
             except TransferFailure as failure:
                 await self.finish(transfer, failure)
+                return False
+            except CancelledError:
+                raise
+            except Exception:
+                report_internal_error(self._observer)
+                await self.finish(transfer, TransferFailure(9002, "internal error of the agent"))
                 return False
             if not restarts:
                 await self.finish(transfer)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from cwmpagent.agent.facts import Observer
 from cwmpagent.agent.internal_errors import report_internal_error
@@ -167,6 +167,11 @@ class TransferQueue:
             failure = None
         except TransferFailure as error:
             failure = error
+        except CancelledError:
+            raise
+        except Exception:
+            report_internal_error(self._observer)
+            failure = TransferFailure(9002, "internal error of the agent", permanent=True)
         current = self._records.get(transfer.number)
         if current is None:
             return

@@ -412,6 +412,15 @@ class TransferTests(SynchronousTestCase):
         self.simulated.run(5)
         self.assertEqual((len(self.files.uploads), len(self.simulated.acs.sessions), self.notes()), (1, 1, []))
 
+    def test_errors_that_nobody_expects(self) -> None:
+        for attribute in ("failures", "refusal"):
+            self.begin()
+            error: Any = RuntimeError("impossible")
+            setattr(self.files, attribute, [error] if attribute == "failures" else error)
+            self.ask(download())
+            self.simulated.run(5)
+            self.assertEqual([each.fault_struct.fault_code for each in self.reports()], [9002])
+
     def test_asks_for_a_download(self) -> None:
         transfers = self.simulated.runtime.transfers
         assert transfers is not None
