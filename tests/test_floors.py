@@ -26,7 +26,7 @@ PROTOCOL: Mapping[str, frozenset[str]] = MappingProxyType(
         "agenda": frozenset(),
         "auth": frozenset(),
         "stun": frozenset(),
-        "transfers": frozenset(),
+        "transfers": frozenset({"rpc", "agenda"}),
         "url_host": frozenset(),
         "masking": frozenset({"rpc"}),
         "soap": frozenset({"rpc"}),

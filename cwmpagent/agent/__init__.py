@@ -22,4 +22,5 @@ __all__ = [
     "scheduled_reboots",
     "session",
     "standby",
+    "transfers",
 ]

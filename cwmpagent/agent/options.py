@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from cwmpagent.agent.ports import (
     Acs,
     AddressWatch,
+    FileClient,
+    FileSource,
+    Installer,
     KeepBinding,
     Listener,
     LocalAddress,
     Notify,
     Provider,
+    Spool,
     UdpPort,
     Xmpp,
 )
 from cwmpagent.protocol.stun.binding import StunOptions
+from cwmpagent.protocol.transfers.file import FileDownload
+from cwmpagent.protocol.transfers.window import CONFIRMATION_NEEDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,3 +78,28 @@ class ConnectionRequestOptions:
     fixed_url: str = ""
     udp: UdpOptions | None = None
     xmpp: Xmpp | None = None
+
+
+async def _unverified(file: FileDownload, sha256: str) -> None:
+    """Accept every file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferOptions:
+    """The adapters and bounds of transfers.
+
+    ``verify``: checks a fetched file against its expected SHA-256 (hexadecimal, empty: none) and signature; raises
+    TransferFailure. ``may_begin``: whether a ScheduleDownload may begin now; its arguments are WindowMode and
+    UserMessage. ``vendor_modes``: the WindowModes of a vendor that it knows. ``max_size``: octets of a download.
+    ``timeout``: seconds of one attempt.
+    """
+
+    client: FileClient
+    installer: Installer
+    source: FileSource
+    spool: Spool
+    verify: Callable[[FileDownload, str], Awaitable[None]] = _unverified
+    may_begin: Callable[[str, str], bool] = lambda mode, message: mode != CONFIRMATION_NEEDED
+    vendor_modes: Collection[str] = ()
+    max_size: int = 2**32
+    timeout: float = 3600.0

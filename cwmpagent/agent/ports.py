@@ -257,6 +257,19 @@ class FileClient(Protocol):
         """Send ``file``. ``progress`` is called at most once a second. Raises TransferFailure."""
 
 
+class Spool(Protocol):
+    """The directory of files that are fetched or sent, one for each transfer."""
+
+    def path(self, number: int) -> str:
+        """The path of the file of a transfer; it may not exist."""
+
+    def remove(self, number: int) -> None:
+        """Remove that file if it exists. Raises nothing."""
+
+    def keep_only(self, numbers: Sequence[int]) -> None:
+        """Remove all other files. Raises nothing."""
+
+
 class Installer(Protocol):
     """The part of a device that applies fetched files: firmware, configuration files, vendor types."""
 

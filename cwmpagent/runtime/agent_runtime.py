@@ -19,6 +19,7 @@ from cwmpagent.agent.report import Report
 from cwmpagent.agent.scheduled_reboots import SCHEDULED_REBOOTS, ScheduledReboots
 from cwmpagent.agent.session.acs_discovery import DISCOVERED, AcsDiscovery
 from cwmpagent.agent.standby import STANDBY, Standby
+from cwmpagent.agent.transfers.installation import Pause
 from cwmpagent.datamodel.inform_parameters import informed, patterns
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.gradual import Gradual
@@ -31,6 +32,7 @@ from cwmpagent.runtime.notification import build_notification, build_polling
 from cwmpagent.runtime.parameters import build_parameters, open_device
 from cwmpagent.runtime.saved_notes import check_notes
 from cwmpagent.runtime.sessions import build_agenda, build_dispatcher, build_sessions
+from cwmpagent.runtime.transfers import Transfers, build_transfers
 
 
 class AgentRuntime:
@@ -102,6 +104,9 @@ class AgentRuntime:
             prepare=self._prepare,
             settle=self._settle,
         )
+        self.transfers = self._build_transfers(saved.notes, restart)
+        if self.transfers is not None:
+            self.transfers.rpcs.register(self.dispatcher)
         self._discovery = self._build_discovery()
         self._settings = AgendaSettings(self.server, self.agenda, environment.clock)
         self.changes.listen(notification.after)
@@ -124,6 +129,8 @@ class AgentRuntime:
             await requests.udp.start()
         unread = await self.refresher.freshen([*self.tree.model.forced_inform, *self.tree.attributed()])
         baselines = {**self.notification.by_inform.start(unread), **self.notification.by_datagram.start(unread)}
+        if self.transfers is not None:
+            await self.transfers.queue.recover(booted=self._booted)
         await self.journal.save_or_warn({**self._notes, **baselines})
         url, request_url = self.server.text("URL"), self.server.text("ConnectionRequestURL")
         self._environment.observer(AgentStarted(device_name(self.tree), url, self._booted, request_url))
@@ -153,6 +160,8 @@ class AgentRuntime:
         requests.http.stop()
         # Both at the same time: each has the few seconds of its own timeout.
         closing = Deferred.fromCoroutine(requests.xmpp.stop()) if requests.xmpp is not None else succeed(None)
+        if self.transfers is not None:
+            await self.transfers.queue.stop()
         await self.sessions.stop()
         await self.after_session.stop()
         if requests.udp is not None:
@@ -172,6 +181,7 @@ class AgentRuntime:
         if requests.udp is not None:
             requests.udp.resume()
         self.scheduled_reboots.resume()
+        self.sessions.release()
         self._open()
 
     def _first_notes(self, values: Mapping[str, FactoryValue], boot_id: str) -> dict[str, str | None]:
@@ -206,8 +216,27 @@ class AgentRuntime:
     def _open(self) -> None:
         """Open sessions, and accept ConnectionRequests by XMPP."""
         self.sessions.start()
+        if self.transfers is not None:
+            self.transfers.queue.start()
         if self.connection_requests.xmpp is not None:
             self.connection_requests.xmpp.start()
+
+    def _build_transfers(self, notes: Mapping[str, str], restart: Restart) -> Transfers | None:
+        options, sessions = self._environment.transfers, self.sessions
+        if options is None:
+            return None
+        pause = Pause(sessions.hold, sessions.release)
+        return build_transfers(
+            options,
+            self.server,
+            self._environment,
+            self._agenda_parts,
+            notes,
+            restart,
+            pause,
+            sessions.poke,
+            booted=self._booted,
+        )
 
     async def _prepare(self) -> None:
         """Bring the parameters up to date that an Inform can report."""
@@ -235,6 +264,8 @@ class AgentRuntime:
     async def _settle(self) -> None:
         """Carry out what waited for the end of the session."""
         await self.changes.finish()
+        if self.transfers is not None:
+            self.transfers.queue.session_ended()
         self.scheduled_reboots.session_over()
 
     def _holds(self, name: str) -> bool:

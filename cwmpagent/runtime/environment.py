@@ -7,14 +7,23 @@ from dataclasses import dataclass, field
 from random import Random
 
 from cwmpagent.agent.facts import Observer
-from cwmpagent.agent.options import ConnectionRequestOptions, NotificationOptions, ParameterOptions, SessionOptions
+from cwmpagent.agent.options import (
+    ConnectionRequestOptions,
+    NotificationOptions,
+    ParameterOptions,
+    SessionOptions,
+    TransferOptions,
+)
 from cwmpagent.agent.ports import Clock, Store, Timers
 from cwmpagent.agent.session.dispatcher import Dispatcher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """The environment of one agent. ``registrations`` add the RPCs of a program to its dispatcher."""
+    """The environment of one agent. ``registrations`` add the RPCs of a program to its dispatcher.
+
+    ``transfers``: None for an agent without transfers of files.
+    """
 
     timers: Timers
     clock: Clock
@@ -25,4 +34,5 @@ class Environment:
     connection_requests: ConnectionRequestOptions
     parameters: ParameterOptions = field(default_factory=ParameterOptions)
     notification: NotificationOptions = field(default_factory=NotificationOptions)
+    transfers: TransferOptions | None = None
     registrations: tuple[Callable[[Dispatcher], None], ...] = ()

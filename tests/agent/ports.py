@@ -18,6 +18,7 @@ from cwmpagent.agent.options import (
     NotificationOptions,
     ParameterOptions,
     SessionOptions,
+    TransferOptions,
     UdpOptions,
 )
 from cwmpagent.agent.session.dispatcher import Dispatcher
@@ -275,6 +276,7 @@ class SimulatedAgent:
         model: Model | None = None,
         **parameters: str,
     ) -> None:
+        self.transfers: TransferOptions | None = None
         self.udp = udp
         self.model = model or device2()
         self.timers = Clock()
@@ -329,6 +331,7 @@ class SimulatedAgent:
                 poll_interval=self._polling,
                 notify=lambda host, port, datagrams: self.datagrams.extend((host, port, each) for each in datagrams),
             ),
+            transfers=self.transfers,
             registrations=self._registered,
         )
         self.runtime = AgentRuntime(

@@ -116,6 +116,7 @@ class SessionDriver:
         self._after_session = after_session
         self._own_requests = own_requests
         self._running = False
+        self._held = False
         self._timer: DelayedCall | None = None
         self._current: Deferred[None] | None = None
 
@@ -147,9 +148,23 @@ class SessionDriver:
         if limit.active():
             limit.cancel()
 
+    async def hold(self) -> None:
+        """Wait for the end of the session under way, and open none until :meth:`release`."""
+        self._held = True
+        self._disarm()
+        if self._current is not None:
+            over: Deferred[None] = Deferred()
+            self._current.addBoth(lambda _: over.callback(None))
+            await over
+
+    def release(self) -> None:
+        """Open sessions again after :meth:`hold`."""
+        self._held = False
+        self.poke()
+
     def poke(self) -> None:
         """Open a session if one is due by the agenda, otherwise set a timer for the next one."""
-        if not self._running or self._current is not None:
+        if not self._running or self._held or self._current is not None:
             return
         self._disarm()
         if not self._server.flag("EnableCWMP", default=True):

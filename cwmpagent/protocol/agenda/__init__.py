@@ -18,5 +18,6 @@ __all__ = [
     "Snapshot",
     "events",
     "reboot_times",
+    "saved_json",
     "standby",
 ]
