@@ -374,13 +374,20 @@ def _log(table: TomlTable) -> LogConfig:
 
 
 def _hooks(table: TomlTable) -> HooksConfig:
-    return HooksConfig(reboot=table.texts("reboot", ()), factory_reset=table.texts("factory_reset", ()))
+    return HooksConfig(
+        reboot=table.texts("reboot", ()),
+        factory_reset=table.texts("factory_reset", ()),
+        install=table.texts("install", ()),
+        installed=table.texts("installed", ()),
+        install_timeout=table.seconds("install_timeout", 600, most=86400),
+    )
 
 
 def _hook_problems(hooks: HooksConfig) -> Iterator[str]:
     """A line for each program of ``hooks`` that cannot be executed."""
     for item in fields(hooks):
-        program = (*getattr(hooks, item.name), "")[0]
+        value = getattr(hooks, item.name)
+        program = (*value, "")[0] if isinstance(value, tuple) else ""
         if program and shutil.which(program) is None:
             cause = "is not executable" if Path(program).exists() else "does not exist"
             searched = "" if "/" in program else f" in {os.environ.get('PATH', os.defpath)}"

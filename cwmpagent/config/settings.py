@@ -102,10 +102,16 @@ class ControlConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HooksConfig:
-    """Programs, as argument lists, that reboot or reset the machine; empty: the agent only simulates it."""
+    """Programs, as argument lists, that reboot or reset the machine; empty: the agent only simulates it.
+
+    ``install`` applies fetched files, ``installed`` checks them after a restart; ``install_timeout``: seconds for each.
+    """
 
     reboot: tuple[str, ...] = ()
     factory_reset: tuple[str, ...] = ()
+    install: tuple[str, ...] = ()
+    installed: tuple[str, ...] = ()
+    install_timeout: float = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,6 +91,9 @@ class HooksTable(TypedDict, total=False):
 
     reboot: Sequence[str]
     factory_reset: Sequence[str]
+    install: Sequence[str]
+    installed: Sequence[str]
+    install_timeout: float
 
 
 class Tables(TypedDict, total=False):
