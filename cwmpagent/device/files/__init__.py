@@ -1,3 +1,3 @@
-"""What the machine does with transferred files: the programs of ``[hooks]`` that apply them (floor 1)."""
+"""What the machine does with transferred files: programs that apply them, and their content (floor 1)."""
 
-__all__ = ["hook_installer", "program"]
+__all__ = ["hook_installer", "program", "whole_file"]
