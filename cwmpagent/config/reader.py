@@ -26,6 +26,7 @@ from cwmpagent.config.settings import (
     HooksConfig,
     LogConfig,
     StateConfig,
+    TransfersConfig,
     XmppConfig,
 )
 from cwmpagent.config.toml_table import TomlTable, suggestion, table_in
@@ -131,6 +132,7 @@ def _config(
         log=reading.section("log", _log),
         control=reading.section("control", lambda table: ControlConfig(socket=table.path("socket"))),
         hooks=(hooks := reading.section("hooks", _hooks)),
+        transfers=reading.section("transfers", _transfers),
         parameters=MappingProxyType(reading.parameters()),
         warnings=tuple(_hook_problems(hooks)),
     )
@@ -383,6 +385,10 @@ def _hooks(table: TomlTable) -> HooksConfig:
     )
 
 
+def _transfers(table: TomlTable) -> TransfersConfig:
+    return TransfersConfig(log_files=tuple(table.base / name for name in table.texts("log_files", ())))
+
+
 def _hook_problems(hooks: HooksConfig) -> Iterator[str]:
     """A line for each program of ``hooks`` that cannot be executed."""
     for item in fields(hooks):
@@ -414,6 +420,7 @@ _SECTIONS = MappingProxyType(
         "log": LogConfig,
         "control": ControlConfig,
         "hooks": HooksConfig,
+        "transfers": TransfersConfig,
     }
 )
 _STAND_INS: Mapping[str, Mapping[str, object]] = MappingProxyType(

@@ -115,6 +115,13 @@ class HooksConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TransfersConfig:
+    """Files for and from the ACS. ``log_files``: logs that it may ask for, beside the agent's own."""
+
+    log_files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole configuration.
 
@@ -130,5 +137,6 @@ class Config:
     log: LogConfig = LogConfig()
     control: ControlConfig = ControlConfig()
     hooks: HooksConfig = HooksConfig()
+    transfers: TransfersConfig = TransfersConfig()
     parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     warnings: tuple[str, ...] = ()

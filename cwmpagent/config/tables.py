@@ -96,6 +96,12 @@ class HooksTable(TypedDict, total=False):
     install_timeout: float
 
 
+class TransfersTable(TypedDict, total=False):
+    """``[transfers]``."""
+
+    log_files: Sequence[_Path]
+
+
 class Tables(TypedDict, total=False):
     """All tables of the configuration."""
 
@@ -107,4 +113,5 @@ class Tables(TypedDict, total=False):
     log: LogTable
     control: ControlTable
     hooks: HooksTable
+    transfers: TransfersTable
     parameters: Mapping[str, str | int | bool]

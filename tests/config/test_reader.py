@@ -177,6 +177,7 @@ class ParseTests(SynchronousTestCase):
             (SMALLEST + '[log]\nformat = "xml"', "log.format", "text, json"),
             (SMALLEST + "[log]\nenvelopes = 1", "log.envelopes", "true or false"),
             (SMALLEST + '[hooks]\nreboot = "/sbin/reboot"', "hooks.reboot", "list"),
+            (SMALLEST + '[transfers]\nlog_files = "/var/log/messages"', "transfers.log_files", "list"),
             (SMALLEST + '[hooks]\ninstall = "/sbin/install"', "hooks.install", "list"),
             (SMALLEST + "[hooks]\ninstall_timeout = 0", "hooks.install_timeout", ""),
             (SMALLEST + '[hooks]\ninstal = ["x"]', "hooks.instal", "unknown key"),

@@ -11,7 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from cwmpagent.agent.facts import ParametersChanged
 from cwmpagent.agent.files.configuration_file import ConfigurationInstaller, ConfigurationSource
 from cwmpagent.agent.parameters.access import Access
+from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.agent.parameters.provider_calls import GuardedProviders
+from cwmpagent.datamodel.plan import AttributeChange
 from cwmpagent.device.files.whole_file import read_whole, write_whole
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.transfers.file import ReceivedFile
@@ -19,6 +21,7 @@ from tests.agent.box import CODE, NTP, PORTS
 from tests.agent.parameters.test_transaction import Boxed
 
 TYPE = "3 Vendor Configuration File"
+INTERVAL = "Device.ManagementServer.PeriodicInformInterval"
 SECRET = "Device.ManagementServer.Password"
 
 
@@ -81,6 +84,15 @@ class ConfigurationTests(SynchronousTestCase):
         self.install(self.values(**{CODE: "third"}))
         changed = [fact for fact in self.box.simulated.facts if isinstance(fact, ParametersChanged)]
         self.assertEqual((changed[-1].origin, changed[-1].names), ("file", (CODE,)))
+
+    def test_a_watched_value_is_reported(self) -> None:
+        watched = AttributeChange(INTERVAL, notification=1)
+        self.box.done(self.box.changes.set_attributes([watched], Origin.ACS))
+        self.box.set({INTERVAL: "4000"})
+        notifications = self.box.simulated.runtime.notification.by_inform
+        self.assertEqual(notifications.pending, ())
+        self.install(self.values(**{INTERVAL: "5000"}))
+        self.assertEqual(notifications.pending, (INTERVAL,))
 
     def refused(self, data: bytes, reason: str, code: int = 9018) -> None:
         before = self.box.told()
