@@ -386,7 +386,10 @@ def _hooks(table: TomlTable) -> HooksConfig:
 
 
 def _transfers(table: TomlTable) -> TransfersConfig:
-    return TransfersConfig(log_files=tuple(table.base / name for name in table.texts("log_files", ())))
+    return TransfersConfig(
+        config_key=table.path("config_key"),
+        log_files=tuple(table.base / name for name in table.texts("log_files", ())),
+    )
 
 
 def _hook_problems(hooks: HooksConfig) -> Iterator[str]:

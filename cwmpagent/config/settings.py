@@ -116,8 +116,12 @@ class HooksConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransfersConfig:
-    """Files for and from the ACS. ``log_files``: logs that it may ask for, beside the agent's own."""
+    """Files for and from the ACS. ``log_files``: logs that it may ask for, beside the agent's own.
 
+    ``config_key``: the file with the key that encrypts configuration files; None: they are plain, without secrets.
+    """
+
+    config_key: Path | None = None
     log_files: tuple[Path, ...] = ()
 
 

@@ -99,6 +99,7 @@ class HooksTable(TypedDict, total=False):
 class TransfersTable(TypedDict, total=False):
     """``[transfers]``."""
 
+    config_key: _Path
     log_files: Sequence[_Path]
 
 

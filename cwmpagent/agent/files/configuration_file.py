@@ -47,8 +47,9 @@ class ConfigurationInstaller(Installer):
 
 
 class ConfigurationSource(FileSource):
-    """Writes the writable parameters to a file; secrets, and aliases that the device assigned, are left out.
+    """Writes the writable parameters to a file; aliases that the device assigned are left out.
 
+    ``secrets``: whether hidden parameters are written, too; then ``write`` must encrypt.
     ``freshen`` reads the parameters below paths from the device; ``write`` writes a new file.
     """
 
@@ -58,7 +59,10 @@ class ConfigurationSource(FileSource):
         access: Access,
         freshen: Callable[[Sequence[str]], Awaitable[object]],
         write: Callable[[str, bytes], Awaitable[object]],
+        *,
+        secrets: bool = False,
     ) -> None:
+        self._secrets = secrets
         self._tree = tree
         self._access = access
         self._freshen = freshen
@@ -80,7 +84,7 @@ class ConfigurationSource(FileSource):
         definition = self._tree.definition(name)
         if aliased_row(name, definition) is not None:
             return not self._tree.text(name).startswith(OWN_ALIAS)
-        return not definition.hidden
+        return self._secrets or not definition.hidden
 
 
 def _failure(fault: CwmpFault) -> TransferFailure:

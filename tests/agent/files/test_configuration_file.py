@@ -45,13 +45,14 @@ class ConfigurationTests(SynchronousTestCase):
     def values(self, **values: str) -> bytes:
         return json.dumps({"format": "cwmpagent configuration", "version": 1, "parameters": values}).encode()
 
-    def written(self) -> dict[str, str]:
+    def written(self, secrets: bool = False) -> dict[str, str]:
         tree = self.box.simulated.runtime.tree
         source = ConfigurationSource(
             tree,
             Access(tree, GuardedProviders((), None, None, None)),  # type: ignore[arg-type]
             lambda paths: succeed(None),
             lambda path, data: succeed(write_whole(path, data)),
+            secrets=secrets,
         )
         path = self.directory / "written"
         self.box.done(source.write("1 Vendor Configuration File", str(path)))
@@ -68,6 +69,9 @@ class ConfigurationTests(SynchronousTestCase):
         self.assertNotIn("hush", str(self.data))
         for absent in (SECRET, PORTS + "1.Alias", PORTS + "1.Status", "Device.DeviceInfo.SerialNumber"):
             self.assertNotIn(absent, values)
+
+    def test_secrets(self) -> None:
+        self.assertEqual(self.written(secrets=True)[SECRET], "hush")
 
     def test_down_again(self) -> None:
         self.written()
