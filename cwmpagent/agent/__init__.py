@@ -9,6 +9,7 @@ __all__ = [
     "device_identity",
     "events",
     "facts",
+    "files",
     "internal_errors",
     "journal",
     "long_work",

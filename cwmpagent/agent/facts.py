@@ -120,7 +120,7 @@ class ConnectionRequestRefused(Fact):
 
 @dataclass(frozen=True, slots=True)
 class ParametersChanged(Fact):
-    """Values changed; ``origin`` is ``acs``, ``device`` or ``local``.
+    """Values changed; ``origin`` is ``acs``, ``device``, ``local`` or ``file``.
 
     ``values``: new texts by full name, in the order of ``names``; secrets are masked.
     """

@@ -26,6 +26,7 @@ from cwmpagent.config.settings import (
     HooksConfig,
     LogConfig,
     StateConfig,
+    TransfersConfig,
     XmppConfig,
 )
 from cwmpagent.config.toml_table import TomlTable, suggestion, table_in
@@ -131,6 +132,7 @@ def _config(
         log=reading.section("log", _log),
         control=reading.section("control", lambda table: ControlConfig(socket=table.path("socket"))),
         hooks=(hooks := reading.section("hooks", _hooks)),
+        transfers=reading.section("transfers", _transfers),
         parameters=MappingProxyType(reading.parameters()),
         warnings=tuple(_hook_problems(hooks)),
     )
@@ -374,13 +376,27 @@ def _log(table: TomlTable) -> LogConfig:
 
 
 def _hooks(table: TomlTable) -> HooksConfig:
-    return HooksConfig(reboot=table.texts("reboot", ()), factory_reset=table.texts("factory_reset", ()))
+    return HooksConfig(
+        reboot=table.texts("reboot", ()),
+        factory_reset=table.texts("factory_reset", ()),
+        install=table.texts("install", ()),
+        installed=table.texts("installed", ()),
+        install_timeout=table.seconds("install_timeout", 600, most=86400),
+    )
+
+
+def _transfers(table: TomlTable) -> TransfersConfig:
+    return TransfersConfig(
+        config_key=table.path("config_key"),
+        log_files=tuple(table.base / name for name in table.texts("log_files", ())),
+    )
 
 
 def _hook_problems(hooks: HooksConfig) -> Iterator[str]:
     """A line for each program of ``hooks`` that cannot be executed."""
     for item in fields(hooks):
-        program = (*getattr(hooks, item.name), "")[0]
+        value = getattr(hooks, item.name)
+        program = (*value, "")[0] if isinstance(value, tuple) else ""
         if program and shutil.which(program) is None:
             cause = "is not executable" if Path(program).exists() else "does not exist"
             searched = "" if "/" in program else f" in {os.environ.get('PATH', os.defpath)}"
@@ -407,6 +423,7 @@ _SECTIONS = MappingProxyType(
         "log": LogConfig,
         "control": ControlConfig,
         "hooks": HooksConfig,
+        "transfers": TransfersConfig,
     }
 )
 _STAND_INS: Mapping[str, Mapping[str, object]] = MappingProxyType(

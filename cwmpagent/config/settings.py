@@ -102,10 +102,27 @@ class ControlConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HooksConfig:
-    """Programs, as argument lists, that reboot or reset the machine; empty: the agent only simulates it."""
+    """Programs, as argument lists, that reboot or reset the machine; empty: the agent only simulates it.
+
+    ``install`` applies fetched files, ``installed`` checks them after a restart; ``install_timeout``: seconds for each.
+    """
 
     reboot: tuple[str, ...] = ()
     factory_reset: tuple[str, ...] = ()
+    install: tuple[str, ...] = ()
+    installed: tuple[str, ...] = ()
+    install_timeout: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransfersConfig:
+    """Files for and from the ACS. ``log_files``: logs that it may ask for, beside the agent's own.
+
+    ``config_key``: the file with the key that encrypts configuration files; None: they are plain, without secrets.
+    """
+
+    config_key: Path | None = None
+    log_files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,5 +141,6 @@ class Config:
     log: LogConfig = LogConfig()
     control: ControlConfig = ControlConfig()
     hooks: HooksConfig = HooksConfig()
+    transfers: TransfersConfig = TransfersConfig()
     parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     warnings: tuple[str, ...] = ()

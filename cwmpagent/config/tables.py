@@ -91,6 +91,16 @@ class HooksTable(TypedDict, total=False):
 
     reboot: Sequence[str]
     factory_reset: Sequence[str]
+    install: Sequence[str]
+    installed: Sequence[str]
+    install_timeout: float
+
+
+class TransfersTable(TypedDict, total=False):
+    """``[transfers]``."""
+
+    config_key: _Path
+    log_files: Sequence[_Path]
 
 
 class Tables(TypedDict, total=False):
@@ -104,4 +114,5 @@ class Tables(TypedDict, total=False):
     log: LogTable
     control: ControlTable
     hooks: HooksTable
+    transfers: TransfersTable
     parameters: Mapping[str, str | int | bool]

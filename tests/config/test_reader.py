@@ -90,6 +90,7 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(config.state.directory, Path("/var/lib/cwmpagent"))
         self.assertEqual((config.log.level, config.log.format, config.log.envelopes), ("info", "text", False))
         self.assertEqual((config.hooks.reboot, config.hooks.factory_reset), ((), ()))
+        self.assertEqual((config.hooks.install, config.hooks.installed, config.hooks.install_timeout), ((), (), 600))
         self.assertEqual(dict(config.parameters), {})
 
     def test_a_simulated_device_boots_with_its_process(self) -> None:
@@ -176,6 +177,9 @@ class ParseTests(SynchronousTestCase):
             (SMALLEST + '[log]\nformat = "xml"', "log.format", "text, json"),
             (SMALLEST + "[log]\nenvelopes = 1", "log.envelopes", "true or false"),
             (SMALLEST + '[hooks]\nreboot = "/sbin/reboot"', "hooks.reboot", "list"),
+            (SMALLEST + '[transfers]\nlog_files = "/var/log/messages"', "transfers.log_files", "list"),
+            (SMALLEST + '[hooks]\ninstall = "/sbin/install"', "hooks.install", "list"),
+            (SMALLEST + "[hooks]\ninstall_timeout = 0", "hooks.install_timeout", ""),
             (SMALLEST + '[hooks]\ninstal = ["x"]', "hooks.instal", "unknown key"),
             (SMALLEST + "[parameters]\nDevice.Time.Enable = true", "parameters.Device", "quotes"),
             (SMALLEST + '[parameters]\n"Device.Time.Enable" = 1.5', 'parameters."Device.Time.Enable"', "string"),

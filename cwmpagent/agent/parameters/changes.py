@@ -27,6 +27,7 @@ from cwmpagent.datamodel.plan import Assignment, AttributeChange, ParameterAssig
 from cwmpagent.datamodel.planning.assignments import plan_values, plan_values_gradually
 from cwmpagent.datamodel.planning.attributes import plan_attributes_gradually
 from cwmpagent.datamodel.planning.autocreate import plan_values_in_new_rows_gradually
+from cwmpagent.datamodel.planning.configuration import plan_configuration_gradually
 from cwmpagent.datamodel.planning.objects import plan_add, plan_delete
 from cwmpagent.datamodel.planning.reset import plan_reset
 from cwmpagent.datamodel.resolve import Resolver
@@ -40,11 +41,12 @@ NOTHING: Mapping[str, str | None] = MappingProxyType({})
 
 
 class Origin(StrEnum):
-    """Originator of a change: the ACS, the device itself, or a local user."""
+    """Originator of a change: the ACS, the device itself, a local user, or a configuration file."""
 
     ACS = "acs"
     DEVICE = "device"
     LOCAL = "local"
+    FILE = "file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,18 @@ class Changes:
                 self._check_access(plan.assigned)
             await self._carry_out(origin, plan, None)
             return tuple(sorted(plan.assigned))
+
+        return await self._exclusively(work)
+
+    async def set_configuration(self, values: Mapping[str, str]) -> bool:
+        """Set the ``values`` of a configuration file, full path -> text, all or none; add the rows that they need.
+
+        The device's parts are changed, and the ACS is notified. Raises CwmpFault as :meth:`set_values`.
+        """
+
+        async def work() -> bool:
+            plan = await self._long_work.run(plan_configuration_gradually(self._tree, values))
+            return await self._carry_out(Origin.FILE, plan, None)
 
         return await self._exclusively(work)
 
