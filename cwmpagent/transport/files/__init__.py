@@ -1,3 +1,3 @@
 """Files that are fetched from, or sent to, a file server: what is on the disk is verified here."""
 
-__all__ = ["verification"]
+__all__ = ["spool", "verification"]
