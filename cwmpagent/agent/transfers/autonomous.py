@@ -13,7 +13,7 @@ from cwmpagent.agent.transfers.records import TransferRecords, event_of
 from cwmpagent.protocol.rpc import AutonomousTransferComplete, Fault, FaultStruct, Response
 from cwmpagent.protocol.transfers.moment import Moment
 from cwmpagent.protocol.transfers.record import Kind, State, Transfer
-from cwmpagent.protocol.transfers.url import check_url
+from cwmpagent.protocol.transfers.url import parse_file_url
 from cwmpagent.values import list_items
 
 POLICY = "AutonomousTransferCompletePolicy."
@@ -50,15 +50,15 @@ class AutonomousTransfers:
 
     async def begin(self, kind: Kind, file_type: str, url: str, target_name: str = "") -> None:
         """Begin a download or upload without credentials. Raises CwmpFault 9003, 9004, 9013, and StoreWriteError."""
-        checked, sha256 = check_url(url)
+        file_url = parse_file_url(url)
         begin = Moment.after(0, self._records.now())
         transfer = Transfer(
             number=self._records.free_number(),
             kind=kind,
             file_type=file_type,
-            url=checked,
+            url=file_url.url,
             target_name=target_name,
-            sha256=sha256,
+            sha256=file_url.sha256,
             begin=begin,
             autonomous=True,
         )

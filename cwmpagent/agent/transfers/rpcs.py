@@ -25,7 +25,7 @@ from cwmpagent.protocol.rpc import (
 )
 from cwmpagent.protocol.transfers.moment import Moment
 from cwmpagent.protocol.transfers.record import Kind, Transfer
-from cwmpagent.protocol.transfers.url import check_url
+from cwmpagent.protocol.transfers.url import parse_file_url
 from cwmpagent.protocol.transfers.window import Window, checked_windows
 from cwmpagent.values import UNKNOWN_TIME
 
@@ -66,7 +66,7 @@ class TransferRpcs:
             kind=Kind.UPLOAD,
             command_key=request.command_key,
             file_type=request.file_type,
-            url=check_url(request.url)[0],
+            url=parse_file_url(request.url).url,
             username=request.username,
             password=request.password,
             begin=Moment.after(request.delay_seconds, self._records.now()),
@@ -115,7 +115,7 @@ class TransferRpcs:
     def _download(self, kind: Kind, request: Download | ScheduleDownload) -> Transfer:
         if not self._options.installer.knows(request.file_type):
             raise CwmpFault(9003, "this FileType cannot be downloaded")
-        url, sha256 = check_url(request.url)
+        file_url = parse_file_url(request.url)
         now = self._records.now()
         windows: tuple[Window, ...] = ()
         if isinstance(request, ScheduleDownload):
@@ -125,12 +125,12 @@ class TransferRpcs:
             kind=kind,
             command_key=request.command_key,
             file_type=request.file_type,
-            url=url,
+            url=file_url.url,
             username=request.username,
             password=request.password,
             size=request.file_size,
             target_name=request.target_file_name,
-            sha256=sha256,
+            sha256=file_url.sha256,
             begin=Moment.after(request.delay_seconds if isinstance(request, Download) else 0, now),
             windows=windows,
         )

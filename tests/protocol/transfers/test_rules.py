@@ -13,7 +13,6 @@ from cwmpagent.protocol.rpc import TimeWindowStruct
 from cwmpagent.protocol.transfers.moment import Moment
 from cwmpagent.protocol.transfers.record import Kind, State, Transfer
 from cwmpagent.protocol.transfers.retry import WAITS, Begin, Expired, WaitUntil, next_step, retried
-from cwmpagent.protocol.transfers.url import check_url
 from cwmpagent.protocol.transfers.window import Window, checked_windows
 
 FIRMWARE = "1 Firmware Upgrade Image"
@@ -43,34 +42,6 @@ def transfer(*structs: TimeWindowStruct, delay: float = 0.0) -> Transfer:
     made = windows(*structs) if structs else ()
     url = "http://files.example/"
     return Transfer(number=1, kind=kind, file_type=FIRMWARE, url=url, password="hush", begin=begin, windows=made)
-
-
-class UrlTests(SynchronousTestCase):
-    def test_accepted(self) -> None:
-        digest = "AB" * 32
-        for scheme in ("http", "https", "ftp", "ftps"):
-            self.assertEqual(check_url(f"{scheme}://a.example/x?y=1"), (f"{scheme}://a.example/x?y=1", ""))
-        self.assertEqual(check_url(f"http://a/x#sha256={digest}"), ("http://a/x", digest.lower()))
-        self.assertEqual(check_url("http://a/x#part"), ("http://a/x", ""))
-
-    def test_refused(self) -> None:
-        for url, code in {
-            "": 9003,
-            "/path": 9003,
-            "http:///x": 9003,
-            "http://user:secret@a/": 9003,
-            "http://user@a/": 9003,
-            "http://a:port/": 9003,
-            "http://[::1/": 9003,
-            "http://a/x y": 9003,
-            "http://a/#sha256=12": 9003,
-            "tftp://a/x": 9013,
-            "file:///etc/passwd": 9013,
-        }.items():
-            with self.subTest(url=url):
-                fault = self.assertRaises(CwmpFault, check_url, url)
-                self.assertEqual(fault.code, code)
-                self.assertNotIn("secret", str(fault))
 
 
 class MomentTests(SynchronousTestCase):
