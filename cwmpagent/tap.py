@@ -183,9 +183,9 @@ def makeService(options: Options) -> IService:  # the name that twistd requires
         errors = [error, *error.more]
         known = set(map(str, errors))
         errors += [other for other in trust_errors(options.configuration) if str(other) not in known]
-        raise _refusal(errors, check=bool(options["check"])) from None
+        raise _refusal([*errors, *options.configuration.warnings], check=bool(options["check"])) from None
     if options["check"] and options.configuration.warnings:
-        raise SystemExit("\n".join(f"cwmpagent: {warning}" for warning in options.configuration.warnings))
+        raise _refusal(options.configuration.warnings, check=True)
     if options["check"]:
         print_deviations(options.path, agent.model, verbose=bool(options["verbose"]))
         print(f"{options.path}: ok")
@@ -211,8 +211,8 @@ def print_deviations(path: Path, model: Model, *, verbose: bool) -> None:
             print(f"{path}: and {unlisted} more")
 
 
-def _refusal(errors: Sequence[ConfigError], *, check: bool) -> SystemExit:
-    """The exception that ends the process: a line for each error for ``check``, else one line."""
+def _refusal(errors: Sequence[ConfigError | str], *, check: bool) -> SystemExit:
+    """The exception that ends the process: a line for each of ``errors`` for ``check``, else one line."""
     if check:
         return SystemExit("\n".join(f"cwmpagent: {error}" for error in errors))
     more = f" (and {len(errors) - 1} more: --check lists all)" if len(errors) > 1 else ""
