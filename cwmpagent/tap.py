@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import signal
 import sys
@@ -109,6 +110,7 @@ class Daemon(MultiService):
         except CwmpAgentError as error:
             raise self._start_error(error) from None
         self._reactor.callWhenRunning(self._handle_signals)
+        self._reactor.callWhenRunning(_leave_alone_what_stays)
 
     def _start_error(self, error: BaseException) -> BaseException:
         """The exception that ends the process at its start.
@@ -195,6 +197,12 @@ def makeService(options: Options) -> IService:  # the name that twistd requires
     in_front = options.parent is not None and bool(options.parent.get("nodaemon"))
     daemon = Daemon(agent, options.log, facts, options.path, reactor, in_front=in_front)
     return daemon
+
+
+def _leave_alone_what_stays() -> None:
+    """Let the garbage collector skip what exists after the start, code and model: it stays, and takes it long."""
+    gc.collect()
+    gc.freeze()
 
 
 def print_deviations(path: Path, model: Model, *, verbose: bool) -> None:
