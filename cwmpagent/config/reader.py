@@ -119,7 +119,10 @@ def _exposed_passwords(content: Mapping[str, object], path: Path) -> Iterator[Co
 def _config(
     content: Mapping[str, object], base: Path, environ: Mapping[str, str], exposed: Sequence[ConfigError] = ()
 ) -> Config:
-    """The configuration in ``content``. Raises the first error, with all others; ``exposed`` are reported last."""
+    """The configuration in ``content``. Raises the first error, with all others; ``exposed`` are reported last.
+
+    Hooks that cannot be executed are warnings, or, beside an error, among the others.
+    """
     reading = _Reading(content, base)
     config = Config(
         device=reading.section("device", _device),
@@ -134,9 +137,11 @@ def _config(
         hooks=(hooks := reading.section("hooks", _hooks)),
         transfers=reading.section("transfers", _transfers),
         parameters=MappingProxyType(reading.parameters()),
-        warnings=tuple(_hook_problems(hooks)),
+        warnings=tuple(map(str, _hook_problems(hooks))),
     )
-    raise_first([*reading.errors, *exposed])
+    errors = [*reading.errors, *exposed]
+    if errors:
+        raise_first([*errors, *_hook_problems(hooks)])
     return config
 
 
@@ -392,17 +397,16 @@ def _transfers(table: TomlTable) -> TransfersConfig:
     )
 
 
-def _hook_problems(hooks: HooksConfig) -> Iterator[str]:
-    """A line for each program of ``hooks`` that cannot be executed."""
+def _hook_problems(hooks: HooksConfig) -> Iterator[ConfigError]:
+    """An error for each program of ``hooks`` that cannot be executed."""
     for item in fields(hooks):
         value = getattr(hooks, item.name)
         program = (*value, "")[0] if isinstance(value, tuple) else ""
         if program and shutil.which(program) is None:
             cause = "is not executable" if Path(program).exists() else "does not exist"
             searched = "" if "/" in program else f" in {os.environ.get('PATH', os.defpath)}"
-            yield (
-                f"hooks.{item.name}: the program {program} {cause}{searched}: the device cannot carry out this request"
-            )
+            reason = f"the program {program} {cause}{searched}: the device cannot carry out this request"
+            yield ConfigError(f"hooks.{item.name}", reason)
 
 
 def _parameters(content: Mapping[str, object], base: Path) -> dict[str, str]:

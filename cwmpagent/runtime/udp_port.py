@@ -72,8 +72,11 @@ class UdpRequestPort:
 
     def serves(self, config: ConnectionRequestConfig) -> bool:
         """Whether the port is open, and is the one in ``config`` if that names one."""
-        same_number = config.udp_port in (None, self._config.udp_port)
-        return self.shared.listening and same_number and config.udp_interface in ("", self._config.udp_interface)
+        at = self.shared.host
+        if at is None:
+            return False
+        same_number = config.udp_port in (None, self._config.udp_port, at.port)
+        return same_number and config.udp_interface in ("", self._config.udp_interface, at.host)
 
     def options(self) -> UdpOptions | None:
         """The options of the UDP subsystem; None while the port is closed."""
@@ -83,6 +86,7 @@ class UdpRequestPort:
             self._reactor,
             self._share,
             new_id=self._share.new_id,
+            alone=self._share.alone,
             monotonic=self._monotonic,
             source_address=source_address,
         )

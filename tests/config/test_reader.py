@@ -266,6 +266,10 @@ class ParseTests(SynchronousTestCase):
         reboot, reset = read(hooks).warnings
         self.assertIn("hooks.reboot: the program no-such-program does not exist in ", reboot)
         self.assertIn(f"hooks.factory_reset: the program {script} is not executable", reset)
+        error = self.refusal(hooks.replace("[hooks]", "[log]\nlevel = 3\n[hooks]"))
+        self.assertEqual(
+            [each.key for each in (error, *error.more)], ["log.level", "hooks.reboot", "hooks.factory_reset"]
+        )
         script.chmod(0o755)
         self.assertEqual(read(hooks.replace("no-such-program", "sh")).warnings, ())
 

@@ -21,7 +21,7 @@ from cwmpagent.agent.parameters.answer_names import as_written, creates_rows
 from cwmpagent.agent.parameters.masked_values import masked_value
 from cwmpagent.agent.parameters.provider_calls import GuardedProviders
 from cwmpagent.agent.parameters.provider_rows import ProviderRows
-from cwmpagent.agent.parameters.transaction import Step, Transactions, steps
+from cwmpagent.agent.parameters.transaction import Step, Transactions, steps_gradually
 from cwmpagent.agent.ports import Store
 from cwmpagent.datamodel.plan import Assignment, AttributeChange, ParameterAssignment, Plan, joined
 from cwmpagent.datamodel.planning.assignments import plan_values, plan_values_gradually
@@ -217,11 +217,14 @@ class Changes:
 
     async def _steps(self, plan: Plan) -> list[Step]:
         """Steps of ``plan``; the state before them is read again, so that an undo restores the present state."""
-        parts = steps(plan, self._tree, self._providers, self._rows.keys)
+        if not self._providers.all:
+            return []
+        parts = await self._long_work.run(steps_gradually(plan, self._tree, self._providers, self._rows.keys))
         if not parts:
             return parts
         await self._refresh(name for part in parts for name in part.former if name[-1] != ".")
-        former = {part.provider: part.former for part in steps(plan, self._tree, self._providers, self._rows.keys)}
+        again = await self._long_work.run(steps_gradually(plan, self._tree, self._providers, self._rows.keys))
+        former = {part.provider: part.former for part in again}
         return [replace(part, former=former[part.provider]) for part in parts]
 
     async def _carry_out(

@@ -13,6 +13,7 @@ from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault, ParameterFault
 from cwmpagent.gradual import Gradual, at_once
+from cwmpagent.values import Value
 
 
 def plan_values_in_new_rows(tree: Tree, assignments: Sequence[Assignment]) -> Plan:
@@ -46,8 +47,14 @@ def plan_values_in_new_rows_gradually(tree: Tree, assignments: Sequence[Assignme
     except CwmpFault as fault:
         parameters = [refused.get(parameter.name, parameter) for parameter in fault.parameters]
         raise CwmpFault(fault.code, fault.text, tuple(parameters)) from None
+    yield
     plan = joined(*plans)
-    return replace(plan, changed={path: pair for path, pair in plan.changed.items() if tree.exists(path)})
+    changed: dict[str, tuple[Value, Value]] = {}
+    for path, pair in plan.changed.items():
+        yield
+        if tree.exists(path):
+            changed[path] = pair
+    return replace(plan, changed=changed)
 
 
 def _missing_row(resolver: Resolver, name: str) -> tuple[str, str] | None:

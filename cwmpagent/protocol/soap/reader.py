@@ -65,13 +65,17 @@ def decode_gradually(data: bytes, *, charset: str | None, limits: EnvelopeLimits
     if len(data) > limits.size:
         raise EnvelopeError(f"the message is longer than {limits.size} octets")
     tags = data.count(b"<")
+    yield
     if tags > limits.tags:
         raise EnvelopeError(f"the message has more than {limits.tags} tags")
+    most_names = max(1, tags + data.count(b"="))
+    yield
     data = trimmed(data)
+    yield
     problem = ""
     for encoding in encodings(data, charset):
         try:
-            reader = _Reader(limits, encoding, max(1, tags + data.count(b"=")), lenient=lenient)
+            reader = _Reader(limits, encoding, most_names, lenient=lenient)
             return (yield from reader.read(data))
         except expat.ExpatError as error:
             problem = problem or f"the message is not well-formed XML: {error}"

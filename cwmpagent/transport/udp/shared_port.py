@@ -41,6 +41,7 @@ class SharedPort:
         self._usernames: dict[RequestTarget, bytes] = {}
         self._targets: dict[bytes, dict[RequestTarget, None]] = {}
         self._senders: dict[bytes, RequestTarget] = {}
+        self._active: set[bytes] = set()  # prefixes of the agents that have sent something
         self._numbers = count()
 
     def open(self, port: DatagramPort) -> None:
@@ -67,9 +68,14 @@ class SharedPort:
         """The port as one agent uses it."""
         return PortShare(self, next(self._numbers).to_bytes(_PREFIX.stop - _PREFIX.start, "big"))
 
-    def send(self, data: bytes, to: Address) -> bool:
-        """Send one datagram. Returns False where it could not be sent."""
+    def send(self, data: bytes, to: Address, prefix: bytes) -> bool:
+        """Send one datagram for the agent with ``prefix``. Returns False where it could not be sent."""
+        self._active.add(prefix)
         return self._port.send(data, to) if self._port is not None else False
+
+    def only_sender(self, prefix: bytes) -> bool:
+        """Whether no agent but the one with ``prefix`` has sent anything."""
+        return self._active <= {prefix}
 
     def attach(self, target: RequestTarget, username: str, prefix: bytes) -> None:
         """Pass requests with ``username``, and answers to transaction IDs with ``prefix``, to ``target``."""
@@ -82,6 +88,7 @@ class SharedPort:
         """Pass no further datagrams to ``target``."""
         self._withdraw(target)
         self._senders.pop(prefix, None)
+        self._active.discard(prefix)
         self._usernames.pop(target, None)
 
     def _withdraw(self, target: RequestTarget) -> None:
@@ -101,15 +108,20 @@ class SharedPort:
             target.stun(data, source)
 
     def text(self, data: bytes, source: Address) -> None:
-        """Process a datagram that may be a ConnectionRequest. What no agent takes is reported by the first one."""
+        """Process a datagram that may be a ConnectionRequest.
+
+        What no agent takes is reported by the first one with its username, else by the first one at the port.
+        """
+        named: list[RequestTarget] = []
         if len(self._usernames) > 1:
             request = parse(data)
-            named = self._targets.get(request.username, {}) if request is not None else {}
-            if [target for target in list(islice(named, MOST_WITH_A_USERNAME)) if target.takes(data, source)]:
+            same = self._targets.get(request.username, {}) if request is not None else {}
+            named = list(islice(same, MOST_WITH_A_USERNAME))
+            if [each for each in named if each.takes(data, source)]:
                 return
-        first = next(iter(self._usernames), None)
-        if first is not None:
-            first.text(data, source)
+        target = next((each for each in (*named, *self._usernames) if each in self._usernames), None)
+        if target is not None:
+            target.text(data, source)
 
 
 class PortShare:
@@ -138,7 +150,11 @@ class PortShare:
 
     def send(self, data: bytes, to: Address) -> bool:
         """Send one datagram. Returns False where it could not be sent; the caller treats it as lost."""
-        return self._port.send(data, to)
+        return self._port.send(data, to, self._prefix)
+
+    def alone(self) -> bool:
+        """Whether no other agent sends from the port: only then is it silent when this one is."""
+        return self._port.only_sender(self._prefix)
 
     def new_id(self) -> bytes:
         """A new STUN transaction ID: 16 octets, of which all but the first four are random."""

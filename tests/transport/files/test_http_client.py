@@ -62,7 +62,7 @@ class FilesCase(TestCase):
             await self.fetch(url, client, **changes)
         except TransferFailure as failure:
             return failure
-        self.fail("the download succeeded")
+        raise self.failureException("the download succeeded")
 
 
 class DownloadTests(FilesCase):
@@ -310,7 +310,7 @@ class UploadTests(FilesCase):
             await self.send(url, **changes)
         except TransferFailure as failure:
             return failure
-        self.fail("the upload succeeded")
+        raise self.failureException("the upload succeeded")
 
     async def test_with_and_without_credentials(self) -> None:
         for auth in ("none", "digest", "basic"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
 
@@ -48,7 +47,7 @@ class SpoolTests(SynchronousTestCase):
         for number in (1, 2, 30):
             Path(self.spool.path(number)).write_text("x")
         (self.place / "1.sig").write_text("x")
-        os.symlink("/etc/passwd", self.place / "link")
+        (self.place / "link").symlink_to("/etc/passwd")
         self.spool.keep_only([2, 30])
         self.assertEqual(sorted(each.name for each in self.place.iterdir()), ["2", "30"])
         (self.place / "2.sig").write_text("x")
