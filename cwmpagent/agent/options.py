@@ -103,3 +103,18 @@ class TransferOptions:
     vendor_modes: Collection[str] = ()
     max_size: int = 2**32
     timeout: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileOptions:
+    """Transfers of files, and the configuration file of the device.
+
+    ``read`` returns the content of a fetched configuration file, ``write`` writes a new one; ``secrets``: whether it is
+    encrypted, so that hidden parameters may be in it. ``transfers`` returns the options of the queue; its arguments
+    apply and write configuration files.
+    """
+
+    read: Callable[[str], Awaitable[bytes]]
+    write: Callable[[str, bytes], Awaitable[object]]
+    secrets: bool = False
+    transfers: Callable[[Installer, FileSource], TransferOptions]

@@ -392,6 +392,9 @@ def _hooks(table: TomlTable) -> HooksConfig:
 
 def _transfers(table: TomlTable) -> TransfersConfig:
     return TransfersConfig(
+        max_size=table.whole("max_size", 1 << 32, least=1, most=1 << 50),
+        timeout=table.seconds("timeout", 3600, most=7 * 86400),
+        verify_key=table.path("verify_key"),
         config_key=table.path("config_key"),
         log_files=tuple(table.base / name for name in table.texts("log_files", ())),
     )

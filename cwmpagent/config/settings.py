@@ -116,11 +116,17 @@ class HooksConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransfersConfig:
-    """Files for and from the ACS. ``log_files``: logs that it may ask for, beside the agent's own.
+    """Files for and from the ACS.
 
-    ``config_key``: the file with the key that encrypts configuration files; None: they are plain, without secrets.
+    ``max_size``: octets of one fetched file; ``timeout``: seconds of one attempt. ``verify_key``: the file with the
+    Ed25519 public key with which every fetched file must be signed; None: no signatures are needed. ``config_key``: the
+    file with the key that encrypts configuration files; None: they are plain, without secrets. ``log_files``: logs that
+    the ACS may ask for, beside the agent's own.
     """
 
+    max_size: int = 1 << 32
+    timeout: float = 3600.0
+    verify_key: Path | None = None
     config_key: Path | None = None
     log_files: tuple[Path, ...] = ()
 

@@ -99,6 +99,9 @@ class HooksTable(TypedDict, total=False):
 class TransfersTable(TypedDict, total=False):
     """``[transfers]``."""
 
+    max_size: int
+    timeout: float
+    verify_key: _Path
     config_key: _Path
     log_files: Sequence[_Path]
 

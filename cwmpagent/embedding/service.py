@@ -373,6 +373,8 @@ class Agent(Service):
                 model=lambda: extensions.model,
                 providers=lambda: extensions.providers,
                 register=extensions.register_all,
+                installers=lambda: extensions.installers,
+                own_log=self._recent.lines,
                 values=self._values,
             ),
             observer=self._observer,

@@ -11,6 +11,7 @@ from cwmpagent.agent.connection_request.report import ConnectionRequestReport
 from cwmpagent.agent.connection_request.xmpp_table import XmppStats
 from cwmpagent.agent.device_identity import device_name
 from cwmpagent.agent.facts import AgentStarted, Noted
+from cwmpagent.agent.files.configuration_file import ConfigurationInstaller, ConfigurationSource
 from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.journal import BOOT_ID, FILE_VALUES, PENDING, REQUEST_PATH
 from cwmpagent.agent.parameters.changes import Change
@@ -222,9 +223,15 @@ class AgentRuntime:
             self.connection_requests.xmpp.start()
 
     def _build_transfers(self, notes: Mapping[str, str], restart: Restart) -> Transfers | None:
-        options, sessions = self._environment.transfers, self.sessions
-        if options is None:
+        files, sessions, parameters = self._environment.files, self.sessions, self.parameters
+        if files is None:
             return None
+        options = files.transfers(
+            ConfigurationInstaller(self.changes, files.read),
+            ConfigurationSource(
+                self.tree, parameters.access, self.refresher.freshen_below, files.write, secrets=files.secrets
+            ),
+        )
         pause = Pause(sessions.hold, sessions.release)
         return build_transfers(
             options,

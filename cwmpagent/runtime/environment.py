@@ -9,10 +9,10 @@ from random import Random
 from cwmpagent.agent.facts import Observer
 from cwmpagent.agent.options import (
     ConnectionRequestOptions,
+    FileOptions,
     NotificationOptions,
     ParameterOptions,
     SessionOptions,
-    TransferOptions,
 )
 from cwmpagent.agent.ports import Clock, Store, Timers
 from cwmpagent.agent.session.dispatcher import Dispatcher
@@ -22,7 +22,7 @@ from cwmpagent.agent.session.dispatcher import Dispatcher
 class Environment:
     """The environment of one agent. ``registrations`` add the RPCs of a program to its dispatcher.
 
-    ``transfers``: None for an agent without transfers of files.
+    ``files``: None for an agent without transfers of files.
     """
 
     timers: Timers
@@ -34,5 +34,5 @@ class Environment:
     connection_requests: ConnectionRequestOptions
     parameters: ParameterOptions = field(default_factory=ParameterOptions)
     notification: NotificationOptions = field(default_factory=NotificationOptions)
-    transfers: TransferOptions | None = None
+    files: FileOptions | None = None
     registrations: tuple[Callable[[Dispatcher], None], ...] = ()

@@ -15,6 +15,7 @@ from twisted.internet.task import Clock
 from cwmpagent.agent.facts import Fact, RpcCrashed, SessionEnded, Warned
 from cwmpagent.agent.options import (
     ConnectionRequestOptions,
+    FileOptions,
     NotificationOptions,
     ParameterOptions,
     SessionOptions,
@@ -331,7 +332,7 @@ class SimulatedAgent:
                 poll_interval=self._polling,
                 notify=lambda host, port, datagrams: self.datagrams.extend((host, port, each) for each in datagrams),
             ),
-            transfers=self.transfers,
+            files=self._files(),
             registrations=self._registered,
         )
         self.runtime = AgentRuntime(
@@ -377,6 +378,17 @@ class SimulatedAgent:
     def odd(self) -> list[Fact]:
         """Warnings and crashes of RPCs that the agent emitted."""
         return [fact for fact in self.facts if isinstance(fact, RpcCrashed | Warned)]
+
+    def _files(self) -> FileOptions | None:
+        """The options of transfers, if the test has set them; configuration files are not used."""
+        transfers = self.transfers
+        if transfers is None:
+            return None
+
+        async def unused(*arguments: object) -> bytes:
+            raise AssertionError("there are no configuration files here")
+
+        return FileOptions(read=unused, write=unused, transfers=lambda installer, source: transfers)
 
     async def _local_address(self, host: str) -> str | None:
         return self.address
