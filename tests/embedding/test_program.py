@@ -414,6 +414,7 @@ class ParameterTests(ProgramCase):
         await self.watch(LEVEL)
         hung.append(True)
         changed = parameter.changed()
+        await self.until(lambda: hanging)
         self.assertFalse(changed.called)
         await self.end()
         self.assertIsNone(await changed)
