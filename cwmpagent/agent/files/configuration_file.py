@@ -34,16 +34,23 @@ class ConfigurationInstaller(Installer):
 
     async def install(self, file: ReceivedFile, progress: Callable[[str], None]) -> bool:
         """See :class:`~cwmpagent.agent.ports.Installer`. Raises TransferFailure: 9018 for a wrong file, else 9002."""
+        await self._apply(file, progress)
+        return False
+
+    async def installed(self, file: ReceivedFile) -> None:
+        """Set the parameters again: the process may have died before it set them. Raises as :meth:`install`.
+
+        It never needs a restart, so this is asked only then. Values that are in force already do not change.
+        """
+        await self._apply(file, lambda line: None)
+
+    async def _apply(self, file: ReceivedFile, progress: Callable[[str], None]) -> None:
         values = configuration_values(await self._read(file.path))
         progress(f"setting {len(values)} parameters")
         try:
             await self._changes.set_configuration(values)
         except CwmpFault as fault:
             raise _failure(fault) from fault
-        return False
-
-    async def installed(self, file: ReceivedFile) -> None:
-        """Nothing is left to check: it never needs a restart."""
 
 
 class ConfigurationSource(FileSource):

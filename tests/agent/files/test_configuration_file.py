@@ -34,12 +34,15 @@ class ConfigurationTests(SynchronousTestCase):
         self.box.add()
         self.box.set({NTP[0]: "old", PORTS + "1.Description": "before", CODE: "first", SECRET: "hush"})
 
-    def install(self, data: bytes) -> bool:
+    def received(self, data: bytes) -> tuple[ConfigurationInstaller, ReceivedFile]:
         path = self.directory / "received"
         path.write_bytes(data)
         installer = ConfigurationInstaller(self.box.changes, lambda name: succeed(read_whole(name, 100_000)))
         self.assertTrue(installer.knows(TYPE))
-        file = ReceivedFile(path=str(path), file_type=TYPE)
+        return installer, ReceivedFile(path=str(path), file_type=TYPE)
+
+    def install(self, data: bytes) -> bool:
+        installer, file = self.received(data)
         return bool(self.box.done(installer.install(file, self.progress.append)))
 
     def values(self, **values: str) -> bytes:
@@ -69,6 +72,17 @@ class ConfigurationTests(SynchronousTestCase):
         self.assertNotIn("hush", str(self.data))
         for absent in (SECRET, PORTS + "1.Alias", PORTS + "1.Status", "Device.DeviceInfo.SerialNumber"):
             self.assertNotIn(absent, values)
+
+    def test_the_process_died_before_the_values_were_set(self) -> None:
+        installer, file = self.received(self.values(**{CODE: "second"}))
+        self.box.done(installer.installed(file))
+        self.assertEqual(self.box.simulated.runtime.tree.text(CODE), "second")
+        self.box.done(installer.installed(file))
+        self.assertEqual(self.box.simulated.runtime.tree.text(CODE), "second", "it died after that: nothing changes")
+        installer, file = self.received(self.values(**{CODE: "third", "Device.Nope": "1"}))
+        error = self.assertRaises(TransferFailure, self.box.done, installer.installed(file))
+        self.assertEqual(error.code, 9018)
+        self.assertEqual(self.box.simulated.runtime.tree.text(CODE), "second")
 
     def test_secrets(self) -> None:
         self.assertEqual(self.written(secrets=True)[SECRET], "hush")
