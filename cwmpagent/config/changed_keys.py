@@ -12,9 +12,8 @@ _NO_TABLES = ("parameters", "warnings")
 
 
 def changed_keys(before: Config, after: Config) -> list[str]:
-    """The keys of the file that have other values in ``after``, as ``acs.url``; a password file counts as ``password``.
-
-    For a password file, the password itself is compared.
+    """The keys of the file that have other values in ``after``, as ``acs.url``; a password file counts as ``password``,
+    which is compared itself.
     """
     changed: list[str] = []
     for table in fields(Config):

@@ -32,10 +32,8 @@ from cwmpagent.lab.network.stun_server import Challenge, ResponseAddress, StunSe
 from cwmpagent.protocol.auth import Credentials
 from cwmpagent.protocol.stun.message import Address
 from cwmpagent.transport.addresses import is_loopback
-from cwmpagent.transport.descriptors import check_descriptors
+from cwmpagent.transport.descriptors import DESCRIPTORS_OF_A_PORT, check_descriptors
 
-_DESCRIPTORS = 2
-"""Descriptors that a port needs: its socket, and the one that Twisted reserves for accepting without a free one."""
 _UDP = re.compile(r"udp:(?P<port>\d{1,5})(:interface=(?P<host>[0-9a-fA-F.:\\]+))?")
 
 
@@ -187,7 +185,7 @@ class LabService(Service):
     async def _listen(self, key: str, scheme: str, text: str, factory: Factory, *, guarded: bool) -> None:
         served: IProtocolFactory = factory
         try:
-            check_descriptors(_DESCRIPTORS)
+            check_descriptors(DESCRIPTORS_OF_A_PORT)
             endpoint = serverFromString(self._reactor, text)  # type: ignore[no-untyped-call]  # no types there
             port: Any = await endpoint.listen(served)
         except Exception as error:  # an endpoint plugin may raise anything

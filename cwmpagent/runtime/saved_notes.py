@@ -95,7 +95,7 @@ def _check_rows(text: str) -> None:
     if not isinstance(numbers, dict):
         raise ValueError("an object of instance numbers is expected")
     for key, number in numbers.items():
-        if not 0 < len(key) <= LONGEST_KEY or not is_whole(number) or not 0 < number <= HIGHEST_INSTANCE:
+        if not 0 < len(key) <= LONGEST_KEY or not is_whole(number) or not 0 <= number <= HIGHEST_INSTANCE:
             raise ValueError(f"a key of 1 to {LONGEST_KEY} characters and an instance number are expected")
     if len(set(numbers.values())) < len(numbers):
         raise ValueError("two keys have the same instance number")

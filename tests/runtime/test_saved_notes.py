@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.agent.facts import Noted, Warned
+from cwmpagent.agent.facts import Fact, Noted, Warned
 from cwmpagent.agent.journal import (
     AGENDA,
     BASELINE,
@@ -170,6 +170,12 @@ class DamagedValues(SynchronousTestCase):
         self.assertEqual(check_notes(self.sound, device2(), said.append), (self.sound, ()))
         self.assertEqual(said, [])
         self.start(self.sound, booted=False)
+
+    def test_the_row_zero_of_a_provider_is_sound(self) -> None:
+        saved = Saved(notes={ROWS + HOSTS: json.dumps({"eth0": 0, "eth1": 1})})
+        facts: list[Fact] = []
+        self.assertEqual(check_notes(saved, device2(), facts.append), (saved, ()))
+        self.assertEqual(facts, [])
 
     def test_a_damaged_request_path_becomes_another_one(self) -> None:
         for text in ("", "no slash", "/a b", "/%2", "//", "/é", "/" + "a" * 300, "/\n"):

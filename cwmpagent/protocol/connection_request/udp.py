@@ -113,17 +113,13 @@ class UdpRequests:
     def __init__(self) -> None:
         self._last: dict[bytes, tuple[_Accepted, ...]] = {}
 
-    def accepts(self, datagram: bytes, credentials: tuple[str, str] | None, wall: float | None = None) -> bool:
-        """Whether ``datagram`` is a new request signed with ``credentials``; False where these are None.
-
-        ``wall``: the present time in seconds since 1970; None while it is not known.
-        """
-        return self.refusal(datagram, credentials, wall) is None
-
     def refusal(
         self, datagram: bytes, credentials: tuple[str, str] | None, wall: float | None = None
     ) -> Refusal | None:
-        """Check ``datagram`` as :meth:`accepts`, and remember an accepted request. Returns None for that."""
+        """Why ``datagram`` is no new request signed with ``credentials``; None if it is, and it is remembered.
+
+        ``wall``: the present time in seconds since 1970; None while it is not known.
+        """
         request = parse(datagram)
         if request is None:
             return Refusal.MALFORMED

@@ -7,14 +7,13 @@ The primary socket is silent for longer than the safe period only after a trial 
 from __future__ import annotations
 
 from cwmpagent.protocol.stun.lifetime import LONGEST, LifetimeSearch
-from cwmpagent.protocol.stun.transaction import PROBE_PATIENCE
+from cwmpagent.protocol.stun.transaction import PROBE_PATIENCE, ROUNDING
 
 ANEW_AFTER = 86400.0
 """Seconds after which the lifetime of the binding is searched again."""
 _TRIALS = 3  # probes in a row that are refused, or trials without an answer, before the search is given up
 _WINDOW_SHARE = 0.25  # of the longest silence, for the answer to a probe
 _UNKNOWN_ATTRIBUTE = 420
-_ROUNDING = 1e-6
 
 
 class LifetimeProbes:
@@ -68,7 +67,7 @@ class LifetimeProbes:
             return None
         if self._honoured:
             return self._search.candidate
-        return 0.0 if now >= self._trial_from - _ROUNDING else None
+        return 0.0 if now >= self._trial_from - ROUNDING else None
 
     def begin(self, idle: float) -> None:
         """Record that a probe was sent after ``idle`` seconds; 0: a trial."""
