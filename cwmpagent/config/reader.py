@@ -31,6 +31,7 @@ from cwmpagent.config.table_reader import TableReader
 from cwmpagent.config.toml_table import TomlTable
 from cwmpagent.errors import ConfigError, raise_first
 from cwmpagent.logs.output import LEVELS
+from cwmpagent.protocol.masking import is_secret_name
 from cwmpagent.protocol.stun.binding import StunOptions
 from cwmpagent.protocol.url_host import url_host, without_zone
 from cwmpagent.typed_members import shown
@@ -45,7 +46,6 @@ ALGORITHMS = ("MD5", "SHA-256")
 STUN_INTEGRITIES = ("rfc3489", "rfc5389")
 STUN_USERNAMES = ("asked", "always")
 _OTHERS = stat.S_IROTH | stat.S_IWOTH
-_SECRET_PARAMETER = re.compile(r"(?i)(?:password|passphrase|secret|pre-?sharedkey|wepkey)\Z")
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
@@ -107,7 +107,7 @@ def _exposed_passwords(content: Mapping[str, object], path: Path) -> Iterator[Co
     """An error for each password in the file ``path``, which every user of the machine may read or write."""
     for name, table in content.items():
         for key, value in table.items() if isinstance(table, dict) else ():
-            if value and (key == "password" or (name == "parameters" and _SECRET_PARAMETER.search(key))):
+            if value and (key == "password" or (name == "parameters" and is_secret_name(key))):
                 full_name = f"{shown(name)}.{shown(key)}"
                 yield ConfigError(full_name, f"{path} is accessible to every user of this machine: chmod 600 {path}")
 
@@ -327,8 +327,9 @@ def _hook_problems(hooks: HooksConfig) -> Iterator[ConfigError]:
     for item in fields(hooks):
         program = (*getattr(hooks, item.name), "")[0]
         if program and shutil.which(program) is None:
-            cause = "is not executable" if Path(program).exists() else "does not exist"
-            searched = "" if "/" in program else f" in {os.environ.get('PATH', os.defpath)}"
+            is_path = "/" in program
+            cause = "is not executable" if is_path and Path(program).exists() else "does not exist"
+            searched = "" if is_path else f" in {os.environ.get('PATH', os.defpath)}"
             reason = f"the program {program} {cause}{searched}: the device cannot carry out this request"
             yield ConfigError(f"hooks.{item.name}", reason)
 

@@ -503,7 +503,6 @@ class ChangedKeysTests(SynchronousTestCase):
             [
                 "device.serial_number",
                 "acs.password",
-                "connection_request.stun_integrity",
                 "connection_request.stun_username",
                 'parameters."A.B"',
                 'parameters."A.C"',

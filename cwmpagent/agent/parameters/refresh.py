@@ -61,21 +61,20 @@ class Refresher:
         Raises CwmpFault 9005 for an unknown path, and 9002 if any part could not be read: no partial answer is
         permitted.
         """
-        failed, names = await self._rows_and_names(paths)
-        unreadable = [name for name in names if name.startswith(failed)] if failed else []
-        unreadable = unreadable or [*await self._values.refresh(names)]
+        unreadable = await self.freshen_below(paths)
         if unreadable:
             raise unreadable_fault(unreadable)
 
-    async def freshen_below(self, paths: Sequence[str]) -> None:
-        """Refresh all rows and values in ``paths`` as far as possible. Raises CwmpFault 9005 for an unknown path."""
-        failed, names = await self._rows_and_names(paths)
-        await self._values.refresh([name for name in names if not (failed and name.startswith(failed))])
+    async def freshen_below(self, paths: Sequence[str]) -> list[str]:
+        """Refresh all rows and values in ``paths`` as far as possible. Returns the names that could not be read.
 
-    async def _rows_and_names(self, paths: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
-        """Refresh the rows. Returns the tables that could not be read, and the names of the parameters in ``paths``."""
+        Raises CwmpFault 9005 for an unknown path.
+        """
         failed = tuple(await self.rows(paths))
-        return failed, await self._long_work.run(parameters_gradually(self._tree.snapshot(None), paths))
+        names = await self._long_work.run(parameters_gradually(self._tree.snapshot(None), paths))
+        outdated = [name for name in names if name.startswith(failed)] if failed else []
+        readable = [name for name in names if not name.startswith(failed)] if failed else names
+        return [*outdated, *await self._values.refresh(readable)]
 
     def snapshot(self) -> Tree:
         """The tree with the present values of the device. Later changes and readings do not affect it."""

@@ -51,7 +51,9 @@ class XmlText(NamedTuple):
 
     def refusal(self, value: object) -> str:
         """Reason why ``value`` is not allowed, empty if it is."""
-        return "" if value is None or (isinstance(value, str) and can_be_sent(value)) else "must be a text that XML 1.0 can contain"
+        if value is None or (isinstance(value, str) and can_be_sent(value)):
+            return ""
+        return "must be a text that XML 1.0 can contain"
 
 
 def refused_fields(instance: object) -> Iterator[tuple[str, str]]:

@@ -138,7 +138,7 @@ class PortShare:
         return self._port.host
 
     def attach(self, target: RequestTarget, username: str) -> None:
-        """Pass datagrams to ``target``; requests only where they have ``username``."""
+        """Pass datagrams to ``target``: requests with ``username``, and what no agent takes if it is to report that."""
         self._target = target
         self._port.attach(target, username, self._prefix)
 
