@@ -24,8 +24,8 @@ _MILLISECONDS_FROM = 10**11
 """Time stamps from this value on are in milliseconds: in seconds it is in the year 5138."""
 AHEAD = 86400.0
 """Seconds by which a time stamp may be ahead of this device's clock before it is taken for a mistake."""
-LATEST = 1e11
-"""The same limit, in seconds since 1970, while the clock of the device is not trusted: the year 5138."""
+LATEST = float(_MILLISECONDS_FROM)
+"""Latest time stamp, in seconds since 1970, that is taken for a present one while the clock is not trusted."""
 _FIELDS = ("ts", "id", "un", "cn", "sig")
 
 
@@ -105,8 +105,8 @@ class _Accepted(NamedTuple):
 class UdpRequests:
     """Check of requests against copies and replays: the time stamp increases and the id differs (Annex G.2.2.3).
 
-    A time stamp in the far future does not shut out later requests with the right time: it counts only for others that
-    are in the future, too, and again once its time has come. The last request of each of the two kinds is remembered
+    A time stamp in the far future does not shut out later requests with the right time: until its time has come, it is
+    compared only with others in the future. The last request of each of the two kinds is remembered
     for each of the last :data:`KNOWN` credentials, in memory only.
     """
 

@@ -30,7 +30,6 @@ class LifetimeProbes:
         self.lateness = window / 2
         """Seconds by which a probe may be late. A later one would leave no time for its answer."""
         self._limits = (shortest, limit - window)
-        self._possible = limit - window > shortest
         self._search = LifetimeSearch(*self._limits)
         self._honoured: bool | None = None
         self._failed = 0  # in a row
@@ -46,7 +45,7 @@ class LifetimeProbes:
     @property
     def searching(self) -> bool:
         """Whether the search for the lifetime is still running."""
-        return self._possible and self._honoured is not False and self._search.candidate is not None
+        return self._honoured is not False and self._search.candidate is not None
 
     @property
     def on_trial(self) -> bool:
@@ -102,7 +101,7 @@ class LifetimeProbes:
 
     def lost(self) -> None:
         """Record that the binding was lost within the period."""
-        if not self.searching:
+        if self._honoured is not False and not self.searching:
             self._search.died(self._search.period)
             self._ended = None
 
