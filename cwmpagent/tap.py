@@ -189,7 +189,7 @@ def makeService(options: Options) -> IService:  # the name that twistd requires
     if options["check"] and options.configuration.warnings:
         raise _refusal(options.configuration.warnings, check=True)
     if options["check"]:
-        print_deviations(options.path, agent.model, verbose=bool(options["verbose"]))
+        _print_deviations(options.path, agent.model, verbose=bool(options["verbose"]))
         print(f"{options.path}: ok")
         raise SystemExit(0)
     for warning in options.configuration.warnings:
@@ -200,12 +200,12 @@ def makeService(options: Options) -> IService:  # the name that twistd requires
 
 
 def _leave_alone_what_stays() -> None:
-    """Let the garbage collector skip what exists after the start, code and model: it stays, and takes it long."""
+    """Let the garbage collector skip the objects of the start, code and model: they stay, and there are very many."""
     gc.collect()
     gc.freeze()
 
 
-def print_deviations(path: Path, model: Model, *, verbose: bool) -> None:
+def _print_deviations(path: Path, model: Model, *, verbose: bool) -> None:
     """Print the deviations from the model that the file ``path`` names: their summary, with ``verbose`` all of them."""
     if not model.summary:
         return

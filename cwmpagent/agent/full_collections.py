@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _LATER = 10_000
-"""Added to the third threshold of the collector, which says when it makes a full collection, for each session."""
+"""Each open session adds this to the third threshold, which says when the collector makes a full collection."""
 
 
 @contextmanager

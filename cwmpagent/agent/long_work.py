@@ -39,10 +39,10 @@ class LongWork:
         self._cooperator = Cooperator(terminationPredicateFactory=self._slice, scheduler=scheduler)
 
     async def run(self, work: Gradual[_T]) -> _T:
-        """Do ``work``, and return its result. Work that fits into one slice is done at once.
+        """Do ``work``, and return its result. Work that fits into the present slice is done at once.
 
-        Works that follow one another in one turn share that slice.
-        A caller that is cancelled ends the work between two pieces.
+        Works that follow one another in one turn share a slice. A caller that is cancelled ends the work between two
+        pieces.
         """
         results: list[_T] = []
         parts = self._in_parts(work, results)

@@ -117,7 +117,10 @@ class UdpPort(Protocol):
         """Local address and port, None while it does not listen; ``0.0.0.0`` and ``::`` mean all addresses."""
 
     def attach(self, target: DatagramTarget, username: str) -> None:
-        """Pass datagrams that arrive from now on to ``target``; at a shared port, requests with ``username`` only."""
+        """Pass datagrams that arrive from now on to ``target``.
+
+        At a shared port: requests with ``username``, and those that no agent takes, which one agent reports.
+        """
 
     def detach(self) -> None:
         """Discard datagrams that arrive from now on."""

@@ -86,8 +86,6 @@ class Extensions:
         """See :meth:`cwmpagent.Agent.add_provider`."""
         self._refuse_while_running("a provider")
         check_provider(provider)
-        if isinstance(getattr(provider, "writable", None), str):
-            raise MisuseError(f"writable of the provider {provider!r} must be a list of paths, or None")
         self.providers.append(provider)
 
     def installer(self, *types: str) -> Callable[[Callable[..., Any]], ProgramInstaller]:

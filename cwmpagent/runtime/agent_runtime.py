@@ -119,6 +119,8 @@ class AgentRuntime:
     async def start(self) -> None:
         """Complete the work that an earlier process left, save the first notes, and open sessions."""
         self._settings.configure()
+        if self._damaged:  # before anything else is saved: a note may be written anew below
+            await self.journal.save_or_warn(dict.fromkeys(self._damaged))
         await self.changes.reconcile()
         await self.changes.finish()
         if self._discovery is not None:
@@ -191,7 +193,6 @@ class AgentRuntime:
         for line in lines:
             self._environment.observer(Noted(line))
         return {
-            **dict.fromkeys(self._damaged),
             BOOT_ID: boot_id,
             FILE_VALUES: file_values,
             REQUEST_PATH: self.request_path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,7 +36,7 @@ class UdpRequestPort:
         self._config = config
         self._monotonic = monotonic
         self._beside = beside
-        self._own = SharedPort()
+        self._own = SharedPort(secrets.token_bytes)
         self.shared = self._own
         self._share: PortShare | None = None
 

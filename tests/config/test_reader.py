@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.config import Config, changed_keys, from_settings, load, parse, reader, tables
-from cwmpagent.config.reader import MOST_ERRORS
+from cwmpagent.config import MOST_ERRORS, Config, changed_keys, from_settings, load, parse, reader, tables
 from cwmpagent.errors import ConfigError
 from cwmpagent.logs.output import LEVELS
 from tests.skips import CHECKOUT
@@ -508,7 +507,6 @@ class ChangedKeysTests(SynchronousTestCase):
             [
                 "device.serial_number",
                 "acs.password",
-                "connection_request.stun_integrity",
                 "connection_request.stun_username",
                 'parameters."A.B"',
                 'parameters."A.C"',

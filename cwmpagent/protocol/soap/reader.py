@@ -199,7 +199,7 @@ class _Reader(DefusedExpatParser):
             markup = data[parsed : parsed + 4].replace(b"\0", b"")
             most = limits.token if markup[:2] in (b"<!", b"<?") else limits.tag
             if end - parsed > most:
-                raise EnvelopeError(f"a tag is longer than {most} octets")
+                raise EnvelopeError(f"a tag or comment is longer than {most} octets")
         if len(self._names) > limits.names:
             raise EnvelopeError(f"there are more than {limits.names} different names")
         if sum(map(len, self.texts)) > limits.text:

@@ -157,7 +157,8 @@ class Binding:
             if self._request.over(now):
                 failed = self._request.repeated
                 return self._failed("it does not answer", now) if failed else self._send_request(now)
-            # A request without an answer must not end the keep-alives: most NATs count outbound datagrams alone.
+            # A request without an answer must not end the keep-alives: most NATs renew a binding only for outbound
+            # datagrams.
             due = self._request.to_send(now) or now >= self._silent_until - ROUNDING
             return self._sent(self._request, now) if due else []
         if self._probe is not None:

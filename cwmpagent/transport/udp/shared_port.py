@@ -7,8 +7,8 @@ transaction IDs of an agent begin with octets of its own.
 
 from __future__ import annotations
 
-import secrets
-from itertools import count, islice
+from collections.abc import Callable
+from itertools import chain, count, islice
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
@@ -34,9 +34,13 @@ class RequestTarget(DatagramTarget, Protocol):
 
 
 class SharedPort:
-    """The agents at a UDP port. The port may be opened and closed while agents are attached."""
+    """The agents at a UDP port. The port may be opened and closed while agents are attached.
 
-    def __init__(self) -> None:
+    ``random_octets`` returns as many octets as its argument says, which nobody can predict.
+    """
+
+    def __init__(self, random_octets: Callable[[int], bytes]) -> None:
+        self._random_octets = random_octets
         self._port: DatagramPort | None = None
         self._usernames: dict[RequestTarget, bytes] = {}
         self._targets: dict[bytes, dict[RequestTarget, None]] = {}
@@ -55,11 +59,6 @@ class SharedPort:
         return port.close() if port is not None else succeed(None)
 
     @property
-    def listening(self) -> bool:
-        """Whether the port is open."""
-        return self._port is not None
-
-    @property
     def host(self) -> Address | None:
         """Local address and port; None while it is closed."""
         return self._port.host if self._port is not None else None
@@ -70,8 +69,14 @@ class SharedPort:
 
     def send(self, data: bytes, to: Address, prefix: bytes) -> bool:
         """Send one datagram for the agent with ``prefix``. Returns False where it could not be sent."""
-        self._active.add(prefix)
-        return self._port.send(data, to) if self._port is not None else False
+        sent = self._port is not None and self._port.send(data, to)
+        if sent:
+            self._active.add(prefix)
+        return sent
+
+    def new_id(self, prefix: bytes) -> bytes:
+        """A STUN transaction ID with ``prefix``: 16 octets, the others random."""
+        return prefix + self._random_octets(16 - len(prefix))
 
     def only_sender(self, prefix: bytes) -> bool:
         """Whether no agent but the one with ``prefix`` has sent anything."""
@@ -119,7 +124,7 @@ class SharedPort:
             named = list(islice(same, MOST_WITH_A_USERNAME))
             if [each for each in named if each.takes(data, source)]:
                 return
-        target = next((each for each in (*named, *self._usernames) if each in self._usernames), None)
+        target = next((each for each in chain(named, self._usernames) if each in self._usernames), None)
         if target is not None:
             target.text(data, source)
 
@@ -138,7 +143,7 @@ class PortShare:
         return self._port.host
 
     def attach(self, target: RequestTarget, username: str) -> None:
-        """Pass datagrams to ``target``; requests only where they have ``username``."""
+        """Pass datagrams to ``target``: requests with ``username``, and what no agent takes if it is to report that."""
         self._target = target
         self._port.attach(target, username, self._prefix)
 
@@ -158,4 +163,4 @@ class PortShare:
 
     def new_id(self) -> bytes:
         """A new STUN transaction ID: 16 octets, of which all but the first four are random."""
-        return self._prefix + secrets.token_bytes(12)
+        return self._port.new_id(self._prefix)

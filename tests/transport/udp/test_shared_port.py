@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from twisted.trial.unittest import TestCase
 
 from cwmpagent.protocol.connection_request.udp import build
@@ -38,7 +40,7 @@ def request(username: str) -> bytes:
 
 class SharedPortTests(TestCase):
     def setUp(self) -> None:
-        self.shared = SharedPort()
+        self.shared = SharedPort(secrets.token_bytes)
         self.net = UdpNet()
 
     def opened(self) -> None:
@@ -138,10 +140,24 @@ class SharedPortTests(TestCase):
         shared.text(request("a"), ACS)
         self.assertEqual((len(leaving.seen), len(other.seen)), (1, 1))
 
+    async def test_who_sends_alone(self) -> None:
+        one, two = self.shared.share(), self.shared.share()
+        for share in (one, two):
+            share.attach(Target(), "")
+        two.send(b"x", ACS)
+        self.assertTrue(one.alone(), "a closed port sends nothing")
+        self.opened()
+        one.send(b"x", ACS)
+        self.assertEqual((one.alone(), two.alone()), (True, False))
+        two.send(b"x", ACS)
+        self.assertFalse(one.alone())
+        two.detach()
+        self.assertTrue(one.alone())
+
     async def test_opened_and_closed_while_agents_are_attached(self) -> None:
         share, target = self.shared.share(), Target()
         share.attach(target, "a")
-        self.assertFalse(self.shared.listening)
+        self.assertIsNone(self.shared.host)
         self.assertIsNone(share.host)
         self.assertFalse(share.send(b"x", ACS))
         for _ in range(2):
