@@ -140,6 +140,52 @@ class Rebooting(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class TransferBegun(Fact):
+    """An attempt to transfer a file begins. ``rpc``: ``Download``, ``Upload`` or ``ScheduleDownload``.
+
+    ``url``: without user name, password, query and fragment. ``failed``: number of attempts that have failed.
+    """
+
+    rpc: str
+    file_type: str
+    url: str
+    command_key: str
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRepeated(Fact):
+    """An attempt to transfer a file has failed with ``fault`` and ``reason``; another follows in ``retry_in`` seconds.
+
+    Within time windows it may be later.
+    """
+
+    rpc: str
+    file_type: str
+    command_key: str
+    fault: int
+    reason: str
+    retry_in: float
+
+
+@dataclass(frozen=True, slots=True)
+class TransferEnded(Fact):
+    """A transfer has ended: its file is applied or sent, or it has failed with ``fault`` and ``reason``.
+
+    ``fault``: 0 for success. ``seconds``: since its first attempt, None where unknown. ``octets``: moved since the
+    last start of the agent.
+    """
+
+    rpc: str
+    file_type: str
+    command_key: str
+    fault: int
+    reason: str
+    seconds: float | None
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
 class RpcCrashed(Fact):
     """The function of an RPC raised an unexpected exception; the answer was fault 9002. ``trace``: its traceback."""
 

@@ -114,7 +114,10 @@ class AgentRuntime:
         self.changes.listen(self._changed)
         self.changes.listen(self.scheduled_reboots.after)
         requests = self.connection_requests
-        self.reports: Sequence[Report] = (ConnectionRequestReport(self.server, requests.http, requests.udp),)
+        self.reports: Sequence[Report] = (
+            ConnectionRequestReport(self.server, requests.http, requests.udp),
+            *([self.transfers.report] if self.transfers is not None else []),
+        )
 
     async def start(self) -> None:
         """Complete the work that an earlier process left, save the first notes, and open sessions."""

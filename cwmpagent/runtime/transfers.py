@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from cwmpagent.agent.management_server import ManagementServer
 from cwmpagent.agent.options import TransferOptions
 from cwmpagent.agent.ports import Restart
+from cwmpagent.agent.transfers.activity import TransferActivity
 from cwmpagent.agent.transfers.autonomous import AutonomousTransfers, TransferPolicy
 from cwmpagent.agent.transfers.completions import Completions
 from cwmpagent.agent.transfers.installation import Installation, Pause
 from cwmpagent.agent.transfers.queue import TransferQueue
 from cwmpagent.agent.transfers.records import TransferRecords
+from cwmpagent.agent.transfers.report import TransferReport
 from cwmpagent.agent.transfers.request_download import DownloadRequests
 from cwmpagent.agent.transfers.rpcs import TransferRpcs
 from cwmpagent.runtime.environment import Environment
@@ -28,6 +30,7 @@ class Transfers:
     rpcs: TransferRpcs
     download_requests: DownloadRequests
     autonomous: AutonomousTransfers
+    report: TransferReport
 
 
 def build_transfers(
@@ -46,11 +49,13 @@ def build_transfers(
     clock, observer = environment.clock, environment.observer
     wanted = TransferPolicy(server).wants
     records = TransferRecords(parts.agenda, parts.journal, clock, observer, notes, wanted, booted=booted)
-    installation = Installation(records, options, restart, pause, observer)
-    queue = TransferQueue(records, installation, options, environment.timers, observer, wake)
+    activity = TransferActivity(clock, observer)
+    installation = Installation(records, options, restart, pause, observer, activity)
+    queue = TransferQueue(records, installation, options, environment.timers, observer, wake, activity)
     parts.own_requests.add(Completions(records, clock))
     download_requests = DownloadRequests(parts.events)
     parts.own_requests.add(download_requests)
     autonomous = AutonomousTransfers(records, queue, clock)
     parts.own_requests.add(autonomous)
-    return Transfers(records, queue, TransferRpcs(records, queue, options), download_requests, autonomous)
+    report = TransferReport(records, activity)
+    return Transfers(records, queue, TransferRpcs(records, queue, options), download_requests, autonomous, report)

@@ -17,15 +17,18 @@ from cwmpagent.errors import ConfigError
 from cwmpagent.lab.acs.session_trace import SessionTrace
 from cwmpagent.lab.files.faults import Cut, Slow, Status
 from cwmpagent.protocol.rpc import (
+    AutonomousTransferComplete,
     CancelTransfer,
     Download,
     DownloadResponse,
     Fault,
     GetAllQueuedTransfers,
+    RequestDownload,
     TransferComplete,
     Upload,
     UploadResponse,
 )
+from cwmpagent.protocol.transfers.record import Kind
 from cwmpagent.values import UNKNOWN_TIME
 from tests.agent.bench import DEVICE, BenchCase, assign, reactor
 from tests.lab.files.serving import start
@@ -265,3 +268,57 @@ class ProgramTests(TransferCase):
         self.assertEqual((seen, self.installed.exists()), ([CONTENT], False))
         self.assertEqual(self.lab.devices[DEVICE].find("DeviceInfo.SoftwareVersion"), "2.0")
         self.assertTrue(reactor.running)
+
+
+POLICY = "Device.ManagementServer.AutonomousTransferCompletePolicy."
+
+
+class OwnTransferTests(TransferCase):
+    def setUp(self) -> None:
+        super().setUp()
+        (self.folder / "open").mkdir()
+        self.open_server, port = start(self, self.folder)
+        self.open_files = f"http://127.0.0.1:{port}/"
+
+    async def begun(self, name: str) -> None:
+        """Begin a download that the ACS has not asked for."""
+        assert self.agent is not None and self.agent.runtime.transfers is not None
+        await self.agent.runtime.transfers.autonomous.begin(Kind.DOWNLOAD, CONFIGURATION, self.open_files + name)
+
+    async def test_event_10(self) -> None:
+        await self.started()
+        (self.folder / "new.cfg").write_text("no configuration")
+        await self.begun("new.cfg")
+        assert self.agent is not None and self.agent.runtime.transfers is not None
+        records = self.agent.runtime.transfers.records
+        await self.until(lambda: not len(records))
+        policy = {f"{POLICY}Enable": "true", f"{POLICY}FileTypeFilter": CONFIGURATION}
+        await self.ask(assign("p", **policy))
+        events = [code for trace in self.lab.sessions for code in trace.event_codes]
+        self.assertNotIn("10 AUTONOMOUS TRANSFER COMPLETE", events, "the policy was not enabled")
+        since = self.lab.sessions.seen
+        await self.begun("new.cfg")
+        trace = await self.session(event="10 AUTONOMOUS TRANSFER COMPLETE", since=since)
+        (report,) = [each for each in trace.requests if isinstance(each, AutonomousTransferComplete)]
+        self.assertEqual((report.transfer_url, report.is_download), (self.open_files + "new.cfg", True))
+        self.assertEqual((report.file_type, report.fault_struct.fault_code), (CONFIGURATION, 9018))
+        self.assertEqual((len(records), self.spooled()), (0, []))
+
+    async def test_a_filter_takes_only_what_the_model_has(self) -> None:
+        await self.started()
+        (answer,) = await self.ask(assign("p", **{f"{POLICY}ResultTypeFilter": "Some"}))
+        self.assertEqual(answer.code, 9003)
+        (answer,) = await self.ask(assign("p", **{f"{POLICY}ResultTypeFilter": "Failure"}))
+        self.assertNotIsInstance(answer, Fault)
+
+    async def test_event_9(self) -> None:
+        await self.started()
+        since = self.lab.sessions.seen
+        assert self.agent is not None and self.agent.runtime.transfers is not None
+        self.agent.runtime.transfers.download_requests.ask(FIRMWARE, {"Version": "2"})
+        trace = await self.session(event="9 REQUEST DOWNLOAD", since=since)
+        (request,) = [each for each in trace.requests if isinstance(each, RequestDownload)]
+        self.assertEqual((request.file_type, [(each.name, each.value) for each in request.file_type_arg]), ARGUMENTS)
+
+
+ARGUMENTS = (FIRMWARE, [("Version", "2")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from twisted.internet.defer import CancelledError
 
@@ -11,6 +12,7 @@ from cwmpagent.agent.facts import Noted, Observer
 from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.options import TransferOptions
 from cwmpagent.agent.ports import Restart
+from cwmpagent.agent.transfers.activity import TransferActivity
 from cwmpagent.agent.transfers.records import TransferRecords
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.transfers.file import ReceivedFile
@@ -31,13 +33,20 @@ class Installation:
     """Applies received files one after another. Firmware is applied while no session runs."""
 
     def __init__(
-        self, records: TransferRecords, options: TransferOptions, restart: Restart, pause: Pause, observer: Observer
+        self,
+        records: TransferRecords,
+        options: TransferOptions,
+        restart: Restart,
+        pause: Pause,
+        observer: Observer,
+        activity: TransferActivity,
     ) -> None:
         self._records = records
         self._options = options
         self._restart = restart
         self._pause = pause
         self._observer = observer
+        self._activity = activity
 
     async def apply(self, transfer: Transfer) -> bool:
         """Apply the file of ``transfer``, which is received. True: the device restarts, and sessions stay closed."""
@@ -48,7 +57,7 @@ class Installation:
                 await self._pause.hold()
             await self._records.change(replace(transfer, state=State.INSTALLING))
             try:
-                restarts = await self._options.installer.install(self._file(transfer), self._told)
+                restarts = await self._options.installer.install(self._file(transfer), partial(self._told, transfer))
             except TransferFailure as failure:
                 await self.finish(transfer, failure)
                 return False
@@ -89,6 +98,7 @@ class Installation:
         done = transfer.done(now) if failure is None else transfer.done(now, failure.code, str(failure))
         await self._records.change(done)
         self._options.spool.remove(transfer.number)
+        self._activity.ended(done)
 
     def _file(self, transfer: Transfer) -> ReceivedFile:
         return ReceivedFile(
@@ -98,5 +108,6 @@ class Installation:
             command_key=transfer.command_key,
         )
 
-    def _told(self, line: str) -> None:
+    def _told(self, transfer: Transfer, line: str) -> None:
+        self._activity.told(transfer, line)
         self._observer(Noted(f"installation: {line}"))

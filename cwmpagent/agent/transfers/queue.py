@@ -13,6 +13,7 @@ from cwmpagent.agent.facts import Observer
 from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.options import TransferOptions
 from cwmpagent.agent.ports import DelayedCall, Timers
+from cwmpagent.agent.transfers.activity import TransferActivity
 from cwmpagent.agent.transfers.attempt import fetch, send, with_validator
 from cwmpagent.agent.transfers.installation import Installation
 from cwmpagent.agent.transfers.records import TransferRecords
@@ -36,6 +37,7 @@ class TransferQueue:
         timers: Timers,
         observer: Observer,
         wake: Callable[[], None],
+        activity: TransferActivity,
     ) -> None:
         self._records = records
         self._installation = installation
@@ -43,6 +45,7 @@ class TransferQueue:
         self._timers = timers
         self._observer = observer
         self._wake = wake
+        self._activity = activity
         self._asked: set[int] = set()  # transfers of the session under way
         self._running: dict[int, Deferred[None]] = {}
         self._installing = False
@@ -96,6 +99,7 @@ class TransferQueue:
             if running is not None:
                 running.cancel()
             self._options.spool.remove(transfer.number)
+            self._activity.forget(transfer)
 
     def session_ended(self) -> None:
         """Begin the transfers that the session asked for."""
@@ -152,9 +156,11 @@ class TransferQueue:
         started = transfer.started if transfer.started is not None else self._records.now().wall
         transfer = replace(transfer, state=State.TRANSFERRING, started=started)
         await self._records.change(transfer)
+        self._activity.began(transfer)
         validators = [transfer.validator]
 
         def told(progress: Progress) -> None:
+            self._activity.moved(transfer, progress)
             if progress.validator != validators[-1]:
                 validators.append(progress.validator)
                 current = self._records.get(transfer.number)
@@ -184,6 +190,9 @@ class TransferQueue:
             await self._records.change(outcome)
             if outcome.state is State.DONE:
                 self._options.spool.remove(transfer.number)
+                self._activity.ended(outcome)
+            else:
+                self._activity.repeated(outcome, failure)
 
     async def _install(self, transfer: Transfer) -> None:
         try:

@@ -50,6 +50,15 @@ def parse_file_url(text: str) -> FileUrl:
     return FileUrl(parts._replace(fragment="").geturl(), parts.scheme, _checksum(parts.fragment))
 
 
+def shown_url(url: str) -> str:
+    """``url`` for logs: without user name, password, query and fragment, which may be secrets."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
 def _checksum(fragment: str) -> str:
     if not fragment.lower().startswith("sha256="):
         return ""

@@ -126,7 +126,9 @@ class PolicyObject:
         return self.texts.get(name.removeprefix(POLICY), default)
 
 
-class TransferTests(SynchronousTestCase):
+class TransferCase(SynchronousTestCase):
+    """A whole agent with files in memory."""
+
     def setUp(self) -> None:
         self.begin()
 
@@ -164,6 +166,8 @@ class TransferTests(SynchronousTestCase):
         (name,) = self.notes()
         return str(self.simulated.store.load().notes[name])
 
+
+class TransferTests(TransferCase):
     def test_firmware(self) -> None:
         self.assertEqual(self.ask(download()), [DownloadResponse(1, UNKNOWN_TIME, UNKNOWN_TIME)])
         self.simulated.run(5)

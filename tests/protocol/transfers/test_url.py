@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.errors import CwmpFault
-from cwmpagent.protocol.transfers.url import parse_file_url
+from cwmpagent.protocol.transfers.url import parse_file_url, shown_url
 
 SUM = "0123456789abcdef" * 4
 
@@ -50,3 +50,7 @@ class Urls(SynchronousTestCase):
         fault = self.assertRaises(CwmpFault, parse_file_url, "http://user:secret@host/f")
         self.assertEqual(fault.code, 9003)
         self.assertNotIn("secret", str(fault))
+
+    def test_shown_without_what_may_be_secret(self) -> None:
+        self.assertEqual(shown_url("https://u:p@h:1/a/b?token=t#x"), "https://h:1/a/b")
+        self.assertEqual(shown_url("http://[x/"), "")
