@@ -15,6 +15,7 @@ from cwmpagent.datamodel.restore import open_tree
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.device.models import find_model
 from cwmpagent.records import Saved
+from tests.datamodel.sample import read
 
 DEVICES = 10_000
 MODEL = find_model("device2")
@@ -63,7 +64,7 @@ def main() -> None:
         ("unchanged", lambda number: Tree(MODEL)),
         ("with its own serial number and a URL", lambda number: open_tree(MODEL, factory=identity(number))[0]),
         ("20 changed values", lambda number: open_tree(MODEL, changed(number))[0]),
-        ("others: one dictionary a device", lambda number: {name: value.text for name, value in Tree(MODEL).read("")}),
+        ("others: one dictionary a device", lambda number: {name: value.text for name, value in read(Tree(MODEL), "")}),
     ]
     for name, make in rows:
         print(f"{name:40} {cost(make):10.0f}")

@@ -20,6 +20,7 @@ from time import perf_counter
 
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.device.models import find_model
+from tests.datamodel.sample import read
 from tests.skips import NO_MODELS, bbf_directory, models_directory
 
 STANDARDS = {"Device.": "tr-181-2-17-0-cwmp-full.xml", "InternetGatewayDevice.": "tr-098-1-8-0-full.xml"}
@@ -65,8 +66,8 @@ def measure(label: str, names: Sequence[str], plain: bytes = b"") -> None:
         ("  while loading, KiB", peak),
         ("one more device, bytes", devices * 1024 / DEVICES),
         ('GetParameterNames "" false, ms', best(lambda: tree.names("", False), 20)),
-        ('GetParameterValues "", ms', best(lambda: tree.read(""), 20)),
-        ("each full name separately, ms", best(lambda: [tree.read(name) for name in tree.parameters("")], 5)),
+        ('GetParameterValues "", ms', best(lambda: read(tree, ""), 20)),
+        ("each full name separately, ms", best(lambda: [read(tree, name) for name in tree.parameters("")], 5)),
     ]
     print(f"\n{label}")
     for name, figure in rows:

@@ -25,6 +25,7 @@ from cwmpagent.datamodel.sources.bbf.model import read_bbf
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.device.model_cache import ModelCache
 from cwmpagent.device.models import find_model
+from tests.datamodel.sample import read
 
 FILES = ("tr-181-2-17-0-cwmp-full.xml", "tr-098-1-8-0-full.xml")
 
@@ -85,7 +86,7 @@ def walk(path: Path) -> None:
     for what, tree in (("singletons", Tree(find_model(str(path)))), ("a row in every table", full(path))):
         for name, work in (
             ("GetParameterNames", lambda tree=tree: tree.names("", False)),
-            ("GetParameterValues", lambda tree=tree: tree.read("")),
+            ("GetParameterValues", lambda tree=tree: read(tree, "")),
         ):
             process = psutil.Process()
             before = process.memory_info().rss

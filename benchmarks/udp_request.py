@@ -120,7 +120,7 @@ class Receiver:
         """Do nothing: no datagram is STUN."""
 
     def text(self, data: bytes, source: Address) -> None:
-        self.accepted += self.requests.accepts(data, WHO)
+        self.accepted += self.requests.refusal(data, WHO) is None
 
 
 def rate(make: Callable[[int], bytes], expected: bool) -> float:

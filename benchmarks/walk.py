@@ -14,6 +14,7 @@ from cwmpagent.datamodel.restore import open_tree
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.device.models import find_model
 from cwmpagent.records import Saved
+from tests.datamodel.sample import read
 
 PORTS = "Device.NAT.PortMapping."
 PARAMETERS = 5_000
@@ -51,12 +52,12 @@ def main() -> None:
         return [(name, tree.shown(name)) for name in names if name.startswith(row)]
 
     work: list[tuple[str, Callable[[], object], int]] = [
-        ('GetParameterValues ""', lambda: tree.read(""), 20),
+        ('GetParameterValues ""', lambda: read(tree, ""), 20),
         ('GetParameterNames "" false', lambda: tree.names("", False), 20),
-        (f"GetParameterValues {PORTS}", lambda: tree.read(PORTS), 20),
-        (f"GetParameterValues {row}", lambda: tree.read(row), 200),
+        (f"GetParameterValues {PORTS}", lambda: read(tree, PORTS), 20),
+        (f"GetParameterValues {row}", lambda: read(tree, row), 200),
         (f"the same, by scan of {len(names)} names", scan, 20),
-        ("GetParameterValues of every full name", lambda: [tree.read(name) for name in names], 5),
+        ("GetParameterValues of every full name", lambda: [read(tree, name) for name in names], 5),
     ]
     print(f"{len(names)} parameters, milliseconds, best run")
     for name, call, repeats in work:

@@ -1,7 +1,8 @@
 """Long work as a generator that yields between small pieces, so that its caller can do other work in between.
 
-A function ``..._gradually`` returns such a generator. Each piece takes some milliseconds at most. The code between two
-pieces may change what the work reads: work on a tree needs a snapshot of it, or the lock of its changes.
+A function with a twin that does all at once is named ``..._gradually``. Each piece takes some milliseconds at most. The
+code between two pieces may change what the work reads: work on a tree needs a snapshot of it, or the lock of its
+changes.
 """
 
 from __future__ import annotations

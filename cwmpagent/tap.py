@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import signal
 import sys
@@ -109,6 +110,7 @@ class Daemon(MultiService):
         except CwmpAgentError as error:
             raise self._start_error(error) from None
         self._reactor.callWhenRunning(self._handle_signals)
+        self._reactor.callWhenRunning(_leave_alone_what_stays)
 
     def _start_error(self, error: BaseException) -> BaseException:
         """The exception that ends the process at its start.
@@ -183,11 +185,11 @@ def makeService(options: Options) -> IService:  # the name that twistd requires
         errors = [error, *error.more]
         known = set(map(str, errors))
         errors += [other for other in trust_errors(options.configuration) if str(other) not in known]
-        raise _refusal(errors, check=bool(options["check"])) from None
+        raise _refusal([*errors, *options.configuration.warnings], check=bool(options["check"])) from None
     if options["check"] and options.configuration.warnings:
-        raise SystemExit("\n".join(f"cwmpagent: {warning}" for warning in options.configuration.warnings))
+        raise _refusal(options.configuration.warnings, check=True)
     if options["check"]:
-        print_deviations(options.path, agent.model, verbose=bool(options["verbose"]))
+        _print_deviations(options.path, agent.model, verbose=bool(options["verbose"]))
         print(f"{options.path}: ok")
         raise SystemExit(0)
     for warning in options.configuration.warnings:
@@ -197,7 +199,13 @@ def makeService(options: Options) -> IService:  # the name that twistd requires
     return daemon
 
 
-def print_deviations(path: Path, model: Model, *, verbose: bool) -> None:
+def _leave_alone_what_stays() -> None:
+    """Let the garbage collector skip the objects of the start, code and model: they stay, and there are very many."""
+    gc.collect()
+    gc.freeze()
+
+
+def _print_deviations(path: Path, model: Model, *, verbose: bool) -> None:
     """Print the deviations from the model that the file ``path`` names: their summary, with ``verbose`` all of them."""
     if not model.summary:
         return
@@ -211,8 +219,8 @@ def print_deviations(path: Path, model: Model, *, verbose: bool) -> None:
             print(f"{path}: and {unlisted} more")
 
 
-def _refusal(errors: Sequence[ConfigError], *, check: bool) -> SystemExit:
-    """The exception that ends the process: a line for each error for ``check``, else one line."""
+def _refusal(errors: Sequence[ConfigError | str], *, check: bool) -> SystemExit:
+    """The exception that ends the process: a line for each of ``errors`` for ``check``, else one line."""
     if check:
         return SystemExit("\n".join(f"cwmpagent: {error}" for error in errors))
     more = f" (and {len(errors) - 1} more: --check lists all)" if len(errors) > 1 else ""

@@ -143,7 +143,7 @@ class StartTests(TapCase):
     async def test_check_reports_all_errors(self) -> None:
         (self.state.parent / "ca.pem").write_text("nothing")
         values = '"Device.Time.Enable" = "maybe"\n"Device.Time.Nope" = "x"'
-        self.write(acs='ca_file = "ca.pem"', parameters=values)
+        self.write(acs='ca_file = "ca.pem"\n[hooks]\nreboot = ["/no/such/program"]', parameters=values)
         child = self.run_agent("--check")
         self.assertEqual(await child.ended, 1, child.out)
         lines = child.err.strip().splitlines()
@@ -153,10 +153,11 @@ class StartTests(TapCase):
                 ["cwmpagent", "parameters.Device.Time.Enable"],
                 ["cwmpagent", "parameters.Device.Time.Nope"],
                 ["cwmpagent", "acs.ca_file"],
+                ["cwmpagent", "hooks.reboot"],
             ],
         )
         self.assertRegex(
-            await self.refused(), r"parameters\.Device\.Time\.Enable: .* \(and 2 more: --check lists all\)$"
+            await self.refused(), r"parameters\.Device\.Time\.Enable: .* \(and 3 more: --check lists all\)$"
         )
 
     async def test_check_reports_hooks_that_cannot_be_executed(self) -> None:

@@ -9,6 +9,7 @@ __all__ = [
     "device_identity",
     "events",
     "facts",
+    "files",
     "internal_errors",
     "journal",
     "long_work",
@@ -23,4 +24,5 @@ __all__ = [
     "session",
     "software",
     "standby",
+    "transfers",
 ]

@@ -120,7 +120,7 @@ class ConnectionRequestRefused(Fact):
 
 @dataclass(frozen=True, slots=True)
 class ParametersChanged(Fact):
-    """Values changed; ``origin`` is ``acs``, ``device`` or ``local``.
+    """Values changed; ``origin`` is ``acs``, ``device``, ``local`` or ``file``.
 
     ``values``: new texts by full name, in the order of ``names``; secrets are masked.
     """
@@ -137,6 +137,52 @@ class Rebooting(Fact):
     command_key: str
     factory_reset: bool
     local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TransferBegun(Fact):
+    """An attempt to transfer a file begins. ``rpc``: ``Download``, ``Upload`` or ``ScheduleDownload``.
+
+    ``url``: without user name, password, query and fragment. ``failed``: number of attempts that have failed.
+    """
+
+    rpc: str
+    file_type: str
+    url: str
+    command_key: str
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRepeated(Fact):
+    """An attempt to transfer a file has failed with ``fault`` and ``reason``; another follows in ``retry_in`` seconds.
+
+    Within time windows it may be later.
+    """
+
+    rpc: str
+    file_type: str
+    command_key: str
+    fault: int
+    reason: str
+    retry_in: float
+
+
+@dataclass(frozen=True, slots=True)
+class TransferEnded(Fact):
+    """A transfer has ended: its file is applied or sent, or it has failed with ``fault`` and ``reason``.
+
+    ``fault``: 0 for success. ``seconds``: since its first attempt, None where unknown. ``octets``: moved since the
+    last start of the agent.
+    """
+
+    rpc: str
+    file_type: str
+    command_key: str
+    fault: int
+    reason: str
+    seconds: float | None
+    octets: int
 
 
 @dataclass(frozen=True, slots=True)

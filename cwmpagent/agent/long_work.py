@@ -35,17 +35,21 @@ class LongWork:
         scheduler = cast(
             "Callable[[Callable[[], None]], IDelayedCall]", lambda turn: timers.callLater(_NEXT_TURN, turn)
         )
+        self._end_at_once = monotonic() - SLICE
         self._cooperator = Cooperator(terminationPredicateFactory=self._slice, scheduler=scheduler)
 
     async def run(self, work: Gradual[_T]) -> _T:
-        """Do ``work``, and return its result. Work that fits into one slice is done at once.
+        """Do ``work``, and return its result. Work that fits into the present slice is done at once.
 
-        A caller that is cancelled ends the work between two pieces.
+        Works that follow one another in one turn share a slice. A caller that is cancelled ends the work between two
+        pieces.
         """
         results: list[_T] = []
         parts = self._in_parts(work, results)
-        is_over = self._slice()
-        while not is_over():
+        now = self._monotonic()
+        if now >= self._end_at_once + SLICE:
+            self._end_at_once = now + SLICE
+        while self._monotonic() < self._end_at_once:
             if next(parts, _END) is _END:
                 return results[0]
         task = self._cooperator.cooperate(parts)

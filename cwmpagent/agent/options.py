@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from cwmpagent.agent.ports import (
     Acs,
     AddressWatch,
     FileClient,
+    FileSource,
+    Installer,
     KeepBinding,
     Listener,
     LocalAddress,
     Notify,
     Provider,
     SoftwareInstaller,
+    Spool,
     UdpPort,
     Xmpp,
 )
 from cwmpagent.protocol.stun.binding import StunOptions
+from cwmpagent.protocol.transfers.file import FileDownload
+from cwmpagent.protocol.transfers.window import CONFIRMATION_NEEDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,3 +89,43 @@ class SoftwareOptions:
     files: FileClient | None = None
     largest_file: int = 256 * 2**20
     seconds: float = 3600.0
+
+
+async def _unverified(file: FileDownload, sha256: str) -> None:
+    """Accept every file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferOptions:
+    """The adapters and bounds of transfers.
+
+    ``verify``: checks a fetched file against its expected SHA-256 (hexadecimal, empty: none) and signature; raises
+    TransferFailure. ``may_begin``: whether a ScheduleDownload may begin now; its arguments are WindowMode and
+    UserMessage. ``vendor_modes``: the WindowModes of a vendor that it knows. ``max_size``: octets of a download.
+    ``timeout``: seconds of one attempt.
+    """
+
+    client: FileClient
+    installer: Installer
+    source: FileSource
+    spool: Spool
+    verify: Callable[[FileDownload, str], Awaitable[None]] = _unverified
+    may_begin: Callable[[str, str], bool] = lambda mode, message: mode != CONFIRMATION_NEEDED
+    vendor_modes: Collection[str] = ()
+    max_size: int = 2**32
+    timeout: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileOptions:
+    """Transfers of files, and the configuration file of the device.
+
+    ``read`` returns the content of a fetched configuration file, ``write`` writes a new one; ``secrets``: whether it is
+    encrypted, so that hidden parameters may be in it. ``transfers`` returns the options of the queue; its arguments
+    apply and write configuration files.
+    """
+
+    read: Callable[[str], Awaitable[bytes]]
+    write: Callable[[str, bytes], Awaitable[object]]
+    secrets: bool = False
+    transfers: Callable[[Installer, FileSource], TransferOptions]

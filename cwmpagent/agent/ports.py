@@ -118,7 +118,10 @@ class UdpPort(Protocol):
         """Local address and port, None while it does not listen; ``0.0.0.0`` and ``::`` mean all addresses."""
 
     def attach(self, target: DatagramTarget, username: str) -> None:
-        """Pass datagrams that arrive from now on to ``target``; at a shared port, requests with ``username`` only."""
+        """Pass datagrams that arrive from now on to ``target``.
+
+        At a shared port: requests with ``username``, and those that no agent takes, which one agent reports.
+        """
 
     def detach(self) -> None:
         """Discard datagrams that arrive from now on."""
@@ -256,6 +259,19 @@ class FileClient(Protocol):
 
     async def upload(self, file: FileUpload, progress: Callable[[Progress], None]) -> None:
         """Send ``file``. ``progress`` is called at most once a second. Raises TransferFailure."""
+
+
+class Spool(Protocol):
+    """The directory of files that are fetched or sent, one for each transfer."""
+
+    def path(self, number: int) -> str:
+        """The path of the file of a transfer; it may not exist."""
+
+    def remove(self, number: int) -> None:
+        """Remove that file if it exists. Raises nothing."""
+
+    def keep_only(self, numbers: Sequence[int]) -> None:
+        """Remove all other files. Raises nothing."""
 
 
 class Installer(Protocol):

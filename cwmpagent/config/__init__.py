@@ -1,7 +1,7 @@
 """The configuration file: TOML read into frozen settings. ``etc/cwmpagent.toml`` documents each key."""
 
 from cwmpagent.config.changed_keys import changed_keys
-from cwmpagent.config.reader import MOST_ERRORS, from_settings, load, parse
+from cwmpagent.config.reader import from_settings, load, parse
 from cwmpagent.config.settings import (
     AcsConfig,
     Config,
@@ -13,6 +13,7 @@ from cwmpagent.config.settings import (
     StateConfig,
     XmppConfig,
 )
+from cwmpagent.config.table_reader import MOST_ERRORS
 
 __all__ = [
     "MOST_ERRORS",

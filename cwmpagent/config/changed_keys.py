@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
 from cwmpagent.config.settings import Config
@@ -12,9 +12,8 @@ _NO_TABLES = ("parameters", "warnings")
 
 
 def changed_keys(before: Config, after: Config) -> list[str]:
-    """The keys of the file that have other values in ``after``, as ``acs.url``; a password file counts as ``password``.
-
-    For a password file, the password itself is compared.
+    """The keys of the file that have other values in ``after``, as ``acs.url``; a password file counts as ``password``,
+    which is compared itself.
     """
     changed: list[str] = []
     for table in fields(Config):
@@ -28,12 +27,18 @@ def changed_keys(before: Config, after: Config) -> list[str]:
     return changed
 
 
-def _changed_fields(old: object, new: object) -> Collection[str]:
-    """The keys of the fields with different values in two settings of one class."""
+def _changed_fields(old: object, new: object) -> Iterator[str]:
+    """The keys of the fields with different values in two settings of one class.
+
+    A field with the metadata ``keys`` has a dataclass with one member for each of them, in the same order.
+    """
     assert is_dataclass(old)
-    return [
-        key
-        for field in fields(old)
-        if getattr(old, field.name) != getattr(new, field.name)
-        for key in field.metadata.get("keys", (field.name,))
-    ]
+    for field in fields(old):
+        before, after = getattr(old, field.name), getattr(new, field.name)
+        if "keys" not in field.metadata:
+            members = [(field.name, before, after)]
+        else:
+            names = [member.name for member in fields(before)]
+            keys = zip(field.metadata["keys"], names, strict=True)
+            members = [(key, getattr(before, name), getattr(after, name)) for key, name in keys]
+        yield from (key for key, one, other in members if one != other)

@@ -7,12 +7,11 @@ import re
 import shutil
 import stat
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 from twisted.internet.endpoints import serverFromString
@@ -27,11 +26,14 @@ from cwmpagent.config.settings import (
     LogConfig,
     SoftwareConfig,
     StateConfig,
+    TransfersConfig,
     XmppConfig,
 )
-from cwmpagent.config.toml_table import TomlTable, suggestion, table_in
+from cwmpagent.config.table_reader import TableReader
+from cwmpagent.config.toml_table import TomlTable
 from cwmpagent.errors import ConfigError, raise_first
 from cwmpagent.logs.output import LEVELS
+from cwmpagent.protocol.masking import is_secret_name
 from cwmpagent.protocol.stun.binding import StunOptions
 from cwmpagent.protocol.url_host import url_host, without_zone
 from cwmpagent.typed_members import shown
@@ -45,11 +47,7 @@ BOOTS = ("system", "process")
 ALGORITHMS = ("MD5", "SHA-256")
 STUN_INTEGRITIES = ("rfc3489", "rfc5389")
 STUN_USERNAMES = ("asked", "always")
-MOST_ERRORS = 50
-"""Maximum number of errors that are collected."""
 _OTHERS = stat.S_IROTH | stat.S_IWOTH
-_SECRET_PARAMETER = re.compile(r"(?i)(?:password|passphrase|secret|pre-?sharedkey|wepkey)\Z")
-_Section = TypeVar("_Section")
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
@@ -111,7 +109,7 @@ def _exposed_passwords(content: Mapping[str, object], path: Path) -> Iterator[Co
     """An error for each password in the file ``path``, which every user of the machine may read or write."""
     for name, table in content.items():
         for key, value in table.items() if isinstance(table, dict) else ():
-            if value and (key == "password" or (name == "parameters" and _SECRET_PARAMETER.search(key))):
+            if value and (key == "password" or (name == "parameters" and is_secret_name(key))):
                 full_name = f"{shown(name)}.{shown(key)}"
                 yield ConfigError(full_name, f"{path} is accessible to every user of this machine: chmod 600 {path}")
 
@@ -119,82 +117,31 @@ def _exposed_passwords(content: Mapping[str, object], path: Path) -> Iterator[Co
 def _config(
     content: Mapping[str, object], base: Path, environ: Mapping[str, str], exposed: Sequence[ConfigError] = ()
 ) -> Config:
-    """The configuration in ``content``. Raises the first error, with all others; ``exposed`` are reported last."""
-    reading = _Reading(content, base)
+    """The configuration in ``content``. Raises the first error, with all others; ``exposed`` are reported last.
+
+    Hooks that cannot be executed are warnings, or, beside an error, among the others.
+    """
+    tables = TableReader(content, _SECTIONS, base)
     config = Config(
-        device=reading.section("device", _device),
-        acs=reading.section("acs", lambda table: _acs(table, environ), "password_file"),
-        connection_request=reading.section(
+        device=tables.section("device", _device),
+        acs=tables.section("acs", lambda table: _acs(table, environ), "password_file"),
+        connection_request=tables.section(
             "connection_request", lambda table: _connection_request(table, environ), "password_file"
         ),
-        xmpp=reading.section("xmpp", _xmpp),
-        state=reading.section("state", _state),
-        log=reading.section("log", _log),
-        control=reading.section("control", lambda table: ControlConfig(socket=table.path("socket"))),
-        hooks=(hooks := reading.section("hooks", _hooks)),
-        software=reading.section("software", _software),
-        parameters=MappingProxyType(reading.parameters()),
-        warnings=tuple(_hook_problems(hooks)),
+        xmpp=tables.section("xmpp", _xmpp),
+        state=tables.section("state", _state),
+        log=tables.section("log", _log),
+        control=tables.section("control", lambda table: ControlConfig(socket=table.path("socket"))),
+        hooks=(hooks := tables.section("hooks", _hooks)),
+        transfers=tables.section("transfers", _transfers),
+        software=tables.section("software", _software),
+        parameters=MappingProxyType(tables.parameters()),
+        warnings=tuple(map(str, _hook_problems(hooks))),
     )
-    raise_first([*reading.errors, *exposed])
+    errors = [*tables.errors, *exposed]
+    if errors:
+        raise_first([*errors, *_hook_problems(hooks)])
     return config
-
-
-class _Reading:
-    """The tables of ``content``, read one by one; all their errors are collected in ``errors``.
-
-    A key with an error is left out, and its table is read again, until it has no further error. The settings of a
-    table with errors are then of no use; only the errors are.
-    """
-
-    def __init__(self, content: Mapping[str, object], base: Path) -> None:
-        self._base = base
-        self._tables: dict[str, Mapping[str, object]] = {}
-        self.errors: list[ConfigError] = []
-        for name in content:
-            if name not in (*_SECTIONS, "parameters"):
-                self._add(ConfigError(shown(name), f"unknown table; {suggestion(name, (*_SECTIONS, 'parameters'))}"))
-                continue
-            try:
-                self._tables[name] = table_in(content, name)
-            except ConfigError as error:
-                self._add(error)
-                self._tables[name] = _STAND_INS.get(name, {})
-
-    def section(self, name: str, read: Callable[[TomlTable], _Section], *more: str) -> _Section:
-        """The settings of the table ``name``. ``more``: keys that are no fields of its settings."""
-        known = [key for item in fields(_SECTIONS[name]) for key in item.metadata.get("keys", (item.name,))]
-        content, stand_ins = dict(self._tables.get(name, {})), _STAND_INS.get(name, {})
-        seen: set[str] = set()
-        while True:
-            try:
-                return read(TomlTable(name, content, [*known, *more], self._base))
-            except ConfigError as error:
-                key = error.key.removeprefix(f"{name}.")
-                key = next((other for other in content if shown(other) == key), key)
-                if key in seen:  # leaving it out is no remedy
-                    raise_first([*self.errors, error])
-                seen.add(key)
-                self._add(error)
-                content.pop(key, None)
-                if key in stand_ins:
-                    content[key] = stand_ins[key]
-
-    def parameters(self) -> dict[str, str]:
-        """The factory values of the table `parameters`."""
-        values: dict[str, str] = {}
-        for path, value in self._tables.get("parameters", {}).items():
-            try:
-                values |= _parameters({path: value}, self._base)
-            except ConfigError as error:
-                self._add(error)
-        return values
-
-    def _add(self, error: ConfigError) -> None:
-        """Collect ``error``; raise when there are too many."""
-        self.errors.append(error)
-        if len(self.errors) >= MOST_ERRORS:
-            raise_first(self.errors)
 
 
 def _state(table: TomlTable) -> StateConfig:
@@ -376,7 +323,13 @@ def _log(table: TomlTable) -> LogConfig:
 
 
 def _hooks(table: TomlTable) -> HooksConfig:
-    return HooksConfig(reboot=table.texts("reboot", ()), factory_reset=table.texts("factory_reset", ()))
+    return HooksConfig(
+        reboot=table.texts("reboot", ()),
+        factory_reset=table.texts("factory_reset", ()),
+        install=table.texts("install", ()),
+        installed=table.texts("installed", ()),
+        install_timeout=table.seconds("install_timeout", 600, most=86400),
+    )
 
 
 def _software(table: TomlTable) -> SoftwareConfig:
@@ -389,24 +342,27 @@ def _software(table: TomlTable) -> SoftwareConfig:
     )
 
 
-def _hook_problems(hooks: HooksConfig) -> Iterator[str]:
-    """A line for each program of ``hooks`` that cannot be executed."""
+def _transfers(table: TomlTable) -> TransfersConfig:
+    return TransfersConfig(
+        max_size=table.whole("max_size", 1 << 32, least=1, most=1 << 50),
+        timeout=table.seconds("timeout", 3600, most=7 * 86400),
+        verify_key=table.path("verify_key"),
+        config_key=table.path("config_key"),
+        log_files=tuple(table.base / name for name in table.texts("log_files", ())),
+    )
+
+
+def _hook_problems(hooks: HooksConfig) -> Iterator[ConfigError]:
+    """An error for each program of ``hooks`` that cannot be executed."""
     for item in fields(hooks):
-        program = (*getattr(hooks, item.name), "")[0]
+        value = getattr(hooks, item.name)
+        program = (*value, "")[0] if isinstance(value, tuple) else ""
         if program and shutil.which(program) is None:
-            cause = "is not executable" if Path(program).exists() else "does not exist"
-            searched = "" if "/" in program else f" in {os.environ.get('PATH', os.defpath)}"
-            yield (
-                f"hooks.{item.name}: the program {program} {cause}{searched}: the device cannot carry out this request"
-            )
-
-
-def _parameters(content: Mapping[str, object], base: Path) -> dict[str, str]:
-    table = TomlTable("parameters", content, content, base)
-    for path in table:
-        if isinstance(table.value(path), dict):
-            raise table.error(path, 'the whole path must be in quotes, as in "Device.Time.Enable" = true')
-    return {path: table.plain(path) for path in table}
+            is_path = "/" in program
+            cause = "is not executable" if is_path and Path(program).exists() else "does not exist"
+            searched = "" if is_path else f" in {os.environ.get('PATH', os.defpath)}"
+            reason = f"the program {program} {cause}{searched}: the device cannot carry out this request"
+            yield ConfigError(f"hooks.{item.name}", reason)
 
 
 _SECTIONS = MappingProxyType(
@@ -420,11 +376,6 @@ _SECTIONS = MappingProxyType(
         "control": ControlConfig,
         "hooks": HooksConfig,
         "software": SoftwareConfig,
+        "transfers": TransfersConfig,
     }
 )
-_STAND_INS: Mapping[str, Mapping[str, object]] = MappingProxyType(
-    {
-        "acs": MappingProxyType({"url": "http://stand-in.invalid/", "client_certificate": "-", "client_key": "-"}),
-    }
-)
-"""Values with which the other keys of a table are read after an error in a key that they need, by table."""

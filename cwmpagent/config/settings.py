@@ -117,10 +117,33 @@ class SoftwareConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HooksConfig:
-    """Programs, as argument lists, that reboot or reset the machine; empty: the agent only simulates it."""
+    """Programs, as argument lists, that reboot or reset the machine; empty: the agent only simulates it.
+
+    ``install`` applies fetched files, ``installed`` checks them after a restart; ``install_timeout``: seconds for each.
+    """
 
     reboot: tuple[str, ...] = ()
     factory_reset: tuple[str, ...] = ()
+    install: tuple[str, ...] = ()
+    installed: tuple[str, ...] = ()
+    install_timeout: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransfersConfig:
+    """Files for and from the ACS.
+
+    ``max_size``: octets of one fetched file; ``timeout``: seconds of one attempt. ``verify_key``: the file with the
+    Ed25519 public key with which every fetched file must be signed; None: no signatures are needed. ``config_key``: the
+    file with the key that encrypts configuration files; None: they are plain, without secrets. ``log_files``: logs that
+    the ACS may ask for, beside the agent's own.
+    """
+
+    max_size: int = 1 << 32
+    timeout: float = 3600.0
+    verify_key: Path | None = None
+    config_key: Path | None = None
+    log_files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,5 +163,6 @@ class Config:
     control: ControlConfig = ControlConfig()
     hooks: HooksConfig = HooksConfig()
     software: SoftwareConfig = SoftwareConfig()
+    transfers: TransfersConfig = TransfersConfig()
     parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     warnings: tuple[str, ...] = ()

@@ -101,6 +101,19 @@ class HooksTable(TypedDict, total=False):
 
     reboot: Sequence[str]
     factory_reset: Sequence[str]
+    install: Sequence[str]
+    installed: Sequence[str]
+    install_timeout: float
+
+
+class TransfersTable(TypedDict, total=False):
+    """``[transfers]``."""
+
+    max_size: int
+    timeout: float
+    verify_key: _Path
+    config_key: _Path
+    log_files: Sequence[_Path]
 
 
 class Tables(TypedDict, total=False):
@@ -115,4 +128,5 @@ class Tables(TypedDict, total=False):
     control: ControlTable
     hooks: HooksTable
     software: SoftwareTable
+    transfers: TransfersTable
     parameters: Mapping[str, str | int | bool]

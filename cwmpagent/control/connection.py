@@ -89,19 +89,19 @@ class Connection(LineReceiver, TimeoutMixin):
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """Refuse a request that is too long, and close."""
-        self.transport.write(_line(_error(f"a request has at most {LONGEST} bytes")))
+        self.transport.write(as_line(as_error(f"a request has at most {LONGEST} bytes")))
         self.transport.loseConnection()
 
     async def _serve(self, line: bytes) -> None:
         try:
             answer = await self._commands.carry_out(parse(line))
         except ControlError as error:
-            answer = CommandAnswer(_error(str(error)))
+            answer = CommandAnswer(as_error(str(error)))
         except CwmpFault as fault:
             answer = CommandAnswer(_fault(fault))
         except Exception:  # a client must not be left without an answer
             self._warn(internal_error(Failure().getTraceback()))  # type: ignore[no-untyped-call]  # Twisted has no types there
-            answer = CommandAnswer(_error("internal error of the agent; the log of the agent has the details"))
+            answer = CommandAnswer(as_error("internal error of the agent; the log of the agent has the details"))
         else:
             if isinstance(answer, Watch):
                 self._watch(answer)
@@ -111,7 +111,7 @@ class Connection(LineReceiver, TimeoutMixin):
 
     def _send(self, answer: CommandAnswer) -> None:
         if not self._gone:
-            lines = map(_line, chain(({"item": item} for item in answer.items), (answer.result,)))
+            lines = map(as_line, chain(({"item": item} for item in answer.items), (answer.result,)))
             self.transport.registerProducer(_Sending(self, lines), False)
 
     def _answer_sent(self) -> None:
@@ -182,10 +182,10 @@ class _Watching:
     def __call__(self, fact: Fact, item: Item) -> None:
         if self._over or not self._watch.matches(fact):
             return
-        self._put(_line({"item": item}))
+        self._put(as_line({"item": item}))
         if self._watch.ends(fact):
             self._over = True
-            self._put(_line({"result": {}}), needed=True)
+            self._put(as_line({"result": {}}), needed=True)
         self._flush()
 
     def _put(self, line: bytes, *, needed: bool = False) -> None:
@@ -193,7 +193,7 @@ class _Watching:
             self._lost += 1
             return
         if self._lost:
-            note = _line({"item": {"lost": self._lost}})
+            note = as_line({"item": {"lost": self._lost}})
             self._waiting.append(note)
             self._size += len(note)
             self._lost = 0
@@ -219,11 +219,13 @@ class _Watching:
         self._paused = True
 
 
-def _line(message: Item) -> bytes:
+def as_line(message: Item) -> bytes:
+    """``message`` as a line of the protocol."""
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
-def _error(reason: str) -> Item:
+def as_error(reason: str) -> Item:
+    """The answer to a request that is refused."""
     return {"error": {"reason": reason, "code": 0, "parameters": []}}
 
 

@@ -46,17 +46,9 @@ class Shown(NamedTuple):
 
 async def parameters(runtime: AgentRuntime, paths: Sequence[str]) -> list[Shown]:
     """Names and values below ``paths``, each once, with secrets masked. Raises CwmpFault 9005."""
-    unread: frozenset[str] = frozenset()
+    # An ACS gets a complete answer or a fault; the command line shows all values that can be read.
+    unread = frozenset(await runtime.refresher.freshen_below(paths))
     long_work = runtime.parameters.long_work
-    try:
-        await runtime.refresher.read(paths)
-    except CwmpFault as fault:
-        if fault.code != 9002:
-            raise
-        # An ACS gets a complete answer or a fault; the command line shows all values that can be read.
-        unread = await runtime.refresher.freshen(
-            await long_work.run(parameters_gradually(runtime.refresher.snapshot(), paths))
-        )
     return await long_work.run(_shown(runtime.refresher.snapshot(), paths, unread))
 
 

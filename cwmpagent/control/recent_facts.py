@@ -54,6 +54,10 @@ class RecentFacts:
         """The facts kept, oldest first."""
         return list(self._items)
 
+    def lines(self) -> list[str]:
+        """The facts kept, oldest first, as the lines of a log."""
+        return [f"{item['time']} {item['level']} {item['message']}" for item in self._items]
+
     def follow(self, follower: Follower, *, envelopes: bool) -> None:
         """Call ``follower`` from now on with each fact and the item made of it."""
         self._followers[follower] = envelopes

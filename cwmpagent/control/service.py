@@ -14,7 +14,7 @@ from twisted.internet.protocol import Factory
 
 from cwmpagent.agent.ports import Clock
 from cwmpagent.control.commands import Commands
-from cwmpagent.control.connection import Connection
+from cwmpagent.control.connection import Connection, as_error, as_line
 from cwmpagent.control.recent_facts import RecentFacts
 from cwmpagent.control.report import Running
 from cwmpagent.control.unix_listener import KEY, SHORTAGE, UnixListener
@@ -22,10 +22,8 @@ from cwmpagent.errors import ConfigError
 
 MOST_CLIENTS = 8
 """Maximum number of clients at a time."""
-TOO_MANY = b'{"error":{"reason":"%d clients are connected already","code":0,"parameters":[]}}\n' % MOST_CLIENTS
-NO_RESOURCE = (
-    b'{"error":{"reason":"the agent has no file descriptor left: try again later","code":0,"parameters":[]}}\n'
-)
+TOO_MANY = as_line(as_error(f"{MOST_CLIENTS} clients are connected already"))
+NO_RESOURCE = as_line(as_error("the agent has no file descriptor left: try again later"))
 CHECK_INTERVAL = 60.0
 """Seconds between two checks that the socket is in its place; one that is not is made again."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, *SHORTAGE})
@@ -66,13 +64,16 @@ class ControlSocket:
             self._listen()
         except OSError as error:
             if error.errno not in _FULL:
-                raise ConfigError(KEY, f"{self._path} cannot be created: {error.strerror}") from error
-            self._missing(f"{self._path} cannot be created: {error.strerror}")
+                raise ConfigError(KEY, self._not_created(error)) from error
+            self._missing(self._not_created(error))
         self._check = self._reactor.callLater(CHECK_INTERVAL, self._check_place)
 
     def _listen(self) -> None:
         self._listener = UnixListener(self._reactor, self._path, self._welcome, self._warn)
         self._failing = False
+
+    def _not_created(self, error: OSError) -> str:
+        return f"{self._path} cannot be created: {error.strerror}"
 
     def _missing(self, reason: str) -> None:
         """Warn, once until it listens again."""
@@ -97,7 +98,7 @@ class ControlSocket:
         except ConfigError as error:
             self._missing(error.reason)
         except OSError as error:
-            self._missing(f"{self._path} cannot be created: {error.strerror}")
+            self._missing(self._not_created(error))
 
     async def close(self) -> None:
         """Stop listening and disconnect all clients. A change under way is completed."""

@@ -60,7 +60,10 @@ def configuration(config: Config, tree: Tree) -> dict[str, Any]:
         for path, text in config.parameters.items()
     }
     hooks = content["hooks"]
-    content["hooks"] = {name: [*words[:1], *[MASK] * len(words[1:])] for name, words in hooks.items()}
+    content["hooks"] = {
+        name: [*words[:1], *[MASK] * len(words[1:])] if isinstance(words, list | tuple) else words
+        for name, words in hooks.items()
+    }
     return content
 
 

@@ -97,7 +97,7 @@ class UnixListener:
         reactor: Any,
         path: Path,
         welcome: Callable[[socket.socket], None],
-        warn: Callable[[str], object] = lambda line: None,
+        warn: Callable[[str], object],
     ) -> None:
         """Raises as :func:`listening`."""
         self._reactor = reactor
@@ -141,8 +141,9 @@ class UnixListener:
                 if user_of(peer) in (0, os.geteuid()):
                     peer.setblocking(False)
                     self._welcome(peer)
-            except OSError as error:  # the last descriptor was for accept; a descriptor more is needed
-                self._pause(error)
+            except OSError as error:  # accept took the last descriptor, and ``welcome`` needs one more
+                if error.errno in SHORTAGE:
+                    self._pause(error)
             else:
                 self._failing = False
 

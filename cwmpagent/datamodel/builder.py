@@ -340,7 +340,8 @@ class ModelBuilder:
             except LexicalError as error:
                 refusal = str(error)
             if refusal:
-                shown = can_be_sent(self._words.get(path, "\0"))
+                words = self._words.get(path)
+                shown = words is not None and _may_be_shown(parameter, words)
                 outcome = "is shown as it is, but not used" if shown else "is left out"
                 self.report(where, f"the value of {path} {outcome}: {refusal}", BAD_VALUES)
             else:
@@ -373,10 +374,10 @@ class ModelBuilder:
         words: dict[str, str] = {}
         for path, text in self._words.items():
             given = self._values.get(path)
-            if not tree.exists(path) or not can_be_sent(text) or (given is not None and not given.observed):
+            if not tree.exists(path) or (given is not None and not given.observed):
                 continue
             parameter = tree.definition(path)
-            if not parameter.counts and not (parameter.hidden and text) and tree.shown(path).text != text:
+            if not parameter.counts and _may_be_shown(parameter, text) and tree.shown(path).text != text:
                 words[path] = text
         return words
 
@@ -388,6 +389,11 @@ class ModelBuilder:
             return open_tree(model, factory=self._strict_values())[0]
         except ModelError as error:
             raise ModelError(self._values[error.key].where, error.reason) from None
+
+
+def _may_be_shown(parameter: ParameterDefinition, words: str) -> bool:
+    """Whether an answer may have the ``words`` of a dump: XML can contain them, and they are no secret."""
+    return can_be_sent(words) and not (parameter.hidden and words)
 
 
 def parent_of(path: str) -> str:

@@ -16,6 +16,7 @@ BAD_ATTRIBUTES = "attributes that the model does not allow"
 READ_AS_STRINGS = "parameters that are read as strings"
 OF_STANDARD = "points of a standard model"
 OF_PROFILES = "points of a profile"
+NOT_UTF_8 = "files that are not UTF-8"
 """Kinds of deviations, as phrases in the plural, under which the summary counts them."""
 
 

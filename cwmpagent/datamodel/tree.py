@@ -189,15 +189,6 @@ class Tree:
         """The object, table or row ``path`` (``""``: the root) and everything below it, in the order of the model."""
         return [entry for piece in self._below(path) for entry in piece]
 
-    def read(self, path: str) -> list[tuple[str, Value]]:
-        """Names and shown values of the parameters that ``path`` covers (GetParameterValues).
-
-        ``""`` covers all parameters, a partial path all parameters below it at any depth. A table without
-        rows returns nothing.
-        """
-        shown = self.shown_of
-        return [(name, shown(name, parameter)) for piece in self.covered(path) for name, parameter in piece]
-
     def parameters(self, path: str) -> list[str]:
         """Full names of the parameters that ``path`` covers, as for :meth:`read`."""
         return [name for piece in self.covered(path) for name, _ in piece]

@@ -2,6 +2,7 @@
 
 __all__ = [
     "clock",
+    "files",
     "function_provider",
     "linux",
     "machine",

@@ -22,7 +22,7 @@ from cwmpagent.datamodel.sources.dump.fidelity import FIDELITIES, Fidelity
 from cwmpagent.datamodel.sources.dump.json_reader import read_json
 from cwmpagent.datamodel.sources.toml_reader import read_toml
 from cwmpagent.device.model_cache import WORTH_KEEPING, ModelCache, key_of
-from cwmpagent.errors import ModelError
+from cwmpagent.errors import MisuseError, ModelError
 
 KEY = "device.model"
 _Reader = Callable[[bytes, str, ModelBuilder], None]
@@ -48,10 +48,10 @@ def find_model(
     parameters of a Broadband Forum model; ``fidelity``: how closely a dump is followed
     (:mod:`cwmpagent.datamodel.sources.dump.fidelity`). A large model is read from ``cache`` if it is there, otherwise
     it is kept there for saving. Raises ``ModelError``: with the configuration key if a source cannot be read, else with
-    file and element; ``ValueError`` for an unknown ``fidelity``.
+    file and element; ``MisuseError`` for an unknown ``fidelity``.
     """
     if fidelity not in FIDELITIES:
-        raise ValueError(f"fidelity must be one of {', '.join(FIDELITIES)}, not {fidelity!r}")
+        raise MisuseError(f"fidelity must be one of {', '.join(FIDELITIES)}, not {fidelity!r}")
     sources = (names,) if isinstance(names, str) else tuple(names)
     if not sources:
         raise ModelError(KEY, f"names no model; built in: {', '.join(builtin_names())}")

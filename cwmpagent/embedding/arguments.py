@@ -49,6 +49,8 @@ def check_provider(provider: object) -> None:
         paths = getattr(provider, name, None)
         if paths is None or isinstance(paths, str):
             raise MisuseError(f"{name} of the provider {provider!r} must be a list of paths")
+    if isinstance(getattr(provider, "writable", None), str):
+        raise MisuseError(f"writable of the provider {provider!r} must be a list of paths, or None")
     missing = [name for name in PROVIDER_METHODS if not callable(getattr(provider, name, None))]
     if missing:
         raise MisuseError(

@@ -1,4 +1,4 @@
-"""Extensions: the RPCs, parameters and providers that a program adds to its device before the start."""
+"""Extensions: the RPCs, parameters, providers and installers that a program adds to its device before the start."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from cwmpagent.agent.ports import Provider
+from cwmpagent.agent.ports import Installer, Provider
 from cwmpagent.agent.session.dispatcher import Dispatcher, Performer
 from cwmpagent.datamodel.schema import Model, ParameterDefinition
 from cwmpagent.datamodel.vendor_parameter import with_parameter
 from cwmpagent.embedding.arguments import check_function, check_provider
+from cwmpagent.embedding.program_installer import ProgramInstaller, check_installer, check_types
 from cwmpagent.embedding.vendor_extensions import Range, VendorParameter, check_rpc, new_parameter, performer
 from cwmpagent.errors import MisuseError
 
@@ -28,6 +29,7 @@ class Extensions:
     def __init__(self, model: Model, *, running: Callable[[], bool], announce: Callable[[str], Deferred[None]]) -> None:
         self.model = model
         self.providers: list[Provider] = []
+        self.installers: list[Installer] = []
         self._running = running
         self._announce = announce
         self._performers: dict[str, Performer] = {}
@@ -84,9 +86,26 @@ class Extensions:
         """See :meth:`cwmpagent.Agent.add_provider`."""
         self._refuse_while_running("a provider")
         check_provider(provider)
-        if isinstance(getattr(provider, "writable", None), str):
-            raise MisuseError(f"writable of the provider {provider!r} must be a list of paths, or None")
         self.providers.append(provider)
+
+    def installer(self, *types: str) -> Callable[[Callable[..., Any]], ProgramInstaller]:
+        """See :meth:`cwmpagent.Agent.installer`."""
+        self._refuse_while_running("an installer")
+        check_types(types)
+
+        def add(function: Callable[..., Any]) -> ProgramInstaller:
+            check_function(function, "an installer", f"put @agent.installer({types[0]!r}) above a function")
+            added = ProgramInstaller(types, function)
+            self.add_installer(added)
+            return added
+
+        return add
+
+    def add_installer(self, installer: Installer) -> None:
+        """See :meth:`cwmpagent.Agent.add_installer`."""
+        self._refuse_while_running("an installer")
+        check_installer(installer)
+        self.installers.insert(0, installer)
 
     def _check_rpc(self, name: str) -> None:
         self._refuse_while_running(name)

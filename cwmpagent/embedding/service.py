@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from cwmpagent.agent.facts import AgentStopped, EnvelopeReceived, EnvelopeSent, Fact, Noted, Warned
 from cwmpagent.agent.internal_errors import report_internal_error
-from cwmpagent.agent.ports import Clock, Provider
+from cwmpagent.agent.ports import Clock, Installer, Provider
 from cwmpagent.agent.session.dispatcher import Performer
 from cwmpagent.config import Config, from_settings, load
 from cwmpagent.config.tables import Tables
@@ -29,6 +29,7 @@ from cwmpagent.embedding.arguments import check_function, check_keywords, check_
 from cwmpagent.embedding.device_access import DeviceAccess
 from cwmpagent.embedding.extensions import Extensions, Function
 from cwmpagent.embedding.observers import Observers
+from cwmpagent.embedding.program_installer import ProgramInstaller
 from cwmpagent.embedding.vendor_extensions import Range, TypeName, VendorParameter
 from cwmpagent.errors import CwmpAgentError, MisuseError
 from cwmpagent.runtime.agent_runtime import AgentRuntime
@@ -150,6 +151,25 @@ class Agent(Service):
         Where several providers supply the same path, the one that was added last is used.
         """
         self._extensions.add_provider(provider)
+
+    def installer(self, *types: str) -> Callable[[Callable[..., Any]], ProgramInstaller]:
+        """Decorate the function that applies fetched files of ``types`` (``"1 Firmware Upgrade Image"``).
+
+        It is called with a :class:`~cwmpagent.protocol.transfers.file.ReceivedFile` and a function that takes a line
+        about the progress, and may return an awaitable. It returns True where the file is in force only after a restart
+        of the device. It raises :class:`~cwmpagent.errors.TransferFailure` where nothing is applied; any other error is
+        fault 9002. The result is a ``ProgramInstaller``, whose ``check`` decorates the function that is called with the
+        file after the restart. Raises MisuseError for types that are not possible.
+        """
+        return self._extensions.installer(*types)
+
+    def add_installer(self, installer: Installer) -> None:
+        """Add an :class:`~cwmpagent.agent.ports.Installer` for the file types that it knows.
+
+        Where several know a type, the one that was added last is used. They come before ``[hooks] install``. Raises
+        MisuseError for an object that is none.
+        """
+        self._extensions.add_installer(installer)
 
     # --- facts, values and events
 
@@ -353,6 +373,8 @@ class Agent(Service):
                 model=lambda: extensions.model,
                 providers=lambda: extensions.providers,
                 register=extensions.register_all,
+                installers=lambda: extensions.installers,
+                own_log=self._recent.lines,
                 values=self._values,
             ),
             observer=self._observer,

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from cwmpagent.agent.session.dispatcher import Answer, Performer
 from cwmpagent.datamodel.schema import Model, ObjectDefinition, ParameterDefinition
 from cwmpagent.device.provider import Name, Provider
-from cwmpagent.embedding.arguments import check_function
+from cwmpagent.embedding.arguments import check_function, check_text
 from cwmpagent.embedding.python_values import python_value, text_of
 from cwmpagent.errors import CwmpFault, MisuseError, ParameterFault
 from cwmpagent.protocol.masking import quoted
@@ -122,6 +122,7 @@ def new_parameter(model: Model, path: str, kind: str, bounds: Range | None, unit
     """The definition of a parameter that is new in ``model``. Raises MisuseError with a message for the programmer."""
     if not isinstance(path, str):
         raise MisuseError('the decorator needs a path: @agent.parameter("Device.X_EXAMPLE_Temperature")')
+    check_text(unit, f"the unit of {path}", 'as in "degrees Celsius"')
     above, _, name = path.rpartition(".")
     parent = model.definition(above + ".")
     if not isinstance(parent, ObjectDefinition) or _absent(model, above + "."):
@@ -184,7 +185,11 @@ def _restriction(path: str, kind: ValueType, bounds: Range | None, unit: str) ->
         return Restriction(unit=unit) if unit else None
     if kind not in _NUMBERS:
         raise MisuseError(f"{path}: only numbers can have a range, not {kind.value}")
-    if len(bounds) != 2 or not all(bound is None or type(bound) is int for bound in bounds):
+    if (
+        not isinstance(bounds, tuple | list)
+        or len(bounds) != 2
+        or not all(bound is None or type(bound) is int for bound in bounds)
+    ):
         raise MisuseError(
             f"{path}: a range must be two values, the lowest and the highest, each an int or None: (5, 30)"
         )

@@ -34,7 +34,7 @@ from cwmpagent.lab.files import FileServer, FileSettings
 from cwmpagent.protocol.auth import Credentials
 
 DEVICE = "00D09E-Demo-SN0001"
-OUR_AGENT = [str(Path(sys.executable).with_name("twistd")), "--nodaemon", "--pidfile=", "cwmpagent", "--config"]
+TWISTD = [str(Path(sys.executable).with_name("twistd")), "--nodaemon", "--pidfile="]
 
 _CONFIG = """\
 [device]
@@ -63,6 +63,29 @@ directory = "state"
 "Device.DeviceInfo.SoftwareVersion" = "1.0"
 "Device.ManagementServer.PeriodicInformEnable" = true
 "Device.ManagementServer.PeriodicInformInterval" = 30
+"""
+
+_PROGRAM = """\
+\"\"\"The agent of the demonstration: after a firmware image and a restart, its content is the SoftwareVersion.\"\"\"
+
+from pathlib import Path
+
+from twisted.application.service import Application
+
+from cwmpagent import Agent
+from cwmpagent.logs import FactLog
+
+agent = Agent({config!r}, observer=FactLog())
+
+
+@agent.installer("1 Firmware Upgrade Image")
+async def install(file, progress):
+    await agent.set("Device.DeviceInfo.SoftwareVersion", Path(file.path).read_text().strip())
+    return True
+
+
+application = Application("demo")
+agent.setServiceParent(application)
 """
 
 
@@ -97,11 +120,11 @@ class AgentProcess(ProcessProtocol):
                 waiting.callback(self.problem)
 
 
-async def demo(reactor: Any, *, once: bool, agent: Sequence[str], patience: float, transfers: bool = False) -> int:
+async def demo(reactor: Any, *, once: bool, agent: Sequence[str] | None, patience: float) -> int:
     """Run the script; return 0 if it succeeds, else 1. Without ``once``, continue until interrupted.
 
-    ``agent``: the command that starts the agent. ``patience``: the time limit of the whole script, in seconds.
-    ``transfers``: also a firmware upgrade and an upload.
+    ``agent``: the command that starts another agent; None: our own, which also shows a firmware upgrade and an upload.
+    ``patience``: the time limit of the whole script, in seconds.
     """
     with tempfile.TemporaryDirectory(prefix="cwmpagent-demo-") as name:
         directory = Path(name)
@@ -120,7 +143,7 @@ async def demo(reactor: Any, *, once: bool, agent: Sequence[str], patience: floa
         files_port = reactor.listenSSL(0, files.site(), issued.server_options(), interface="127.0.0.1")
         files_url = f"https://localhost:{files_port.getHost().port}/"
         steps = TransferSteps(lab, files, DEVICE, files_url, "cpe", password)
-        further: tuple[Step, ...] = (steps.upgrade, steps.upload) if transfers else ()
+        further: tuple[Step, ...] = (steps.upgrade, steps.upload) if agent is None else ()
         page = Console(lab, reactor, files=files).site()
         console = await serverFromString(reactor, "tcp:0:interface=127.0.0.1").listen(page)  # type: ignore[no-untyped-call]  # Twisted has no types there
         print(f"the lab's ACS is at https://localhost:{acs_port.getHost().port}/, with TLS and Digest")
@@ -129,7 +152,8 @@ async def demo(reactor: Any, *, once: bool, agent: Sequence[str], patience: floa
             directory, port=acs_port.getHost().port, ca=issued.ca, password=password, request_password=request_password
         )
         process = AgentProcess()
-        command = [*agent, str(directory / "agent.toml")]
+        ours = [*TWISTD, "--python", str(directory / "agent.py")]
+        command = [*agent, str(directory / "agent.toml")] if agent is not None else ours
         transport = reactor.spawnProcess(process, command[0], command, env=os.environ, path=None)
         try:
             status = await _play(reactor, lab, process, patience, further)
@@ -188,6 +212,7 @@ def _configure(directory: Path, *, port: int, ca: Path, password: str, request_p
         ("acs-password", password),
         ("request-password", request_password),
         ("agent.toml", _CONFIG.format(port=port, ca=ca)),
+        ("agent.py", _PROGRAM.format(config=str(directory / "agent.toml"))),
     ):
         file = directory / name
         file.touch(mode=0o600)
@@ -206,11 +231,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--agent",
         type=shlex.split,
-        default=OUR_AGENT,
         metavar="COMMAND",
         help="another agent: a command whose last argument is the path of a configuration file",
     )
-    parser.add_argument("--transfers", action="store_true", help="also a firmware upgrade and an upload")
     parser.add_argument(
         "--patience", type=float, default=60, metavar="SECONDS", help="time limit of the whole script (60)"
     )
@@ -218,13 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     async def run(reactor: Any) -> None:
         playing = Deferred.fromCoroutine(
-            demo(
-                reactor,
-                once=options.once,
-                agent=options.agent,
-                patience=options.patience,
-                transfers=options.transfers,
-            )
+            demo(reactor, once=options.once, agent=options.agent, patience=options.patience)
         )
         over: Deferred[None] = Deferred()
 

@@ -30,10 +30,7 @@ from cwmpagent.lab.network.nat_kind import NatKind
 from cwmpagent.lab.network.stun_server import Challenge, ResponseAddress, StunServer
 from cwmpagent.protocol.auth import Credentials
 from cwmpagent.protocol.stun.message import Address
-from cwmpagent.transport.descriptors import check_descriptors
-
-_DESCRIPTORS = 2
-"""Descriptors that a port needs: its socket, and the one that Twisted reserves for accepting without a free one."""
+from cwmpagent.transport.descriptors import DESCRIPTORS_OF_A_PORT, check_descriptors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +202,7 @@ class LabService(Service):
     async def _listen(self, key: str, scheme: str, text: str, factory: Factory, *, guarded: bool) -> None:
         served: IProtocolFactory = factory
         try:
-            check_descriptors(_DESCRIPTORS)
+            check_descriptors(DESCRIPTORS_OF_A_PORT)
             endpoint = serverFromString(self._reactor, text)  # type: ignore[no-untyped-call]  # no types there
             port: Any = await endpoint.listen(served)
         except Exception as error:  # an endpoint plugin may raise anything

@@ -25,6 +25,9 @@ from cwmpagent.agent.facts import (
     RpcCrashed,
     SessionEnded,
     SessionStarted,
+    TransferBegun,
+    TransferEnded,
+    TransferRepeated,
     Warned,
 )
 from cwmpagent.logs.output import Threshold
@@ -67,6 +70,8 @@ def level_of(fact: Fact) -> str:
             return "error"
         case SessionEnded() | AgentStarted() | AgentStopped() | Rebooting() | Noted() | ConnectionRequestRefused():
             return "info"
+        case TransferBegun() | TransferRepeated() | TransferEnded():
+            return "info"
         case RpcAnswered() if fact.fault:
             return "info"
     return "debug"
@@ -106,6 +111,8 @@ def line(fact: Fact) -> str:
             action = "factory reset" if fact.factory_reset else "reboot"
             requester = "requested at the device" if fact.local else "requested by the ACS"
             return f"{action} {requester}" + (f", CommandKey {quoted(fact.command_key)}" if fact.command_key else "")
+        case TransferBegun() | TransferRepeated() | TransferEnded():
+            return _transfer(fact)
         case RpcCrashed():
             trace = "\n".join(quoted(part, LONG) for part in fact.trace.splitlines())
             return f"{quoted(fact.rpc)} failed inside the agent, the ACS received fault 9002:\n{trace}"
@@ -131,6 +138,21 @@ def _refused(fact: ConnectionRequestRefused) -> str:
         requests = "connection requests" if fact.count > 1 else "connection request"
         return f"{fact.count} more {requests}{by}{source} refused within a minute{reason}"
     return f"connection request{by}{source} refused{reason}" + (f" {quoted(fact.detail)}" if fact.detail else "")
+
+
+def _transfer(fact: TransferBegun | TransferRepeated | TransferEnded) -> str:
+    key = f", CommandKey {quoted(fact.command_key)}" if fact.command_key else ""
+    subject = f"{quoted(fact.rpc)} of {quoted(fact.file_type)}{key}"
+    if isinstance(fact, TransferBegun):
+        retry = f", retry {fact.failed}" if fact.failed else ""
+        return f"{subject} begins: {quoted(fact.url)}{retry}"
+    fault = f"fault {fact.fault} {quoted(fact.reason)}"
+    if isinstance(fact, TransferRepeated):
+        return f"{subject} is interrupted: {fault}; next try in {fact.retry_in:.0f} s"
+    seconds = f" after {fact.seconds:.2f} s" if fact.seconds is not None else ""
+    return f"{subject} {'failed' if fact.fault else 'done'}{seconds}, {fact.octets} octets" + (
+        f": {fault}" if fact.fault else ""
+    )
 
 
 def _session(fact: SessionEnded) -> str:

@@ -14,7 +14,7 @@ from cwmpagent.values import Value
 MASK = "***"
 
 _SECRET_ARGUMENT = re.compile(r"(?i)(?:username|password|passphrase|secret)\Z")
-_SECRET_PARAMETER = re.compile(r"(?i)(?:password|passphrase|secret)\Z")
+_SECRET_PARAMETER = re.compile(r"(?i)(?:password|passphrase|secret|pre-?sharedkey|wepkey)\Z")
 _USERINFO = re.compile(r"(?<=://)[^/?#\s<>\"']{0,2000}@")
 _SECRET_TEXT = re.compile(
     r"(?is)(<(?:[\w.-]{1,99}:)?(?:[\w.-]{0,99}(?:username|password|passphrase|secret)|value)(?:\s[^<>]*+)?>)"
@@ -61,9 +61,14 @@ def _masked(struct: Any, hidden: Callable[[str], bool]) -> Any:
     return dataclasses.replace(struct, **changes) if changes else struct
 
 
+def is_secret_name(path: str) -> bool:
+    """Whether the parameter ``path`` is a secret by its name, whatever the model says."""
+    return _SECRET_PARAMETER.search(path) is not None
+
+
 def _masked_value(parameter: ParameterValueStruct, hidden: Callable[[str], bool]) -> ParameterValueStruct:
     text = parameter.value.text
-    secret = text and (hidden(parameter.name) or _SECRET_PARAMETER.search(parameter.name))
+    secret = text and (hidden(parameter.name) or is_secret_name(parameter.name))
     shown = MASK if secret else without_userinfo(text)
     if shown == text:
         return parameter

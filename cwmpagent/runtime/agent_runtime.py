@@ -11,6 +11,7 @@ from cwmpagent.agent.connection_request.report import ConnectionRequestReport
 from cwmpagent.agent.connection_request.xmpp_table import XmppStats
 from cwmpagent.agent.device_identity import device_name
 from cwmpagent.agent.facts import AgentStarted, Noted
+from cwmpagent.agent.files.configuration_file import ConfigurationInstaller, ConfigurationSource
 from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.journal import BOOT_ID, FILE_VALUES, PENDING, REQUEST_PATH
 from cwmpagent.agent.parameters.changes import Change
@@ -19,6 +20,7 @@ from cwmpagent.agent.report import Report
 from cwmpagent.agent.scheduled_reboots import SCHEDULED_REBOOTS, ScheduledReboots
 from cwmpagent.agent.session.acs_discovery import DISCOVERED, AcsDiscovery
 from cwmpagent.agent.standby import STANDBY, Standby
+from cwmpagent.agent.transfers.installation import Pause
 from cwmpagent.datamodel.inform_parameters import informed, patterns
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.gradual import Gradual
@@ -32,6 +34,7 @@ from cwmpagent.runtime.parameters import build_parameters, open_device
 from cwmpagent.runtime.saved_notes import check_notes
 from cwmpagent.runtime.sessions import build_agenda, build_dispatcher, build_sessions
 from cwmpagent.runtime.software import Software
+from cwmpagent.runtime.transfers import Transfers, build_transfers
 
 
 class AgentRuntime:
@@ -109,17 +112,25 @@ class AgentRuntime:
             prepare=self._prepare,
             settle=self._settle,
         )
+        self.transfers = self._build_transfers(saved.notes, restart)
+        if self.transfers is not None:
+            self.transfers.rpcs.register(self.dispatcher)
         self._discovery = self._build_discovery()
         self._settings = AgendaSettings(self.server, self.agenda, environment.clock)
         self.changes.listen(notification.after)
         self.changes.listen(self._changed)
         self.changes.listen(self.scheduled_reboots.after)
         requests = self.connection_requests
-        self.reports: Sequence[Report] = (ConnectionRequestReport(self.server, requests.http, requests.udp),)
+        self.reports: Sequence[Report] = (
+            ConnectionRequestReport(self.server, requests.http, requests.udp),
+            *([self.transfers.report] if self.transfers is not None else []),
+        )
 
     async def start(self) -> None:
         """Complete the work that an earlier process left, save the first notes, and open sessions."""
         self._settings.configure()
+        if self._damaged:  # before anything else is saved: a note may be written anew below
+            await self.journal.save_or_warn(dict.fromkeys(self._damaged))
         await self.changes.reconcile()
         await self.changes.finish()
         if self._discovery is not None:
@@ -131,6 +142,8 @@ class AgentRuntime:
             await requests.udp.start()
         unread = await self.refresher.freshen([*self.tree.model.forced_inform, *self.tree.attributed()])
         baselines = {**self.notification.by_inform.start(unread), **self.notification.by_datagram.start(unread)}
+        if self.transfers is not None:
+            await self.transfers.queue.recover(booted=self._booted)
         await self.journal.save_or_warn({**self._notes, **baselines})
         url, request_url = self.server.text("URL"), self.server.text("ConnectionRequestURL")
         self._environment.observer(AgentStarted(device_name(self.tree), url, self._booted, request_url))
@@ -162,6 +175,8 @@ class AgentRuntime:
         requests.http.stop()
         # Both at the same time: each has the few seconds of its own timeout.
         closing = Deferred.fromCoroutine(requests.xmpp.stop()) if requests.xmpp is not None else succeed(None)
+        if self.transfers is not None:
+            await self.transfers.queue.stop()
         await self.sessions.stop()
         await self.after_session.stop()
         if self.software is not None:
@@ -185,6 +200,7 @@ class AgentRuntime:
         self.scheduled_reboots.resume()
         if self.software is not None:
             self.software.resume()
+        self.sessions.release()
         self._open()
 
     def _first_notes(self, values: Mapping[str, FactoryValue], boot_id: str) -> dict[str, str | None]:
@@ -193,7 +209,6 @@ class AgentRuntime:
         for line in lines:
             self._environment.observer(Noted(line))
         return {
-            **dict.fromkeys(self._damaged),
             BOOT_ID: boot_id,
             FILE_VALUES: file_values,
             REQUEST_PATH: self.request_path,
@@ -219,8 +234,33 @@ class AgentRuntime:
     def _open(self) -> None:
         """Open sessions, and accept ConnectionRequests by XMPP."""
         self.sessions.start()
+        if self.transfers is not None:
+            self.transfers.queue.start()
         if self.connection_requests.xmpp is not None:
             self.connection_requests.xmpp.start()
+
+    def _build_transfers(self, notes: Mapping[str, str], restart: Restart) -> Transfers | None:
+        files, sessions, parameters = self._environment.files, self.sessions, self.parameters
+        if files is None:
+            return None
+        options = files.transfers(
+            ConfigurationInstaller(self.changes, files.read),
+            ConfigurationSource(
+                self.tree, parameters.access, self.refresher.freshen_below, files.write, secrets=files.secrets
+            ),
+        )
+        pause = Pause(sessions.hold, sessions.release)
+        return build_transfers(
+            options,
+            self.server,
+            self._environment,
+            self._agenda_parts,
+            notes,
+            restart,
+            pause,
+            sessions.poke,
+            booted=self._booted,
+        )
 
     async def _prepare(self) -> None:
         """Bring the parameters up to date that an Inform can report."""
@@ -248,6 +288,8 @@ class AgentRuntime:
     async def _settle(self) -> None:
         """Carry out what waited for the end of the session."""
         await self.changes.finish()
+        if self.transfers is not None:
+            self.transfers.queue.session_ended()
         self.scheduled_reboots.session_over()
         if self.software is not None:
             self.software.session_over()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
@@ -12,7 +12,7 @@ from cwmpagent.agent.device_identity import current_time
 from cwmpagent.agent.facts import Observer
 from cwmpagent.agent.journal import BOOT_ID
 from cwmpagent.agent.options import NotificationOptions, ParameterOptions, SessionOptions, SoftwareOptions
-from cwmpagent.agent.ports import Provider, Restart
+from cwmpagent.agent.ports import Installer, Provider, Restart
 from cwmpagent.agent.session.dispatcher import Dispatcher
 from cwmpagent.config import Config
 from cwmpagent.datamodel.schema import Model
@@ -26,6 +26,7 @@ from cwmpagent.errors import ConfigError
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.environment import Environment
 from cwmpagent.runtime.factory_defaults import FactoryValue
+from cwmpagent.runtime.file_transfers import build_files
 from cwmpagent.runtime.lifecycle import Lifecycle
 from cwmpagent.runtime.network import Host, Network, build_network
 from cwmpagent.store.durable import Store
@@ -33,11 +34,16 @@ from cwmpagent.store.durable import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Additions:
-    """Parts of the device that its program adds: the present model, providers, RPCs, and factory values."""
+    """Parts of the device that its program adds: the present model, providers, RPCs, installers, and factory values.
+
+    ``own_log``: the last lines of the agent's own log.
+    """
 
     model: Callable[[], Model]
     providers: Callable[[], Sequence[Provider]]
     register: Callable[[Dispatcher], None]
+    installers: Callable[[], Sequence[Installer]]
+    own_log: Callable[[], Iterable[str]]
     values: Mapping[str, FactoryValue]
 
 
@@ -68,6 +74,7 @@ class Assembly:
         self._broken = broken
         self._beside = beside
         self.network: Network = build_network(config, host, beside.network if beside is not None else None)
+        self._files = build_files(config, host, self.network.trust, additions.installers, additions.own_log, observer)
         self.lifecycle: Lifecycle | None = None
         self._bound: Deferred[None] | None = None
         self._store: Store | None = None
@@ -183,6 +190,7 @@ class Assembly:
                 poll_interval=config.device.poll_interval, notify=self.network.datagrams.send
             ),
             software=self._software(),
+            files=self._files,
             registrations=(self._additions.register,),
         )
 

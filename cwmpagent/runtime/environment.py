@@ -9,6 +9,7 @@ from random import Random
 from cwmpagent.agent.facts import Observer
 from cwmpagent.agent.options import (
     ConnectionRequestOptions,
+    FileOptions,
     NotificationOptions,
     ParameterOptions,
     SessionOptions,
@@ -22,7 +23,7 @@ from cwmpagent.agent.session.dispatcher import Dispatcher
 class Environment:
     """The environment of one agent. ``registrations`` add the RPCs of a program to its dispatcher.
 
-    ``software``: None where no software can be installed.
+    ``files``: None for an agent without transfers of files. ``software``: None where no software can be installed.
     """
 
     timers: Timers
@@ -35,4 +36,5 @@ class Environment:
     parameters: ParameterOptions = field(default_factory=ParameterOptions)
     notification: NotificationOptions = field(default_factory=NotificationOptions)
     software: SoftwareOptions | None = None
+    files: FileOptions | None = None
     registrations: tuple[Callable[[Dispatcher], None], ...] = ()

@@ -1,6 +1,7 @@
 """Check of the saved notes at start: a damaged note is reported in one line and left out, so that its default is used.
 
-The agenda is not checked here but by the reader that restores it (:mod:`cwmpagent.agent.session.startup`).
+The agenda and the work after a session are not checked here but by their readers, which leave out single entries
+(:mod:`cwmpagent.agent.session.startup`, :mod:`cwmpagent.agent.session.after_session`).
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import islice
 
 from cwmpagent.agent.facts import Observer, Warned
-from cwmpagent.agent.journal import BASELINE, BOOTSTRAPPED, FILE_VALUES, LIGHTWEIGHT, PENDING, REQUEST_PATH
+from cwmpagent.agent.journal import BASELINE, BOOTSTRAPPED, FILE_VALUES, LIGHTWEIGHT, REQUEST_PATH
 from cwmpagent.agent.parameters.provider_rows import LONGEST_KEY, ROWS
 from cwmpagent.agent.parameters.transaction import FORMER, LATER
 from cwmpagent.agent.session.acs_discovery import DISCOVERED
@@ -22,20 +24,28 @@ from cwmpagent.records import Saved
 from cwmpagent.typed_members import is_texts, is_whole
 from cwmpagent.values import LexicalError
 
+MOST_REPORTED = 20
+"""Damaged notes that are named in the log."""
 _PATH = re.compile(r"/[A-Za-z0-9._~-]{1,128}")
 
 
 def check_notes(saved: Saved, model: Model, observer: Observer) -> tuple[Saved, tuple[str, ...]]:
-    """``saved`` without its damaged notes, and their names; each is reported. Notes of unknown names stay."""
-    damaged: list[str] = []
+    """``saved`` without its damaged notes, and their names; the first :data:`MOST_REPORTED` are reported each.
+
+    Notes of unknown names stay.
+    """
+    damaged: dict[str, str] = {}
     for name, text in saved.notes.items():
         try:
             _check(name, text, model)
         except (ValueError, RecursionError) as error:
             # Not the text of a JSON error: it may quote a secret.
             reason = "invalid JSON" if isinstance(error, json.JSONDecodeError | RecursionError) else str(error)
-            observer(Warned(f"the saved note {quoted(name)} is damaged ({reason}): its default is used"))
-            damaged.append(name)
+            damaged[name] = reason
+    for name, reason in islice(damaged.items(), MOST_REPORTED):
+        observer(Warned(f"the saved note {quoted(name)} is damaged ({reason}): its default is used"))
+    if len(damaged) > MOST_REPORTED:
+        observer(Warned(f"{len(damaged) - MOST_REPORTED} more saved notes are damaged: their defaults are used"))
     if not damaged:
         return saved, ()
     notes = {name: text for name, text in saved.notes.items() if name not in damaged}
@@ -47,7 +57,6 @@ def _check(name: str, text: str, model: Model) -> None:
     checks: Mapping[str, Callable[[str], None]] = {
         REQUEST_PATH: _check_path,
         BOOTSTRAPPED: _check_bootstrapped,
-        PENDING: _check_pending,
         FILE_VALUES: _check_file_values,
         DISCOVERED: _check_url,
         FORMER: lambda text: _check_change(text, model),
@@ -78,12 +87,6 @@ def _check_bootstrapped(text: str) -> None:
         raise ValueError("a URL and an OUI are expected")
 
 
-def _check_pending(text: str) -> None:
-    records = json.loads(text)
-    if not isinstance(records, list) or not all(is_texts(record) and record for record in records):
-        raise ValueError("a list of lists of texts is expected")
-
-
 def _check_file_values(text: str) -> None:
     marks = json.loads(text)
     if not isinstance(marks, dict) or not is_texts(list(marks.values())):
@@ -95,7 +98,7 @@ def _check_rows(text: str) -> None:
     if not isinstance(numbers, dict):
         raise ValueError("an object of instance numbers is expected")
     for key, number in numbers.items():
-        if not 0 < len(key) <= LONGEST_KEY or not is_whole(number) or not 0 < number <= HIGHEST_INSTANCE:
+        if not 0 < len(key) <= LONGEST_KEY or not is_whole(number) or not 0 <= number <= HIGHEST_INSTANCE:
             raise ValueError(f"a key of 1 to {LONGEST_KEY} characters and an instance number are expected")
     if len(set(numbers.values())) < len(numbers):
         raise ValueError("two keys have the same instance number")

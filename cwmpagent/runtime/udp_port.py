@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,7 +36,7 @@ class UdpRequestPort:
         self._config = config
         self._monotonic = monotonic
         self._beside = beside
-        self._own = SharedPort()
+        self._own = SharedPort(secrets.token_bytes)
         self.shared = self._own
         self._share: PortShare | None = None
 
@@ -72,8 +73,11 @@ class UdpRequestPort:
 
     def serves(self, config: ConnectionRequestConfig) -> bool:
         """Whether the port is open, and is the one in ``config`` if that names one."""
-        same_number = config.udp_port in (None, self._config.udp_port)
-        return self.shared.listening and same_number and config.udp_interface in ("", self._config.udp_interface)
+        at = self.shared.host
+        if at is None:
+            return False
+        same_number = config.udp_port in (None, self._config.udp_port, at.port)
+        return same_number and config.udp_interface in ("", self._config.udp_interface, at.host)
 
     def options(self) -> UdpOptions | None:
         """The options of the UDP subsystem; None while the port is closed."""
@@ -83,6 +87,7 @@ class UdpRequestPort:
             self._reactor,
             self._share,
             new_id=self._share.new_id,
+            alone=self._share.alone,
             monotonic=self._monotonic,
             source_address=source_address,
         )

@@ -12,7 +12,9 @@ from urllib.parse import quote
 from cwmpagent.errors import StoreError, StoreNewerError
 from cwmpagent.store import directory, schema, tables
 
-SIDE_FILES = ("", "-wal", "-shm", "-journal")
+LOG_SUFFIX = "-wal"
+"""End of the name of the write-ahead log of SQLite."""
+SIDE_FILES = ("", LOG_SUFFIX, "-shm", "-journal")
 DAMAGE = frozenset(
     {
         sqlite3.SQLITE_CORRUPT,
@@ -130,7 +132,7 @@ def _check_file(path: Path) -> None:
     with path.open("rb") as file:
         header = file.read(100)
         size = file.seek(0, os.SEEK_END)
-    log = Path(f"{path}-wal")
+    log = Path(f"{path}{LOG_SUFFIX}")
     logged = log.exists() and log.stat().st_size > 0
     if size == 0:
         raise Damaged(f"{path} is empty")

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from cwmpagent.errors import StoreError
 from cwmpagent.store import directory, tables
-from cwmpagent.store.database import SIDE_FILES, connect, create, free_name, open_existing
+from cwmpagent.store.database import LOG_SUFFIX, SIDE_FILES, connect, create, free_name, open_existing
 from cwmpagent.store.lock import Lock
 
 DATABASE = "state.sqlite"
@@ -59,19 +59,20 @@ class StateFiles:
             if self._of_log is None:
                 self._of_log = _identity(self._log)
             return
-        lost = {DATABASE: database, f"{DATABASE}-wal": log, LOCK: lock}
+        lost = {DATABASE: database, self._log.name: log, LOCK: lock}
         names = " and ".join(f"{name} was {lost[name]}" for name in lost if lost[name])
         try:
             kept = self._replace(rewrite=bool(database or log), relock=bool(lock))
         except (OSError, sqlite3.Error, StoreError) as error:
-            complaint = f"{self._directory}: {names} while the agent runs, and cannot be written anew: {error}"
+            lost_files = f"{self._directory}: {names} while the agent was running"
+            complaint = f"{lost_files}, and the state cannot be written anew: {error}"
             if complaint != self._complaint:
                 self._complaint = complaint
-                self.warn(f"{complaint}; no change is saved until it can")
+                self.warn(f"{complaint}; no change is saved until it can be")
             raise StoreError(complaint) from error
         self._complaint = ""
         aside = f"; the other files are kept as {kept}" if kept is not None else ""
-        self.warn(f"{self._directory}: {names} while the agent runs: the whole state is written anew{aside}")
+        self.warn(f"{self._directory}: {names} while the agent was running: the whole state is written anew{aside}")
 
     def close(self) -> None:
         """Close the database, after a last :meth:`check`."""
@@ -86,7 +87,7 @@ class StateFiles:
 
     @property
     def _log(self) -> Path:
-        return Path(f"{self._database}-wal")
+        return Path(f"{self._database}{LOG_SUFFIX}")
 
     def _remember(self) -> None:
         self._of_database = _identity(self._database)

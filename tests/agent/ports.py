@@ -15,10 +15,12 @@ from twisted.internet.task import Clock
 from cwmpagent.agent.facts import Fact, RpcCrashed, SessionEnded, Warned
 from cwmpagent.agent.options import (
     ConnectionRequestOptions,
+    FileOptions,
     NotificationOptions,
     ParameterOptions,
     SessionOptions,
     SoftwareOptions,
+    TransferOptions,
     UdpOptions,
 )
 from cwmpagent.agent.session.dispatcher import Dispatcher
@@ -277,6 +279,7 @@ class SimulatedAgent:
         software: SoftwareOptions | None = None,
         **parameters: str,
     ) -> None:
+        self.transfers: TransferOptions | None = None
         self.udp = udp
         self.software = software
         self.model = model or device2()
@@ -333,6 +336,7 @@ class SimulatedAgent:
                 notify=lambda host, port, datagrams: self.datagrams.extend((host, port, each) for each in datagrams),
             ),
             software=self.software,
+            files=self._files(),
             registrations=self._registered,
         )
         self.runtime = AgentRuntime(
@@ -378,6 +382,17 @@ class SimulatedAgent:
     def odd(self) -> list[Fact]:
         """Warnings and crashes of RPCs that the agent emitted."""
         return [fact for fact in self.facts if isinstance(fact, RpcCrashed | Warned)]
+
+    def _files(self) -> FileOptions | None:
+        """The options of transfers, if the test has set them; configuration files are not used."""
+        transfers = self.transfers
+        if transfers is None:
+            return None
+
+        async def unused(*arguments: object) -> bytes:
+            raise AssertionError("there are no configuration files here")
+
+        return FileOptions(read=unused, write=unused, transfers=lambda installer, source: transfers)
 
     async def _local_address(self, host: str) -> str | None:
         return self.address

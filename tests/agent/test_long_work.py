@@ -65,6 +65,16 @@ class LongWorkTests(SynchronousTestCase):
         self.assertIn("two", pieces[40:60])
         self.assertIn("one", pieces[40:60])
 
+    def test_works_after_one_another_share_what_is_done_at_once(self) -> None:
+        async def several() -> None:
+            for number in range(6):
+                await self.long_work.run(self.work(8, str(number)))
+
+        done = Deferred.fromCoroutine(several())
+        self.assertLess(self.now, 2 * SLICE)
+        self.assertLess(max(self.slices()), 3 * SLICE)
+        self.assertIsNone(self.successResultOf(done))
+
     def test_a_caller_that_is_cancelled_ends_its_work(self) -> None:
         done = self.begun(self.work(100000, "endless"))
         self.timers.advance(1e-7)

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.config import Config, changed_keys, from_settings, load, parse, reader, tables
-from cwmpagent.config.reader import MOST_ERRORS
+from cwmpagent.config import MOST_ERRORS, Config, changed_keys, from_settings, load, parse, reader, tables
 from cwmpagent.errors import ConfigError
 from cwmpagent.logs.output import LEVELS
 from tests.skips import CHECKOUT
@@ -90,6 +89,7 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(config.state.directory, Path("/var/lib/cwmpagent"))
         self.assertEqual((config.log.level, config.log.format, config.log.envelopes), ("info", "text", False))
         self.assertEqual((config.hooks.reboot, config.hooks.factory_reset), ((), ()))
+        self.assertEqual((config.hooks.install, config.hooks.installed, config.hooks.install_timeout), ((), (), 600))
         self.assertEqual(dict(config.parameters), {})
 
     def test_a_simulated_device_boots_with_its_process(self) -> None:
@@ -176,6 +176,9 @@ class ParseTests(SynchronousTestCase):
             (SMALLEST + '[log]\nformat = "xml"', "log.format", "text, json"),
             (SMALLEST + "[log]\nenvelopes = 1", "log.envelopes", "true or false"),
             (SMALLEST + '[hooks]\nreboot = "/sbin/reboot"', "hooks.reboot", "list"),
+            (SMALLEST + '[transfers]\nlog_files = "/var/log/messages"', "transfers.log_files", "list"),
+            (SMALLEST + '[hooks]\ninstall = "/sbin/install"', "hooks.install", "list"),
+            (SMALLEST + "[hooks]\ninstall_timeout = 0", "hooks.install_timeout", ""),
             (SMALLEST + '[hooks]\ninstal = ["x"]', "hooks.instal", "unknown key"),
             (SMALLEST + "[parameters]\nDevice.Time.Enable = true", "parameters.Device", "quotes"),
             (SMALLEST + '[parameters]\n"Device.Time.Enable" = 1.5', 'parameters."Device.Time.Enable"', "string"),
@@ -262,6 +265,10 @@ class ParseTests(SynchronousTestCase):
         reboot, reset = read(hooks).warnings
         self.assertIn("hooks.reboot: the program no-such-program does not exist in ", reboot)
         self.assertIn(f"hooks.factory_reset: the program {script} is not executable", reset)
+        error = self.refusal(hooks.replace("[hooks]", "[log]\nlevel = 3\n[hooks]"))
+        self.assertEqual(
+            [each.key for each in (error, *error.more)], ["log.level", "hooks.reboot", "hooks.factory_reset"]
+        )
         script.chmod(0o755)
         self.assertEqual(read(hooks.replace("no-such-program", "sh")).warnings, ())
 
@@ -500,7 +507,6 @@ class ChangedKeysTests(SynchronousTestCase):
             [
                 "device.serial_number",
                 "acs.password",
-                "connection_request.stun_integrity",
                 "connection_request.stun_username",
                 'parameters."A.B"',
                 'parameters."A.C"',

@@ -209,7 +209,7 @@ class LostStateTests(TapCase):
         await self.asked(assign(**{SERVER + "STUNUsername": "after"}))
         child.signal("KILL")
         await child.ended
-        self.assertIn("while the agent runs: the whole state is written anew", child.out)
+        self.assertIn("while the agent was running: the whole state is written anew", child.out)
         self.run_agent()
         values, *_ = await self.asked(GetParameterValues((CODE, SERVER + "STUNUsername")))
         self.assertEqual([each.value.text for each in values.parameter_list], ["before", "after"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import secrets
 import tracemalloc
 from itertools import count
 from random import Random
@@ -93,7 +94,7 @@ class HostileTests(SimulatedAgentCase):
         self.net.outbound = self.serve
         port = DatagramPort(self.net, 7547)
         port.bind()
-        shared = SharedPort()
+        shared = SharedPort(secrets.token_bytes)
         shared.open(port)
         share = shared.share()
         ids = count(1)

@@ -84,10 +84,11 @@ class UdpCase(BenchCase):
     def requested(self) -> list[Any]:
         return [fact for fact in self.facts if isinstance(fact, ConnectionRequested)]
 
-    def refused(self) -> int:
-        """Number of refused requests; facts about them are bounded in rate."""
-        assert self.agent is not None
-        return self.agent.runtime.connection_requests.http.refusals.counts.total()
+    def refused(self, agent: Agent | None = None) -> int:
+        """Number of refused requests of ``agent``, else of the first one; facts about them are bounded in rate."""
+        agent = agent or self.agent
+        assert agent is not None
+        return agent.runtime.connection_requests.http.refusals.counts.total()
 
     async def found(self, address: Address, nat: bool) -> None:
         await self.until(lambda: self.value("UDPConnectionRequestAddress") == str(address))
@@ -297,10 +298,10 @@ class PortTests(UdpCase):
             await self.lab.wait_for_session(device, event="6 CONNECTION REQUEST", ended="complete", since=seen)
         self.assertEqual(len(self.requested()), 2, "one agent for each request")
         self.knock(at, self.request(username="nobody"), self.request(username="two", password="guess"))
-        await self.until(lambda: self.refused() == 2)
+        await self.until(lambda: (self.refused(), self.refused(second), self.refused(third)) == (1, 1, 0))
         await self.end(second)
         self.knock(at, self.request(username="two", password="secret-two"))
-        await self.until(lambda: self.refused() == 3)
+        await self.until(lambda: self.refused() == 2)
         self.knock(at, self.request())
         await self.until(lambda: len(self.requested()) == 3)
         self.assert_no_answer()
@@ -325,6 +326,8 @@ class PortTests(UdpCase):
         assert own is not None
         self.assertNotEqual(own, at)
         self.assertEqual(own.host, "127.0.0.1", "no wider than the port of the other one")
+        same = (await self.beside(4, udp_port=at.port, udp_interface=at.host))._assembly.network.udp.host
+        self.assertEqual(same, at, "the port that the other one has already")
         none = await self.beside(3, udp_port=-1)
         self.assertIsNone(none._assembly.network.udp.host)
 

@@ -42,7 +42,9 @@ class DoorTests(SynchronousTestCase):
         self.came: list[socket.socket] = []
 
     def open(self, path: Path | None = None) -> UnixListener:
-        made = UnixListener(self.reactor, path or self.path, lambda peer: self.came.append(peer.dup()))
+        made = UnixListener(
+            self.reactor, path or self.path, lambda peer: self.came.append(peer.dup()), lambda line: None
+        )
         self.addCleanup(made.close)
         return made
 
@@ -115,7 +117,7 @@ class DoorTests(SynchronousTestCase):
         self.enter(made)
         self.assertEqual(len(self.came), 1)
         self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
-        self.assertIn("in use", str(self.assertRaises(ConfigError, UnixListener, self.reactor, path, print)))
+        self.assertIn("in use", str(self.assertRaises(ConfigError, UnixListener, self.reactor, path, print, print)))
         made.close()
         self.assertFalse(path.exists())
 

@@ -7,13 +7,17 @@ from collections.abc import Callable, Sequence
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.datamodel.builder import ModelBuilder
-from cwmpagent.datamodel.plan import ParameterAssignment, Plan
+from cwmpagent.datamodel.plan import Assignment, AttributeChange, ParameterAssignment, Plan
 from cwmpagent.datamodel.planning.assignments import plan_values
+from cwmpagent.datamodel.planning.attributes import plan_attributes_gradually
+from cwmpagent.datamodel.planning.autocreate import plan_values_in_new_rows_gradually
 from cwmpagent.datamodel.planning.objects import plan_add
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.datamodel.sources.toml_reader import read_toml
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
+from cwmpagent.gradual import at_once
+from cwmpagent.values import Value
 
 SAMPLE = rb"""
 [types.link]
@@ -106,6 +110,21 @@ def add(tree: Tree, table: str) -> int:
     return number
 
 
+def read(tree: Tree, path: str) -> list[tuple[str, Value]]:
+    """Names and shown values of the parameters that ``path`` covers, in the order of an answer."""
+    return [(name, tree.shown_of(name, parameter)) for piece in tree.covered(path) for name, parameter in piece]
+
+
+def plan_attributes(tree: Tree, changes: Sequence[AttributeChange]) -> Plan:
+    """The plan of the change of attributes, without pauses."""
+    return at_once(plan_attributes_gradually(tree, changes))
+
+
+def plan_values_in_new_rows(tree: Tree, assignments: Sequence[Assignment]) -> Plan:
+    """The plan of values and the rows that they create, without pauses."""
+    return at_once(plan_values_in_new_rows_gradually(tree, assignments))
+
+
 class PlanCase(SynchronousTestCase):
     """Tree of the model :data:`SAMPLE`, and assertions that a fault changes nothing."""
 
@@ -117,13 +136,13 @@ class PlanCase(SynchronousTestCase):
         return self.tree.value(path).text
 
     def assert_faults(self, expected: dict[str, int], pairs: Sequence[tuple[str, str]], *, as_acs: bool = True) -> None:
-        before = self.tree.read("")
+        before = read(self.tree, "")
         assignments = [ParameterAssignment(name, text) for name, text in pairs]
         fault = self.assertRaises(CwmpFault, plan_values, self.tree, assignments, as_acs=as_acs)
         self.assertEqual(fault.code, 9003)
         self.assertEqual([(each.name, each.code) for each in fault.parameters], list(expected.items()))
         self.assertNotIn("", [each.text for each in fault.parameters])
-        self.assertEqual(self.tree.read(""), before)
+        self.assertEqual(read(self.tree, ""), before)
 
     def assert_fault(self, code: int, call: Callable[..., object], *arguments: object) -> None:
         self.assertEqual(self.assertRaises(CwmpFault, call, *arguments).code, code)

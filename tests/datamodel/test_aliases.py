@@ -7,8 +7,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from cwmpagent.datamodel.identifiers import alias_refusal, segments
 from cwmpagent.datamodel.plan import AttributeChange, ParameterAssignment
 from cwmpagent.datamodel.planning.assignments import plan_values as planned
-from cwmpagent.datamodel.planning.attributes import plan_attributes
-from cwmpagent.datamodel.planning.autocreate import plan_values_in_new_rows
 from cwmpagent.datamodel.planning.objects import plan_add, plan_delete
 from cwmpagent.datamodel.planning.reset import plan_reset
 from cwmpagent.datamodel.resolve import Resolver
@@ -16,7 +14,7 @@ from cwmpagent.datamodel.restore import open_tree
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault, ModelError
 from cwmpagent.records import Attributes, Saved
-from tests.datamodel.sample import ALIASED, SAMPLE, add, assign, build
+from tests.datamodel.sample import ALIASED, SAMPLE, add, assign, build, plan_attributes, plan_values_in_new_rows, read
 
 ONE, THREE = "Box.Port.1.Alias", "Box.Port.3.Alias"
 
@@ -89,7 +87,7 @@ class AliasTests(SynchronousTestCase):
         saved = Saved(values={"Box.Port.1.Label": "x", "Box.Port.7.Label": "y"}, rows={"Box.Port.7.": True})
         tree, ignored = open_tree(self.model, saved)
         self.assertEqual(ignored, ())
-        self.assertEqual([value.text for _, value in tree.read("Box.Port.7.Alias")], ["cpe-7"])
+        self.assertEqual([value.text for _, value in read(tree, "Box.Port.7.Alias")], ["cpe-7"])
 
     def test_what_was_saved_and_is_no_good(self) -> None:
         saved = Saved(values={ONE: "cpe-3", THREE: "9", "Box.Port.7.Alias": "twice", "Box.Port.8.Alias": "twice"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cwmpagent.datamodel.plan import ParameterAssignment, joined
 from cwmpagent.datamodel.planning.assignments import plan_values
 from cwmpagent.datamodel.planning.objects import plan_add, plan_delete
-from tests.datamodel.sample import PlanCase
+from tests.datamodel.sample import PlanCase, read
 
 
 class JoinedTests(PlanCase):
@@ -19,7 +19,7 @@ class JoinedTests(PlanCase):
         plan = joined(first, second, third)
         expected = then.after(second.batch).after(third.batch)
         self.tree.apply(plan.batch)
-        self.assertEqual(self.tree.read(""), expected.read(""))
+        self.assertEqual(read(self.tree, ""), read(expected, ""))
         self.assertEqual((plan.added, plan.removed), (("Box.Port.4.",), ("Box.Port.1.",)))
         self.assertNotIn("Box.PortNumberOfEntries", plan.changed, "one more and one less")
         self.assertEqual(plan.assigned, {"Box.Port.4.Label", "Box.Level"})

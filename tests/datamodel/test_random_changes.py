@@ -16,15 +16,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.datamodel.plan import AttributeChange, ParameterAssignment, Plan
 from cwmpagent.datamodel.planning.assignments import plan_values
-from cwmpagent.datamodel.planning.attributes import plan_attributes
-from cwmpagent.datamodel.planning.autocreate import plan_values_in_new_rows
 from cwmpagent.datamodel.planning.objects import plan_add, plan_delete
 from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.restore import open_tree
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
 from cwmpagent.records import Attributes, Batch, Saved
-from tests.datamodel.sample import ALIASED, build
+from tests.datamodel.sample import ALIASED, build, plan_attributes, plan_values_in_new_rows
 
 MODEL = build(ALIASED)
 FACTORY = {"Box.Port.1.Number": "7", "Box.Level": "-1"}

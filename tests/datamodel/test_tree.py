@@ -15,7 +15,7 @@ from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault, ModelError
 from cwmpagent.records import Attributes, Batch, Saved
 from cwmpagent.values import Value, ValueType
-from tests.datamodel.sample import SAMPLE, add, assign, build
+from tests.datamodel.sample import SAMPLE, add, assign, build, read
 
 UNKNOWN = (
     "Box",
@@ -124,7 +124,7 @@ class ValueTests(TreeTests):
     """GetParameterValues (A.3.2.2)."""
 
     def test_a_parameter(self) -> None:
-        self.assertEqual(self.tree.read("Box.Level"), [("Box.Level", Value(ValueType.INT, "0"))])
+        self.assertEqual(read(self.tree, "Box.Level"), [("Box.Level", Value(ValueType.INT, "0"))])
 
     def test_a_partial_path_covers_every_depth(self) -> None:
         self.assertEqual(
@@ -136,15 +136,15 @@ class ValueTests(TreeTests):
     def test_the_empty_path_is_everything(self) -> None:
         names = [name for name, _ in self.tree.names("", False) if not name.endswith(".")]
         self.assertEqual(self.tree.parameters(""), names)
-        self.assertEqual([name for name, _ in self.tree.read("")], names)
+        self.assertEqual([name for name, _ in read(self.tree, "")], names)
 
     def test_objects_without_parameters_give_nothing(self) -> None:
-        self.assertEqual(self.tree.read("Box.Empty."), [])
-        self.assertEqual(self.tree.read("Box.Port.1.Rule."), [])
+        self.assertEqual(read(self.tree, "Box.Empty."), [])
+        self.assertEqual(read(self.tree, "Box.Port.1.Rule."), [])
 
     def test_what_does_not_exist(self) -> None:
         for path in UNKNOWN:
-            for call in (self.tree.read, self.tree.parameters, self.tree.definition, self.tree.value, self.tree.shown):
+            for call in (self.tree.parameters, self.tree.definition, self.tree.value, self.tree.shown):
                 self.assert_fault(9005, call, path)
             self.assertFalse(self.tree.exists(path), path)
 
@@ -156,7 +156,7 @@ class ValueTests(TreeTests):
         assign(self.tree, Secret="tell")
         self.assertEqual(self.tree.value("Box.Secret").text, "tell")
         self.assertEqual(self.tree.shown("Box.Secret").text, "")
-        self.assertEqual(dict(self.tree.read(""))["Box.Secret"].text, "")
+        self.assertEqual(dict(read(self.tree, ""))["Box.Secret"].text, "")
 
     def test_counters_follow_the_rows(self) -> None:
         self.assertEqual(self.tree.value("Box.PortNumberOfEntries").text, "2")
@@ -226,22 +226,22 @@ class SeparationTests(TreeTests):
         other = Tree(self.model)
         assign(self.tree, Mode="Fixed")
         add(self.tree, "Box.Port.")
-        self.assertEqual(other.read(""), Tree(self.model).read(""))
+        self.assertEqual(read(other, ""), read(Tree(self.model), ""))
         self.assertEqual(other.instances("Box.Port."), (1, 3))
 
     def test_a_tree_after_a_batch_leaves_the_tree_alone(self) -> None:
-        before = self.tree.read("")
+        before = read(self.tree, "")
         after = self.tree.after(Batch(values={"Box.Mode": "Fixed"}, rows={"Box.Port.1.": False}))
         self.assertEqual(after.value("Box.Mode").text, "Fixed")
         self.assertFalse(after.exists("Box.Port.1."))
-        self.assertEqual(self.tree.read(""), before)
+        self.assertEqual(read(self.tree, ""), before)
 
     def test_erasing_goes_first(self) -> None:
         assign(self.tree, Mode="Fixed", Level="1")
         add(self.tree, "Box.Port.")
         after = self.tree.after(Batch(erase=True, values={"Box.Level": "2"}))
         self.assertEqual(
-            after.read(""), self.tree.after(Batch(erase=True)).after(Batch(values={"Box.Level": "2"})).read("")
+            read(after, ""), read(self.tree.after(Batch(erase=True)).after(Batch(values={"Box.Level": "2"})), "")
         )
         self.assertEqual(after.value("Box.Mode").text, "Auto")
         self.assertEqual(after.instances("Box.Port."), (1, 3))

@@ -23,6 +23,7 @@ from cwmpagent.records import Attributes
 from cwmpagent.values import Restriction
 from tests.datamodel.bbf_sample import document
 from tests.datamodel.bbf_sample import read as sample
+from tests.datamodel.sample import read
 from tests.skips import NO_BBF, bbf_directory
 
 
@@ -50,7 +51,7 @@ class PortableTests(SynchronousTestCase):
                 (back.name, back.rows, back.values, back.forced_inform, back.active, back.absent, back.reports),
             )
             self.assertEqual(model.attributes, back.attributes)
-            self.assertEqual(Tree(model).read(""), Tree(back).read(""))
+            self.assertEqual(read(Tree(model), ""), read(Tree(back), ""))
 
     def test_nothing_of_a_model_is_forgotten(self) -> None:
         """A new field in one of these classes must also be written, and FORMAT be increased."""

@@ -111,6 +111,8 @@ class DeclareTests(SynchronousTestCase):
             ({"type": "int", "range": (30, 5)}, "(5, 30)"),
             ({"type": "int", "range": (5, 30.5)}, "each an int or None"),
             ({"type": "int", "range": (5,)}, "each an int or None"),
+            ({"type": "int", "range": 5}, "each an int or None"),
+            ({"type": "int", "unit": 3}, "the unit of "),
             ({"type": "unsignedInt", "range": (-5, 5)}, "exceeds the type"),
         ):
             with self.subTest(**more):
@@ -412,6 +414,7 @@ class ParameterTests(ProgramCase):
         await self.watch(LEVEL)
         hung.append(True)
         changed = parameter.changed()
+        await self.until(lambda: hanging)
         self.assertFalse(changed.called)
         await self.end()
         self.assertIsNone(await changed)

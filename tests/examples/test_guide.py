@@ -28,9 +28,10 @@ class GuideTests(TestCase):
     async def test_its_types_are_right(self) -> None:
         program = Path(self.mktemp()).with_suffix(".py")
         program.write_text("\n".join(code()))
-        arguments = ["-m", "mypy", "--strict", "--config-file", str(ROOT / "pyproject.toml"), str(program.absolute())]
-        child = Child.start(reactor, [sys.executable, *arguments], environ={"MYPYPATH": str(ROOT)})
-        self.assertEqual(await child.ended, 0, child.out + child.err)
+        for configuration in (str(ROOT / "pyproject.toml"), ""):  # with the plugin of this project, and with none
+            arguments = ["-m", "mypy", "--strict", "--config-file", configuration, str(program.absolute())]
+            child = Child.start(reactor, [sys.executable, *arguments], environ={"MYPYPATH": str(ROOT)})
+            self.assertEqual(await child.ended, 0, child.out + child.err)
 
     async def test_a_type_checker_finds_misuse(self) -> None:
         program = Path(self.mktemp()).with_suffix(".py")
@@ -50,7 +51,7 @@ class GuideTests(TestCase):
 
     async def test_its_program_runs(self) -> None:
         blocks = code()
-        self.assertEqual(len(blocks), 6)
+        self.assertEqual(len(blocks), 7)
         directory = Path(self.mktemp())
         directory.mkdir()
         program = directory / "program.py"

@@ -74,6 +74,9 @@ ONE_OF_EACH = (
     ConnectionRequestRefused("", "", "", count=1, summary=True),
     ParametersChanged("acs", ("Device.A",), {"Device.A": "x"}),
     Rebooting("key", False),
+    facts.TransferBegun("Download", "1 Firmware Upgrade Image", "http://a/fw", "key", 1),
+    facts.TransferRepeated("Download", "1 Firmware Upgrade Image", "key", 9017, "the connection was lost", 5.0),
+    facts.TransferEnded("Download", "1 Firmware Upgrade Image", "key", 9016, "the file does not exist", 2.5, 100),
     RpcCrashed("Reboot", "Traceback:\n  KeyError: 'x'\n"),
     Warned("careful"),
     Noted("fine"),
@@ -223,6 +226,25 @@ class TextTests(SynchronousTestCase):
         text = line(SessionEnded(True, "", (), names, dict.fromkeys(range(9000, 9999), 1), 1, 0, None))
         self.assertIn("more", text)
         self.assertLess(len(text), 1000)
+
+    def test_transfers_are_lines_at_info(self) -> None:
+        log = Log()
+        for fact in ONE_OF_EACH:
+            if type(fact).__name__.startswith("Transfer"):
+                log.facts(fact)
+        log.facts(facts.TransferEnded("Upload", "2 Vendor Log File", "", 0, "", None, 7))
+        texts = [text.partition("] ")[2] for text in log.lines()]
+        self.assertEqual(
+            texts,
+            [
+                "Download of 1 Firmware Upgrade Image, CommandKey key begins: http://a/fw, retry 1",
+                "Download of 1 Firmware Upgrade Image, CommandKey key is interrupted:"
+                " fault 9017 the connection was lost; next try in 5 s",
+                "Download of 1 Firmware Upgrade Image, CommandKey key failed after 2.50 s, 100 octets:"
+                " fault 9016 the file does not exist",
+                "Upload of 2 Vendor Log File done, 7 octets",
+            ],
+        )
 
     def test_braces_are_only_characters(self) -> None:
         log = Log()

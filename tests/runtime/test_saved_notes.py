@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.agent.facts import Noted, Warned
+from cwmpagent.agent.facts import Fact, Noted, Warned
 from cwmpagent.agent.journal import (
     AGENDA,
     BASELINE,
@@ -40,7 +40,7 @@ from cwmpagent.protocol.rpc import (
     SetParameterValues,
 )
 from cwmpagent.records import Attributes, Saved
-from cwmpagent.runtime.saved_notes import check_notes
+from cwmpagent.runtime.saved_notes import MOST_REPORTED, check_notes
 from cwmpagent.store.memory import MemoryStore
 from cwmpagent.values import Value, ValueType
 from tests.agent.bench import BenchCase, assign
@@ -170,6 +170,36 @@ class DamagedValues(SynchronousTestCase):
         self.assertEqual(check_notes(self.sound, device2(), said.append), (self.sound, ()))
         self.assertEqual(said, [])
         self.start(self.sound, booted=False)
+
+    def test_the_row_zero_of_a_provider_is_sound(self) -> None:
+        saved = Saved(notes={ROWS + HOSTS: json.dumps({"eth0": 0, "eth1": 1})})
+        facts: list[Fact] = []
+        self.assertEqual(check_notes(saved, device2(), facts.append), (saved, ()))
+        self.assertEqual(facts, [])
+
+    def test_a_damaged_note_that_is_written_anew_is_kept(self) -> None:
+        """Its deletion comes before all else that a start saves."""
+        watched = {**self.sound.attributes, HOSTS + "1.HostName": Attributes(1)}
+        damaged = replace(self.with_note(ROWS + HOSTS, "nonsense"), attributes=watched)
+        simulated = device(MemoryStore(damaged))
+        simulated.begin(booted=False)
+        simulated.run(5)
+        simulated.kill()
+        self.assertEqual(set(json.loads(simulated.store.load().notes[ROWS + HOSTS])), {"aa", "bb"})
+
+    def test_work_beside_a_damaged_entry_is_still_done(self) -> None:
+        simulated = self.start(self.with_note(PENDING, '[["reboot","reboot-key"],["nonsense"]]'), booted=True)
+        self.assertTrue(any("M Reboot" in codes for codes in simulated.acs.event_codes()), simulated.acs.event_codes())
+        (line,) = [fact.text for fact in simulated.odd() if "after a session" in str(fact)]
+        self.assertIn("1 of 2 left out", line)
+
+    def test_very_many_damaged_notes_are_counted(self) -> None:
+        notes = {f"{ROWS}{HOSTS}{number}.": "nonsense" for number in range(5000)}
+        facts: list[Any] = []
+        sound, damaged = check_notes(Saved(notes=notes), device2(), facts.append)
+        self.assertEqual((sound.notes, len(damaged)), ({}, 5000))
+        self.assertEqual(len(facts), MOST_REPORTED + 1)
+        self.assertEqual(facts[-1].text, "4980 more saved notes are damaged: their defaults are used")
 
     def test_a_damaged_request_path_becomes_another_one(self) -> None:
         for text in ("", "no slash", "/a b", "/%2", "//", "/é", "/" + "a" * 300, "/\n"):

@@ -98,7 +98,7 @@ class LostFiles(TestCase):
             await self.turn()
             self.assertEqual(self.copied_elsewhere(), EXPECTED, line)
             (said,) = self.lines
-            self.assertIn(f"{line.strip()} while the agent runs: the whole state is written anew", said)
+            self.assertIn(f"{line.strip()} while the agent was running: the whole state is written anew", said)
             self.assertEqual(
                 {path.name for path in self.directory.glob("state.*") if "replaced" not in path.name},
                 {"state.sqlite", "state.sqlite-wal", "state.lock"},

@@ -62,16 +62,11 @@ class RefusedRequests:
     def report(self) -> None:
         """End the window: report the requests that have no fact yet."""
         window, others = self._window, self._others
-        self.stop()
+        self._window, self._others = {}, 0
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
         for (source, by, reason), count in window.items():
             if count:
                 self._observer(ConnectionRequestRefused(source, by, reason, count=count, summary=True))
         if others:
             self._observer(ConnectionRequestRefused("", "", "", count=others, summary=True))
-
-    def stop(self) -> None:
-        """End the window without a report."""
-        self._window, self._others = {}, 0
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None

@@ -169,19 +169,19 @@ class UdpConnectionRequests:
 
     def text(self, data: bytes, source: Address) -> None:
         """Receive a datagram that may be a ConnectionRequest; it is never answered (Annex G.2.2.3)."""
-        reason = self._refusal(data, source)
+        reason = self._process(data, source)
         if reason is not None:
             self._connection_requests.refused(source.host, reason, by="UDP")
 
     def takes(self, data: bytes, source: Address) -> bool:
         """The same as :meth:`text` for a datagram with the credentials of this agent; False, and no report, if not."""
-        reason = self._refusal(data, source)
+        reason = self._process(data, source)
         if reason is Refusal.REPLAYED:
             self._connection_requests.refused(source.host, reason, by="UDP")
         return reason in (None, Refusal.REPLAYED)
 
-    def _refusal(self, data: bytes, source: Address) -> Refusal | None:
-        """Reason for which a datagram is refused; None where it is accepted, or a copy of one that was."""
+    def _process(self, data: bytes, source: Address) -> Refusal | None:
+        """Accept a datagram, or return the reason for which it is refused; None, too, for a copy of an accepted one."""
         requests = self._connection_requests
         if not requests.takes_requests():
             return Refusal.DISABLED

@@ -25,17 +25,17 @@ class Access:
 
     def writable(self, path: str) -> bool:
         """Writable of ``path``. Raises CwmpFault 9005."""
-        return self._tree.writable(path) and self._can_change(path)
+        return self._tree.writable(path) and self._can_change(path, self._tree)
 
     def names(self, path: str, next_level: bool) -> list[tuple[str, bool]]:
         """Names and Writable for GetParameterNames. Raises CwmpFault as :meth:`Tree.names`."""
-        return self.restricted(self._tree.names(path, next_level))
+        return self.restricted(self._tree.names(path, next_level), self._tree)
 
-    def restricted(self, listed: Iterable[tuple[str, bool]]) -> list[tuple[str, bool]]:
-        """Names with their Writable by the model, to names with the Writable that they have."""
-        return [(name, writable and self._can_change(name)) for name, writable in listed]
+    def restricted(self, listed: Iterable[tuple[str, bool]], tree: Tree) -> list[tuple[str, bool]]:
+        """``listed`` names of ``tree``, with Writable false where the device cannot change it."""
+        return [(name, writable and self._can_change(name, tree)) for name, writable in listed]
 
-    def _can_change(self, path: str) -> bool:
+    def _can_change(self, path: str, tree: Tree) -> bool:
         if not path.startswith(self._supplied):
             return True
         name = named(path, {})
@@ -45,7 +45,7 @@ class Access:
         if not name.template.endswith("{i}."):
             return True
         # DeleteObject deletes the rows inside, too.
-        return not any(self._has_rows(path, inner) for inner in self._fixed(name.template))
+        return not any(_has_rows(tree, path, inner) for inner in self._fixed(name.template))
 
     def _fixed(self, row: str) -> tuple[str, ...]:
         """Tables inside a row, relative to it, whose rows no provider can delete; ``row`` is a template."""
@@ -53,7 +53,8 @@ class Access:
             definition = self._tree.model.definition(row)
             assert isinstance(definition, ObjectDefinition)
             tables = [inner.path.removesuffix("{i}.") for inner in definition.walk() if inner.table]
-            owned = [(table, self._providers.owner(named(table, {}))) for table in tables if table != row[:-4]]
+            inside = [table for table in tables if table != row.removesuffix("{i}.")]
+            owned = [(table, self._providers.owner(named(table, {}))) for table in inside]
             self._fixed_inside[row] = tuple(
                 table.removeprefix(row)
                 for table, provider in owned
@@ -61,9 +62,10 @@ class Access:
             )
         return self._fixed_inside[row]
 
-    def _has_rows(self, row: str, inner: str) -> bool:
-        first, found, rest = inner.partition("{i}.")
-        if not self._tree.exists(row + first):
-            return False
-        numbers = self._tree.instances(row + first)
-        return any(self._has_rows(f"{row}{first}{number}.", rest) for number in numbers) if found else bool(numbers)
+
+def _has_rows(tree: Tree, row: str, inner: str) -> bool:
+    first, found, rest = inner.partition("{i}.")
+    if not tree.exists(row + first):
+        return False
+    numbers = tree.instances(row + first)
+    return any(_has_rows(tree, f"{row}{first}{number}.", rest) for number in numbers) if found else bool(numbers)

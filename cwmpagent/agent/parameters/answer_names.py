@@ -40,8 +40,8 @@ def creates_rows(tree: Tree) -> bool:
 
 
 def from_root(tree: Tree, paths: Sequence[str]) -> list[str]:
-    """Copy of the requested ``paths``, each once, with the root object for the empty path, which means the same."""
-    return list(dict.fromkeys(path or tree.model.root.path for path in paths))
+    """Copy of the requested ``paths``, with the root object for the empty path, which means the same."""
+    return [path or tree.model.root.path for path in paths]
 
 
 def named_for_acs(tree: Tree, inform: Inform) -> Inform:

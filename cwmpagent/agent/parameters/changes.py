@@ -21,12 +21,13 @@ from cwmpagent.agent.parameters.answer_names import as_written, creates_rows
 from cwmpagent.agent.parameters.masked_values import masked_value
 from cwmpagent.agent.parameters.provider_calls import GuardedProviders
 from cwmpagent.agent.parameters.provider_rows import ProviderRows
-from cwmpagent.agent.parameters.transaction import Step, Transactions, steps
+from cwmpagent.agent.parameters.transaction import Step, Transactions, steps_gradually
 from cwmpagent.agent.ports import Store
 from cwmpagent.datamodel.plan import Assignment, AttributeChange, ParameterAssignment, Plan, joined
 from cwmpagent.datamodel.planning.assignments import plan_values, plan_values_gradually
 from cwmpagent.datamodel.planning.attributes import plan_attributes_gradually
 from cwmpagent.datamodel.planning.autocreate import plan_values_in_new_rows_gradually
+from cwmpagent.datamodel.planning.configuration import plan_configuration_gradually
 from cwmpagent.datamodel.planning.objects import plan_add, plan_delete
 from cwmpagent.datamodel.planning.reset import plan_reset
 from cwmpagent.datamodel.resolve import Resolver
@@ -40,11 +41,12 @@ NOTHING: Mapping[str, str | None] = MappingProxyType({})
 
 
 class Origin(StrEnum):
-    """Originator of a change: the ACS, the device itself, or a local user."""
+    """Originator of a change: the ACS, the device itself, a local user, or a configuration file."""
 
     ACS = "acs"
     DEVICE = "device"
     LOCAL = "local"
+    FILE = "file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,18 @@ class Changes:
 
         return await self._exclusively(work)
 
+    async def set_configuration(self, values: Mapping[str, str]) -> bool:
+        """Set the ``values`` of a configuration file, full path -> text, all or none; add the rows that they need.
+
+        The device's parts are changed, and the ACS is notified. Raises CwmpFault as :meth:`set_values`.
+        """
+
+        async def work() -> bool:
+            plan = await self._long_work.run(plan_configuration_gradually(self._tree, values))
+            return await self._carry_out(Origin.FILE, plan, None)
+
+        return await self._exclusively(work)
+
     async def set_attributes(self, attributes: Sequence[AttributeChange], origin: Origin) -> None:
         """Set Notification and AccessList of all parameters or none (A.3.2.4). Raises CwmpFault."""
 
@@ -203,11 +217,14 @@ class Changes:
 
     async def _steps(self, plan: Plan) -> list[Step]:
         """Steps of ``plan``; the state before them is read again, so that an undo restores the present state."""
-        parts = steps(plan, self._tree, self._providers, self._rows.keys)
+        if not self._providers.all:
+            return []
+        parts = await self._long_work.run(steps_gradually(plan, self._tree, self._providers, self._rows.keys))
         if not parts:
             return parts
         await self._refresh(name for part in parts for name in part.former if name[-1] != ".")
-        former = {part.provider: part.former for part in steps(plan, self._tree, self._providers, self._rows.keys)}
+        again = await self._long_work.run(steps_gradually(plan, self._tree, self._providers, self._rows.keys))
+        former = {part.provider: part.former for part in again}
         return [replace(part, former=former[part.provider]) for part in parts]
 
     async def _carry_out(

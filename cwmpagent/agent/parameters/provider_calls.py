@@ -11,7 +11,7 @@ from twisted.python.reflect import safe_str
 
 from cwmpagent.agent.facts import Observer, Warned
 from cwmpagent.agent.ports import Provider, Timers
-from cwmpagent.datamodel.names import Name, named
+from cwmpagent.datamodel.names import Name, named, objects_above
 from cwmpagent.datamodel.schema import is_instance_number
 from cwmpagent.errors import CwmpAgentError, CwmpFault
 from cwmpagent.gradual import Gradual, at_once
@@ -161,6 +161,4 @@ def _plain(path: str) -> str:
 
 def _above(path: str) -> list[str]:
     """``path`` and every object above it, nearest first; a row is followed by its table."""
-    parts = path.removesuffix(".").split(".")
-    objects = [".".join(parts[:count]) + "." for count in range(len(parts) - 1, 0, -1)]
-    return [path, *objects]
+    return [path, *reversed([*objects_above(path)])]

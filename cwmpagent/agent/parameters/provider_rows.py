@@ -188,4 +188,4 @@ def _read(text: str) -> dict[str, int]:
         return {}
     if not isinstance(note, dict):
         return {}
-    return {key: number for key, number in note.items() if type(number) is int and number > 0}
+    return {key: number for key, number in note.items() if type(number) is int and number >= 0}

@@ -61,18 +61,20 @@ class Refresher:
         Raises CwmpFault 9005 for an unknown path, and 9002 if any part could not be read: no partial answer is
         permitted.
         """
-        failed = tuple(await self.rows(paths))
-        names = await self._long_work.run(parameters_gradually(self._tree.snapshot(None), paths))
-        unreadable = [name for name in names if name.startswith(failed)] if failed else []
-        unreadable = unreadable or [*await self._values.refresh(names)]
+        unreadable = await self.freshen_below(paths)
         if unreadable:
             raise unreadable_fault(unreadable)
 
-    async def freshen_below(self, paths: Sequence[str]) -> None:
-        """Refresh all rows and values in ``paths`` as far as possible. Raises CwmpFault 9005 for an unknown path."""
+    async def freshen_below(self, paths: Sequence[str]) -> list[str]:
+        """Refresh all rows and values in ``paths`` as far as possible. Returns the names that could not be read.
+
+        Raises CwmpFault 9005 for an unknown path.
+        """
         failed = tuple(await self.rows(paths))
         names = await self._long_work.run(parameters_gradually(self._tree.snapshot(None), paths))
-        await self._values.refresh([name for name in names if not (failed and name.startswith(failed))])
+        outdated = [name for name in names if name.startswith(failed)] if failed else []
+        readable = [name for name in names if not name.startswith(failed)] if failed else names
+        return [*outdated, *await self._values.refresh(readable)]
 
     def snapshot(self) -> Tree:
         """The tree with the present values of the device. Later changes and readings do not affect it."""

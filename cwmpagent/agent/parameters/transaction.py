@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -22,6 +23,7 @@ from cwmpagent.datamodel.names import Name
 from cwmpagent.datamodel.plan import Plan
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault, ParameterFault, StoreWriteError
+from cwmpagent.gradual import Gradual
 from cwmpagent.records import Batch
 
 FORMER = "change_former"
@@ -41,36 +43,37 @@ class Step:
     former: Texts
 
 
-def steps(plan: Plan, tree: Tree, providers: GuardedProviders, keys: Mapping[str, str]) -> list[Step]:
+def steps_gradually(
+    plan: Plan, tree: Tree, providers: GuardedProviders, keys: Mapping[str, str]
+) -> Gradual[list[Step]]:
     """Steps of ``plan``, which was made for ``tree``, one for each provider, in the order of the plan.
 
     Aliases are stored by the agent itself: no provider gets them.
     """
-    if not providers.all:
-        return []
     after = tree.after(plan.batch)
     written = [name for name, text in plan.batch.values.items() if text is not None or name in plan.assigned]
     changes: dict[str, str | None] = dict.fromkeys(reversed(plan.removed), None)
     changes |= dict.fromkeys(plan.added, "")
-    changes |= {
-        name: after.value(name).text
-        for name in dict.fromkeys((*written, *plan.assigned))
-        if aliased_row(name, after.definition(name)) is None
-    }
+    for name in dict.fromkeys((*written, *plan.assigned)):
+        yield
+        if aliased_row(name, after.definition(name)) is None:
+            changes[name] = after.value(name).text
     former: dict[str, str | None] = dict.fromkeys(reversed(plan.added), None)
     for row in plan.removed:
         former[row] = ""
-    for row in plan.removed[:1]:
-        former |= {name: tree.value(name).text for name in tree.parameters(row)}
-    former |= {name: tree.value(name).text for name in changes if name[-1] != "." and tree.exists(name)}
-    before = providers.grouped(list(former), keys)
+    below = (name for row in plan.removed[:1] for name in tree.parameters(row))
+    for name in chain(below, (name for name in changes if name[-1] != "." and tree.exists(name))):
+        yield
+        former[name] = tree.value(name).text
+    before = yield from providers.grouped_gradually(list(former), keys)
+    changed = yield from providers.grouped_gradually(list(changes), keys)
     return [
         Step(
             provider,
             {name: changes[name] for name in names},
             {name: former[name] for name in before.get(provider, ())},
         )
-        for provider, names in providers.grouped(list(changes), keys).items()
+        for provider, names in changed.items()
     ]
 
 

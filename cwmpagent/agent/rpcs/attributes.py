@@ -47,18 +47,18 @@ class ParameterAttributes:
     async def set(self, request: SetParameterAttributes) -> SetParameterAttributesResponse:
         """Set the attributes of all parameters or none (A.3.2.4). Raises CwmpFault 9003, 9005, 9009."""
         await self._refresher.freshen_below([parameter.name for parameter in request.parameter_list])
-        await self._changes.set_attributes(
-            [
-                AttributeChange(
-                    parameter.name,
-                    notification=parameter.notification if parameter.notification_change else None,
-                    access_list=parameter.access_list if parameter.access_list_change else None,
-                )
-                for parameter in request.parameter_list
-            ],
-            Origin.ACS,
-        )
+        await self._changes.set_attributes(await self._long_work.run(_changes(request)), Origin.ACS)
         return SetParameterAttributesResponse()
+
+
+def _changes(request: SetParameterAttributes) -> Gradual[list[AttributeChange]]:
+    changes: list[AttributeChange] = []
+    for parameter in request.parameter_list:
+        yield
+        notification = parameter.notification if parameter.notification_change else None
+        access_list = parameter.access_list if parameter.access_list_change else None
+        changes.append(AttributeChange(parameter.name, notification=notification, access_list=access_list))
+    return changes
 
 
 def _answer(tree: Tree, paths: Sequence[str]) -> Gradual[GetParameterAttributesResponse]:

@@ -77,7 +77,7 @@ def _names(tree: Tree, access: Access, request: GetParameterNames) -> Gradual[Ge
     size = AnswerSize()
 
     def pieces(path: str, _: Skips) -> Iterator[Sequence[tuple[str, bool]]]:
-        return (access.restricted(piece) for piece in tree.named(path, request.next_level))
+        return (access.restricted(piece, tree) for piece in tree.named(path, request.next_level))
 
     for piece in AnswerNames(tree).answer([request.parameter_path], pieces):
         names += [ParameterInfoStruct(name, writable) for name, _, writable in piece]

@@ -58,11 +58,13 @@ class AfterSession:
     def restored(self, text: str) -> tuple[AfterSessionWork, ...]:
         """Read the work in a saved record. Entries that no kind can read are left out, with one warning."""
         try:
-            records = json.loads(text)
+            entries = json.loads(text or "[]")
         except (ValueError, RecursionError):
+            entries = None
+        if not isinstance(entries, list):
+            self._observer(Warned("saved work for after a session is damaged: all of it is left out"))
             return ()
         found: list[AfterSessionWork] = []
-        entries = records if isinstance(records, list) else []
         for record in entries:
             if isinstance(record, list) and record:
                 found += self._read(record)

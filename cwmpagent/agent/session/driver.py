@@ -21,6 +21,7 @@ from cwmpagent.agent.facts import (
     SessionStarted,
     Warned,
 )
+from cwmpagent.agent.full_collections import full_collections_later, full_collections_now
 from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.journal import Journal
 from cwmpagent.agent.long_work import LongWork
@@ -116,6 +117,7 @@ class SessionDriver:
         self._after_session = after_session
         self._own_requests = own_requests
         self._running = False
+        self._held = False
         self._timer: DelayedCall | None = None
         self._current: Deferred[None] | None = None
 
@@ -147,9 +149,23 @@ class SessionDriver:
         if limit.active():
             limit.cancel()
 
+    async def hold(self) -> None:
+        """Wait for the end of the session under way, and open none until :meth:`release`."""
+        self._held = True
+        self._disarm()
+        if self._current is not None:
+            over: Deferred[None] = Deferred()
+            self._current.addBoth(lambda _: over.callback(None))
+            await over
+
+    def release(self) -> None:
+        """Open sessions again after :meth:`hold`."""
+        self._held = False
+        self.poke()
+
     def poke(self) -> None:
         """Open a session if one is due by the agenda, otherwise set a timer for the next one."""
-        if not self._running or self._current is not None:
+        if not self._running or self._held or self._current is not None:
             return
         self._disarm()
         if not self._server.flag("EnableCWMP", default=True):
@@ -190,7 +206,8 @@ class SessionDriver:
         try:
             await self._journal.save_or_warn()
             run = self._open(snapshot)
-            finished = await self._drive(run)
+            with full_collections_later():
+                finished = await self._drive(run)
         except CancelledError:
             finished = Finished(False, "aborted: the agent stops", run is not None and run.session.informed)
         except Exception:
@@ -242,15 +259,16 @@ class SessionDriver:
                 case Deviation() as deviation:
                     self._observer(Noted(deviation.text))
                 case Call() as call:
-                    answer = await self._call(run, call)
-                    actions.append(await self._long_work.run(run.session.answer_gradually(answer.response)))
+                    actions.append(await self._answer(run, call))
+                    del call  # it may be large, and the next exchange takes its time
                 case Finished() as finished:
                     return finished
 
     async def _exchange(self, run: _Run, post: Post) -> tuple[object, ...]:
         self._trace.sent(post)
         try:
-            reply = await run.exchange.post(post.body)
+            with full_collections_now():
+                reply = await run.exchange.post(post.body)
         except TransportError as error:
             return (run.session.broken(str(error)),)
         self._trace.received(reply)
@@ -278,6 +296,10 @@ class SessionDriver:
         if any(event.code == BOOTSTRAP for event in run.snapshot.events):
             notes.update(self._bootstrap.delivered(run.url))
         return notes
+
+    async def _answer(self, run: _Run, call: Call) -> Post:
+        answer = await self._call(run, call)
+        return await self._long_work.run(run.session.answer_gradually(answer.response))
 
     async def _call(self, run: _Run, call: Call) -> Answer:
         started = self._clock.monotonic()

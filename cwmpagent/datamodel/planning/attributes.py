@@ -11,7 +11,7 @@ from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.schema import Notify, ParameterDefinition
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
-from cwmpagent.gradual import Gradual, at_once
+from cwmpagent.gradual import Gradual
 from cwmpagent.records import SUBSCRIBER, Attributes, Batch
 
 _ACTIVE = (2, 5, 6)
@@ -22,21 +22,14 @@ _SHARED: Mapping[tuple[int, tuple[str, ...]], Attributes] = {
 }
 
 
-def plan_attributes(tree: Tree, changes: Sequence[AttributeChange]) -> Plan:
+def plan_attributes_gradually(tree: Tree, changes: Sequence[AttributeChange]) -> Gradual[Plan]:
     """Plan the change of Notification and AccessList, in the order given, all or none (SetParameterAttributes).
 
+    Each parameter is visited once, however many ``changes`` apply to it.
     Raises ``CwmpFault``: 9005 for an unknown name; 9003 for a Notification other than 0, 1, 2 (also 3 to 6 if the
     device supports lightweight notifications) and for an entity other than ``Subscriber``; 9009 for active notification
     (2, 5, 6) of a parameter that denies it, and for a Notification other than 2 on a fully named parameter that forces
     it (below a partial path, such a parameter stays at 2).
-    """
-    return at_once(plan_attributes_gradually(tree, changes))
-
-
-def plan_attributes_gradually(tree: Tree, changes: Sequence[AttributeChange]) -> Gradual[Plan]:
-    """The same as :func:`plan_attributes`, in small pieces.
-
-    Each parameter is visited once, however many ``changes`` apply to it.
     """
     requested = yield from _by_path(tree, changes)
     saved = tree.overlay.attributes
@@ -47,8 +40,7 @@ def plan_attributes_gradually(tree: Tree, changes: Sequence[AttributeChange]) ->
             continue
         for piece in tree.covered(path):
             yield
-            above = piece[0][0].removesuffix(piece[0][1].name) if piece else ""
-            covering = [requested[object_] for object_ in (*objects_above(above), above) if object_ in requested]
+            covering = [requested[above] for above in objects_above(piece[0][0]) if above in requested] if piece else []
             for name, parameter in piece:
                 attributes = _attributes(tree, name, parameter, covering, requested.get(name))
                 if attributes == tree.factory_attributes_of(name, parameter):

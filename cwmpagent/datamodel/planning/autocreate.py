@@ -12,20 +12,16 @@ from cwmpagent.datamodel.planning.objects import plan_add
 from cwmpagent.datamodel.resolve import Resolver
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault, ParameterFault
-from cwmpagent.gradual import Gradual, at_once
+from cwmpagent.gradual import Gradual
+from cwmpagent.values import Value
 
 
-def plan_values_in_new_rows(tree: Tree, assignments: Sequence[Assignment]) -> Plan:
+def plan_values_in_new_rows_gradually(tree: Tree, assignments: Sequence[Assignment]) -> Gradual[Plan]:
     """Plan the creation of the rows that are named by a new alias, and then the values as ``plan_values``, all or none.
 
     A parameter of a row that cannot be created has the code 9005, or 9001 if the table is full. Rows are never created
     from instance numbers.
     """
-    return at_once(plan_values_in_new_rows_gradually(tree, assignments))
-
-
-def plan_values_in_new_rows_gradually(tree: Tree, assignments: Sequence[Assignment]) -> Gradual[Plan]:
-    """The same as :func:`plan_values_in_new_rows`, in small pieces."""
     plans: list[Plan] = []
     refused: dict[str, ParameterFault] = {}
     planned, resolver = tree, Resolver(tree)
@@ -46,8 +42,14 @@ def plan_values_in_new_rows_gradually(tree: Tree, assignments: Sequence[Assignme
     except CwmpFault as fault:
         parameters = [refused.get(parameter.name, parameter) for parameter in fault.parameters]
         raise CwmpFault(fault.code, fault.text, tuple(parameters)) from None
+    yield
     plan = joined(*plans)
-    return replace(plan, changed={path: pair for path, pair in plan.changed.items() if tree.exists(path)})
+    changed: dict[str, tuple[Value, Value]] = {}
+    for path, pair in plan.changed.items():
+        yield
+        if tree.exists(path):
+            changed[path] = pair
+    return replace(plan, changed=changed)
 
 
 def _missing_row(resolver: Resolver, name: str) -> tuple[str, str] | None:

@@ -35,7 +35,7 @@ def plan_add(
         _check_alias(node.definition, path, alias, resolver)
     limit = node.definition.max_rows if as_acs else None
     last = tree.last_instance(path)
-    number = number or last + 1
+    number = last + 1 if number is None else number
     if number > HIGHEST_INSTANCE or (limit is not None and len(tree.instances(path)) >= limit):
         raise CwmpFault(9004, f"{path} is full" if limit is None else f"{path} holds at most {limit} objects")
     row = f"{path}{number}."

@@ -205,8 +205,7 @@ class LabAcs:
 
         Raises UnreachableError where that is not possible; then the task waits for the next session.
         """
-        root = "InternetGatewayDevice." if any(name.startswith("I") for name in device.parameters) else "Device."
-        reading = GetParameterValues((root + "ManagementServer.",))
+        reading = GetParameterValues((device.root + "ManagementServer.",))
         waiting = [task for task in self.tasks.of(device.id) if task.state == "queued" and task.request == reading]
         task = waiting[0] if waiting else self.task(device.id, reading)
         answered: Deferred[None] = Deferred()

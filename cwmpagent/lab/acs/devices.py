@@ -79,6 +79,11 @@ class LabDevice:
     _username: str | None = None
     _password: str | None = field(default=None, repr=False)
 
+    @property
+    def root(self) -> str:
+        """The root object of its data model, with a dot."""
+        return "InternetGatewayDevice." if any(name.startswith("I") for name in self.parameters) else "Device."
+
     def find(self, ending: str) -> str | None:
         """The text of the parameter with this name below the root object ``Device.`` or ``InternetGatewayDevice.``."""
         for root in ("Device.", "InternetGatewayDevice."):

@@ -9,64 +9,26 @@ given.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, ClassVar
 
 from cwmpagent.errors import MisuseError
+from cwmpagent.lab.acs.field_bounds import From, Matching, OneOf, XmlText, refused_fields
 from cwmpagent.lab.acs.http_answer import BLOCK, HttpAnswer, with_envelope
 from cwmpagent.protocol.rpc import Fault
 from cwmpagent.protocol.soap import Envelope
-from cwmpagent.typed_members import is_number, is_whole
+from cwmpagent.typed_members import is_whole
 
 EVERY = "every"
 INFORM = "inform"
 EMPTY = "empty"
 CHALLENGE = "challenge"
-
-
-class From(NamedTuple):
-    """Bounds of a number, both allowed."""
-
-    least: int
-    most: int
-
-    def refusal(self, value: object) -> str:
-        """Reason why ``value`` is not allowed, empty if it is."""
-        if is_number(value) and self.least <= value <= self.most:
-            return ""
-        return f"must be from {self.least} to {self.most}"
-
-
-class OneOf(NamedTuple):
-    """The allowed numbers."""
-
-    values: tuple[int, ...]
-
-    def refusal(self, value: object) -> str:
-        """Reason why ``value`` is not allowed, empty if it is."""
-        return "" if value in self.values else f"must be one of {', '.join(map(str, self.values))}"
-
-
-class Matching(NamedTuple):
-    """The allowed texts: ``pattern``, and what it says in words."""
-
-    pattern: str
-    words: str
-
-    def refusal(self, value: object) -> str:
-        """Reason why ``value`` is not allowed, empty if it is."""
-        if value is None or (isinstance(value, str) and re.fullmatch(self.pattern, value)):
-            return ""
-        return f"must be {self.words}"
-
-
 _TEXT = Matching(r"[^\ud800-\udfff]*", "a text that can be encoded in UTF-8")
-_XML = Matching("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*", "a text without control characters")
+_XML = XmlText()
 _HEADER = Matching(r"[\x20-\x7e]{0,2000}", "printable ASCII of at most 2000 characters, as a header has it")
 _SECONDS = From(0, 86_400)
-_TIMES = From(0, 1_000_000)
+TIMES = From(0, 1_000_000)
 _POST = From(1, 1_000_000)
 _BYTES = From(0, 10_000_000_000)
 
@@ -91,18 +53,14 @@ class Misbehaviour:
     KIND: ClassVar[str] = ""
 
     at: str | int = EVERY
-    times: Annotated[int, _TIMES] = 1
+    times: Annotated[int, TIMES] = 1
     device: Annotated[str, _TEXT] = ""
 
     def __post_init__(self) -> None:
-        refusals = {"at": _POST.refusal(self.at) if is_whole(self.at) else _TEXT.refusal(self.at)}
-        hints: dict[str, Any] = get_type_hints(type(self), include_extras=True)
-        for name, hint in hints.items():
-            if get_origin(hint) is Annotated:
-                refusals[name] = get_args(hint)[1].refusal(getattr(self, name))
-        for name, refusal in refusals.items():
-            if refusal:
-                raise MisuseError(f"{self.KIND}.{name} {refusal}")
+        at = _POST.refusal(self.at) if is_whole(self.at) else _TEXT.refusal(self.at)
+        name, refusal = ("at", at) if at else next(refused_fields(self), ("", ""))
+        if refusal:
+            raise MisuseError(f"{self.KIND}.{name} {refusal}")
 
     def applies(self, moment: Moment) -> bool:
         """Whether ``moment`` is the selected message."""

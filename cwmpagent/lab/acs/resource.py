@@ -11,10 +11,11 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from cwmpagent.errors import TooLargeError
 from cwmpagent.lab.acs.http_answer import HttpAnswer, refusal
 from cwmpagent.lab.acs.http_delivery import deliver
 from cwmpagent.lab.acs.open_sessions import Incoming, OpenSessions
-from cwmpagent.lab.network.bounded_site import BoundedRequest, TooLarge, inflated
+from cwmpagent.lab.network.bounded_site import BoundedRequest, inflated
 from cwmpagent.protocol.auth import DigestVerdict
 
 _COOKIE = re.compile(r"(?:^|[;,])\s*session=\"?([0-9A-Za-z_-]{1,128})")
@@ -55,7 +56,7 @@ class AcsResource(Resource):
             body = inflated(raw, request.text("Content-Encoding"), self._sessions.max_body)
         except LookupError:
             return self._plain(request, refusal(415, "Content-Encoding must be gzip or deflate"))
-        except TooLarge as error:
+        except TooLargeError as error:
             return self._plain(request, refusal(413, str(error)))
         except ValueError as error:
             return self._plain(request, refusal(400, str(error)))

@@ -14,6 +14,7 @@ from cwmpagent.errors import MisuseError
 from cwmpagent.lab.acs import LabAcs
 from cwmpagent.lab.acs.connection_request.errors import UnreachableError
 from cwmpagent.lab.acs.devices import LabDevice
+from cwmpagent.lab.acs.misbehaviour import TIMES
 from cwmpagent.lab.console import to_json
 from cwmpagent.lab.console.from_json import PlainError, file_fault_from, misbehaviour_from, request_from
 from cwmpagent.lab.console.json_pieces import Elements, pieces, slices
@@ -24,7 +25,6 @@ from cwmpagent.typed_members import is_whole
 from cwmpagent.values import Value, ValueType
 
 LISTED = 1000
-MOST_TIMES = 1_000_000
 LINES = 50
 """Lines about devices or sessions that are made at once."""
 AT_ONCE = 1 << 18
@@ -205,8 +205,8 @@ class Api:
         way, times = given.get("spoil", ""), given.get("times", 0)
         if set(given) - {"spoil", "times"} or not isinstance(way, str) or not is_whole(times):
             raise _Refused(400, 'the body must be {"spoil": a way or "" for none, "times": a count or 0 for always}')
-        if not 0 <= times <= MOST_TIMES:
-            raise _Refused(400, f"times must be from 0 to {MOST_TIMES}")
+        if refusal := TIMES.refusal(times):
+            raise _Refused(400, f"times {refusal}")
         self._stun().spoil(way, times)
         return as_json(to_json.stun(self._stun()), 202)
 

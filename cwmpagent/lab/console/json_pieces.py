@@ -58,20 +58,18 @@ def slices(values: Iterable[T], size: int = SLICE) -> Iterator[list[T]]:
 
 
 def sorted_slices(entries: Mapping[str, T]) -> Iterator[list[tuple[str, T]]]:
-    """The entries by name, in slices of :data:`SLICE`; empty slices first where sorting takes its time."""
-    items = list(entries.items())  # a copy, as the mapping may change between two slices
-    if len(items) <= SLICE:
-        yield from slices(sorted(items, key=_name))
-        return
-    runs: list[list[tuple[str, T]]] = []
-    for start in range(0, len(items), SORTED):
-        yield []
-        runs.append(sorted(items[start : start + SORTED], key=_name))
-    yield from slices(merge(*runs, key=_name))
+    """The entries by name, in slices of :data:`SLICE`; empty slices first where sorting takes its time.
 
-
-def _name(entry: tuple[str, object]) -> str:
-    return entry[0]
+    Entries that are removed between two slices are left out.
+    """
+    names = list(entries)  # no copy of the entries: very many new tuples at once hold up everything
+    runs: list[list[str]] = []
+    for start in range(0, len(names), SORTED):
+        if len(names) > SLICE:
+            yield []
+        runs.append(sorted(names[start : start + SORTED]))
+    for part in slices(merge(*runs)):
+        yield [(name, entries[name]) for name in part if name in entries]
 
 
 def _is_large(values: Iterable[Any]) -> bool:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, ClassVar, get_args, get_origin, get_type_hints
+from typing import Annotated, ClassVar
 
 from cwmpagent.errors import MisuseError
-from cwmpagent.lab.acs.misbehaviour import From, Matching, OneOf
+from cwmpagent.lab.acs.field_bounds import From, Matching, OneOf, refused_fields
 from cwmpagent.lab.files.answer import FileAnswer, sentence
 
 MOST = 1000
@@ -41,10 +41,8 @@ class FileFault:
     times: Annotated[int, _TIMES] = 1
 
     def __post_init__(self) -> None:
-        hints: dict[str, Any] = get_type_hints(type(self), include_extras=True)
-        for name, hint in hints.items():
-            if get_origin(hint) is Annotated and (refusal := get_args(hint)[1].refusal(getattr(self, name))):
-                raise MisuseError(f"{self.KIND}.{name} {refusal}")
+        for name, refusal in refused_fields(self):
+            raise MisuseError(f"{self.KIND}.{name} {refusal}")
 
     def applies(self, method: str, path: str) -> bool:
         """Whether the request is one that the fault is for."""

@@ -172,8 +172,7 @@ class NatBench:
             return
         self._device = device
         self._tell(f"{device.id} has sent an Inform")
-        root = "InternetGatewayDevice." if any(name.startswith("I") for name in device.parameters) else "Device."
-        for task in _tasks(root + "ManagementServer.", self._server, self._lifetime, self._request):
+        for task in _tasks(device.root + "ManagementServer.", self._server, self._lifetime, self._request):
             self.acs.queue(device.id, task)
 
     def _value_of(self, name: str) -> str:

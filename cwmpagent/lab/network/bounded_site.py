@@ -88,14 +88,10 @@ class BoundedSite(Site):
         return super().getResourceFor(request)  # type: ignore[no-untyped-call]  # Twisted has no types there
 
 
-class TooLarge(Exception):
-    """An inflated body is larger than its bound."""
-
-
 def inflated(data: bytes, coding: str, bound: int) -> bytes:
     """Decode ``data``, whose Content-Encoding is ``coding``, as the agent decodes a response.
 
-    Raises LookupError for an unknown coding, ValueError for bad data, :class:`TooLarge` above its bounds.
+    Raises LookupError for an unknown coding, ValueError for bad data, TooLargeError above its bounds.
     """
     try:
         body = Body(bound, (coding.encode("latin-1"),), "request")
@@ -105,7 +101,7 @@ def inflated(data: bytes, coding: str, bound: int) -> bytes:
         for start in range(0, len(data), _PIECE):  # what is left of a piece is copied for each member in it
             body.feed(data[start : start + _PIECE])
         return body.finish()
-    except TooLargeError as error:
-        raise TooLarge(str(error)) from error
+    except TooLargeError:
+        raise
     except TransportError as error:
         raise ValueError(str(error)) from error

@@ -137,8 +137,7 @@ class Nat:
         mapping = next((mapping for mapping in self._alive(now) if mapping.outside == outside), None)
         if mapping is None:
             return f"the NAT has no mapping at {outside} any more"
-        sent_to = [to for to, when in mapping.sent_to.items() if not self._is_over(when, now)]
-        if not lets_in(self.kind, sent_to, source):
+        if not self._lets_in(mapping, source, now):
             return f"the NAT ({self.kind.value}) lets in nothing from {source} at {outside}"
         return ""
 
@@ -186,13 +185,16 @@ class Nat:
             return None
         return mapping
 
+    def _lets_in(self, mapping: _Mapping, source: Address, now: float) -> bool:
+        sent_to = [to for to, when in mapping.sent_to.items() if not self._is_over(when, now)]
+        return lets_in(self.kind, sent_to, source)
+
     def _in(self, data: bytes, source: Address, mapping: _Mapping) -> None:
         now = self._monotonic()
         if self._is_over(mapping.used, now):
             self.counters["expired"] += 1
             return
-        sent_to = [to for to, when in mapping.sent_to.items() if not self._is_over(when, now)]
-        if not lets_in(self.kind, sent_to, source):
+        if not self._lets_in(mapping, source, now):
             self.counters["filtered"] += 1
             return
         if source not in self._stand_ins:

@@ -24,8 +24,8 @@ _MILLISECONDS_FROM = 10**11
 """Time stamps from this value on are in milliseconds: in seconds it is in the year 5138."""
 AHEAD = 86400.0
 """Seconds by which a time stamp may be ahead of this device's clock before it is taken for a mistake."""
-LATEST = 1e11
-"""The same limit, in seconds since 1970, while the clock of the device is not trusted: the year 5138."""
+LATEST = float(_MILLISECONDS_FROM)
+"""Latest time stamp, in seconds since 1970, that is taken for a present one while the clock is not trusted."""
 _FIELDS = ("ts", "id", "un", "cn", "sig")
 
 
@@ -105,25 +105,21 @@ class _Accepted(NamedTuple):
 class UdpRequests:
     """Check of requests against copies and replays: the time stamp increases and the id differs (Annex G.2.2.3).
 
-    A time stamp in the far future does not shut out later requests with the right time: it counts only for others that
-    are in the future, too, and again once its time has come. The last request of each of the two kinds is remembered
+    A time stamp in the far future does not shut out later requests with the right time: until its time has come, it is
+    compared only with others in the future. The last request of each of the two kinds is remembered
     for each of the last :data:`KNOWN` credentials, in memory only.
     """
 
     def __init__(self) -> None:
         self._last: dict[bytes, tuple[_Accepted, ...]] = {}
 
-    def accepts(self, datagram: bytes, credentials: tuple[str, str] | None, wall: float | None = None) -> bool:
-        """Whether ``datagram`` is a new request signed with ``credentials``; False where these are None.
-
-        ``wall``: the present time in seconds since 1970; None while it is not known.
-        """
-        return self.refusal(datagram, credentials, wall) is None
-
     def refusal(
         self, datagram: bytes, credentials: tuple[str, str] | None, wall: float | None = None
     ) -> Refusal | None:
-        """Check ``datagram`` as :meth:`accepts`, and remember an accepted request. Returns None for that."""
+        """Why ``datagram`` is no new request signed with ``credentials``; None if it is, and it is remembered.
+
+        ``wall``: the present time in seconds since 1970; None while it is not known.
+        """
         request = parse(datagram)
         if request is None:
             return Refusal.MALFORMED

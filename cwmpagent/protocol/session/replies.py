@@ -137,10 +137,7 @@ def _classify_envelope(envelope: Envelope, where: str, awaited: Awaited | None) 
 def _absent_key(envelope: Envelope, request: Request) -> tuple[DeviationKind, str] | None:
     if not envelope.absent:
         return None
-    text = (
-        f"the ACS sent {_name(request)} without the mandatory {envelope.absent[0]}, which is taken as empty"
-        " ([acs] lenient = false refuses it with fault 9003)"
-    )
+    text = f"the ACS sent {_name(request)} without the mandatory {envelope.absent[0]}, which is taken as empty"
     return DeviationKind.NO_KEY, text
 
 

@@ -65,13 +65,17 @@ def decode_gradually(data: bytes, *, charset: str | None, limits: EnvelopeLimits
     if len(data) > limits.size:
         raise EnvelopeError(f"the message is longer than {limits.size} octets")
     tags = data.count(b"<")
+    yield
     if tags > limits.tags:
         raise EnvelopeError(f"the message has more than {limits.tags} tags")
+    most_names = max(1, tags + data.count(b"="))
+    yield
     data = trimmed(data)
+    yield
     problem = ""
     for encoding in encodings(data, charset):
         try:
-            reader = _Reader(limits, encoding, max(1, tags + data.count(b"=")), lenient=lenient)
+            reader = _Reader(limits, encoding, most_names, lenient=lenient)
             return (yield from reader.read(data))
         except expat.ExpatError as error:
             problem = problem or f"the message is not well-formed XML: {error}"
@@ -195,7 +199,7 @@ class _Reader(DefusedExpatParser):
             markup = data[parsed : parsed + 4].replace(b"\0", b"")
             most = limits.token if markup[:2] in (b"<!", b"<?") else limits.tag
             if end - parsed > most:
-                raise EnvelopeError(f"a tag is longer than {most} octets")
+                raise EnvelopeError(f"a tag or comment is longer than {most} octets")
         if len(self._names) > limits.names:
             raise EnvelopeError(f"there are more than {limits.names} different names")
         if sum(map(len, self.texts)) > limits.text:

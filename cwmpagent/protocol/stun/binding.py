@@ -81,14 +81,23 @@ Action = Send | Mapped | Unreachable
 class Binding:
     """The NAT binding of the primary socket at ``local``.
 
-    ``new_id`` returns 16 random bytes. All times are monotonic seconds. :meth:`start` must be called first.
+    ``new_id`` returns 16 random bytes. ``alone``: whether nobody else sends from the primary socket; otherwise its idle
+    time is not known, and the binding's lifetime is not searched. All times are monotonic seconds. :meth:`start` must
+    be called first.
     """
 
-    def __init__(self, settings: BindingSettings, local: Address, new_id: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        settings: BindingSettings,
+        local: Address,
+        new_id: Callable[[], bytes],
+        alone: Callable[[], bool] = lambda: True,
+    ) -> None:
         shortest = max(SHORTEST, settings.shortest)
         self._settings = settings
         self._local = local
         self._new_id = new_id
+        self._alone = alone
         self._probes = LifetimeProbes(shortest, settings.longest)
         self._shortest = shortest
         self.mapping: Address | None = None
@@ -120,7 +129,7 @@ class Binding:
     @property
     def searching(self) -> bool:
         """Whether the search for the binding's lifetime is still running."""
-        return self.behind_nat and self._probes.searching
+        return self.behind_nat and self._probes.searching and self._alone()
 
     @property
     def failing(self) -> bool:
@@ -148,7 +157,8 @@ class Binding:
             if self._request.over(now):
                 failed = self._request.repeated
                 return self._failed("it does not answer", now) if failed else self._send_request(now)
-            # A request without an answer must not end the keep-alives: most NATs count outbound datagrams alone.
+            # A request without an answer must not end the keep-alives: most NATs renew a binding only for outbound
+            # datagrams.
             due = self._request.to_send(now) or now >= self._silent_until - ROUNDING
             return self._sent(self._request, now) if due else []
         if self._probe is not None:
@@ -157,7 +167,7 @@ class Binding:
             return [Send(self._probe.data, True)] if self._probe.to_send(now) else []
         if now < self._due - ROUNDING:
             return []
-        if self._probe_due and now <= self._due + min(_LATE, self._probes.lateness):
+        if self._probe_due and self._alone() and now <= self._due + min(_LATE, self._probes.lateness):
             return self._send_probe(now, now - self._quiet_since)
         return self._send_request(now)
 
@@ -232,7 +242,7 @@ class Binding:
 
     def _schedule_next(self, now: float) -> list[Action]:
         """After an answer of the server: schedule the next keep-alive or probe; a trial is sent at once."""
-        idle = self._probes.idle_to_test(now, self._quiet_since) if self.behind_nat else None
+        idle = self._probes.idle_to_test(now, self._quiet_since) if self.behind_nat and self._alone() else None
         if idle == 0:
             return self._send_probe(now, idle)
         self._probe_due = idle is not None
@@ -310,8 +320,10 @@ class Binding:
         trial = self._probes.on_trial
         if secondary:
             self._probes.refused(message.error if message.kind is MessageType.ERROR else None, now)
-        else:
+        elif trial or self._alone():
             self._probes.answered()
+        else:
+            self._probes.forget()
         return self._schedule_keep_alive() if trial else self._send_request(now)
 
     def _probe_unanswered(self, now: float) -> list[Action]:

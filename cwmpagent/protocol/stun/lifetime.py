@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cwmpagent.protocol.stun.transaction import ROUNDING
+
 LONGEST = 1800.0
 """Upper limit of the search in seconds, where the ACS sets none (STUNMaximumKeepAlivePeriod -1)."""
 _SHARE = 0.9
@@ -9,7 +11,6 @@ _SHARE = 0.9
 _NEAR = 0.1
 """The search ends when the unknown interval is at most this fraction of the longest survived time."""
 _NEAREST = 0.25  # seconds
-_ROUNDING = 1e-6  # seconds: a measured time is a difference of two floats
 
 
 class LifetimeSearch:
@@ -28,7 +29,7 @@ class LifetimeSearch:
     def candidate(self) -> float | None:
         """The idle time to try next; None when the search is finished."""
         if self._died is None:
-            at_limit = self._survived >= self._longest - _ROUNDING
+            at_limit = self._survived >= self._longest - ROUNDING
             return None if at_limit else min(self._longest, self._survived * 2)
         unknown = self._died - self._survived
         if unknown <= max(_NEAREST, _NEAR * self._survived):

@@ -7,14 +7,13 @@ The primary socket is silent for longer than the safe period only after a trial 
 from __future__ import annotations
 
 from cwmpagent.protocol.stun.lifetime import LONGEST, LifetimeSearch
-from cwmpagent.protocol.stun.transaction import PROBE_PATIENCE
+from cwmpagent.protocol.stun.transaction import PROBE_PATIENCE, ROUNDING
 
 ANEW_AFTER = 86400.0
 """Seconds after which the lifetime of the binding is searched again."""
 _TRIALS = 3  # probes in a row that are refused, or trials without an answer, before the search is given up
 _WINDOW_SHARE = 0.25  # of the longest silence, for the answer to a probe
 _UNKNOWN_ATTRIBUTE = 420
-_ROUNDING = 1e-6
 
 
 class LifetimeProbes:
@@ -31,7 +30,6 @@ class LifetimeProbes:
         self.lateness = window / 2
         """Seconds by which a probe may be late. A later one would leave no time for its answer."""
         self._limits = (shortest, limit - window)
-        self._possible = limit - window > shortest
         self._search = LifetimeSearch(*self._limits)
         self._honoured: bool | None = None
         self._failed = 0  # in a row
@@ -47,7 +45,7 @@ class LifetimeProbes:
     @property
     def searching(self) -> bool:
         """Whether the search for the lifetime is still running."""
-        return self._possible and self._honoured is not False and self._search.candidate is not None
+        return self._honoured is not False and self._search.candidate is not None
 
     @property
     def on_trial(self) -> bool:
@@ -68,7 +66,7 @@ class LifetimeProbes:
             return None
         if self._honoured:
             return self._search.candidate
-        return 0.0 if now >= self._trial_from - _ROUNDING else None
+        return 0.0 if now >= self._trial_from - ROUNDING else None
 
     def begin(self, idle: float) -> None:
         """Record that a probe was sent after ``idle`` seconds; 0: a trial."""
@@ -103,7 +101,7 @@ class LifetimeProbes:
 
     def lost(self) -> None:
         """Record that the binding was lost within the period."""
-        if not self.searching:
+        if self._honoured is not False and not self.searching:
             self._search.died(self._search.period)
             self._ended = None
 

@@ -151,8 +151,8 @@ class BoundedHttpChannel(HTTPChannel):
 class BoundedHttpFactory(ServerFactory[BoundedHttpChannel]):
     """Creates and counts the connections.
 
-    ``answer`` is called once for each complete request, ``refused`` with the address of each client without one that is
-    refused, and the reason.
+    ``answer`` is called once for each complete request. ``refused`` is called with the address of the client and the
+    reason where a connection is refused before a request is complete.
     """
 
     noisy = False

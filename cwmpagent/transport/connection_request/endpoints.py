@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import ServerFactory
 
 from cwmpagent.errors import ConfigError
-from cwmpagent.transport.descriptors import check_descriptors
+from cwmpagent.transport.descriptors import DESCRIPTORS_OF_A_PORT, check_descriptors
 
 _REMEDIES = {
     errno.EADDRINUSE: "another program or endpoint uses this port (tcp6 includes IPv4); choose another",
@@ -27,11 +27,6 @@ _REMEDIES = {
 }
 _BACKLOG = 1024
 """Connections that may wait to be accepted. With Twisted's 50 a burst causes lost SYNs, a second's delay each."""
-_DESCRIPTORS = 2
-"""Descriptors that a port needs: its socket, and the one that Twisted reserves for accepting without a free one.
-
-Without that one Twisted logs a traceback, and a port that cannot accept is polled without end.
-"""
 _PARTS = re.compile(r"(?<!\\):")
 _FREE_PORT = re.compile(r"(^tcp6?:|:port=)0+(?=:|$)")
 
@@ -98,7 +93,7 @@ class Endpoints:
         opened: list[IListeningPort] = []
         for text in texts:
             try:
-                check_descriptors(_DESCRIPTORS)
+                check_descriptors(DESCRIPTORS_OF_A_PORT)
                 endpoint = serverFromString(self._reactor, _with_backlog(text))  # type: ignore[no-untyped-call]  # untyped in Twisted
                 opened.append(await endpoint.listen(factory))
             except Exception as error:  # of any kind of endpoint

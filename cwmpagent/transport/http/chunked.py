@@ -96,10 +96,7 @@ class ChunkedBody:
                 break
             self._framing += at - start
             if self._framing > self._content + MOST_FRAMING:
-                raise TooLargeError(
-                    f"the response has {MOST_FRAMING} bytes more of chunk sizes than of content, which is more than "
-                    "is read"
-                )
+                raise TooLargeError(f"the response has more than {MOST_FRAMING} bytes of framing beyond its content")
             if self._ended:
                 return len(data) - at
         return 0

@@ -87,7 +87,8 @@ def redirected(source: Destination, location: bytes | None) -> Destination:
         url = urljoin(source.url, location.decode("utf-8", "replace").strip())
         target = parse_destination(_with_zone_of(source, url))
     except (TransportError, ValueError) as error:
-        raise TransportError(f"{source.name}: redirects to a Location that is not an http or https URL") from error
+        reason = f"{source.name}: redirects to a Location that is not usable as an http or https URL"
+        raise TransportError(f"{reason} ({error})" if "IPv6" in str(error) else reason) from error
     if source.secure and not target.secure:
         raise TransportError(f"{source.name}: redirects from https to http, which is not followed")
     return target

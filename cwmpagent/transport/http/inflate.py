@@ -20,7 +20,9 @@ _RAW = -zlib.MAX_WBITS
 
 
 class Body:
-    """Collects the body of a message. ``bound``: maximum size in bytes after decompression, and nearly also before.
+    """Collects the body of a message. ``bound``: maximum size in bytes after decompression.
+
+    Compressed, the body may have 1/256 and 1,024 bytes more: content that cannot be compressed grows a little.
 
     ``encodings``: the values of its Content-Encoding headers (RFC 9110 section 8.4). ``message``: what it is in errors,
     "response" or "request". Raises TransportError for an encoding that was not offered.
@@ -33,7 +35,7 @@ class Body:
             raise TransportError(f"the {message} has a Content-Encoding that was not offered (offered: gzip, deflate)")
         self._bound = bound
         self._message = message
-        self._most_received = bound + bound // 256 + 1024  # content that cannot be compressed grows a little
+        self._most_received = bound + bound // 256 + 1024
         self._received = 0
         self._members = 0
         self._content = bytearray()
@@ -46,7 +48,7 @@ class Body:
         """Add received bytes. Raises TooLargeError above the bound, TransportError when they cannot be decompressed."""
         self._received += len(data)
         if self._received > self._most_received and (self._gzip or self._deflate):
-            raise TooLargeError(f"the compressed {self._message} is larger than {self._bound} bytes")
+            raise TooLargeError(f"the compressed {self._message} is larger than {self._most_received} bytes")
         if self._gzip:
             self._inflate(data, _GZIP)
         elif self._deflate and self._inflating is None:

@@ -82,7 +82,7 @@ def _fields(text: bytes) -> list[tuple[bytes, bytes]]:
     lines: list[bytes] = []
     for line in text.split(b"\n"):
         if line[:1] in (b" ", b"\t") and lines and line.strip():
-            lines[-1] += b" " + line.strip()
+            lines[-1] = lines[-1].rstrip() + b" " + line.strip()
         elif line.strip():
             lines.append(line)
     fields = []

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+from cwmpagent.protocol.url_host import without_zone
 from cwmpagent.transport.addresses import is_address
 from cwmpagent.transport.tls.subject_names import subject_names
 
@@ -102,7 +103,7 @@ def _wrong_name(certificate: x509.Certificate, host: str) -> str:
 
 
 def _address_fits(host: str, addresses: Container[IPv4Address | IPv6Address]) -> bool:
-    return ip_address(host.partition("%")[0]) in addresses  # a zone has a meaning on this machine only
+    return ip_address(without_zone(host)) in addresses
 
 
 def _name_fits(host: str, patterns: Iterable[DNSPattern]) -> bool:

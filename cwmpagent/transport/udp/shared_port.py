@@ -7,8 +7,8 @@ transaction IDs of an agent begin with octets of its own.
 
 from __future__ import annotations
 
-import secrets
-from itertools import count, islice
+from collections.abc import Callable
+from itertools import chain, count, islice
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
@@ -34,13 +34,18 @@ class RequestTarget(DatagramTarget, Protocol):
 
 
 class SharedPort:
-    """The agents at a UDP port. The port may be opened and closed while agents are attached."""
+    """The agents at a UDP port. The port may be opened and closed while agents are attached.
 
-    def __init__(self) -> None:
+    ``random_octets`` returns as many octets as its argument says, which nobody can predict.
+    """
+
+    def __init__(self, random_octets: Callable[[int], bytes]) -> None:
+        self._random_octets = random_octets
         self._port: DatagramPort | None = None
         self._usernames: dict[RequestTarget, bytes] = {}
         self._targets: dict[bytes, dict[RequestTarget, None]] = {}
         self._senders: dict[bytes, RequestTarget] = {}
+        self._active: set[bytes] = set()  # prefixes of the agents that have sent something
         self._numbers = count()
 
     def open(self, port: DatagramPort) -> None:
@@ -54,11 +59,6 @@ class SharedPort:
         return port.close() if port is not None else succeed(None)
 
     @property
-    def listening(self) -> bool:
-        """Whether the port is open."""
-        return self._port is not None
-
-    @property
     def host(self) -> Address | None:
         """Local address and port; None while it is closed."""
         return self._port.host if self._port is not None else None
@@ -67,9 +67,20 @@ class SharedPort:
         """The port as one agent uses it."""
         return PortShare(self, next(self._numbers).to_bytes(_PREFIX.stop - _PREFIX.start, "big"))
 
-    def send(self, data: bytes, to: Address) -> bool:
-        """Send one datagram. Returns False where it could not be sent."""
-        return self._port.send(data, to) if self._port is not None else False
+    def send(self, data: bytes, to: Address, prefix: bytes) -> bool:
+        """Send one datagram for the agent with ``prefix``. Returns False where it could not be sent."""
+        sent = self._port is not None and self._port.send(data, to)
+        if sent:
+            self._active.add(prefix)
+        return sent
+
+    def new_id(self, prefix: bytes) -> bytes:
+        """A STUN transaction ID with ``prefix``: 16 octets, the others random."""
+        return prefix + self._random_octets(16 - len(prefix))
+
+    def only_sender(self, prefix: bytes) -> bool:
+        """Whether no agent but the one with ``prefix`` has sent anything."""
+        return self._active <= {prefix}
 
     def attach(self, target: RequestTarget, username: str, prefix: bytes) -> None:
         """Pass requests with ``username``, and answers to transaction IDs with ``prefix``, to ``target``."""
@@ -82,6 +93,7 @@ class SharedPort:
         """Pass no further datagrams to ``target``."""
         self._withdraw(target)
         self._senders.pop(prefix, None)
+        self._active.discard(prefix)
         self._usernames.pop(target, None)
 
     def _withdraw(self, target: RequestTarget) -> None:
@@ -101,15 +113,20 @@ class SharedPort:
             target.stun(data, source)
 
     def text(self, data: bytes, source: Address) -> None:
-        """Process a datagram that may be a ConnectionRequest. What no agent takes is reported by the first one."""
+        """Process a datagram that may be a ConnectionRequest.
+
+        What no agent takes is reported by the first one with its username, else by the first one at the port.
+        """
+        named: list[RequestTarget] = []
         if len(self._usernames) > 1:
             request = parse(data)
-            named = self._targets.get(request.username, {}) if request is not None else {}
-            if [target for target in list(islice(named, MOST_WITH_A_USERNAME)) if target.takes(data, source)]:
+            same = self._targets.get(request.username, {}) if request is not None else {}
+            named = list(islice(same, MOST_WITH_A_USERNAME))
+            if [each for each in named if each.takes(data, source)]:
                 return
-        first = next(iter(self._usernames), None)
-        if first is not None:
-            first.text(data, source)
+        target = next((each for each in chain(named, self._usernames) if each in self._usernames), None)
+        if target is not None:
+            target.text(data, source)
 
 
 class PortShare:
@@ -126,7 +143,7 @@ class PortShare:
         return self._port.host
 
     def attach(self, target: RequestTarget, username: str) -> None:
-        """Pass datagrams to ``target``; requests only where they have ``username``."""
+        """Pass datagrams to ``target``: requests with ``username``, and what no agent takes if it is to report that."""
         self._target = target
         self._port.attach(target, username, self._prefix)
 
@@ -138,8 +155,12 @@ class PortShare:
 
     def send(self, data: bytes, to: Address) -> bool:
         """Send one datagram. Returns False where it could not be sent; the caller treats it as lost."""
-        return self._port.send(data, to)
+        return self._port.send(data, to, self._prefix)
+
+    def alone(self) -> bool:
+        """Whether no other agent sends from the port: only then is it silent when this one is."""
+        return self._port.only_sender(self._prefix)
 
     def new_id(self) -> bytes:
         """A new STUN transaction ID: 16 octets, of which all but the first four are random."""
-        return self._prefix + secrets.token_bytes(12)
+        return self._port.new_id(self._prefix)

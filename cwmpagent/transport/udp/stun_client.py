@@ -44,8 +44,9 @@ class StunClient:
 
     ``found`` is called with the mapped address and whether there is a NAT, whenever either changes. ``trouble`` is
     called with a sentence when the server does not answer, and with an empty one when it answers again.
-    ``source_address`` returns this machine's address towards another one. Call :meth:`start` first, :meth:`look` after
-    every change of the machine's addresses, and :meth:`stop` at the end; a stopped client cannot be restarted.
+    ``source_address`` returns this machine's address towards another one; ``alone``: as for :class:`Binding`. Call
+    :meth:`start` first, :meth:`look` after every change of the machine's addresses, and :meth:`stop` at the end; a
+    stopped client cannot be restarted.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class StunClient:
         source_address: Callable[[str], str | None],
         found: Callable[[Address, bool], None],
         trouble: Callable[[str], None],
+        alone: Callable[[], bool] = lambda: True,
     ) -> None:
         self._reactor = reactor
         self._port = port
@@ -68,6 +70,7 @@ class StunClient:
         self._server_port = server_port
         self._settings = settings
         self._new_id = new_id
+        self._alone = alone
         self._monotonic = monotonic
         self._source_address = source_address
         self._found = found
@@ -181,7 +184,7 @@ class StunClient:
             self._report(f"there is no route to the STUN server {self._server}")
             self._deadline.start(RETRY_INTERVAL)
             return
-        self._binding = binding = Binding(self._settings, local, self._new_id)
+        self._binding = binding = Binding(self._settings, local, self._new_id, self._alone)
         self._perform(binding.start(self._monotonic()))
 
     def _local_address(self) -> Address | None:
@@ -272,10 +275,12 @@ class StunClients:
         new_id: Callable[[], bytes],
         monotonic: Callable[[], float],
         source_address: Callable[[str], str | None],
+        alone: Callable[[], bool] = lambda: True,
     ) -> None:
         self._reactor = reactor
         self._port = port
         self._new_id = new_id
+        self._alone = alone
         self._monotonic = monotonic
         self._source_address = source_address
 
@@ -296,6 +301,7 @@ class StunClients:
             server_port,
             settings,
             new_id=self._new_id,
+            alone=self._alone,
             monotonic=self._monotonic,
             source_address=self._source_address,
             found=found,

@@ -66,7 +66,7 @@ class BoundedElements(ExpatElementStream):
         self._check_names()
         self._check_size(self._fed)
         if self._fed - self.parser.CurrentByteIndex > self._limits.tag_bytes:
-            raise ParserError("sends a tag that is too large: too many different names, or too long ones")
+            raise ParserError("sends a tag that is too large")
 
     @property
     def unfinished(self) -> bool:

@@ -43,16 +43,22 @@ class RpcTests(BenchCase):
             GetRPCMethodsResponse(
                 (
                     "AddObject",
+                    "CancelTransfer",
                     "DeleteObject",
+                    "Download",
                     "FactoryReset",
+                    "GetAllQueuedTransfers",
                     "GetParameterAttributes",
                     "GetParameterNames",
                     "GetParameterValues",
+                    "GetQueuedTransfers",
                     "GetRPCMethods",
                     "Reboot",
+                    "ScheduleDownload",
                     "ScheduleInform",
                     "SetParameterAttributes",
                     "SetParameterValues",
+                    "Upload",
                 )
             ),
         )

@@ -6,11 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cwmpagent.datamodel.plan import AttributeChange, Plan
-from cwmpagent.datamodel.planning.attributes import plan_attributes
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
 from cwmpagent.records import Attributes
-from tests.datamodel.sample import PlanCase
+from tests.datamodel.sample import PlanCase, plan_attributes
 
 NAMES = ("", "Box.", "Box.Port.", "Box.Port.3.", "Box.Port.3.Rule.", "Box.Port.3.Label", "Box.Mode", "Box.Version")
 CHANGES = st.builds(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from cwmpagent.datamodel.plan import AttributeChange
-from cwmpagent.datamodel.planning.attributes import plan_attributes
 from cwmpagent.datamodel.planning.objects import HIGHEST_INSTANCE, plan_add, plan_delete
 from cwmpagent.datamodel.restore import open_tree
 from cwmpagent.records import Attributes, Saved
 from cwmpagent.values import Value, ValueType
-from tests.datamodel.sample import PlanCase, add, assign
+from tests.datamodel.sample import PlanCase, add, assign, plan_attributes
 
 
 class AddTests(PlanCase):
@@ -47,6 +46,13 @@ class AddTests(PlanCase):
         for number in (1, 3):
             self.tree.apply(plan_delete(self.tree, f"Box.Port.{number}.").batch)
         self.assertEqual(add(self.tree, "Box.Port."), 7)
+
+    def test_a_row_that_had_the_number_zero_gets_it_again(self) -> None:
+        plan, number = plan_add(self.tree, "Box.Port.", as_acs=False, number=0)
+        self.assertEqual((number, plan.added), (0, ("Box.Port.0.",)))
+        self.tree.apply(plan.batch)
+        self.assertEqual(self.text("Box.Port.0.Enable"), "false")
+        self.assertEqual(add(self.tree, "Box.Port."), 4)
 
     def test_numbers_run_out_some_day(self) -> None:
         tree = open_tree(self.model, Saved(counters={"Box.Port.": HIGHEST_INSTANCE}))[0]

@@ -269,14 +269,14 @@ class AskingTests(ServerCase):
         sent = self.request()
         self.assertEqual([(port, to) for port, _, to in sent], [(3478, DEVICE_AT)] * 3)
         self.assertEqual(len({data for _, data, _ in sent}), 1)
-        self.assertTrue(UdpRequests().accepts(sent[0][1], ("acs", "secret")))
+        self.assertIsNone(UdpRequests().refusal(sent[0][1], ("acs", "secret")))
         self.assertEqual((self.sent.to, self.sent.copies), (DEVICE_AT, 3))
 
     def test_two_in_a_second(self) -> None:
         self.inform()
         device = UdpRequests()
         for _ in range(5):
-            self.assertTrue(device.accepts(self.request()[0][1], ("acs", "secret")))
+            self.assertIsNone(device.refusal(self.request()[0][1], ("acs", "secret")))
         parsed_request = parse(self.net.sent[-1][1])
         assert parsed_request is not None
         self.assertLess(abs(parsed_request.timestamp / 1000 - NOON - self.net.seconds()), 10)

@@ -177,13 +177,15 @@ class RefusalTests(SynchronousTestCase):
         for many in (names, prefixes, uris):
             self.assertRefused(with_inside(many), "different names")
         self.assertRefused(with_inside(attributes))
-        self.assertRefused(with_inside(b'<a a="' + b"x" * 500_000 + b'"/>'), "a tag is longer")
-        self.assertRefused(with_inside(b"<!--" + b"x" * 500_000 + b"-->"), "a tag is longer")
+        self.assertRefused(with_inside(b'<a a="' + b"x" * 500_000 + b'"/>'), "a tag or comment is longer")
+        self.assertRefused(with_inside(b"<!--" + b"x" * 500_000 + b"-->"), "a tag or comment is longer")
 
     def test_tags_and_comments_have_limits_of_their_own(self) -> None:
         decode(with_inside(b"<!--" + b"x" * 100_000 + b"-->"))
         decode(with_inside(b'<a a="' + b"x" * 8000 + b'"/>'))
-        self.assertRefused(with_inside(b'<a a="' + b"x" * 40_000 + b'"/>'), "a tag is longer than 8192 octets")
+        self.assertRefused(
+            with_inside(b'<a a="' + b"x" * 40_000 + b'"/>'), "a tag or comment is longer than 8192 octets"
+        )
         for codec in ("utf-16-le", "utf-16-be"):
             for inside in (b"<!--" + b"x" * 100_000 + b"-->", b'<a a="' + b"x" * 3000 + b'"/>'):
                 decode(with_inside(inside).decode().replace("UTF-8", "UTF-16").encode(codec))
@@ -210,7 +212,7 @@ class NamespaceTests(SynchronousTestCase):
     def test_one_uri_and_many_elements(self) -> None:
         elements = b"<p:a/>" * 450_000
         self.assertRefused(b'<b xmlns:p="%s">%s</b>' % (b"u" * 7000, elements), "longer than 512 characters")
-        self.assertRefused(b'<b xmlns:p="%s">%s</b>' % (b"u" * 200_000, elements), "a tag is longer")
+        self.assertRefused(b'<b xmlns:p="%s">%s</b>' % (b"u" * 200_000, elements), "a tag or comment is longer")
         self.assertRefused(b'<b xmlns:p="%s">%s</b>' % (b"u" * 500, elements), "longer than 134217728 characters")
         self.assertRefused(b'<b xmlns="%s">%s</b>' % (b"u" * 500, b"<a/>" * 450_000), "longer than 134217728")
         decode(with_inside(b'<b xmlns:p="%s">%s</b>' % (b"u" * 100, elements)))
@@ -220,7 +222,7 @@ class NamespaceTests(SynchronousTestCase):
         attributes = b"".join(b' p:n%d=""' % number for number in range(4000))
         for size in (6000, 60_000, 200_000):
             self.assertRefused(b'<b xmlns:p="%s">%s</b>' % (b"u" * size, names), "longer than")
-            self.assertRefused(b'<b xmlns:p="%s"%s/>' % (b"u" * size, attributes), "a tag is longer")
+            self.assertRefused(b'<b xmlns:p="%s"%s/>' % (b"u" * size, attributes), "a tag or comment is longer")
             self.assertRefused(b'<b xmlns:p="%s"><c%s/></b>' % (b"u" * size, attributes), "longer than")
 
     def test_what_names_expand_to(self) -> None:

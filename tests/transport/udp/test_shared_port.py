@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from twisted.trial.unittest import TestCase
 
 from cwmpagent.protocol.connection_request.udp import build
@@ -38,7 +40,7 @@ def request(username: str) -> bytes:
 
 class SharedPortTests(TestCase):
     def setUp(self) -> None:
-        self.shared = SharedPort()
+        self.shared = SharedPort(secrets.token_bytes)
         self.net = UdpNet()
 
     def opened(self) -> None:
@@ -54,13 +56,30 @@ class SharedPortTests(TestCase):
         self.assertEqual([len(each.seen) for each in (one, two, three)], [0, 1, 1])
         self.assertEqual(one.reported, [])
 
-    def test_the_first_one_reports_what_none_takes(self) -> None:
-        first, second = Target(b"never"), Target(b"never")
+    def test_one_agent_reports_what_none_takes(self) -> None:
+        first, second, third = (Target(b"never") for _ in range(3))
         self.shared.share().attach(first, "a")
         self.shared.share().attach(second, "b")
-        for data in (request("b"), request("nobody"), b"GET / HTTP/1.1", b"\xff" * 3000):
+        self.shared.share().attach(third, "b")
+        for data in (request("a"), request("nobody"), b"GET / HTTP/1.1", b"\xff" * 3000):
             self.shared.text(data, ACS)
             self.assertEqual((first.reported.pop(), second.reported), (data, []))
+        self.shared.text(request("b"), ACS)
+        self.assertEqual([each.reported for each in (first, second, third)], [[], [request("b")], []])
+
+    def test_only_one_sender_knows_how_long_the_port_was_silent(self) -> None:
+        self.opened()
+        one, two, three = (self.shared.share() for _ in range(3))
+        for share in (one, two, three):
+            share.attach(Target(), "a")
+        self.assertTrue(one.alone() and two.alone())
+        for _ in range(2):
+            one.send(b"x", ACS)
+            self.assertEqual([share.alone() for share in (one, two, three)], [True, False, False])
+        two.send(b"x", ACS)
+        self.assertFalse(one.alone() or two.alone())
+        two.detach()
+        self.assertTrue(one.alone())
 
     def test_a_name_changes_and_an_agent_leaves(self) -> None:
         first, second = Target(), Target()
@@ -121,10 +140,24 @@ class SharedPortTests(TestCase):
         shared.text(request("a"), ACS)
         self.assertEqual((len(leaving.seen), len(other.seen)), (1, 1))
 
+    async def test_who_sends_alone(self) -> None:
+        one, two = self.shared.share(), self.shared.share()
+        for share in (one, two):
+            share.attach(Target(), "")
+        two.send(b"x", ACS)
+        self.assertTrue(one.alone(), "a closed port sends nothing")
+        self.opened()
+        one.send(b"x", ACS)
+        self.assertEqual((one.alone(), two.alone()), (True, False))
+        two.send(b"x", ACS)
+        self.assertFalse(one.alone())
+        two.detach()
+        self.assertTrue(one.alone())
+
     async def test_opened_and_closed_while_agents_are_attached(self) -> None:
         share, target = self.shared.share(), Target()
         share.attach(target, "a")
-        self.assertFalse(self.shared.listening)
+        self.assertIsNone(self.shared.host)
         self.assertIsNone(share.host)
         self.assertFalse(share.send(b"x", ACS))
         for _ in range(2):

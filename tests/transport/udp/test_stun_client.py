@@ -37,6 +37,7 @@ class ClientCase(SynchronousTestCase):
         self.found: list[tuple[Address, bool]] = []
         self.troubles: list[str] = []
         self.shift = 0.0
+        self.alone = True
         self.times: list[float] = []
         self.port = DatagramPort(self.net, 7547)
         self.port.bind()
@@ -59,6 +60,7 @@ class ClientCase(SynchronousTestCase):
             new_id=lambda: next(ids).to_bytes(16, "big"),
             monotonic=lambda: self.net.seconds() + self.shift,
             source_address=lambda host: self.source,
+            alone=lambda: self.alone,
         ).keep(host, 3478, settings, found=lambda *found: self.found.append(found), trouble=self.troubles.append)
 
         class Target:
@@ -330,6 +332,31 @@ class SearchTests(ClientCase):
         self.assertFalse(client.binding.searching)
         self.assertTrue(70 < client.binding.period < 90, client.binding.period)
         self.assertEqual(len(self.net.sockets), 1)
+
+    def test_no_search_while_others_send_from_the_port(self) -> None:
+        client = self.begin(SEARCHED)
+        self.run_for(45)
+        self.alone = False
+        self.run_for(600)
+        assert client.binding is not None
+        self.assertEqual((client.binding.searching, len(self.net.sockets)), (False, 1))
+        before = len(self.net.sent)
+        self.run_for(300)
+        self.assertEqual({port for port, *_ in self.net.sent[before:]}, {7547}, "no probe")
+        self.assertLess(client.binding.period, self.lifetime)
+        self.alone = True
+        self.run_for(2000)
+        self.assertFalse(client.binding.searching)
+        self.assertTrue(70 < client.binding.period < 90, client.binding.period)
+
+    def test_a_probe_shows_nothing_when_others_send_meanwhile(self) -> None:
+        self.lifetime = 15.0
+        client = self.begin(SEARCHED)
+        self.run_for(1)
+        assert client.binding is not None
+        self.lifetime, self.alone = 1e9, False  # datagrams of others keep the binding
+        self.run_for(600)
+        self.assertEqual(client.binding.period, 20)
 
     def test_no_second_socket_to_be_had(self) -> None:
         client = self.begin(SEARCHED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 
 from cwmpagent.datamodel.builder import ModelBuilder
+from cwmpagent.datamodel.deviations import NOT_UTF_8
 from cwmpagent.errors import ModelError
 
 LARGEST = 16 * 2**20
@@ -70,7 +71,7 @@ def _eight_bit_text(data: bytes, name: str, builder: ModelBuilder) -> str:
     builder.report(
         f"{name}: line {first}",
         f"is not UTF-8{f', nor are {count - 1} further lines' if count > 1 else ''}: read as Windows-1252",
-        "files that are not UTF-8",
+        NOT_UTF_8,
     )
     return "\n".join(text for text, _ in lines)
 

@@ -255,11 +255,12 @@ def _refusal(path: str) -> str | None:
             return "a name, or a part of it between dots, is empty"
         if is_number(part):
             if not is_instance_number(part):
-                return f"{part} is not an instance number: it must be 1, 2, 3 ... without leading zeros"
+                return f"{part} is not an instance number: it must be 0, 1, 2 ... without leading zeros"
             if at < 2 or is_number(before):
                 return f"{part} is an instance number, but does not follow the name of a table"
         elif not is_name(part):
-            return f"{_shown(part)} is not a name: it contains a control character, a bracket, a brace or a wildcard"
+            reason = "contains a control character, a bracket, a brace or a wildcard, or begins or ends with a blank"
+            return f"{_shown(part)} is not a name: it {reason}"
         before = part
     return None
 

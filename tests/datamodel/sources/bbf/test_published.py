@@ -22,6 +22,7 @@ from cwmpagent.datamodel.sources.bbf.xsd_patterns import translated
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import CwmpFault
 from cwmpagent.values import NULL, Restriction, Value, ValueType
+from tests.datamodel.sample import read
 from tests.skips import NO_BBF, bbf_directory
 
 XML = ElementTree.Element
@@ -234,13 +235,13 @@ class Published:
     def test_without_values_tables_are_empty_and_singletons_there(self) -> None:
         tree = Tree(self.model)
         parameters = {path for path in self.source.parameters if "{i}" not in path}
-        self.assertEqual({name for name, _ in tree.read("")}, parameters)
-        self.assertEqual(len(tree.read("")), len(parameters))
+        self.assertEqual({name for name, _ in read(tree, "")}, parameters)
+        self.assertEqual(len(read(tree, "")), len(parameters))
         tables = {path.removesuffix("{i}.") for path in self.source.objects if path.count("{i}") == 1}
         tables = {path for path in tables if "{i}" not in path}
         objects = {path for path in self.source.objects if "{i}" not in path}
         self.assertEqual({name for name, _ in tree.names("", False)}, parameters | objects | tables)
-        for name, value in tree.read(""):
+        for name, value in read(tree, ""):
             self.assertEqual(value, value.canonical(), name)
         for path in parameters:
             if path.endswith("NumberOfEntries"):
@@ -249,7 +250,7 @@ class Published:
     def test_a_full_walk_with_a_row_in_every_table(self) -> None:
         tree = Tree(model(self.path, rows=True))
         names = dict(tree.names("", False))
-        values = dict(tree.read(""))
+        values = dict(read(tree, ""))
         expected = {path.replace("{i}", "1"): element for path, element in self.source.parameters.items()}
         self.assertEqual(set(values), set(expected))
         rows = {path.replace("{i}", "1") for path in self.source.objects}
@@ -336,7 +337,7 @@ class Published:
                     }
                     self.assertLessEqual(names, selected[item.attrib["ref"]], name)
         everything = model(self.path, *(name.strip() for name in self.source.profiles))
-        self.assertTrue(Tree(everything).read(""))
+        self.assertTrue(read(Tree(everything), ""))
         self.assertLess(sum(len(each.parameters) for each in everything.root.walk()), self.counts[0])
 
 

@@ -17,7 +17,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from cwmpagent.datamodel import model_json
 from cwmpagent.datamodel.builder import ModelBuilder
 from cwmpagent.datamodel.plan import AttributeChange
-from cwmpagent.datamodel.planning.attributes import plan_attributes
 from cwmpagent.datamodel.planning.objects import plan_add, plan_delete
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.datamodel.sources.bbf.model import read_bbf
@@ -30,6 +29,7 @@ from cwmpagent.device import models
 from cwmpagent.errors import CwmpFault, ModelError
 from cwmpagent.records import Attributes
 from cwmpagent.values import NULL, LexicalError, ValueType
+from tests.datamodel.sample import plan_attributes, read
 from tests.datamodel.sources.dump.reading import LONG, SHORT, json_model, model_of, tree_of
 from tests.dumps import KNOWN, Judge, dump
 from tests.skips import bbf_directory
@@ -77,7 +77,7 @@ class NamesTests(SynchronousTestCase):
         self.assertEqual([name for name, _ in tree.names("Box.Port.2.", False)], ["Box.Port.2.", "Box.Port.2.Speed"])
         for absent in ("Box.Port.2.Extra", "Box.Port.2.Stats.", "Box.Port.2.Stats.Sent"):
             self.assertFalse(tree.exists(absent), absent)
-            self.assertEqual(self.assertRaises(CwmpFault, tree.read, absent).code, 9005)
+            self.assertEqual(self.assertRaises(CwmpFault, read, tree, absent).code, 9005)
         self.assertEqual(len(tree.parameters("Box.Port.1.")), 3)
 
     def test_what_has_nothing_below_it(self) -> None:
@@ -146,7 +146,7 @@ class ValuesTests(SynchronousTestCase):
             "Box.Octets,false,false,YWI=,xsd:base64",
             "",
         )
-        shown = {name: value.text for name, value in tree.read("Box.") if name.count(".") == 1}
+        shown = {name: value.text for name, value in read(tree, "Box.") if name.count(".") == 1}
         self.assertEqual(
             shown,
             {
@@ -218,7 +218,7 @@ class ValuesTests(SynchronousTestCase):
             "Box.A.1.PeerPassword,false,true,,xsd:unsignedInt",
         )
         self.assertNotIn("PeerPassword", "".join(tree.model.reports))
-        hidden = {name: value.text for name, value in tree.read("Box.") if tree.definition(name).hidden}
+        hidden = {name: value.text for name, value in read(tree, "Box.") if tree.definition(name).hidden}
         self.assertEqual(
             {name: text for name, text in hidden.items() if not name.startswith("Box.ManagementServer.")},
             {"Box.Users.1.Password": "", "Box.WPS.DevicePassword": "0", "Box.A.1.PeerPassword": "0"},
@@ -302,7 +302,7 @@ class AgentTests(SynchronousTestCase):
             "Tags.a tag,false,true,true,xsd:boolean",
             "VirtualParameters.x.y,false,true,1,xsd:int",
         )
-        info = {name[18:]: value.text for name, value in Tree(model).read("Device.DeviceInfo.")}
+        info = {name[18:]: value.text for name, value in read(Tree(model), "Device.DeviceInfo.")}
         self.assertEqual(
             info, {"SerialNumber": "S1", "ManufacturerOUI": "00D09E", "Manufacturer": "Example", "ProductClass": ""}
         )
@@ -350,7 +350,7 @@ class FileTests(SynchronousTestCase):
             header=LONG,
         )
         again = model_json.read(model_json.written(model))
-        self.assertEqual(Tree(again).read(""), Tree(model).read(""))
+        self.assertEqual(read(Tree(again), ""), read(Tree(model), ""))
         self.assertEqual(Tree(again).names("", False), Tree(model).names("", False))
         self.assertEqual(Tree(again).attributes("Box.Port.1.Extra"), Attributes(2))
         self.assertEqual(again.reports, model.reports)
@@ -372,7 +372,7 @@ class CombinationTests(SynchronousTestCase):
                 "Box.Main,false,true,Box.Port.2.,xsd:string",
             )
         )
-        self.assertEqual({name: value.text for name, value in tree.read("Box.Port.")}, {
+        self.assertEqual({name: value.text for name, value in read(tree, "Box.Port.")}, {
             "Box.Port.2.Alias": "p", "Box.Port.2.Speed": "0",
         })  # fmt: skip
         self.assertEqual((tree.value("Box.Level").kind, tree.value("Box.Level").text), (ValueType.UNSIGNED_INT, "7"))
@@ -406,7 +406,7 @@ class CombinationTests(SynchronousTestCase):
             "Box.Port.1.Speed,false,false,fast,xsd:string",
         )
         tree = Tree(model)
-        shown = {name: value.text for name, value in tree.read("") if "." not in name[4:]}
+        shown = {name: value.text for name, value in read(tree, "") if "." not in name[4:]}
         self.assertEqual(shown, {"Box.Mode": "Auto", "Box.Level": "3", "Box.Main": "", "Box.PortNumberOfEntries": "2", "Box.Name": ""})  # fmt: skip  # noqa: E501
         self.assertEqual(tree.value("Box.Port.2.Alias").text, "same")
         told = [report.removeprefix("box.csv: ") for report in model.reports if "added" not in report]
@@ -532,7 +532,7 @@ class JsonTests(SynchronousTestCase):
     def test_flat_and_nested(self) -> None:
         for document in (FLAT, NESTED, [NESTED]):
             tree = Tree(json_model(document))
-            values = {name: (value.kind.value, value.text) for name, value in tree.read("Box.Port.")}
+            values = {name: (value.kind.value, value.text) for name, value in read(tree, "Box.Port.")}
             self.assertEqual(
                 values,
                 {
@@ -613,17 +613,17 @@ class PropertyTests(SynchronousTestCase):
     def test_damage_is_never_worse_than_a_model_error(self, junk: bytes, at: int, gone: int) -> None:
         good = f"{SHORT}\nBox,true,false,,\nBox.A.1.B,false,true,x,xsd:string\nBox.C,false,true,1,xsd:int\n".encode()
         flat = notation.dumps(FLAT).encode()
-        for data, read in ((good, read_csv), (flat, read_json)):
+        for data, read_file in ((good, read_csv), (flat, read_json)):
             builder = ModelBuilder()
             try:
-                read(data[:at] + junk + data[at + gone :], "box", builder)
+                read_file(data[:at] + junk + data[at + gone :], "box", builder)
                 builder.build("box")
             except ModelError as error:
                 self.assertNotIn("\n", str(error))
 
 
 def _shown(tree: Tree, wanted: set[str]) -> list[tuple[str, str]]:
-    return [(name, value.text) for name, value in tree.read("") if name in wanted or "TOne" in name or "TTwo" in name]
+    return [(name, value.text) for name, value in read(tree, "") if name in wanted or "TOne" in name or "TTwo" in name]
 
 
 class RealTests(SynchronousTestCase):
@@ -638,9 +638,9 @@ class RealTests(SynchronousTestCase):
         self.assertEqual((len(judge.objects), len(judge.parameters)), (known.objects, known.parameters))
         others = (judge.secret, judge.empty, judge.other_zero, judge.unnamed)
         self.assertEqual(others, (known.secret, known.empty, known.other_zero, known.unnamed))
-        read = tree.read("")
-        self.assertEqual(len(read), known.parameters)
-        for name, value in read:
+        found = read(tree, "")
+        self.assertEqual(len(found), known.parameters)
+        for name, value in found:
             row = judge.parameters[name]
             self.assertEqual((value.text, "xsd:" + value.kind.value), (row.value, row.type), name)
         listed = tree.names("", False)
@@ -650,10 +650,10 @@ class RealTests(SynchronousTestCase):
                 self.assertEqual(writable, judge.objects[name] and not judge.is_plain(name), name)
             else:
                 self.assertEqual(writable, judge.parameters[name].writable, name)
-        self.assertEqual([name for name in judge.parameters if tree.read(name)[0][0] != name], [])
+        self.assertEqual([name for name in judge.parameters if read(tree, name)[0][0] != name], [])
         for name in judge.objects:
             below = sum(other.startswith(name) for other in judge.parameters)
-            self.assertEqual(len(tree.read(name)), below, name)
+            self.assertEqual(len(read(tree, name)), below, name)
 
     def test_tr098_short(self) -> None:
         self.check(0)

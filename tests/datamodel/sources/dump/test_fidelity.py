@@ -18,8 +18,9 @@ from cwmpagent.datamodel.schema import Model
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.device.model_cache import ModelCache
 from cwmpagent.device.models import find_model
-from cwmpagent.errors import CwmpFault
+from cwmpagent.errors import CwmpFault, MisuseError
 from cwmpagent.values import ValueType
+from tests.datamodel.sample import read
 from tests.datamodel.sources.dump.reading import SHORT, json_model, model_of, model_of_bytes, odd, tree_of
 from tests.dumps import KNOWN, dump
 
@@ -49,7 +50,7 @@ ROWS = (
 def shown(tree: Tree) -> dict[str, str]:
     """Values as an ACS reads them, without those that are added for the agent."""
     added = ("Box.ManagementServer.", "Box.DeviceInfo.")
-    return {name[4:]: value.text for name, value in tree.read("") if not name.startswith(added)}
+    return {name[4:]: value.text for name, value in read(tree, "") if not name.startswith(added)}
 
 
 class ExactTests(SynchronousTestCase):
@@ -60,6 +61,19 @@ class ExactTests(SynchronousTestCase):
     def refusal(self, name: str, text: str) -> int:
         fault = self.assertRaises(CwmpFault, plan_values, self.tree, [ParameterAssignment(name, text)])
         return fault.parameters[0].code
+
+    def test_a_secret_of_a_wrong_type_is_left_out(self) -> None:
+        rows = (
+            "Box,true,true,,",
+            "Box.PortPassword,false,true,hunter2,xsd:unsignedInt",
+            "Box.Minus,false,true,-1,xsd:unsignedInt",
+        )
+        model = model_of(*rows, fidelity="exact")
+        self.assertNotIn("Box.PortPassword", model.words)
+        said = [line for line in model.reports if "PortPassword" in line or "Minus" in line]
+        self.assertTrue(any("Box.PortPassword is left out" in line for line in said), said)
+        self.assertTrue(any("Box.Minus is shown as it is, but not used" in line for line in said), said)
+        self.assertNotIn("hunter2", "".join(said))
 
     def test_values(self) -> None:
         given = {row.split(",")[0][4:]: row.split(",")[3] for row in ROWS if row.split(",")[1] == "false"}
@@ -177,7 +191,7 @@ class KeepingTests(SynchronousTestCase):
         model = model_of(*ROWS, fidelity="exact")
         again = model_json.read(model_json.written(model))
         self.assertEqual((again.words, again.access, again.deviations), (model.words, model.access, model.deviations))
-        self.assertEqual(Tree(again).read(""), Tree(model).read(""))
+        self.assertEqual(read(Tree(again), ""), read(Tree(model), ""))
         self.assertEqual(Tree(again).names("", False), Tree(model).names("", False))
 
     def test_the_cache_keeps_both_apart(self) -> None:
@@ -192,7 +206,7 @@ class KeepingTests(SynchronousTestCase):
         self.assertTrue(any(path.name == "model.cache" for path in self.directory.iterdir()))
 
     def test_a_wrong_word(self) -> None:
-        error = self.assertRaises(ValueError, find_model, "device2", fidelity="exakt")
+        error = self.assertRaises(MisuseError, find_model, "device2", fidelity="exakt")
         self.assertEqual(str(error), "fidelity must be one of exact, strict, not 'exakt'")
 
 

@@ -118,7 +118,7 @@ class LeftOutTests(SynchronousTestCase):
 
     def test_each_is_one_report(self) -> None:
         for row, reason in (
-            ("Box.B.01.C", "Box.B.01.C is left out: 01 is not an instance number: it must be 1, 2, 3"),
+            ("Box.B.01.C", "Box.B.01.C is left out: 01 is not an instance number: it must be 0, 1, 2"),
             ("Box.B.00.C", "00 is not an instance number"),
             ("Box.B.99999999999.C", "99999999999 is not an instance number"),
             ("Box.B.1.2.C", "2 is an instance number, but does not follow the name of a table"),

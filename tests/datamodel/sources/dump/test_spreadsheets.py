@@ -13,6 +13,7 @@ from cwmpagent.datamodel.sources.toml_reader import read_toml
 from cwmpagent.datamodel.tree import Tree
 from cwmpagent.errors import ModelError
 from cwmpagent.values import ValueType
+from tests.datamodel.sample import read
 from tests.datamodel.sources.dump.reading import json_model, model_of, model_of_bytes, odd, tree_of
 
 TABLE = """Parameter;Object;Writable;Value;Type
@@ -30,13 +31,13 @@ class SpreadsheetTests(SynchronousTestCase):
         """Check that ``data`` reads as TABLE."""
         model = model_of_bytes(data)
         tree = Tree(model)
-        read = {
+        found = {
             name: (value.kind, value.text)
-            for name, value in tree.read("")
+            for name, value in read(tree, "")
             if name.startswith(("Device.C", "Device.O", "Device.P"))
         }
         self.assertEqual(
-            read,
+            found,
             {
                 "Device.Caf\u00e9": (ValueType.STRING, "cr\u00e8me"),
                 "Device.On": (ValueType.BOOLEAN, "true"),
@@ -170,9 +171,9 @@ class PlainJsonTests(SynchronousTestCase):
             }
         )
         tree = Tree(model)
-        read = {name[22:]: (value.kind.value, value.text) for name, value in tree.read("")}
+        found = {name[22:]: (value.kind.value, value.text) for name, value in read(tree, "")}
         self.assertEqual(
-            {name: read[name] for name in read if name.startswith(("Port", "Rule", "DeviceInfo.M", "DeviceInfo.U"))},
+            {name: found[name] for name in found if name.startswith(("Port", "Rule", "DeviceInfo.M", "DeviceInfo.U"))},
             {
                 "DeviceInfo.Manufacturer": ("string", "Example"),
                 "DeviceInfo.ManufacturerOUI": ("string", "000000"),

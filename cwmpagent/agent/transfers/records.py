@@ -1,0 +1,118 @@
+"""The records of all transfers of one agent, in memory and in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from cwmpagent.agent.facts import Observer, Warned
+from cwmpagent.agent.journal import Journal
+from cwmpagent.agent.ports import Clock
+from cwmpagent.protocol.agenda import Agenda, Now
+from cwmpagent.protocol.agenda.events import (
+    AUTONOMOUS_TRANSFER_COMPLETE,
+    M_DOWNLOAD,
+    M_SCHEDULE_DOWNLOAD,
+    M_UPLOAD,
+    Event,
+)
+from cwmpagent.protocol.masking import quoted
+from cwmpagent.protocol.transfers.record import TRANSFER, Kind, State, Transfer
+
+
+def event_of(transfer: Transfer) -> Event:
+    """The event that announces the report of ``transfer``."""
+    if transfer.autonomous:
+        return Event(AUTONOMOUS_TRANSFER_COMPLETE)
+    codes = {Kind.DOWNLOAD: M_DOWNLOAD, Kind.UPLOAD: M_UPLOAD, Kind.SCHEDULE_DOWNLOAD: M_SCHEDULE_DOWNLOAD}
+    return Event(codes[transfer.kind], transfer.command_key)
+
+
+class TransferRecords:
+    """The transfers by number; each change is saved, that to ``done`` together with its event.
+
+    ``notes``: all saved notes. ``wanted``: whether the ACS is told of a finished
+    transfer; else its record goes.
+    ``booted``: whether the device has booted since. A damaged record is reported, left out, and removed with the next
+    save.
+    """
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        journal: Journal,
+        clock: Clock,
+        observer: Observer,
+        notes: Mapping[str, str],
+        wanted: Callable[[Transfer], bool],
+        *,
+        booted: bool,
+    ) -> None:
+        self._agenda = agenda
+        self._journal = journal
+        self._clock = clock
+        self._wanted = wanted
+        self._transfers: dict[int, Transfer] = {}
+        self._damaged: dict[str, str | None] = {}
+        now = self.now()
+        for note in sorted(name for name in notes if name.startswith(TRANSFER)):
+            try:
+                transfer = Transfer.restored(note, notes[note])
+            except ValueError:  # not its text: it may quote a secret
+                observer(Warned(f"the saved transfer {quoted(note)} is damaged: it is left out"))
+                self._damaged[note] = None
+                continue
+            self._transfers[transfer.number] = transfer.booted(now) if booted else transfer.restarted(now)
+        for transfer in self:
+            if transfer.state is State.DONE and event_of(transfer) not in agenda.pending:
+                agenda.add(event_of(transfer), now)
+
+    def __iter__(self) -> Iterator[Transfer]:
+        return iter([self._transfers[number] for number in sorted(self._transfers)])
+
+    def __len__(self) -> int:
+        return len(self._transfers)
+
+    def now(self) -> Now:
+        """The present time."""
+        return Now.read(self._clock)
+
+    def get(self, number: int) -> Transfer | None:
+        """The transfer with this number, None if there is none."""
+        return self._transfers.get(number)
+
+    def free_number(self) -> int:
+        """The number for another transfer."""
+        return max(self._transfers, default=0) + 1
+
+    async def add(self, transfer: Transfer) -> None:
+        """Save a new transfer. Raises StoreWriteError; then there is none."""
+        self._transfers[transfer.number] = transfer
+        try:
+            await self._journal.save({**self._damaged, transfer.note: transfer.record()})
+        except BaseException:
+            del self._transfers[transfer.number]
+            raise
+
+    async def change(self, transfer: Transfer) -> None:
+        """Save another state of a transfer; a failed save is a warning. Raises KeyError if it was removed."""
+        before = self._transfers[transfer.number]
+        transfer = transfer.stamped(self.now())
+        self._transfers[transfer.number] = transfer
+        if transfer.state is State.DONE and before.state is not State.DONE:
+            if not self._wanted(transfer):
+                del self._transfers[transfer.number]
+                await self._journal.save_or_warn({**self._damaged, transfer.note: None})
+                return
+            self._agenda.add(event_of(transfer), self.now())
+        await self._journal.save_or_warn({**self._damaged, transfer.note: transfer.record()})
+
+    async def remove(self, transfers: list[Transfer]) -> None:
+        """Remove transfers without a report. Raises StoreWriteError; then all of them stay."""
+        await self._journal.save(dict.fromkeys(transfer.note for transfer in transfers))
+        for transfer in transfers:
+            self._transfers.pop(transfer.number, None)
+
+    def reported(self, transfer: Transfer) -> Mapping[str, str | None]:
+        """Remove a transfer whose report the ACS has answered. Returns the notes to save."""
+        self._transfers.pop(transfer.number, None)
+        return {transfer.note: None}

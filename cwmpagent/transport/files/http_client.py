@@ -1,0 +1,228 @@
+"""The client for file servers by HTTP and HTTPS: GET into a file, PUT or POST of a file (RFC 9110)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Cooperator
+from twisted.internet.threads import deferToThreadPool
+from twisted.web.iweb import IBodyProducer, IResponse
+
+from cwmpagent.errors import TransferFailure
+from cwmpagent.protocol.transfers import failures
+from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress
+from cwmpagent.transport.files.http_exchange import HttpExchange, abandon
+from cwmpagent.transport.files.limits import Silence
+from cwmpagent.transport.files.received_body import SPACE_LEFT, ReceivedBody, free_space
+from cwmpagent.transport.files.sent_file import SentFile, Told
+from cwmpagent.transport.tls.trust import TlsTrust
+
+_RANGE = re.compile(rb"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+
+
+class HttpFileClient:
+    """Satisfies the port ``FileClient``.
+
+    ``silence``: seconds without an octet after which a transfer is cut. ``connect``, ``first_byte``: as for
+    :class:`~cwmpagent.transport.files.http_exchange.HttpExchange`. ``free``: free octets of the file system of a path.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        trust: TlsTrust,
+        *,
+        cnonce: Callable[[], str],
+        monotonic: Callable[[], float],
+        connect: float = 15.0,
+        first_byte: float = 30.0,
+        silence: float = 60.0,
+        free: Callable[[str], int] = free_space,
+    ) -> None:
+        self._reactor = reactor
+        self._trust = trust
+        self._cnonce = cnonce
+        self._monotonic = monotonic
+        self._connect = connect
+        self._first_byte = first_byte
+        self._silence = silence
+        self._free = free
+
+    async def download(self, file: FileDownload, progress: Callable[[Progress], None]) -> None:
+        """Fetch ``file``; it is on the disk when this returns. Raises TransferFailure.
+
+        It continues behind the octets that ``file.path`` has, where ``file.validator`` still holds (RFC 9110 13.1.5).
+        """
+        begun = _size(file.path) if file.validator else 0
+        exchange = self._exchange(file.url, file.username, file.password)
+        headers = {"Range": f"bytes={begun}-", "If-Range": file.validator} if begun else {}
+        response = await exchange.request("GET", headers)
+        if response.code == 416 and begun:
+            abandon(response)
+            begun = 0
+            response = await exchange.request("GET", {})
+        try:
+            begin = _begin(file, response, begun)
+            self._check_space(file, begin)
+        except TransferFailure:
+            abandon(response)
+            raise
+        progress(begin)
+        octets = await self._receive(file, response, begin, progress)
+        _check_whole(file, begin.total, octets)
+        await self._elsewhere(lambda: _sync(file.path))
+
+    async def upload(self, file: FileUpload, progress: Callable[[Progress], None]) -> None:
+        """Send ``file`` by PUT, or by POST to a server that knows no PUT. Raises TransferFailure."""
+        exchange = self._exchange(file.url, file.username, file.password, upload=True)
+        headers = {"Content-Type": "application/octet-stream"}
+        response = await self._send(exchange, "PUT", headers, file, progress)
+        if response.code in (405, 501):
+            response = await self._send(exchange, "POST", headers, file, progress)
+        if not 200 <= response.code < 300:
+            raise failures.refused(response.code, upload=True)
+
+    async def _send(
+        self,
+        exchange: HttpExchange,
+        method: str,
+        headers: dict[str, str],
+        file: FileUpload,
+        progress: Callable[[Progress], None],
+    ) -> IResponse:
+        """The response to the whole file, its body unread."""
+        silence = Silence(self._reactor, self._silence, file.seconds)
+        told = Told(progress, self._monotonic, _size(file.path))
+
+        def body() -> IBodyProducer:
+            cooperator = Cooperator(scheduler=lambda turn: self._reactor.callLater(0, turn))
+            return SentFile(file.path, cooperator, silence.over, told)
+
+        sending = Deferred.fromCoroutine(exchange.request(method, headers, body))
+        silence.begin(lambda reason: sending.cancel())
+        try:
+            response = await sending
+        except CancelledError:
+            if silence.reason:
+                raise failures.other(silence.reason, upload=True) from None
+            raise
+        except OSError as error:
+            raise failures.other(f"the file cannot be read: {error.strerror}", upload=True) from error
+        finally:
+            silence.end()
+        abandon(response)
+        return response
+
+    def _exchange(self, url: str, username: str, password: str, *, upload: bool = False) -> HttpExchange:
+        return HttpExchange(
+            self._reactor,
+            self._trust,
+            url,
+            username,
+            password,
+            cnonce=self._cnonce,
+            monotonic=self._monotonic,
+            connect=self._connect,
+            first_byte=self._first_byte,
+            upload=upload,
+        )
+
+    async def _receive(
+        self, file: FileDownload, response: IResponse, begin: Progress, progress: Callable[[Progress], None]
+    ) -> int:
+        """Receive the body. Returns the octets of the whole file. Raises TransferFailure."""
+        silence = Silence(self._reactor, self._silence, file.seconds)
+        try:
+            body = ReceivedBody(file, begin, progress, silence.over, self._monotonic, self._free)
+        except OSError as error:
+            abandon(response)
+            raise failures.other(f"the file cannot be written: {error.strerror}") from error
+        silence.begin(lambda reason: body.fail(failures.broken_off(reason)))
+        try:
+            response.deliverBody(body)  # type: ignore[no-untyped-call]  # no types there
+            await body.done
+        finally:
+            silence.end()
+        return body.octets
+
+    def _check_space(self, file: FileDownload, begin: Progress) -> None:
+        needed = max(begin.total, file.size) - begin.octets
+        try:
+            free = self._free(file.path)
+        except OSError as error:
+            raise TransferFailure(9002, f"the spool directory cannot be used: {error.strerror}") from error
+        if needed + SPACE_LEFT > free:
+            raise failures.other(f"the file needs {needed} octets, and {free} are free")
+
+    async def _elsewhere(self, work: Callable[[], None]) -> None:
+        try:
+            await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
+        except OSError as error:
+            raise failures.other(f"the file cannot be written: {error.strerror}") from error
+
+
+def _size(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return 0
+
+
+def _begin(file: FileDownload, response: IResponse, begun: int) -> Progress:
+    """The state at the begin of the body of ``response``, the answer to a request behind ``begun`` octets.
+
+    Raises TransferFailure where the response cannot be the file.
+    """
+    if response.code not in (200, 206):
+        raise failures.refused(response.code)
+    encoding = _header(response, b"content-encoding").lower()
+    if encoding not in ("", "identity"):
+        raise failures.corrupt("the file server sends an encoded file, which was not asked for")
+    length = response.length if isinstance(response.length, int) else 0
+    total = length
+    if response.code == 206:
+        place = _RANGE.fullmatch(_header(response, b"content-range").encode())
+        if not begun or place is None or int(place[1]) != begun:
+            raise failures.other("the file server sends another part of the file than was asked for")
+        total = int(place[3]) if place[3] != b"*" else begun + length
+    else:
+        begun = 0
+    if file.size and total and total != file.size:
+        raise failures.corrupt(f"the file has {total} octets, and its FileSize is {file.size}")
+    if total > file.most:
+        raise failures.other(f"the file has {total} octets; at most {file.most} are allowed", permanent=True)
+    return Progress(begun, total, _validator(response))
+
+
+def _validator(response: IResponse) -> str:
+    """The strong validator of the file; empty where it has none (RFC 9110 8.8)."""
+    etag = _header(response, b"etag")
+    return etag if etag.startswith('"') else "" if etag else _header(response, b"last-modified")
+
+
+def _header(response: IResponse, name: bytes) -> str:
+    value: bytes = (response.headers.getRawHeaders(name) or [b""])[0]
+    return value.decode("latin-1").strip()
+
+
+def _check_whole(file: FileDownload, total: int, octets: int) -> None:
+    expected = file.size or total
+    if expected and octets < expected:
+        raise failures.broken_off(f"{octets} of {expected} octets were received")
+    if not octets:
+        raise failures.corrupt("the file is empty")
+
+
+def _sync(path: str) -> None:
+    """Let the file and its name survive a loss of power."""
+    for name in (path, str(Path(path).parent)):
+        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
