@@ -266,6 +266,8 @@ class AgentRuntime:
         """Bring the parameters up to date that an Inform can report."""
         requests = self.connection_requests
         await self.changes.finish()
+        if self.transfers is not None:
+            await self.transfers.queue.forget_other_acs()
         await requests.http.refresh()
         if requests.udp is not None:
             await requests.udp.refresh()

@@ -309,7 +309,7 @@ class SimulatedAgent:
             **(values or {}),
             **{SERVER + name: text for name, text in parameters.items()},
         }
-        self._values = {path: FactoryValue(text, path) for path, text in given.items()}
+        self.values = {path: FactoryValue(text, path) for path, text in given.items()}
         self.runtime: AgentRuntime
 
     def begin(self, *, booted: bool = True, seconds: float = 0) -> AgentRuntime:
@@ -341,7 +341,7 @@ class SimulatedAgent:
         )
         self.runtime = AgentRuntime(
             self.model,
-            self._values,
+            self.values,
             self.store.load(),
             environment,
             self.restarts,
