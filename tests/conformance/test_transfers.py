@@ -24,12 +24,13 @@ from cwmpagent.protocol.rpc import (
     Fault,
     GetAllQueuedTransfers,
     RequestDownload,
+    SetParameterValuesResponse,
     TransferComplete,
     Upload,
     UploadResponse,
 )
 from cwmpagent.protocol.transfers.record import Kind
-from cwmpagent.values import UNKNOWN_TIME
+from cwmpagent.values import UNKNOWN_TIME, Value, ValueType
 from tests.agent.bench import DEVICE, BenchCase, assign, reactor
 from tests.lab.files.serving import start
 
@@ -292,8 +293,11 @@ class OwnTransferTests(TransferCase):
         assert self.agent is not None and self.agent.runtime.transfers is not None
         records = self.agent.runtime.transfers.records
         await self.until(lambda: not len(records))
-        policy = {f"{POLICY}Enable": "true", f"{POLICY}FileTypeFilter": CONFIGURATION}
-        await self.ask(assign("p", **policy))
+        enabled = Value(ValueType.BOOLEAN, "true")
+        (answer,) = await self.ask(
+            assign("p", **{f"{POLICY}Enable": enabled, f"{POLICY}FileTypeFilter": CONFIGURATION})
+        )
+        self.assertEqual(answer, SetParameterValuesResponse(0))
         events = [code for trace in self.lab.sessions for code in trace.event_codes]
         self.assertNotIn("10 AUTONOMOUS TRANSFER COMPLETE", events, "the policy was not enabled")
         since = self.lab.sessions.seen
@@ -306,10 +310,17 @@ class OwnTransferTests(TransferCase):
 
     async def test_a_filter_takes_only_what_the_model_has(self) -> None:
         await self.started()
-        (answer,) = await self.ask(assign("p", **{f"{POLICY}ResultTypeFilter": "Some"}))
-        self.assertEqual(answer.code, 9003)
-        (answer,) = await self.ask(assign("p", **{f"{POLICY}ResultTypeFilter": "Failure"}))
-        self.assertNotIsInstance(answer, Fault)
+        for name, wrong, right in (
+            ("TransferTypeFilter", "All", "Upload"),
+            ("ResultTypeFilter", "Some", "Failure"),
+            ("FileTypeFilter", f"{FIRMWARE},4 Tone File", f"{FIRMWARE},4 Vendor Log File,X 00D09E Any"),
+            ("FileTypeFilter", "X 00d09e Any", ""),
+        ):
+            refused, accepted = await self.ask(
+                assign("p", **{POLICY + name: wrong}), assign("p", **{POLICY + name: right})
+            )
+            self.assertEqual([each.code for each in refused.parameters], [9007], name)
+            self.assertEqual(accepted, SetParameterValuesResponse(0), name)
 
     async def test_event_9(self) -> None:
         await self.started()
