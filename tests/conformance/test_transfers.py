@@ -12,6 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from cwmpagent.agent.transfers.autonomous import OwnTransfer
 from cwmpagent.config import Config
 from cwmpagent.errors import ConfigError
 from cwmpagent.lab.acs.session_trace import SessionTrace
@@ -284,7 +285,8 @@ class OwnTransferTests(TransferCase):
     async def begun(self, name: str) -> None:
         """Begin a download that the ACS has not asked for."""
         assert self.agent is not None and self.agent.runtime.transfers is not None
-        await self.agent.runtime.transfers.autonomous.begin(Kind.DOWNLOAD, CONFIGURATION, self.open_files + name)
+        order = OwnTransfer(kind=Kind.DOWNLOAD, file_type=CONFIGURATION, url=self.open_files + name)
+        await self.agent.runtime.transfers.autonomous.begin(order)
 
     async def test_event_10(self) -> None:
         await self.started()
@@ -308,6 +310,23 @@ class OwnTransferTests(TransferCase):
         self.assertEqual((report.file_type, report.fault_struct.fault_code), (CONFIGURATION, 9018))
         self.assertEqual((len(records), self.spooled()), (0, []))
 
+    async def test_event_10_of_an_upload(self) -> None:
+        await self.started()
+        enabled = Value(ValueType.BOOLEAN, "true")
+        await self.ask(assign("p", **{f"{POLICY}Enable": enabled, f"{POLICY}FileTypeFilter": "4 Vendor Log File"}))
+        since = self.lab.sessions.seen
+        assert self.agent is not None and self.agent.runtime.transfers is not None
+        url = self.files + "own.log"
+        order = OwnTransfer(
+            kind=Kind.UPLOAD, file_type="2 Vendor Log File", url=url, username="cpe", password="files-secret"
+        )
+        await self.agent.runtime.transfers.autonomous.begin(order)
+        trace = await self.session(event="10 AUTONOMOUS TRANSFER COMPLETE", since=since)
+        (report,) = [each for each in trace.requests if isinstance(each, AutonomousTransferComplete)]
+        self.assertEqual((report.transfer_url, report.is_download), (url, False))
+        self.assertEqual((report.file_type, report.fault_struct.fault_code), ("4 Vendor Log File", 0))
+        self.assertIn("0 BOOTSTRAP", (self.folder / "uploads" / "own.log").read_text())
+
     async def test_a_filter_takes_only_what_the_model_has(self) -> None:
         await self.started()
         for name, wrong, right in (
@@ -326,7 +345,7 @@ class OwnTransferTests(TransferCase):
         await self.started()
         since = self.lab.sessions.seen
         assert self.agent is not None and self.agent.runtime.transfers is not None
-        self.agent.runtime.transfers.download_requests.ask(FIRMWARE, {"Version": "2"})
+        await self.agent.runtime.transfers.download_requests.ask(FIRMWARE, {"Version": "2"})
         trace = await self.session(event="9 REQUEST DOWNLOAD", since=since)
         (request,) = [each for each in trace.requests if isinstance(each, RequestDownload)]
         self.assertEqual((request.file_type, [(each.name, each.value) for each in request.file_type_arg]), ARGUMENTS)
