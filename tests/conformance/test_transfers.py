@@ -25,7 +25,10 @@ from cwmpagent.protocol.rpc import (
     Fault,
     GetAllQueuedTransfers,
     RequestDownload,
+    ScheduleDownload,
+    ScheduleDownloadResponse,
     SetParameterValuesResponse,
+    TimeWindowStruct,
     TransferComplete,
     Upload,
     UploadResponse,
@@ -202,6 +205,19 @@ class DownloadTests(TransferCase):
         self.assertEqual(self.installed.read_text(), f"{hashlib.sha256(CONTENT).hexdigest()} k\n")
         self.assertEqual(list(self.server.transfers)[-1].status, 206, "the begin is not fetched again")
 
+    async def test_scheduled(self) -> None:
+        await self.started()
+        since = self.lab.sessions.seen
+        window = TimeWindowStruct(0, 3600, "1 At Any Time", "", 0)
+        (answer,) = await self.ask(
+            ScheduleDownload("s", FIRMWARE, self.files + "fw.bin", "cpe", "files-secret", 0, "", (window,))
+        )
+        self.assertEqual(answer, ScheduleDownloadResponse())
+        trace, report = await self.completed(since)
+        self.assertEqual(trace.event_codes, ("1 BOOT", "7 TRANSFER COMPLETE", "M ScheduleDownload"))
+        self.assertEqual((report.command_key, report.fault_struct.fault_code), ("s", 0))
+        self.assertEqual(self.installed.read_text(), f"{hashlib.sha256(CONTENT).hexdigest()} s\n")
+
     async def test_cancelled(self) -> None:
         await self.started()
         self.server.faults.add(Slow(rate=1000))
@@ -310,7 +326,7 @@ class OwnTransferTests(TransferCase):
         self.assertEqual((report.file_type, report.fault_struct.fault_code), (CONFIGURATION, 9018))
         self.assertEqual((len(records), self.spooled()), (0, []))
 
-    async def test_event_10_of_an_upload(self) -> None:
+    async def test_event_of_an_upload(self) -> None:
         await self.started()
         enabled = Value(ValueType.BOOLEAN, "true")
         await self.ask(assign("p", **{f"{POLICY}Enable": enabled, f"{POLICY}FileTypeFilter": "4 Vendor Log File"}))
