@@ -142,9 +142,11 @@ class AgentRuntime:
             await requests.udp.start()
         unread = await self.refresher.freshen([*self.tree.model.forced_inform, *self.tree.attributed()])
         baselines = {**self.notification.by_inform.start(unread), **self.notification.by_datagram.start(unread)}
+        requested: Mapping[str, str | None] = {}
         if self.transfers is not None:
             await self.transfers.queue.recover(booted=self._booted)
-        await self.journal.save_or_warn({**self._notes, **baselines})
+            requested = self.transfers.download_requests.note
+        await self.journal.save_or_warn({**self._notes, **baselines, **requested})
         url, request_url = self.server.text("URL"), self.server.text("ConnectionRequestURL")
         self._environment.observer(AgentStarted(device_name(self.tree), url, self._booted, request_url))
         requests.http.announce()
