@@ -22,6 +22,7 @@ from cwmpagent.agent.options import (
     TransferOptions,
     UdpOptions,
 )
+from cwmpagent.agent.ports import FirmwareImages
 from cwmpagent.agent.session.dispatcher import Dispatcher
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.function_provider import FunctionProvider
@@ -278,6 +279,7 @@ class SimulatedAgent:
         **parameters: str,
     ) -> None:
         self.transfers: TransferOptions | None = None
+        self.images: FirmwareImages | None = None
         self.udp = udp
         self.model = model or device2()
         self.timers = Clock()
@@ -388,7 +390,9 @@ class SimulatedAgent:
         async def unused(*arguments: object) -> bytes:
             raise AssertionError("there are no configuration files here")
 
-        return FileOptions(read=unused, write=unused, transfers=lambda installer, source: transfers)
+        return FileOptions(
+            read=unused, write=unused, transfers=lambda installer, source: transfers, images=lambda: self.images
+        )
 
     async def _local_address(self, host: str) -> str | None:
         return self.address

@@ -288,7 +288,9 @@ class Published:
         if (ours.reference is not None) != any(each.get("refType") == "strong" for each in of(facets, "pathRef")):
             yield "differs in being a reference"
         table = next((each.get("targetParent", "") for each in of(facets, "pathRef")), "")
-        if ours.reference and ours.reference[0].removeprefix("Device.") != table.lstrip("#."):
+        named = ours.reference[0].removeprefix("Device.") if ours.reference else ""
+        relative = not table.startswith(("#", "."))  # to the object of the parameter
+        if named != table.lstrip("#.") and not (relative and named.endswith(f".{table}")):
             yield f"refers to {table}"
 
     def base(self, declared: ElementTree.Element) -> tuple[str, list[ElementTree.Element]]:
