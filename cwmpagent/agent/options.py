@@ -10,6 +10,7 @@ from cwmpagent.agent.ports import (
     AddressWatch,
     FileClient,
     FileSource,
+    FirmwareImages,
     Installer,
     KeepBinding,
     Listener,
@@ -122,10 +123,11 @@ class FileOptions:
 
     ``read`` returns the content of a fetched configuration file, ``write`` writes a new one; ``secrets``: whether it is
     encrypted, so that hidden parameters may be in it. ``transfers`` returns the options of the queue; its arguments
-    apply and write configuration files.
+    apply and write configuration files. ``images`` returns the firmware images, None where the device has only one.
     """
 
     read: Callable[[str], Awaitable[bytes]]
     write: Callable[[str, bytes], Awaitable[object]]
     secrets: bool = False
     transfers: Callable[[Installer, FileSource], TransferOptions]
+    images: Callable[[], FirmwareImages | None] = lambda: None

@@ -27,6 +27,7 @@ from cwmpagent.gradual import Gradual
 from cwmpagent.protocol.agenda.events import HEARTBEAT
 from cwmpagent.records import Saved
 from cwmpagent.runtime.connection_requests import build_connection_requests, own_providers
+from cwmpagent.runtime.device_files import build_device_files
 from cwmpagent.runtime.environment import Environment
 from cwmpagent.runtime.factory_defaults import FactoryValue, unapplied_changes
 from cwmpagent.runtime.notification import build_notification, build_polling
@@ -93,7 +94,9 @@ class AgentRuntime:
         own = own_providers(model, environment, stats)
         if self.software is not None and self.software.supported:
             own = (*own, self.software.provider)
-        self.parameters = parameters = build_parameters(device, environment, own, self._notes_of)
+        self._device_files = build_device_files(environment.files, device.tree, lambda: self.parameters.keys)
+        tables = self._device_files.tables
+        self.parameters = parameters = build_parameters(device, environment, own, tables, self._notes_of)
         self.changes, self.refresher = parameters.changes, parameters.refresher
         self.polling = build_polling(device, environment, notification, parameters)
         self.dispatcher = build_dispatcher(device, environment, parts, parameters)
@@ -140,6 +143,7 @@ class AgentRuntime:
         await requests.http.refresh()
         if requests.udp is not None:
             await requests.udp.start()
+        await self.refresher.rows([each.table for each in self._device_files.tables])
         unread = await self.refresher.freshen([*self.tree.model.forced_inform, *self.tree.attributed()])
         baselines = {**self.notification.by_inform.start(unread), **self.notification.by_datagram.start(unread)}
         requested: Mapping[str, str | None] = {}
@@ -261,6 +265,7 @@ class AgentRuntime:
             restart,
             pause,
             sessions.poke,
+            followers=self._device_files.followers,
             booted=self._booted,
         )
 

@@ -23,6 +23,7 @@ from cwmpagent.agent.options import (
     TransferOptions,
     UdpOptions,
 )
+from cwmpagent.agent.ports import FirmwareImages
 from cwmpagent.agent.session.dispatcher import Dispatcher
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.function_provider import FunctionProvider
@@ -280,6 +281,7 @@ class SimulatedAgent:
         **parameters: str,
     ) -> None:
         self.transfers: TransferOptions | None = None
+        self.images: FirmwareImages | None = None
         self.udp = udp
         self.software = software
         self.model = model or device2()
@@ -392,7 +394,9 @@ class SimulatedAgent:
         async def unused(*arguments: object) -> bytes:
             raise AssertionError("there are no configuration files here")
 
-        return FileOptions(read=unused, write=unused, transfers=lambda installer, source: transfers)
+        return FileOptions(
+            read=unused, write=unused, transfers=lambda installer, source: transfers, images=lambda: self.images
+        )
 
     async def _local_address(self, host: str) -> str | None:
         return self.address
