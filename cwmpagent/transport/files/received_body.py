@@ -123,7 +123,7 @@ class ReceivedBody(Protocol):
         if octets > self._file.most:
             raise failures.other(f"the file has more than the {self._file.most} octets allowed", permanent=True)
         if self._file.size and octets > self._file.size:
-            raise failures.corrupt(f"the file has more octets than its FileSize {self._file.size}")
+            raise failures.corrupt(f"the file has more octets than the {self._file.size} announced")
         if octets >= self._check_space_at:
             self._check_space_at = octets + SPACE_CHECKED
             if self._free(self._file.path) < SPACE_LEFT + more:
