@@ -18,8 +18,9 @@ from cwmpagent.protocol.transfers import failures
 from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress
 from cwmpagent.transport.files.http_exchange import HttpExchange, abandon
 from cwmpagent.transport.files.limits import Silence
-from cwmpagent.transport.files.received_body import SPACE_LEFT, ReceivedBody, free_space
+from cwmpagent.transport.files.received_body import ReceivedBody, free_space
 from cwmpagent.transport.files.sent_file import SentFile, Told
+from cwmpagent.transport.files.written_file import SPACE_LEFT
 from cwmpagent.transport.tls.trust import TlsTrust
 
 _RANGE = re.compile(rb"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
@@ -138,7 +139,7 @@ class HttpFileClient:
         """Receive the body. Returns the octets of the whole file. Raises TransferFailure."""
         silence = Silence(self._reactor, self._silence, file.seconds)
         try:
-            body = ReceivedBody(file, begin, progress, silence.over, self._monotonic, self._free)
+            body = ReceivedBody(file, begin, progress, silence.over, self._monotonic, self._free, self._in_thread)
         except OSError as error:
             abandon(response)
             raise failures.other(f"the file cannot be written: {error.strerror}") from error
@@ -148,6 +149,7 @@ class HttpFileClient:
             await body.done
         finally:
             silence.end()
+            await body.closed
         return body.octets
 
     def _check_space(self, file: FileDownload, begin: Progress) -> None:
@@ -159,9 +161,12 @@ class HttpFileClient:
         if needed + SPACE_LEFT > free:
             raise failures.other(f"the file needs {needed} octets, and {free} are free")
 
+    def _in_thread(self, work: Callable[[], None]) -> Deferred[None]:
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
+
     async def _elsewhere(self, work: Callable[[], None]) -> None:
         try:
-            await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
+            await self._in_thread(work)
         except OSError as error:
             raise failures.other(f"the file cannot be written: {error.strerror}") from error
 
