@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.transfers import failures
 from cwmpagent.protocol.transfers.file import FileDownload, Progress
-from cwmpagent.transport.files.received_body import SPACE_LEFT
+from cwmpagent.transport.files.written_file import SPACE_LEFT
 
 
 def size_of(path: str) -> int:
@@ -51,10 +53,15 @@ def check_whole(file: FileDownload, total: int, octets: int) -> None:
         raise failures.corrupt("the file is empty")
 
 
+def in_thread(reactor: Any) -> Callable[[Callable[[], None]], Deferred[None]]:
+    """A function that runs another one in a thread of ``reactor``."""
+    return partial(deferToThreadPool, reactor, reactor.getThreadPool())
+
+
 async def to_disk(reactor: Any, path: str) -> None:
     """Let the file and its name survive a loss of power. Raises TransferFailure."""
     try:
-        await deferToThreadPool(reactor, reactor.getThreadPool(), lambda: _sync(path))
+        await in_thread(reactor)(lambda: _sync(path))
     except OSError as error:
         raise failures.other(f"the file cannot be written: {error.strerror}") from error
 

@@ -14,7 +14,7 @@ from cwmpagent.errors import TooSlowError, TransferFailure
 from cwmpagent.protocol.transfers import failures, ftp
 from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress
 from cwmpagent.transport.deadline import within
-from cwmpagent.transport.files.fetched_file import check_space, check_total, check_whole, size_of, to_disk
+from cwmpagent.transport.files.fetched_file import check_space, check_total, check_whole, in_thread, size_of, to_disk
 from cwmpagent.transport.files.ftp_data import FtpData
 from cwmpagent.transport.files.ftp_session import FtpNetwork, FtpSession, address_of
 from cwmpagent.transport.files.limits import Silence
@@ -117,7 +117,9 @@ class FtpFileClient:
         silence = Silence(self._reactor, self._silence, file.seconds)
         bounded = replace(file, size=file.size or begin.total)
         try:
-            body = ReceivedBody(bounded, begin, progress, silence.over, self._monotonic, self._free)
+            body = ReceivedBody(
+                bounded, begin, progress, silence.over, self._monotonic, self._free, in_thread(self._reactor)
+            )
         except OSError as error:
             raise failures.other(f"the file cannot be written: {error.strerror}") from error
         silence.begin(lambda reason: body.fail(failures.broken_off(reason)))
@@ -133,6 +135,7 @@ class FtpFileClient:
         finally:
             silence.end()
             _drop(concluded)
+            await body.closed
         return body.octets
 
     async def _confirmed(self, concluded: Deferred[None]) -> None:

@@ -34,6 +34,14 @@ class FtpData(Protocol):
         body.makeConnection(self)  # type: ignore[no-untyped-call]  # no types there
         self._wire.resumeProducing()
 
+    def pauseProducing(self) -> None:
+        """Read no more; the body has more than is written."""
+        self._wire.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Read again."""
+        self._wire.resumeProducing()
+
     async def send(self, file: SentFile) -> None:
         """Write the whole ``file``, and close the connection behind it. Raises OSError."""
         self._wire.resumeProducing()

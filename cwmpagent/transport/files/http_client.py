@@ -13,7 +13,7 @@ from twisted.web.iweb import IBodyProducer, IResponse
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.transfers import failures
 from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress
-from cwmpagent.transport.files.fetched_file import check_space, check_total, check_whole, size_of, to_disk
+from cwmpagent.transport.files.fetched_file import check_space, check_total, check_whole, in_thread, size_of, to_disk
 from cwmpagent.transport.files.http_exchange import HttpExchange, abandon
 from cwmpagent.transport.files.limits import Silence
 from cwmpagent.transport.files.received_body import ReceivedBody, free_space
@@ -136,7 +136,9 @@ class HttpFileClient:
         """Receive the body. Returns the octets of the whole file. Raises TransferFailure."""
         silence = Silence(self._reactor, self._silence, file.seconds)
         try:
-            body = ReceivedBody(file, begin, progress, silence.over, self._monotonic, self._free)
+            body = ReceivedBody(
+                file, begin, progress, silence.over, self._monotonic, self._free, in_thread(self._reactor)
+            )
         except OSError as error:
             abandon(response)
             raise failures.other(f"the file cannot be written: {error.strerror}") from error
@@ -146,6 +148,7 @@ class HttpFileClient:
             await body.done
         finally:
             silence.end()
+            await body.closed
         return body.octets
 
 
