@@ -8,7 +8,7 @@ that the ACS answered.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from cwmpagent.agent.facts import Observer, Warned
 from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.errors import MisuseError
 from cwmpagent.protocol.agenda import Agenda
+from cwmpagent.protocol.agenda.events import Event
 from cwmpagent.protocol.rpc import CpeRequest, Fault, Response, rpc_name
 from cwmpagent.protocol.session import Session
 from cwmpagent.protocol.soap import Envelope, encode
@@ -71,12 +72,15 @@ class OwnRequests:
         """Offer the requests of ``source`` from now on."""
         self._sources.append(source)
 
-    def begin(self, session: Session) -> None:
-        """Offer all requests to ``session``, which is about to begin."""
+    def begin(self, session: Session, events: Collection[Event]) -> None:
+        """Offer the requests to ``session``, which is about to begin; one with an event only if ``events`` have it.
+
+        ``events``: those of the Inform. A request that has come since waits for the next session.
+        """
         self._session = session
         self._offered = []
         self._counts = Counter()
-        self.offer()
+        self._offer(events)
 
     def end(self) -> None:
         """End the session; undelivered requests are offered to the next one."""
@@ -87,11 +91,16 @@ class OwnRequests:
 
         A session that sends no more requests accepts none; they are offered to the next one.
         """
+        self._offer(None)
+
+    def _offer(self, events: Collection[Event] | None) -> None:
         if self._session is None:
             return
         for source in self._sources:
             seen: Counter[OwnRequest] = Counter()
             for own in self._of(source):
+                if events is not None and own.code and Event(own.code, own.command_key) not in events:
+                    continue
                 seen[own] += 1
                 if seen[own] <= self._counts[own]:
                     continue

@@ -193,6 +193,13 @@ class OwnRequestTests(SynchronousTestCase):
         self.assertEqual(self.keys(), ["k1", "late"])
         self.assertEqual(self.pending(), [])
 
+    def test_none_whose_event_came_too_late_for_the_inform(self) -> None:
+        self.transfers.records["late"] = M_DOWNLOAD
+        self.simulated.happen(Event(CONNECTION_REQUEST))
+        self.assertEqual((self.messages(), self.keys()), (["Inform", ""], []))
+        self.simulated.happen(Event(M_DOWNLOAD, "late"))
+        self.assertEqual((self.told(), self.keys()), ((TRANSFER_COMPLETE, M_DOWNLOAD), ["late"]))
+
     def test_none_in_a_heartbeat(self) -> None:
         policy = "HeartbeatPolicy."
         self.simulated = SimulatedAgent(**{policy + "Enable": "true", policy + "ReportingInterval": "30"})
