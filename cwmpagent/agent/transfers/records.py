@@ -62,6 +62,7 @@ class TransferRecords:
                 self._damaged[note] = None
                 continue
             self._transfers[transfer.number] = transfer.booted(now) if booted else transfer.restarted(now)
+        self._highest = max(self._transfers, default=0)
         for transfer in self:
             if transfer.state is State.DONE and event_of(transfer) not in agenda.pending:
                 agenda.add(event_of(transfer), now)
@@ -81,8 +82,9 @@ class TransferRecords:
         return self._transfers.get(number)
 
     def free_number(self) -> int:
-        """The number for another transfer."""
-        return max(self._transfers, default=0) + 1
+        """The number for another transfer; none is given twice, so that a fact belongs to one transfer."""
+        self._highest += 1
+        return self._highest
 
     async def add(self, transfer: Transfer) -> None:
         """Save a new transfer. Raises StoreWriteError; then there is none."""
