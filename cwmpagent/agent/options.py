@@ -10,12 +10,14 @@ from cwmpagent.agent.ports import (
     AddressWatch,
     FileClient,
     FileSource,
+    FirmwareImages,
     Installer,
     KeepBinding,
     Listener,
     LocalAddress,
     Notify,
     Provider,
+    SoftwareInstaller,
     Spool,
     UdpPort,
     Xmpp,
@@ -80,6 +82,16 @@ class ConnectionRequestOptions:
     xmpp: Xmpp | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoftwareOptions:
+    """``files``: fetches them; None: none can be fetched. ``largest_file``: octets; ``seconds``: for one fetch."""
+
+    installer: SoftwareInstaller
+    files: FileClient | None = None
+    largest_file: int = 256 * 2**20
+    seconds: float = 3600.0
+
+
 async def _unverified(file: FileDownload, sha256: str) -> None:
     """Accept every file."""
 
@@ -111,10 +123,11 @@ class FileOptions:
 
     ``read`` returns the content of a fetched configuration file, ``write`` writes a new one; ``secrets``: whether it is
     encrypted, so that hidden parameters may be in it. ``transfers`` returns the options of the queue; its arguments
-    apply and write configuration files.
+    apply and write configuration files. ``images`` returns the firmware images, None where the device has only one.
     """
 
     read: Callable[[str], Awaitable[bytes]]
     write: Callable[[str, bytes], Awaitable[object]]
     secrets: bool = False
     transfers: Callable[[Installer, FileSource], TransferOptions]
+    images: Callable[[], FirmwareImages | None] = lambda: None

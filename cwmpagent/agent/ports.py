@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from twisted.internet.defer import Deferred
 
@@ -12,9 +12,11 @@ from cwmpagent.protocol.agenda import Clocks
 from cwmpagent.protocol.connection_request.xmpp import ConnectionRequest, XmppVerdict
 from cwmpagent.protocol.connection_request.xmpp_account import Account, Standing, Stats
 from cwmpagent.protocol.session import Reply
+from cwmpagent.protocol.software.unit import Package, RunFault, RunStatus
 from cwmpagent.protocol.stun.binding import Binding, BindingSettings
 from cwmpagent.protocol.stun.message import Address
 from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress, ReceivedFile
+from cwmpagent.protocol.transfers.firmware_image import ImageSet
 from cwmpagent.records import Batch
 
 
@@ -289,6 +291,20 @@ class Installer(Protocol):
         """Check ``file`` after that restart. Raises TransferFailure where it is not in force."""
 
 
+@runtime_checkable
+class FirmwareImages(Protocol):
+    """The firmware images of a device with several; an :class:`Installer` of firmware may be this, too."""
+
+    async def images(self) -> ImageSet:
+        """The present images. Raises CwmpFault 9002 where they cannot be read."""
+
+    async def boot_next(self, slot: str) -> None:
+        """Let the next boot try the image in ``slot``. Raises CwmpFault; then the next boot is as before."""
+
+    async def make_available(self, slot: str, available: bool) -> None:
+        """Say whether the image in ``slot`` may be booted. Raises CwmpFault; then it is as before."""
+
+
 class FileSource(Protocol):
     """The part of a device that writes files for an Upload: configuration files, logs, vendor types."""
 
@@ -297,3 +313,44 @@ class FileSource(Protocol):
 
     async def write(self, file_type: str, path: str) -> None:
         """Write the file to the new file ``path``. Raises TransferFailure."""
+
+
+class SoftwareInstaller(Protocol):
+    """The part of a device that has execution environments. Its methods raise SoftwareFailure where they fail.
+
+    A ``duid`` names one deployment unit; it has letters and digits only. After a crash the agent calls again what it
+    had begun: a method that finds its work done does nothing.
+    """
+
+    def environments(self) -> Sequence[str]:
+        """Names of its execution environments; they do not change."""
+
+    def spool_path(self, duid: str) -> str:
+        """Path for the fetched file of this unit; its directory exists."""
+
+    def discard(self, duid: str) -> None:
+        """Remove the fetched file of this unit, if it is there."""
+
+    async def inspect(self, duid: str) -> Package:
+        """Check the fetched file of this unit, and return what it says of itself."""
+
+    async def install(self, duid: str) -> None:
+        """Put the fetched file into force, in place of what the unit has; where it fails, that is unchanged.
+
+        No execution unit of it runs then.
+        """
+
+    async def uninstall(self, duid: str) -> None:
+        """Remove everything that the unit has. No execution unit of it runs then."""
+
+    async def start(self, duid: str, unit: str) -> None:
+        """Start an execution unit; it is kept running. It may run already."""
+
+    async def stop(self, duid: str, unit: str) -> None:
+        """Stop an execution unit. It may have ended already."""
+
+    def status(self, duid: str, unit: str) -> tuple[RunStatus, RunFault]:
+        """The present status of an execution unit, and its last fault."""
+
+    async def close(self) -> None:
+        """Stop every execution unit: the agent ends. Never raises."""

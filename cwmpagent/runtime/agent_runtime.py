@@ -27,12 +27,14 @@ from cwmpagent.gradual import Gradual
 from cwmpagent.protocol.agenda.events import HEARTBEAT
 from cwmpagent.records import Saved
 from cwmpagent.runtime.connection_requests import build_connection_requests, own_providers
+from cwmpagent.runtime.device_files import build_device_files
 from cwmpagent.runtime.environment import Environment
 from cwmpagent.runtime.factory_defaults import FactoryValue, unapplied_changes
 from cwmpagent.runtime.notification import build_notification, build_polling
 from cwmpagent.runtime.parameters import build_parameters, open_device
 from cwmpagent.runtime.saved_notes import check_notes
 from cwmpagent.runtime.sessions import build_agenda, build_dispatcher, build_sessions
+from cwmpagent.runtime.software import Software
 from cwmpagent.runtime.transfers import Transfers, build_transfers
 
 
@@ -81,6 +83,8 @@ class AgentRuntime:
             saved.notes.get(STANDBY),
             booted=booted,
         )
+        options = environment.software
+        self.software = Software(device, environment, parts, options) if options is not None else None
         self.request_path = saved.notes.get(REQUEST_PATH) or f"/{environment.random.getrandbits(128):032x}"
         self._notes = self._first_notes(values, boot_id)
         self.notification = notification = build_notification(
@@ -88,10 +92,16 @@ class AgentRuntime:
         )
         stats = XmppStats(model.root.path)
         own = own_providers(model, environment, stats)
-        self.parameters = parameters = build_parameters(device, environment, own, self._notes_of)
+        if self.software is not None and self.software.supported:
+            own = (*own, self.software.provider)
+        self._device_files = build_device_files(environment.files, device.tree, lambda: self.parameters.keys)
+        tables = self._device_files.tables
+        self.parameters = parameters = build_parameters(device, environment, own, tables, self._notes_of)
         self.changes, self.refresher = parameters.changes, parameters.refresher
         self.polling = build_polling(device, environment, notification, parameters)
         self.dispatcher = build_dispatcher(device, environment, parts, parameters)
+        if self.software is not None:
+            self.software.connect(parameters, self.dispatcher)
         self.connection_requests = build_connection_requests(
             device, environment, self.changes, self.events, stats, self.request_path, notification.by_inform.compare_all
         )
@@ -133,6 +143,7 @@ class AgentRuntime:
         await requests.http.refresh()
         if requests.udp is not None:
             await requests.udp.start()
+        await self.refresher.rows([each.table for each in self._device_files.tables])
         unread = await self.refresher.freshen([*self.tree.model.forced_inform, *self.tree.attributed()])
         baselines = {**self.notification.by_inform.start(unread), **self.notification.by_datagram.start(unread)}
         requested: Mapping[str, str | None] = {}
@@ -145,6 +156,8 @@ class AgentRuntime:
         requests.http.announce()
         await self.scheduled_reboots.start(self.changes, lambda: self.sessions.in_session)
         self.polling.start()
+        if self.software is not None:
+            await self.software.start()
         if self._agenda_parts.promised:
             self.after_session.begin(self._agenda_parts.promised)
         else:
@@ -172,6 +185,8 @@ class AgentRuntime:
             await self.transfers.queue.stop()
         await self.sessions.stop()
         await self.after_session.stop()
+        if self.software is not None:
+            await self.software.stop()
         if requests.udp is not None:
             await requests.udp.stop()
         await closing
@@ -189,6 +204,8 @@ class AgentRuntime:
         if requests.udp is not None:
             requests.udp.resume()
         self.scheduled_reboots.resume()
+        if self.software is not None:
+            self.software.resume()
         self.sessions.release()
         self._open()
 
@@ -248,6 +265,7 @@ class AgentRuntime:
             restart,
             pause,
             sessions.poke,
+            followers=self._device_files.followers,
             booted=self._booted,
         )
 
@@ -255,6 +273,8 @@ class AgentRuntime:
         """Bring the parameters up to date that an Inform can report."""
         requests = self.connection_requests
         await self.changes.finish()
+        if self.transfers is not None:
+            await self.transfers.queue.forget_other_acs()
         await requests.http.refresh()
         if requests.udp is not None:
             await requests.udp.refresh()
@@ -280,6 +300,8 @@ class AgentRuntime:
         if self.transfers is not None:
             self.transfers.queue.session_ended()
         self.scheduled_reboots.session_over()
+        if self.software is not None:
+            self.software.session_over()
 
     def _holds(self, name: str) -> bool:
         udp = self.connection_requests.udp

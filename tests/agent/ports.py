@@ -19,9 +19,11 @@ from cwmpagent.agent.options import (
     NotificationOptions,
     ParameterOptions,
     SessionOptions,
+    SoftwareOptions,
     TransferOptions,
     UdpOptions,
 )
+from cwmpagent.agent.ports import FirmwareImages
 from cwmpagent.agent.session.dispatcher import Dispatcher
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.function_provider import FunctionProvider
@@ -275,10 +277,13 @@ class SimulatedAgent:
         polling: float = 0.0,
         udp: UdpOptions | None = None,
         model: Model | None = None,
+        software: SoftwareOptions | None = None,
         **parameters: str,
     ) -> None:
         self.transfers: TransferOptions | None = None
+        self.images: FirmwareImages | None = None
         self.udp = udp
+        self.software = software
         self.model = model or device2()
         self.timers = Clock()
         self.timers.advance(1000)
@@ -306,7 +311,7 @@ class SimulatedAgent:
             **(values or {}),
             **{SERVER + name: text for name, text in parameters.items()},
         }
-        self._values = {path: FactoryValue(text, path) for path, text in given.items()}
+        self.values = {path: FactoryValue(text, path) for path, text in given.items()}
         self.runtime: AgentRuntime
 
     def begin(self, *, booted: bool = True, seconds: float = 0) -> AgentRuntime:
@@ -332,12 +337,13 @@ class SimulatedAgent:
                 poll_interval=self._polling,
                 notify=lambda host, port, datagrams: self.datagrams.extend((host, port, each) for each in datagrams),
             ),
+            software=self.software,
             files=self._files(),
             registrations=self._registered,
         )
         self.runtime = AgentRuntime(
             self.model,
-            self._values,
+            self.values,
             self.store.load(),
             environment,
             self.restarts,
@@ -388,7 +394,9 @@ class SimulatedAgent:
         async def unused(*arguments: object) -> bytes:
             raise AssertionError("there are no configuration files here")
 
-        return FileOptions(read=unused, write=unused, transfers=lambda installer, source: transfers)
+        return FileOptions(
+            read=unused, write=unused, transfers=lambda installer, source: transfers, images=lambda: self.images
+        )
 
     async def _local_address(self, host: str) -> str | None:
         return self.address

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.options import TransferOptions
+from cwmpagent.agent.ports import FirmwareImages
 from cwmpagent.agent.transfers.autonomous import POLICY, OwnTransfer, TransferPolicy
 from cwmpagent.errors import CwmpFault, TransferFailure
 from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, Event
@@ -28,6 +29,7 @@ from cwmpagent.protocol.rpc import (
     GetRPCMethodsResponse,
     ScheduleDownload,
     ScheduleDownloadResponse,
+    SetParameterValuesResponse,
     TimeWindowStruct,
     TransferComplete,
     Upload,
@@ -36,8 +38,10 @@ from cwmpagent.protocol.rpc import (
 from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress, ReceivedFile
 from cwmpagent.protocol.transfers.moment import Moment
 from cwmpagent.protocol.transfers.record import TRANSFER, Kind, Transfer
+from cwmpagent.runtime.factory_defaults import FactoryValue
 from cwmpagent.values import UNKNOWN_TIME
-from tests.agent.ports import SimulatedAgent, finished
+from tests.agent.bench import assign
+from tests.agent.ports import SERVER, Posted, SimulatedAgent, finished
 
 FIRMWARE = "1 Firmware Upgrade Image"
 CONFIGURATION = "3 Vendor Configuration File"
@@ -111,6 +115,11 @@ def download(key: str = "k", url: str = "http://files.example/f", delay: int = 0
     return Download(key, kind, url, "user", "hush", 10, "", delay, "", "")
 
 
+def upload(key: str) -> Upload:
+    """An Upload."""
+    return Upload(key, CONFIGURATION, "http://files.example/u", "", "", 0)
+
+
 def own(kind: Kind = Kind.DOWNLOAD, file_type: str = CONFIGURATION, **more: Any) -> OwnTransfer:
     """A transfer that the ACS has not asked for."""
     return OwnTransfer(kind=kind, file_type=file_type, url=more.pop("url", "http://files.example/f"), **more)
@@ -130,7 +139,9 @@ class PolicyObject:
 
 
 class TransferCase(SynchronousTestCase):
-    """A whole agent with files in memory."""
+    """A whole agent with files in memory. ``images``: its firmware images; None: it has one."""
+
+    images: FirmwareImages | None = None
 
     def setUp(self) -> None:
         self.begin()
@@ -140,6 +151,7 @@ class TransferCase(SynchronousTestCase):
         self.files = files = FakeFiles()
         self.simulated = SimulatedAgent()
         self.simulated.transfers = TransferOptions(client=files, installer=files, source=files, spool=files, **options)
+        self.simulated.images = self.images
         self.simulated.begin()
 
     def ask(self, *requests: AcsRequest | GetRPCMethods) -> list[Any]:
@@ -381,6 +393,34 @@ class TransferTests(TransferCase):
         self.assertEqual([each.fault_struct.fault_code for each in self.reports()], [9010])
         self.assertEqual((len(self.files.installs), self.simulated.restarts.begun), (1, ["k"]))
 
+    def test_another_acs_is_not_told_of_the_transfers_of_the_first_one(self) -> None:
+        self.files.held = Deferred()
+        self.ask(upload("done"))
+        self.simulated.run(1)
+        self.files.held, running = Deferred(), self.files.held
+        self.ask(upload("runs"))
+        self.simulated.run(1)
+
+        def ends_meanwhile(posted: Posted) -> None:
+            if isinstance(posted.message, SetParameterValuesResponse):
+                running.callback(None)
+
+        self.simulated.acs.instead = ends_meanwhile
+        self.ask(download("late", delay=1000), assign(**{SERVER + "URL": "http://other.example/"}))
+        self.assertEqual(len(self.files.uploads), 2)
+        self.simulated.run(100_000)
+        self.assertEqual(self.simulated.acs.event_codes()[-1], ("0 BOOTSTRAP",))
+        self.assertEqual((self.reports(), self.notes(), self.files.downloads), ([], [], []))
+        self.assertEqual(sorted(set(self.files.removed)), [1, 2, 3])
+
+    def test_another_acs_is_not_told_of_firmware_that_the_first_one_asked_for(self) -> None:
+        self.ask(download())
+        self.simulated.run(5)
+        self.simulated.values[SERVER + "URL"] = FactoryValue("http://other.example/", "url")
+        self.restart(booted=True)
+        self.assertEqual(self.simulated.acs.event_codes()[-1], ("0 BOOTSTRAP", "1 BOOT"))
+        self.assertEqual((self.reports(), self.notes(), len(self.files.confirmed)), ([], [], 1))
+
     def test_of_its_own(self) -> None:
         transfers = self.simulated.runtime.transfers
         assert transfers is not None
@@ -465,6 +505,14 @@ class TransferTests(TransferCase):
             self.ask(download())
             self.simulated.run(5)
             self.assertEqual([each.fault_struct.fault_code for each in self.reports()], [9002])
+
+    def test_an_error_that_nobody_expects_after_the_restart(self) -> None:
+        self.ask(download())
+        self.simulated.run(5)
+        error: Any = RuntimeError("impossible")
+        self.files.refusal = error
+        self.restart(booted=True)
+        self.assertEqual([each.fault_struct.fault_code for each in self.reports()], [9002])
 
     def test_the_list_of_rpcs(self) -> None:
         (answer,) = self.ask(GetRPCMethods())
