@@ -173,7 +173,7 @@ class TransferEnded(Fact):
     """A transfer has ended: its file is applied or sent, or it has failed with ``fault`` and ``reason``.
 
     ``fault``: 0 for success. ``seconds``: since its first attempt, None where unknown. ``octets``: moved since the
-    last start of the agent.
+    last start of the agent. ``number``: that of the transfer, used for no other one until the next start.
     """
 
     rpc: str
@@ -183,6 +183,7 @@ class TransferEnded(Fact):
     reason: str
     seconds: float | None
     octets: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)

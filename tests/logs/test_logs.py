@@ -76,7 +76,7 @@ ONE_OF_EACH = (
     Rebooting("key", False),
     facts.TransferBegun("Download", "1 Firmware Upgrade Image", "http://a/fw", "key", 1),
     facts.TransferRepeated("Download", "1 Firmware Upgrade Image", "key", 9017, "the connection was lost", 5.0),
-    facts.TransferEnded("Download", "1 Firmware Upgrade Image", "key", 9016, "the file does not exist", 2.5, 100),
+    facts.TransferEnded("Download", "1 Firmware Upgrade Image", "key", 9016, "the file does not exist", 2.5, 100, 1),
     RpcCrashed("Reboot", "Traceback:\n  KeyError: 'x'\n"),
     Warned("careful"),
     Noted("fine"),
@@ -232,7 +232,7 @@ class TextTests(SynchronousTestCase):
         for fact in ONE_OF_EACH:
             if type(fact).__name__.startswith("Transfer"):
                 log.facts(fact)
-        log.facts(facts.TransferEnded("Upload", "2 Vendor Log File", "", 0, "", None, 7))
+        log.facts(facts.TransferEnded("Upload", "2 Vendor Log File", "", 0, "", None, 7, 2))
         texts = [text.partition("] ")[2] for text in log.lines()]
         self.assertEqual(
             texts,

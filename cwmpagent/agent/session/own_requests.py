@@ -1,8 +1,8 @@
 """Requests of the agent in a session: TransferComplete, Kicked ... (TR-069 3.7.1.4).
 
 A subsystem with such requests is a :class:`RequestSource`. They are offered to each session as it opens, and sent in
-order after the Inform. A source keeps a request until it is delivered; a failed session has delivered only the requests
-that the ACS answered.
+order after the Inform; one whose event is not in the Inform waits for the next session. A source keeps a request until
+it is delivered; a failed session has delivered only the requests that the ACS answered.
 """
 
 from __future__ import annotations
@@ -33,6 +33,12 @@ class OwnRequest:
     request: CpeRequest
     command_key: str = ""
     code: str = ""
+
+    def is_announced_by(self, event: Event) -> bool:
+        """Whether its answer delivers ``event``."""
+        if not self.code and not self.command_key:
+            return False
+        return event.command_key == self.command_key and self.code in ("", event.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ class OwnRequests:
         self._observer = observer
         self._sources: list[RequestSource] = []
         self._session: Session | None = None
+        self._announced: Collection[Event] = ()
         self._offered: list[tuple[RequestSource, OwnRequest]] = []
         self._counts: Counter[OwnRequest] = Counter()
 
@@ -72,15 +79,13 @@ class OwnRequests:
         """Offer the requests of ``source`` from now on."""
         self._sources.append(source)
 
-    def begin(self, session: Session, events: Collection[Event]) -> None:
-        """Offer the requests to ``session``, which is about to begin; one with an event only if ``events`` have it.
-
-        ``events``: those of the Inform. A request that has come since waits for the next session.
-        """
+    def begin(self, session: Session, announced: Collection[Event]) -> None:
+        """Offer all requests to ``session``, which is about to begin; ``announced``: the events of its Inform."""
         self._session = session
+        self._announced = announced
         self._offered = []
         self._counts = Counter()
-        self._offer(events)
+        self.offer()
 
     def end(self) -> None:
         """End the session; undelivered requests are offered to the next one."""
@@ -91,18 +96,13 @@ class OwnRequests:
 
         A session that sends no more requests accepts none; they are offered to the next one.
         """
-        self._offer(None)
-
-    def _offer(self, events: Collection[Event] | None) -> None:
         if self._session is None:
             return
         for source in self._sources:
             seen: Counter[OwnRequest] = Counter()
             for own in self._of(source):
-                if events is not None and own.code and Event(own.code, own.command_key) not in events:
-                    continue
                 seen[own] += 1
-                if seen[own] <= self._counts[own]:
+                if seen[own] <= self._counts[own] or self._is_late(own):
                     continue
                 if not self._is_writable(own):
                     self._counts[own] += 1  # one warning a session
@@ -127,6 +127,11 @@ class OwnRequests:
             self._agenda.delivered_by(name, own.command_key, code=own.code, more=more)
         self.offer()
         return result.notes
+
+    def _is_late(self, own: OwnRequest) -> bool:
+        """Whether the event of ``own`` has happened since the Inform, so that another session has to announce it."""
+        events = [event for event in self._agenda.pending if own.is_announced_by(event)]
+        return bool(events) and not any(event in self._announced for event in events)
 
     def _of(self, source: RequestSource) -> Sequence[OwnRequest]:
         try:

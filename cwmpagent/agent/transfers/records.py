@@ -66,6 +66,7 @@ class TransferRecords:
                 self._damaged[note] = None
                 continue
             self._transfers[transfer.number] = transfer.booted(now) if booted else transfer.restarted(now)
+        self._highest = max(self._transfers, default=0)
         for transfer in self:
             known = transfer.acs != agenda.acs or event_of(transfer) in agenda.pending
             if transfer.state is State.DONE and not known:
@@ -86,8 +87,9 @@ class TransferRecords:
         return self._transfers.get(number)
 
     def free_number(self) -> int:
-        """The number for another transfer."""
-        return max(self._transfers, default=0) + 1
+        """The number for another transfer; none is given twice, so that a fact belongs to one transfer."""
+        self._highest += 1
+        return self._highest
 
     def follow(self, follower: Follower) -> None:
         """Call ``follower`` with each change from now on."""
