@@ -392,7 +392,9 @@ class SimulatedAgent:
         async def unused(*arguments: object) -> bytes:
             raise AssertionError("there are no configuration files here")
 
-        return FileOptions(read=unused, write=unused, transfers=lambda installer, source: transfers)
+        return FileOptions(
+            client=transfers.client, read=unused, write=unused, transfers=lambda installer, source: transfers
+        )
 
     async def _local_address(self, host: str) -> str | None:
         return self.address
