@@ -26,7 +26,7 @@ PROTOCOL: Mapping[str, frozenset[str]] = MappingProxyType(
         "agenda": frozenset(),
         "auth": frozenset(),
         "stun": frozenset(),
-        "software": frozenset({"rpc", "agenda"}),
+        "software": frozenset({"rpc", "agenda", "transfers"}),
         "transfers": frozenset({"rpc", "agenda"}),
         "url_host": frozenset(),
         "masking": frozenset({"rpc"}),

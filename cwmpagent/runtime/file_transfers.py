@@ -108,7 +108,7 @@ def build_files(
             timeout=transfers.timeout,
         )
 
-    return FileOptions(read=read, write=write, secrets=key is not None, transfers=options)
+    return FileOptions(client=client, verify=verify, read=read, write=write, secrets=key is not None, transfers=options)
 
 
 def _verification(

@@ -395,7 +395,11 @@ class SimulatedAgent:
             raise AssertionError("there are no configuration files here")
 
         return FileOptions(
-            read=unused, write=unused, transfers=lambda installer, source: transfers, images=lambda: self.images
+            client=transfers.client,
+            read=unused,
+            write=unused,
+            transfers=lambda installer, source: transfers,
+            images=lambda: self.images,
         )
 
     async def _local_address(self, host: str) -> str | None:
