@@ -279,6 +279,7 @@ class SimulatedAgent:
     ) -> None:
         self.transfers: TransferOptions | None = None
         self.udp = udp
+        self.kick = False
         self.model = model or device2()
         self.timers = Clock()
         self.timers.advance(1000)
@@ -322,6 +323,7 @@ class SimulatedAgent:
                 listener=FakeListener(),
                 local_address=self._local_address,
                 address_watch=self.watch,
+                kick=self.kick,
                 udp=self.udp,
                 xmpp=self.xmpp,
             ),

@@ -1,7 +1,7 @@
 """ConnectionRequests over HTTP (TR-069 section 3.2.2): the ACS requests a session by a GET with Digest authentication.
 
-One listener serves any number of agents, each at its path. Responses to clients without credentials do not identify the
-agent. The ports are closed while agents are added and none of them is enabled.
+One listener serves any number of agents, each at its path, and pages for browsers at others. Responses to clients
+without credentials do not identify the agent. The ports are closed while agents are added and none of them is enabled.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from cwmpagent.protocol.auth.digest_response import ALGORITHMS, request_target
 from cwmpagent.protocol.connection_request.refusal import Refusal
 from cwmpagent.transport.connection_request.bounded_http import BoundedHttpFactory, BoundedHttpRequest, HttpBounds
 from cwmpagent.transport.connection_request.endpoints import Endpoints
+from cwmpagent.transport.connection_request.pages import Pages
 from cwmpagent.transport.deadline import Deadline
 from cwmpagent.transport.fair_turns import FairTurns
 
@@ -66,7 +67,7 @@ class ConnectionRequestListener(Service):
     """Listens on ``endpoints`` (Twisted's server endpoint strings) from :meth:`bind` to ``stopService``.
 
     ``nonce`` returns unpredictable tokens. ``clock``: monotonic, in seconds. ``algorithms``: offered strongest first.
-    ``warn`` is called once with a sentence when a port cannot be opened again.
+    ``warn`` is called once with a sentence when a port cannot be opened again. ``pages``: pages for browsers.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class ConnectionRequestListener(Service):
         self._clock = clock
         self._limits = limits if limits is not None else ListenerLimits()
         self._warn = warn
+        self.pages = Pages(warn)
         self._digest = DigestServer(
             realm,
             algorithms=sorted(algorithms, key=lambda name: -ALGORITHMS[name.lower()].strength),
@@ -246,10 +248,12 @@ class ConnectionRequestListener(Service):
 
     def _answer(self, request: BoundedHttpRequest) -> None:
         uri = request.uri.decode("utf-8", "surrogateescape")
-        path = request_target(uri).partition("?")[0]
+        path, _, query = request_target(uri).partition("?")
         key = unquote_to_bytes(path.encode("utf-8", "surrogateescape"))
-        target = self._targets.get(key)
-        if target is None:
+        target, page = self._targets.get(key), self.pages.find(key)
+        if page is not None:
+            self.pages.answer(request, page, query)
+        elif target is None:
             self._refused(request.source, Refusal.WRONG_PATH, path)
             request.reply(404, {})
         elif not target.enabled():
