@@ -113,7 +113,9 @@ class Kicks:
         return kick.answered
 
     def requests(self) -> Sequence[OwnRequest]:
-        """The requests that the ACS has not answered."""
+        """The requests that the ACS has not answered; none for an ACS that is another one since: it has no event."""
+        if Event(KICKED) not in self._agenda.pending:
+            self._dismiss(_UNREACHABLE, "the ACS is another one now")
         return tuple(kick.own for kick in self._unanswered)
 
     def answered(self, own: OwnRequest, answer: Response | Fault) -> Answered:
@@ -128,15 +130,19 @@ class Kicks:
     def stop(self) -> None:
         """Send every browser away, and accept no more."""
         self._stopped = True
-        unanswered, self._unanswered = self._unanswered, []
-        for kick in unanswered:
-            self._answer(kick, _STOPPING, "the agent stops")
-        if unanswered:
+        if self._unanswered:
+            self._dismiss(_STOPPING, "the agent stops")
             self._events.withdraw(KICKED)
 
     def resume(self) -> None:
         """Accept browsers again after :meth:`stop`."""
         self._stopped = False
+
+    def _dismiss(self, page: PageAnswer, outcome: str) -> None:
+        """Forget all requests, and send ``page`` to the browsers that still wait."""
+        unanswered, self._unanswered = self._unanswered, []
+        for kick in unanswered:
+            self._answer(kick, page, outcome)
 
     def _gone(self, answered: Deferred[PageAnswer]) -> None:
         for kick in self._unanswered:

@@ -12,6 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from cwmpagent.agent.connection_request.kicks import MOST_ACCEPTED, MOST_OF_A_SOURCE, MOST_WAITING, PATIENCE, WINDOW
 from cwmpagent.agent.facts import ConnectionRequestRefused, KickEnded
 from cwmpagent.agent.journal import AGENDA
+from cwmpagent.agent.parameters.changes import Origin
+from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import TransportError
 from cwmpagent.protocol.agenda.events import BOOT, CONNECTION_REQUEST, KICKED, PERIODIC, Event
 from cwmpagent.protocol.connection_request.refusal import Refusal
@@ -219,6 +221,18 @@ class KickTests(SynchronousTestCase):
         self.simulated.run(1)
         self.assertEqual(self.successResultOf(waiting[0]).location, URL)
         self.assertEqual(self.simulated.acs.event_codes()[1:], [(PERIODIC,), (KICKED,)])
+
+    def test_another_acs_is_told_nothing(self) -> None:
+        self.down()
+        waiting = self.ask()
+        runtime = self.simulated.runtime
+        new = ParameterAssignment(runtime.server.path("URL"), "http://other.example/")
+        finished(runtime.changes.set_values([new], Origin.LOCAL))
+        self.answers(KickedResponse(URL))
+        self.simulated.run(60)
+        self.assertEqual(self.simulated.acs.sessions[-1][0].url, "http://other.example/")
+        self.assertNotIn(KICKED, self.simulated.acs.event_codes()[-1])
+        self.assertEqual((self.successResultOf(waiting).status, self.sent(), self.pending()), (503, [], []))
 
     def test_a_stop_sends_the_browsers_away(self) -> None:
         self.answers(Deferred())
