@@ -71,13 +71,15 @@ class UdpOptions:
 class ConnectionRequestOptions:
     """``local_address``: address of this machine towards a host; ``address_watch``: its changes, None: not observed.
 
-    ``fixed_url``: the ConnectionRequestURL where it cannot be derived. ``udp``, ``xmpp``: None where not used.
+    ``fixed_url``: the ConnectionRequestURL where it cannot be derived. ``kick``: whether there is a kick page.
+    ``udp``, ``xmpp``: None where not used.
     """
 
     listener: Listener
     local_address: LocalAddress
     address_watch: AddressWatch | None = None
     fixed_url: str = ""
+    kick: bool = False
     udp: UdpOptions | None = None
     xmpp: Xmpp | None = None
 

@@ -284,6 +284,7 @@ class SimulatedAgent:
         self.images: FirmwareImages | None = None
         self.udp = udp
         self.software = software
+        self.kick = False
         self.model = model or device2()
         self.timers = Clock()
         self.timers.advance(1000)
@@ -327,6 +328,7 @@ class SimulatedAgent:
                 listener=FakeListener(),
                 local_address=self._local_address,
                 address_watch=self.watch,
+                kick=self.kick,
                 udp=self.udp,
                 xmpp=self.xmpp,
             ),
