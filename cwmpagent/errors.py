@@ -20,6 +20,7 @@
     |   +-- StoreWriteError        a change cannot be saved (disk full, read-only)
     +-- ControlError               a request at the control socket is refused or not answered
     +-- TransferFailure            a file cannot be fetched, sent or applied
+    +-- SoftwareFailure            an operation on a deployment unit or an execution unit fails
     +-- CwmpFault                  an RPC is answered with this fault
 """
 
@@ -155,6 +156,17 @@ class TransferFailure(CwmpAgentError):
         super().__init__(reason)
         self.code = code
         self.permanent = permanent
+
+
+class SoftwareFailure(CwmpAgentError):
+    """An operation on a software module has failed; ``str()`` is one line for people.
+
+    ``code``: the FaultCode for a DUStateChangeComplete (9001, 9003, 9012, 9013, 9015 to 9018, 9022 to 9032).
+    """
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class CwmpFault(CwmpAgentError):

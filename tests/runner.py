@@ -1,19 +1,18 @@
-"""``make test``: ruff, mypy, then every test under trial; the last line has the counts.
+"""``make test``: ruff, mypy, then every test under trial, in one process a processor; the last line has
+the counts.
 
 A run fails where no test runs, a check fails, or a number of skips is not the one that ``tests/skips.py`` expects.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Sequence
 
-from twisted.trial.reporter import TextReporter
-from twisted.trial.runner import TestLoader, TrialRunner
-
 from tests.skips import ALLOWED, CHECKOUT, Allowed, mistakes
+from tests.workers import Outcome, all_modules, run_modules
 
 CHECKS = (
     ("ruff", "check", "--quiet", "--output-format=concise"),
@@ -32,27 +31,17 @@ def lint(checks: Sequence[tuple[str, ...]] = CHECKS) -> list[str]:
     return failed
 
 
-def skips(result: TextReporter) -> Counter[str]:
-    """Number of skips for each reason; a ``todo`` counts as a reason, which is never allowed."""
-    counts = Counter(str(reason) for _, reason in result.skips)
-    if result.expectedFailures:
-        counts["todo"] = len(result.expectedFailures)
-    return counts
-
-
 def verdict(
-    result: TextReporter, failed_checks: Sequence[str], allowed: Sequence[Allowed] = ALLOWED
+    outcome: Outcome, failed_checks: Sequence[str], allowed: Sequence[Allowed] = ALLOWED
 ) -> tuple[list[str], bool]:
     """The last lines of a run, and whether it passed."""
-    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
-    counts = skips(result)
-    wrong = [*failed_checks, *mistakes(counts, allowed)]
-    if not result.testsRun:
+    wrong = [*failed_checks, *outcome.lost, *mistakes(outcome.skips, allowed)]
+    if not (outcome.passed or outcome.failed or outcome.skips):
         wrong.append("no test was run")
-    lines = [f"skipped {count}: {reason}" for reason, count in sorted(counts.items())]
+    lines = [f"skipped {count}: {reason}" for reason, count in sorted(outcome.skips.items())]
     lines += [f"WRONG: {line}" for line in wrong]
-    lines.append(f"{result.successes} passed, {failed} failed, {counts.total()} skipped")
-    return lines, not failed and not wrong
+    lines.append(f"{outcome.passed} passed, {outcome.failed} failed, {outcome.skips.total()} skipped")
+    return lines, not outcome.failed and not wrong
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -60,10 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     failed_checks = lint()
     if "--lint" in arguments:
         return 1 if failed_checks else 0
-    suite = TestLoader().loadByName("tests", recurse=True)
-    result = TrialRunner(TextReporter).run(suite)
-    lines, good = verdict(result, failed_checks)
-    sys.stderr.flush()
+    lines, good = verdict(run_modules(all_modules(), os.cpu_count() or 1), failed_checks)
     print("\n".join(lines), flush=True)
     return 0 if good else 1
 

@@ -26,6 +26,7 @@ PROTOCOL: Mapping[str, frozenset[str]] = MappingProxyType(
         "agenda": frozenset(),
         "auth": frozenset(),
         "stun": frozenset(),
+        "software": frozenset({"rpc", "agenda"}),
         "transfers": frozenset({"rpc", "agenda"}),
         "url_host": frozenset(),
         "masking": frozenset({"rpc"}),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import unittest
+from pathlib import Path
 
 from twisted.trial.reporter import TextReporter
 from twisted.trial.runner import TestLoader
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.runner import lint, verdict
-from tests.skips import ALLOWED, Allowed, mistakes
+from tests.skips import ALLOWED, CHECKOUT, Allowed, mistakes
+from tests.workers import Outcome, all_modules, outcome_of, run_modules
 
 
 class Sample(unittest.TestCase):
@@ -27,11 +30,11 @@ class Sample(unittest.TestCase):
         raise unittest.SkipTest("the moon is down")
 
 
-def run(*names: str) -> TextReporter:
+def run(*names: str) -> Outcome:
     result = TextReporter(io.StringIO())
     loader = TestLoader()
     loader.suiteFactory([Sample(name) for name in names]).run(result)
-    return result
+    return outcome_of(result)
 
 
 class VerdictTests(SynchronousTestCase):
@@ -93,3 +96,47 @@ class SkipTests(SynchronousTestCase):
     def test_each_reason_stands_once_in_the_table(self) -> None:
         reasons = [item.reason for item in ALLOWED]
         self.assertEqual(len(reasons), len(set(reasons)))
+
+
+class WorkerTests(SynchronousTestCase):
+    """Modules in worker processes of their own."""
+
+    def setUp(self) -> None:
+        self.output = io.StringIO()
+        self.patch(sys, "stdout", self.output)
+        self.directory = Path(self.mktemp())
+        self.directory.mkdir()
+        os.environ["PYTHONPATH"] = str(self.directory.absolute())
+        self.addCleanup(os.environ.pop, "PYTHONPATH")
+
+    def module(self, name: str, *lines: str) -> str:
+        text = ["import os, unittest", "class T(unittest.TestCase):", *(f"    {line}" for line in lines)]
+        (self.directory / f"{name}.py").write_text("\n".join(text))
+        return name
+
+    def test_counts_of_all_modules_are_added(self) -> None:
+        first = self.module("first", "def test_a(self): pass", "def test_b(self): self.skipTest('no moon')")
+        second = self.module("second", "def test_a(self): self.fail('on purpose')", "def test_b(self): pass")
+        outcome = run_modules([first, second, first], 2)
+        self.assertEqual((outcome.passed, outcome.failed, outcome.skips, outcome.lost), (3, 1, {"no moon": 2}, []))
+        self.assertIn("on purpose", self.output.getvalue())
+
+    def test_a_module_that_cannot_be_loaded_fails(self) -> None:
+        outcome = run_modules(["absent_module", self.module("broken_module", "this is no Python")], 1)
+        self.assertEqual((outcome.passed, outcome.failed), (0, 2))
+
+    def test_a_module_whose_worker_ends_is_lost_and_fails_the_run(self) -> None:
+        modules = [self.module("ends", "def test_a(self): os._exit(0)"), self.module("after", "def test_a(self): pass")]
+        outcome = run_modules(modules, 1)
+        self.assertEqual(outcome.lost, ["ends: its worker ended with status 0", "after: no worker was left"])
+        self.assertFalse(verdict(outcome, [], ())[1])
+
+    def test_output_of_a_test_is_no_answer(self) -> None:
+        loud = self.module("loud", "def test_a(self): print('[\"text\", 9, 9, {}]'); os.write(1, b'x\\n')")
+        self.assertEqual(run_modules([loud], 1).passed, 1)
+
+    def test_every_module_can_be_imported_by_its_name(self) -> None:
+        modules = all_modules()
+        self.assertIn("tests.test_runner", modules)
+        packages = {Path(CHECKOUT, *name.split(".")[:-1], "__init__.py") for name in modules}
+        self.assertEqual([str(path) for path in packages if not path.is_file()], [])

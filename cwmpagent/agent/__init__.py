@@ -22,6 +22,7 @@ __all__ = [
     "rpcs",
     "scheduled_reboots",
     "session",
+    "software",
     "standby",
     "transfers",
 ]

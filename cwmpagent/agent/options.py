@@ -16,6 +16,7 @@ from cwmpagent.agent.ports import (
     LocalAddress,
     Notify,
     Provider,
+    SoftwareInstaller,
     Spool,
     UdpPort,
     Xmpp,
@@ -78,6 +79,16 @@ class ConnectionRequestOptions:
     fixed_url: str = ""
     udp: UdpOptions | None = None
     xmpp: Xmpp | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoftwareOptions:
+    """``files``: fetches them; None: none can be fetched. ``largest_file``: octets; ``seconds``: for one fetch."""
+
+    installer: SoftwareInstaller
+    files: FileClient | None = None
+    largest_file: int = 256 * 2**20
+    seconds: float = 3600.0
 
 
 async def _unverified(file: FileDownload, sha256: str) -> None:

@@ -12,6 +12,7 @@ from cwmpagent.protocol.agenda import Clocks
 from cwmpagent.protocol.connection_request.xmpp import ConnectionRequest, XmppVerdict
 from cwmpagent.protocol.connection_request.xmpp_account import Account, Standing, Stats
 from cwmpagent.protocol.session import Reply
+from cwmpagent.protocol.software.unit import Package, RunFault, RunStatus
 from cwmpagent.protocol.stun.binding import Binding, BindingSettings
 from cwmpagent.protocol.stun.message import Address
 from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress, ReceivedFile
@@ -297,3 +298,44 @@ class FileSource(Protocol):
 
     async def write(self, file_type: str, path: str) -> None:
         """Write the file to the new file ``path``. Raises TransferFailure."""
+
+
+class SoftwareInstaller(Protocol):
+    """The part of a device that has execution environments. Its methods raise SoftwareFailure where they fail.
+
+    A ``duid`` names one deployment unit; it has letters and digits only. After a crash the agent calls again what it
+    had begun: a method that finds its work done does nothing.
+    """
+
+    def environments(self) -> Sequence[str]:
+        """Names of its execution environments; they do not change."""
+
+    def spool_path(self, duid: str) -> str:
+        """Path for the fetched file of this unit; its directory exists."""
+
+    def discard(self, duid: str) -> None:
+        """Remove the fetched file of this unit, if it is there."""
+
+    async def inspect(self, duid: str) -> Package:
+        """Check the fetched file of this unit, and return what it says of itself."""
+
+    async def install(self, duid: str) -> None:
+        """Put the fetched file into force, in place of what the unit has; where it fails, that is unchanged.
+
+        No execution unit of it runs then.
+        """
+
+    async def uninstall(self, duid: str) -> None:
+        """Remove everything that the unit has. No execution unit of it runs then."""
+
+    async def start(self, duid: str, unit: str) -> None:
+        """Start an execution unit; it is kept running. It may run already."""
+
+    async def stop(self, duid: str, unit: str) -> None:
+        """Stop an execution unit. It may have ended already."""
+
+    def status(self, duid: str, unit: str) -> tuple[RunStatus, RunFault]:
+        """The present status of an execution unit, and its last fault."""
+
+    async def close(self) -> None:
+        """Stop every execution unit: the agent ends. Never raises."""

@@ -24,6 +24,7 @@ from cwmpagent.config.settings import (
     DeviceConfig,
     HooksConfig,
     LogConfig,
+    SoftwareConfig,
     StateConfig,
     TransfersConfig,
     XmppConfig,
@@ -133,6 +134,7 @@ def _config(
         control=tables.section("control", lambda table: ControlConfig(socket=table.path("socket"))),
         hooks=(hooks := tables.section("hooks", _hooks)),
         transfers=tables.section("transfers", _transfers),
+        software=tables.section("software", _software),
         parameters=MappingProxyType(tables.parameters()),
         warnings=tuple(map(str, _hook_problems(hooks))),
     )
@@ -330,6 +332,16 @@ def _hooks(table: TomlTable) -> HooksConfig:
     )
 
 
+def _software(table: TomlTable) -> SoftwareConfig:
+    return SoftwareConfig(
+        directory=table.path("directory"),
+        user=table.text("user", "", most=64, printable=True),
+        largest_file=table.whole("largest_file", SoftwareConfig().largest_file, least=1, most=2**40),
+        largest_unit=table.whole("largest_unit", SoftwareConfig().largest_unit, least=1, most=2**40),
+        most_members=table.whole("most_members", SoftwareConfig().most_members, least=1, most=2**30),
+    )
+
+
 def _transfers(table: TomlTable) -> TransfersConfig:
     return TransfersConfig(
         max_size=table.whole("max_size", 1 << 32, least=1, most=1 << 50),
@@ -363,6 +375,7 @@ _SECTIONS = MappingProxyType(
         "log": LogConfig,
         "control": ControlConfig,
         "hooks": HooksConfig,
+        "software": SoftwareConfig,
         "transfers": TransfersConfig,
     }
 )

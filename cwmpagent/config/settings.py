@@ -101,6 +101,21 @@ class ControlConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SoftwareConfig:
+    """Software modules, which are off without ``directory``. ``user``: of their programs, empty: that of the agent.
+
+    ``largest_file``: octets of one file; ``largest_unit``: octets of what is unpacked from it; ``most_members``: number
+    of files, directories and links in it.
+    """
+
+    directory: Path | None = None
+    user: str = ""
+    largest_file: int = 256 * 2**20
+    largest_unit: int = 512 * 2**20
+    most_members: int = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HooksConfig:
     """Programs, as argument lists, that reboot or reset the machine; empty: the agent only simulates it.
 
@@ -147,6 +162,7 @@ class Config:
     log: LogConfig = LogConfig()
     control: ControlConfig = ControlConfig()
     hooks: HooksConfig = HooksConfig()
+    software: SoftwareConfig = SoftwareConfig()
     transfers: TransfersConfig = TransfersConfig()
     parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     warnings: tuple[str, ...] = ()

@@ -86,6 +86,16 @@ class ControlTable(TypedDict, total=False):
     socket: _Path
 
 
+class SoftwareTable(TypedDict, total=False):
+    """``[software]``."""
+
+    directory: _Path
+    user: str
+    largest_file: int
+    largest_unit: int
+    most_members: int
+
+
 class HooksTable(TypedDict, total=False):
     """``[hooks]``."""
 
@@ -117,5 +127,6 @@ class Tables(TypedDict, total=False):
     log: LogTable
     control: ControlTable
     hooks: HooksTable
+    software: SoftwareTable
     transfers: TransfersTable
     parameters: Mapping[str, str | int | bool]

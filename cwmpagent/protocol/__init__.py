@@ -9,6 +9,7 @@ __all__ = [
     "rpc",
     "session",
     "soap",
+    "software",
     "stun",
     "transfers",
     "url_host",

@@ -33,6 +33,7 @@ from cwmpagent.runtime.notification import build_notification, build_polling
 from cwmpagent.runtime.parameters import build_parameters, open_device
 from cwmpagent.runtime.saved_notes import check_notes
 from cwmpagent.runtime.sessions import build_agenda, build_dispatcher, build_sessions
+from cwmpagent.runtime.software import Software
 from cwmpagent.runtime.transfers import Transfers, build_transfers
 
 
@@ -81,6 +82,8 @@ class AgentRuntime:
             saved.notes.get(STANDBY),
             booted=booted,
         )
+        options = environment.software
+        self.software = Software(device, environment, parts, options) if options is not None else None
         self.request_path = saved.notes.get(REQUEST_PATH) or f"/{environment.random.getrandbits(128):032x}"
         self._notes = self._first_notes(values, boot_id)
         self.notification = notification = build_notification(
@@ -88,10 +91,14 @@ class AgentRuntime:
         )
         stats = XmppStats(model.root.path)
         own = own_providers(model, environment, stats)
+        if self.software is not None and self.software.supported:
+            own = (*own, self.software.provider)
         self.parameters = parameters = build_parameters(device, environment, own, self._notes_of)
         self.changes, self.refresher = parameters.changes, parameters.refresher
         self.polling = build_polling(device, environment, notification, parameters)
         self.dispatcher = build_dispatcher(device, environment, parts, parameters)
+        if self.software is not None:
+            self.software.connect(parameters, self.dispatcher)
         self.connection_requests = build_connection_requests(
             device, environment, self.changes, self.events, stats, self.request_path, notification.by_inform.compare_all
         )
@@ -135,14 +142,18 @@ class AgentRuntime:
             await requests.udp.start()
         unread = await self.refresher.freshen([*self.tree.model.forced_inform, *self.tree.attributed()])
         baselines = {**self.notification.by_inform.start(unread), **self.notification.by_datagram.start(unread)}
+        requested: Mapping[str, str | None] = {}
         if self.transfers is not None:
             await self.transfers.queue.recover(booted=self._booted)
-        await self.journal.save_or_warn({**self._notes, **baselines})
+            requested = self.transfers.download_requests.note
+        await self.journal.save_or_warn({**self._notes, **baselines, **requested})
         url, request_url = self.server.text("URL"), self.server.text("ConnectionRequestURL")
         self._environment.observer(AgentStarted(device_name(self.tree), url, self._booted, request_url))
         requests.http.announce()
         await self.scheduled_reboots.start(self.changes, lambda: self.sessions.in_session)
         self.polling.start()
+        if self.software is not None:
+            await self.software.start()
         if self._agenda_parts.promised:
             self.after_session.begin(self._agenda_parts.promised)
         else:
@@ -170,6 +181,8 @@ class AgentRuntime:
             await self.transfers.queue.stop()
         await self.sessions.stop()
         await self.after_session.stop()
+        if self.software is not None:
+            await self.software.stop()
         if requests.udp is not None:
             await requests.udp.stop()
         await closing
@@ -187,6 +200,8 @@ class AgentRuntime:
         if requests.udp is not None:
             requests.udp.resume()
         self.scheduled_reboots.resume()
+        if self.software is not None:
+            self.software.resume()
         self.sessions.release()
         self._open()
 
@@ -253,6 +268,8 @@ class AgentRuntime:
         """Bring the parameters up to date that an Inform can report."""
         requests = self.connection_requests
         await self.changes.finish()
+        if self.transfers is not None:
+            await self.transfers.queue.forget_other_acs()
         await requests.http.refresh()
         if requests.udp is not None:
             await requests.udp.refresh()
@@ -278,6 +295,8 @@ class AgentRuntime:
         if self.transfers is not None:
             self.transfers.queue.session_ended()
         self.scheduled_reboots.session_over()
+        if self.software is not None:
+            self.software.session_over()
 
     def _holds(self, name: str) -> bool:
         udp = self.connection_requests.udp

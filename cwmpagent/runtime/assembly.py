@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from cwmpagent.agent.device_identity import current_time
 from cwmpagent.agent.facts import Observer
 from cwmpagent.agent.journal import BOOT_ID
-from cwmpagent.agent.options import NotificationOptions, ParameterOptions, SessionOptions
+from cwmpagent.agent.options import NotificationOptions, ParameterOptions, SessionOptions, SoftwareOptions
 from cwmpagent.agent.ports import Installer, Provider, Restart
 from cwmpagent.agent.session.dispatcher import Dispatcher
 from cwmpagent.config import Config
@@ -19,7 +19,10 @@ from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.function_provider import passing_time
 from cwmpagent.device.linux import linux_providers
 from cwmpagent.device.machine import boot_id, uptime
+from cwmpagent.device.software.archive import ArchiveLimits
+from cwmpagent.device.software.installer import ArchiveInstaller
 from cwmpagent.device.url_file import UrlFile
+from cwmpagent.errors import ConfigError
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.environment import Environment
 from cwmpagent.runtime.factory_defaults import FactoryValue
@@ -75,6 +78,7 @@ class Assembly:
         self.lifecycle: Lifecycle | None = None
         self._bound: Deferred[None] | None = None
         self._store: Store | None = None
+        self._installer: ArchiveInstaller | None = None
         # Read once: it cannot change while this process runs, and later no descriptor may be free for its file.
         self._boot_id = boot_id()
 
@@ -185,9 +189,27 @@ class Assembly:
             notification=NotificationOptions(
                 poll_interval=config.device.poll_interval, notify=self.network.datagrams.send
             ),
+            software=self._software(),
             files=self._files,
             registrations=(self._additions.register,),
         )
+
+    def _software(self) -> SoftwareOptions | None:
+        """The installer of software modules; None where the configuration names no directory."""
+        config = self._config.software
+        if config.directory is None:
+            return None
+        if self._installer is None:
+            limits = ArchiveLimits(config.largest_unit, config.most_members)
+            try:
+                self._installer = ArchiveInstaller(
+                    self._host.reactor, config.directory, user=config.user or None, limits=limits
+                )
+            except KeyError:
+                raise ConfigError("software.user", "there is no such user") from None
+            except OSError as error:
+                raise ConfigError("software.directory", f"cannot be used: {error.strerror}") from None
+        return SoftwareOptions(installer=self._installer, largest_file=config.largest_file)
 
     def _providers(self, root: str) -> Sequence[Provider]:
         lifecycle, clock, device = self.lifecycle, self._host.clock, self._config.device

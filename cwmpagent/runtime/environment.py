@@ -13,6 +13,7 @@ from cwmpagent.agent.options import (
     NotificationOptions,
     ParameterOptions,
     SessionOptions,
+    SoftwareOptions,
 )
 from cwmpagent.agent.ports import Clock, Store, Timers
 from cwmpagent.agent.session.dispatcher import Dispatcher
@@ -22,7 +23,7 @@ from cwmpagent.agent.session.dispatcher import Dispatcher
 class Environment:
     """The environment of one agent. ``registrations`` add the RPCs of a program to its dispatcher.
 
-    ``files``: None for an agent without transfers of files.
+    ``files``: None for an agent without transfers of files. ``software``: None where no software can be installed.
     """
 
     timers: Timers
@@ -34,5 +35,6 @@ class Environment:
     connection_requests: ConnectionRequestOptions
     parameters: ParameterOptions = field(default_factory=ParameterOptions)
     notification: NotificationOptions = field(default_factory=NotificationOptions)
+    software: SoftwareOptions | None = None
     files: FileOptions | None = None
     registrations: tuple[Callable[[Dispatcher], None], ...] = ()

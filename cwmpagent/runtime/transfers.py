@@ -15,7 +15,7 @@ from cwmpagent.agent.transfers.installation import Installation, Pause
 from cwmpagent.agent.transfers.queue import TransferQueue
 from cwmpagent.agent.transfers.records import TransferRecords
 from cwmpagent.agent.transfers.report import TransferReport
-from cwmpagent.agent.transfers.request_download import DownloadRequests
+from cwmpagent.agent.transfers.request_download import DOWNLOAD_REQUESTS, DownloadRequests
 from cwmpagent.agent.transfers.rpcs import TransferRpcs
 from cwmpagent.runtime.environment import Environment
 from cwmpagent.runtime.sessions import AgendaParts
@@ -53,9 +53,11 @@ def build_transfers(
     installation = Installation(records, options, restart, pause, observer, activity)
     queue = TransferQueue(records, installation, options, environment.timers, observer, wake, activity)
     parts.own_requests.add(Completions(records, clock))
-    download_requests = DownloadRequests(parts.events)
+    download_requests = DownloadRequests(
+        parts.agenda, parts.events, parts.journal, clock, observer, notes.get(DOWNLOAD_REQUESTS), booted=booted
+    )
     parts.own_requests.add(download_requests)
-    autonomous = AutonomousTransfers(records, queue, clock)
+    autonomous = AutonomousTransfers(records, queue, options, clock)
     parts.own_requests.add(autonomous)
     report = TransferReport(records, activity)
     return Transfers(records, queue, TransferRpcs(records, queue, options), download_requests, autonomous, report)

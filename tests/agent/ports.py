@@ -19,6 +19,7 @@ from cwmpagent.agent.options import (
     NotificationOptions,
     ParameterOptions,
     SessionOptions,
+    SoftwareOptions,
     TransferOptions,
     UdpOptions,
 )
@@ -275,10 +276,12 @@ class SimulatedAgent:
         polling: float = 0.0,
         udp: UdpOptions | None = None,
         model: Model | None = None,
+        software: SoftwareOptions | None = None,
         **parameters: str,
     ) -> None:
         self.transfers: TransferOptions | None = None
         self.udp = udp
+        self.software = software
         self.model = model or device2()
         self.timers = Clock()
         self.timers.advance(1000)
@@ -306,7 +309,7 @@ class SimulatedAgent:
             **(values or {}),
             **{SERVER + name: text for name, text in parameters.items()},
         }
-        self._values = {path: FactoryValue(text, path) for path, text in given.items()}
+        self.values = {path: FactoryValue(text, path) for path, text in given.items()}
         self.runtime: AgentRuntime
 
     def begin(self, *, booted: bool = True, seconds: float = 0) -> AgentRuntime:
@@ -332,12 +335,13 @@ class SimulatedAgent:
                 poll_interval=self._polling,
                 notify=lambda host, port, datagrams: self.datagrams.extend((host, port, each) for each in datagrams),
             ),
+            software=self.software,
             files=self._files(),
             registrations=self._registered,
         )
         self.runtime = AgentRuntime(
             self.model,
-            self._values,
+            self.values,
             self.store.load(),
             environment,
             self.restarts,

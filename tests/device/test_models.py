@@ -288,7 +288,10 @@ class Published:
         if (ours.reference is not None) != any(each.get("refType") == "strong" for each in of(facets, "pathRef")):
             yield "differs in being a reference"
         table = next((each.get("targetParent", "") for each in of(facets, "pathRef")), "")
-        if ours.reference and ours.reference[0].removeprefix("Device.") != table.lstrip("#."):
+        place = ours.reference[0].removeprefix("Device.") if ours.reference else ""
+        if table.startswith("#") and place.endswith(f".{table.lstrip('#.')}"):
+            return  # from the object around ours
+        if ours.reference and place != table.lstrip("#."):
             yield f"refers to {table}"
 
     def base(self, declared: ElementTree.Element) -> tuple[str, list[ElementTree.Element]]:

@@ -89,6 +89,11 @@ class Installation:
             await self._options.installer.installed(self._file(transfer))
         except TransferFailure as failure:
             await self.finish(transfer, failure)
+        except CancelledError:
+            raise
+        except Exception:
+            report_internal_error(self._observer)
+            await self.finish(transfer, TransferFailure(9002, "internal error of the agent"))
         else:
             await self.finish(transfer)
 

@@ -94,6 +94,13 @@ class TransferQueue:
         if any(transfer.state not in CANCELLABLE for transfer in transfers):
             raise CwmpFault(9021)
         await self._records.remove(transfers)
+        self._removed(transfers)
+
+    async def forget_other_acs(self) -> None:
+        """Remove the transfers for which only a former ACS has asked; called before each session."""
+        self._removed(await self._records.forget_other_acs())
+
+    def _removed(self, transfers: list[Transfer]) -> None:
         for transfer in transfers:
             running = self._running.get(transfer.number)
             if running is not None:

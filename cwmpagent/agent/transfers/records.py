@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from cwmpagent.agent.facts import Observer, Warned
 from cwmpagent.agent.journal import Journal
@@ -16,7 +17,7 @@ from cwmpagent.protocol.agenda.events import (
     Event,
 )
 from cwmpagent.protocol.masking import quoted
-from cwmpagent.protocol.transfers.record import TRANSFER, Kind, State, Transfer
+from cwmpagent.protocol.transfers.record import CANCELLABLE, TRANSFER, Kind, State, Transfer
 
 
 def event_of(transfer: Transfer) -> Event:
@@ -30,10 +31,9 @@ def event_of(transfer: Transfer) -> Event:
 class TransferRecords:
     """The transfers by number; each change is saved, that to ``done`` together with its event.
 
-    ``notes``: all saved notes. ``wanted``: whether the ACS is told of a finished
-    transfer; else its record goes.
-    ``booted``: whether the device has booted since. A damaged record is reported, left out, and removed with the next
-    save.
+    ``notes``: all saved notes. ``wanted``: whether the ACS is told of a finished transfer; else its record goes, and so
+    it does if the agent has another ACS since. ``booted``: whether the device has booted since. A damaged record is
+    reported, left out, and removed with the next save.
     """
 
     def __init__(
@@ -63,7 +63,8 @@ class TransferRecords:
                 continue
             self._transfers[transfer.number] = transfer.booted(now) if booted else transfer.restarted(now)
         for transfer in self:
-            if transfer.state is State.DONE and event_of(transfer) not in agenda.pending:
+            known = transfer.acs != agenda.acs or event_of(transfer) in agenda.pending
+            if transfer.state is State.DONE and not known:
                 agenda.add(event_of(transfer), now)
 
     def __iter__(self) -> Iterator[Transfer]:
@@ -85,7 +86,8 @@ class TransferRecords:
         return max(self._transfers, default=0) + 1
 
     async def add(self, transfer: Transfer) -> None:
-        """Save a new transfer. Raises StoreWriteError; then there is none."""
+        """Save a new transfer, with the present ACS. Raises StoreWriteError; then there is none."""
+        transfer = replace(transfer, acs=self._agenda.acs)
         self._transfers[transfer.number] = transfer
         try:
             await self._journal.save({**self._damaged, transfer.note: transfer.record()})
@@ -99,7 +101,7 @@ class TransferRecords:
         transfer = transfer.stamped(self.now())
         self._transfers[transfer.number] = transfer
         if transfer.state is State.DONE and before.state is not State.DONE:
-            if not self._wanted(transfer):
+            if transfer.acs != self._agenda.acs or not self._wanted(transfer):
                 del self._transfers[transfer.number]
                 await self._journal.save_or_warn({**self._damaged, transfer.note: None})
                 return
@@ -111,6 +113,22 @@ class TransferRecords:
         await self._journal.save(dict.fromkeys(transfer.note for transfer in transfers))
         for transfer in transfers:
             self._transfers.pop(transfer.number, None)
+
+    async def forget_other_acs(self) -> list[Transfer]:
+        """Remove what concerns a former ACS alone, and return it: its requests, and reports that it did not get.
+
+        An installation that has begun is completed, and a transfer of the device itself continues. A failed save is a
+        warning.
+        """
+        others = [each for each in self if each.acs != self._agenda.acs]
+        removed = [
+            each for each in others if each.state is State.DONE or (each.state in CANCELLABLE and not each.autonomous)
+        ]
+        for transfer in removed:
+            del self._transfers[transfer.number]
+        if removed:
+            await self._journal.save_or_warn(dict.fromkeys(transfer.note for transfer in removed))
+        return removed
 
     def reported(self, transfer: Transfer) -> Mapping[str, str | None]:
         """Remove a transfer whose report the ACS has answered. Returns the notes to save."""

@@ -49,7 +49,7 @@ class Transfer:
     next attempt. ``windows``: of a ScheduleDownload; ``window``: index of the one in which ``attempts`` have failed.
     ``validator``: of the octets that were received. ``code``, ``text``: the fault of a finished transfer, 0 for
     success. ``started``, ``completed``: seconds since 1970, None while unknown. ``autonomous``: not asked for by the
-    ACS.
+    ACS. ``acs``: identifies the ACS at the time of the request; another one is not told of it.
     """
 
     number: int
@@ -73,6 +73,7 @@ class Transfer:
     started: float | None = None
     completed: float | None = None
     autonomous: bool = False
+    acs: str = ""
 
     @property
     def note(self) -> str:
@@ -157,5 +158,6 @@ _TEXTS = {
     "sha256": 64,
     "validator": 1024,
     "text": 256,
+    "acs": 1024,
 }
 _WHOLE = ("number", "size", "window", "attempts", "code")

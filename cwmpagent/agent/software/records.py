@@ -1,0 +1,45 @@
+"""The saved state of the software modules; every change is saved before the work that depends on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cwmpagent.agent.facts import Observer, Warned
+from cwmpagent.agent.journal import Journal
+from cwmpagent.protocol.software.state import SoftwareState
+
+SOFTWARE = "software"
+"""Name of the saved note."""
+
+
+class SoftwareRecords:
+    """Holds the state. ``saved``: the note of the last start; a damaged one is reported and left out."""
+
+    def __init__(self, journal: Journal, observer: Observer, saved: str | None) -> None:
+        self._journal = journal
+        self.state = SoftwareState()
+        if saved is not None:
+            try:
+                self.state = SoftwareState.restored(saved)
+            except ValueError as error:
+                observer(Warned(f"cannot read the saved software modules, there are none: {error}"))
+
+    @property
+    def note(self) -> Mapping[str, str | None]:
+        """The note to save."""
+        return {SOFTWARE: None if self.state == SoftwareState() else self.state.record()}
+
+    async def promise(self, state: SoftwareState) -> None:
+        """Save ``state``, which becomes the present one. Raises StoreWriteError; then the former one stays."""
+        former, self.state = self.state, state
+        try:
+            await self._journal.save(self.note)
+        except BaseException:
+            if self.state is state:
+                self.state = former
+            raise
+
+    async def save(self, state: SoftwareState) -> None:
+        """Make ``state`` the present one, and save it. A failure is a warning: its work may be done again."""
+        self.state = state
+        await self._journal.save_or_warn(self.note)

@@ -1,0 +1,96 @@
+"""The reports of changes of deployment units: DUStateChangeComplete and AutonomousDUStateChangeComplete.
+
+A request is kept until the ACS has answered its report; the answer removes it in the transaction that delivers its
+event (TR-069 A.4.2.3, A.4.2.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cwmpagent.agent.events import Events
+from cwmpagent.agent.management_server import ManagementServer
+from cwmpagent.agent.session.own_requests import Answered, OwnRequest
+from cwmpagent.agent.software.records import SOFTWARE, SoftwareRecords
+from cwmpagent.protocol.agenda import Agenda
+from cwmpagent.protocol.agenda.events import AUTONOMOUS_DU_STATE_CHANGE_COMPLETE, M_CHANGE_DU_STATE, Event
+from cwmpagent.protocol.rpc import AutonomousDUStateChangeComplete, DUStateChangeComplete, Fault, Response
+from cwmpagent.protocol.software.operation import Operation
+from cwmpagent.protocol.software.policy import BOTH, ReportPolicy
+from cwmpagent.protocol.software.state import ChangeRequest
+from cwmpagent.values import list_items
+
+POLICY = "DUStateChangeComplPolicy."
+RETRY_REQUEST = 8005
+
+
+class SoftwareReports:
+    """Sends the reports of requests that are complete. It is a RequestSource."""
+
+    def __init__(self, records: SoftwareRecords, events: Events, agenda: Agenda, server: ManagementServer) -> None:
+        self._records = records
+        self._events = events
+        self._agenda = agenda
+        self._server = server
+
+    async def complete(self) -> None:
+        """Raise the event of each complete request, unless it is pending. Requests that are not reported are removed.
+
+        Which autonomous changes are reported is decided now, by the present policy.
+        """
+        policy = self.policy()
+        for request in self._records.state.requests:
+            if not request.complete:
+                continue
+            if not request.autonomous:
+                await self._raise(Event(M_CHANGE_DU_STATE, request.command_key or ""))
+            elif _reported(request, policy):
+                await self._raise(Event(AUTONOMOUS_DU_STATE_CHANGE_COMPLETE))
+            else:
+                at = self._records.state.requests.index(request)
+                await self._records.save(self._records.state.without_request(at))
+
+    def policy(self) -> ReportPolicy:
+        """The present DUStateChangeComplPolicy; nothing is reported where the model has none."""
+        return ReportPolicy(
+            enable=self._server.flag(POLICY + "Enable"),
+            operations=frozenset(list_items(self._server.text(POLICY + "OperationTypeFilter"))),
+            results=self._server.text(POLICY + "ResultTypeFilter", BOTH),
+            fault_codes=frozenset(list_items(self._server.text(POLICY + "FaultCodeFilter"))),
+        )
+
+    def requests(self) -> Sequence[OwnRequest]:
+        """Return the reports that are not delivered."""
+        policy = self.policy()
+        found = (self._report(request, policy) for request in self._records.state.requests if request.complete)
+        return [own for own in found if own is not None]
+
+    def answered(self, own: OwnRequest, answer: Response | Fault) -> Answered:
+        """Forget the request that is reported now; a fault other than "retry request" is an answer, too."""
+        if isinstance(answer, Fault) and answer.code == RETRY_REQUEST:
+            return Answered(delivered=False)
+        policy = self.policy()
+        for at, request in enumerate(self._records.state.requests):
+            if request.complete and self._report(request, policy) == own:
+                self._records.state = self._records.state.without_request(at)
+                break
+        return Answered(notes={SOFTWARE: self._records.note[SOFTWARE]})
+
+    def _report(self, request: ChangeRequest, policy: ReportPolicy) -> OwnRequest | None:
+        if request.autonomous:
+            reported = _reported(request, policy)
+            if not reported:
+                return None
+            results = tuple(operation.autonomous_result() for operation in reported)
+            return OwnRequest(AutonomousDUStateChangeComplete(results), "", AUTONOMOUS_DU_STATE_CHANGE_COMPLETE)
+        results_of_acs = tuple(operation.result() for operation in request.operations)
+        key = request.command_key or ""
+        return OwnRequest(DUStateChangeComplete(results_of_acs, key), key, M_CHANGE_DU_STATE)
+
+    async def _raise(self, event: Event) -> None:
+        if event not in self._agenda.pending:
+            await self._events.raise_event(event)
+
+
+def _reported(request: ChangeRequest, policy: ReportPolicy) -> tuple[Operation, ...]:
+    return tuple(operation for operation in request.operations if policy.reports(operation))

@@ -1,0 +1,138 @@
+"""The SoftwareInstaller of a machine: one directory for each deployment unit, filled from a tar archive.
+
+Under the directory of the installer: ``spool/`` (0700) has the fetched files, ``units/DUID`` what is installed. An
+archive is unpacked to ``units/DUID.new`` and renamed, so that a unit is there wholly or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.threads import deferToThreadPool
+
+from cwmpagent.device.software.archive import RESOURCES, ArchiveLimits, manifest_of, unpack
+from cwmpagent.device.software.manifest import MANIFEST, Manifest, read_manifest
+from cwmpagent.device.software.processes import Programs
+from cwmpagent.errors import SoftwareFailure
+from cwmpagent.protocol.software.unit import Package, RunFault, RunStatus
+
+ENVIRONMENT = "linux"
+"""Name of the only execution environment."""
+DENIED = 9001
+
+
+class ArchiveInstaller:
+    """Installs archives under ``directory``. ``user``: the name of the user of the programs, None: that of the agent.
+
+    Only root can run programs as another user. Raises KeyError for an unknown user, OSError where the directory cannot
+    be made.
+    """
+
+    def __init__(
+        self, reactor: Any, directory: Path, *, user: str | None = None, limits: ArchiveLimits | None = None
+    ) -> None:
+        self._reactor = reactor
+        self._limits = limits or ArchiveLimits()
+        self._spool, self._units = directory / "spool", directory / "units"
+        directory.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self._spool.mkdir(mode=0o700, exist_ok=True)
+        self._units.mkdir(mode=0o711, exist_ok=True)
+        account = pwd.getpwnam(user) if user is not None and os.geteuid() == 0 else None
+        self._programs = Programs(reactor, None if account is None else (account.pw_uid, account.pw_gid))
+
+    def environments(self) -> Sequence[str]:
+        """Return the only environment."""
+        return (ENVIRONMENT,)
+
+    def spool_path(self, duid: str) -> str:
+        """Path for the fetched file."""
+        return str(self._spool / _checked(duid))
+
+    def discard(self, duid: str) -> None:
+        """Remove the fetched file."""
+        (self._spool / _checked(duid)).unlink(missing_ok=True)
+
+    async def inspect(self, duid: str) -> Package:
+        """Check the archive, and return what its manifest says. Raises SoftwareFailure 9018, 9027."""
+        path = self._spool / _checked(duid)
+        data: bytes = await self._in_thread(manifest_of, path, self._limits)
+        return read_manifest(data).package
+
+    async def install(self, duid: str) -> None:
+        """Unpack the archive beside the present directory of the unit, and put it in its place."""
+        await self._in_thread(self._install, _checked(duid))
+
+    async def uninstall(self, duid: str) -> None:
+        """Remove the directory of the unit."""
+        await self._in_thread(self._remove, _checked(duid))
+
+    async def start(self, duid: str, unit: str) -> None:
+        """Start an execution unit. Raises SoftwareFailure where the deployment unit does not have it."""
+        directory = self._units / _checked(duid)
+        program = self._manifest(directory).programs.get(unit)
+        if program is None:
+            raise SoftwareFailure(DENIED, "there is no such execution unit")
+        self._programs.start(f"{duid}/{unit}", program, directory)
+
+    async def stop(self, duid: str, unit: str) -> None:
+        """Stop an execution unit."""
+        await self._programs.stop(f"{duid}/{unit}")
+
+    def status(self, duid: str, unit: str) -> tuple[RunStatus, RunFault]:
+        """The status of an execution unit."""
+        return self._programs.status(f"{duid}/{unit}")
+
+    async def close(self) -> None:
+        """Stop every execution unit."""
+        await self._programs.close()
+
+    def _manifest(self, directory: Path) -> Manifest:
+        try:
+            return read_manifest((directory / MANIFEST).read_bytes())
+        except OSError as error:
+            raise SoftwareFailure(DENIED, f"the deployment unit is damaged: {error.strerror}") from None
+
+    def _install(self, duid: str) -> None:
+        present, new, old = (self._units / f"{duid}{end}" for end in ("", ".new", ".old"))
+        try:
+            if old.exists() and not present.exists():
+                old.rename(present)  # an interrupted call had moved it away
+            _remove_tree(new)
+            try:
+                unpack(self._spool / duid, new, self._limits)
+            except SoftwareFailure:
+                _remove_tree(new)
+                raise
+            _remove_tree(old)
+            if present.exists():
+                present.rename(old)
+            new.rename(present)
+            _remove_tree(old)
+        except OSError as error:
+            raise SoftwareFailure(RESOURCES, f"cannot install: {error.strerror}") from None
+
+    def _remove(self, duid: str) -> None:
+        try:
+            for end in (".new", ".old", ""):
+                _remove_tree(self._units / f"{duid}{end}")
+        except OSError as error:
+            raise SoftwareFailure(DENIED, f"cannot uninstall: {error.strerror}") from None
+
+    async def _in_thread(self, function: Callable[..., Any], *arguments: object) -> Any:
+        return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *arguments)
+
+
+def _checked(duid: str) -> str:
+    if not (duid.isascii() and duid.isalnum()):
+        raise SoftwareFailure(DENIED, "a DUID has letters and digits only")
+    return duid
+
+
+def _remove_tree(path: Path) -> None:
+    if path.exists():
+        shutil.rmtree(path)

@@ -1,0 +1,203 @@
+"""Archives of software modules: hostile ones, replacement, and real programs under the process monitor."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor as global_reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from cwmpagent.device.software.archive import ArchiveLimits, manifest_of, unpack
+from cwmpagent.device.software.installer import ArchiveInstaller
+from cwmpagent.device.software.manifest import read_manifest
+from cwmpagent.errors import SoftwareFailure
+from cwmpagent.protocol.software.unit import RunStatus
+
+reactor: Any = global_reactor
+MANIFEST = b"""
+name = "a"
+version = "%s"
+[[unit]]
+name = "main"
+start = ["/bin/sh", "-c", "echo run > started; exec sleep 1000"]
+stop = ["/bin/sh", "-c", "echo stop > stopped"]
+"""
+
+
+def manifest(version: str = "1.0") -> bytes:
+    return MANIFEST.replace(b"%s", version.encode())
+
+
+def entry(name: str, data: bytes = b"", **members: Any) -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    for member, value in members.items():
+        setattr(info, member, value)
+    return info, data
+
+
+def write(path: Path, *entries: tuple[tarfile.TarInfo, bytes], mode: str = "w:gz") -> Path:
+    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]  # the mode is one of its literals
+        for info, data in entries:
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+GOOD = entry("unit.toml", manifest())
+
+
+class ArchiveTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+        self.path, self.target = self.folder / "a.tar", self.folder / "out"
+
+    def code(self, *entries: tuple[tarfile.TarInfo, bytes], limits: ArchiveLimits | None = None) -> int:
+        """The fault of an archive, in both functions; nothing outside of the directory is there."""
+        write(self.path, *entries)
+        unpacking = self.assertRaises(SoftwareFailure, unpack, self.path, self.target, limits or ArchiveLimits())
+        failed = self.assertRaises(SoftwareFailure, manifest_of, self.path, limits or ArchiveLimits())
+        self.assertEqual(sorted({path.name for path in self.folder.iterdir()} - {"out"}), ["a.tar"])
+        self.assertEqual(unpacking.code, failed.code)
+        return failed.code
+
+    def test_hostile_members(self) -> None:
+        link = {"type": tarfile.SYMTYPE}
+        for entries in (
+            [entry("/evil", b"x")],
+            [entry("../evil", b"x")],
+            [entry("a/../../evil", b"x")],
+            [entry("l", linkname="/etc", **link)],
+            [entry("l", linkname="../x", **link)],
+            [entry("a/l", linkname="../../x", **link)],
+            [entry("a/l", linkname="b/../../../x", **link)],
+            [entry("l", linkname="d", **link), entry("l/evil", b"x")],
+            [entry("l", linkname="", **link)],
+            [entry("h", linkname="unit.toml", type=tarfile.LNKTYPE)],
+            [entry("n", type=tarfile.CHRTYPE, devmajor=1, devminor=3)],
+            [entry("n", type=tarfile.BLKTYPE)],
+            [entry("p", type=tarfile.FIFOTYPE)],
+            [entry("f", b"1"), entry("f", b"2")],
+        ):
+            with self.subTest(name=entries[0][0].name, link=entries[0][0].linkname):
+                self.target = self.folder / "out"
+                self.clean()
+                self.assertEqual(self.code(GOOD, *entries), 9018)
+
+    def clean(self) -> None:
+        shutil.rmtree(self.target, ignore_errors=True)
+
+    def test_limits(self) -> None:
+        self.assertEqual(self.code(GOOD, entry("f", b"x" * 2000), limits=ArchiveLimits(octets=2000)), 9027)
+        self.clean()
+        many = [entry(f"f{number}") for number in range(10)]
+        self.assertEqual(self.code(GOOD, *many, limits=ArchiveLimits(members=10)), 9027)
+
+    def test_damaged_archives(self) -> None:
+        whole = write(self.path, GOOD, entry("f", os.urandom(50_000))).read_bytes()
+        for data in (b"", b"no archive", whole[:2000], whole[:-30000], b"\0" * 10240):
+            with self.subTest(size=len(data)):
+                self.path.write_bytes(data)
+                failed = self.assertRaises(SoftwareFailure, manifest_of, self.path, ArchiveLimits())
+                self.assertEqual(failed.code, 9018)
+
+    def test_special_bits_are_not_taken_over(self) -> None:
+        write(self.path, GOOD, entry("bin/s", b"x", mode=0o6755), entry("l", linkname="bin/s", type=tarfile.SYMTYPE))
+        unpack(self.path, self.target, ArchiveLimits())
+        self.assertEqual((self.target / "bin/s").stat().st_mode & 0o7777 & ~0o022, 0o755)
+        self.assertEqual((self.target / "l").read_bytes(), b"x")
+
+    def test_wrong_manifests(self) -> None:
+        for data in (
+            b"",
+            b"\xff",
+            b"name = 1",
+            b'name = "a"\nversion = ""',
+            manifest().replace(b'"main"', b'"../x"'),
+            manifest().replace(b"start", b"begin"),
+            manifest() + b'[[unit]]\nname = "main"\nstart = ["x"]\n',
+        ):
+            with self.subTest(data=data):
+                self.assertEqual(self.assertRaises(SoftwareFailure, read_manifest, data).code, 9018)
+
+
+class InstallerTests(TestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.installer = ArchiveInstaller(reactor, self.folder)
+        self.addCleanup(self.close)
+
+    async def close(self) -> None:
+        await self.installer.close()
+
+    def fetched(self, version: str, *more: tuple[tarfile.TarInfo, bytes]) -> None:
+        write(Path(self.installer.spool_path("1")), entry("unit.toml", manifest(version)), *more)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            await deferLater(reactor, 0.01)
+
+    async def test_a_program_runs_and_stops(self) -> None:
+        self.fetched("1.0")
+        self.assertEqual((await self.installer.inspect("1")).version, "1.0")
+        await self.installer.install("1")
+        await self.installer.install("1")
+        await self.installer.start("1", "main")
+        await self.installer.start("1", "main")
+        unit = self.folder / "units/1"
+        await self.until(lambda: (unit / "started").exists())
+        self.assertEqual(self.installer.status("1", "main")[0], RunStatus.ACTIVE)
+        await self.installer.stop("1", "main")
+        self.assertTrue((unit / "stopped").exists())
+        self.assertEqual(self.installer.status("1", "main")[0], RunStatus.IDLE)
+        await self.installer.uninstall("1")
+        await self.installer.uninstall("1")
+        self.installer.discard("1")
+        self.assertEqual([*(self.folder / "units").iterdir(), *(self.folder / "spool").iterdir()], [])
+
+    async def test_a_failed_installation_leaves_the_old_one(self) -> None:
+        self.fetched("1.0", entry("old", b"x"))
+        await self.installer.install("1")
+        self.fetched("2.0", entry("../evil", b"x"))
+        failed = await self.assertFailure(_deferred(self.installer.install("1")), SoftwareFailure)
+        self.assertEqual(failed.code, 9018)
+        self.assertEqual([path.name for path in (self.folder / "units").iterdir()], ["1"])
+        self.assertTrue((self.folder / "units/1/old").exists())
+        self.fetched("2.0")
+        await self.installer.install("1")
+        self.assertFalse((self.folder / "units/1/old").exists())
+
+    async def test_what_an_interrupted_call_left(self) -> None:
+        self.fetched("1.0", entry("old", b"x"))
+        await self.installer.install("1")
+        units = self.folder / "units"
+        (units / "1").rename(units / "1.old")
+        (units / "1.new").mkdir()
+        Path(self.installer.spool_path("1")).write_bytes(b"damaged")
+        await self.assertFailure(_deferred(self.installer.install("1")), SoftwareFailure)
+        self.assertEqual([path.name for path in units.iterdir()], ["1"])
+
+    async def test_a_program_that_cannot_start(self) -> None:
+        data = b'name = "a"\nversion = "1"\n[[unit]]\nname = "main"\nstart = ["./nothing"]\n'
+        write(Path(self.installer.spool_path("1")), entry("unit.toml", data))
+        await self.installer.install("1")
+        await self.installer.start("1", "main")
+        await self.until(lambda: self.installer.status("1", "main")[0] is RunStatus.STARTING)
+        await self.installer.stop("1", "main")
+        self.assertEqual(self.installer.status("1", "main")[0], RunStatus.IDLE)
+
+    def test_a_name_that_is_no_duid(self) -> None:
+        for duid in ("", "..", "a/b"):
+            self.assertRaises(SoftwareFailure, self.installer.spool_path, duid)
+
+
+def _deferred(coroutine: Any) -> Any:
+    return Deferred.fromCoroutine(coroutine)
