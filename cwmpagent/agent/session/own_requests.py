@@ -1,14 +1,14 @@
 """Requests of the agent in a session: TransferComplete, Kicked ... (TR-069 3.7.1.4).
 
 A subsystem with such requests is a :class:`RequestSource`. They are offered to each session as it opens, and sent in
-order after the Inform. A source keeps a request until it is delivered; a failed session has delivered only the requests
-that the ACS answered.
+order after the Inform. One with an event waits for a session whose Inform has this event. A source keeps a request
+until it is delivered; a failed session has delivered only the requests that the ACS answered.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from cwmpagent.agent.facts import Observer, Warned
 from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.errors import MisuseError
 from cwmpagent.protocol.agenda import Agenda
+from cwmpagent.protocol.agenda.events import Event
 from cwmpagent.protocol.rpc import CpeRequest, Fault, Response, rpc_name
 from cwmpagent.protocol.session import Session
 from cwmpagent.protocol.soap import Envelope, encode
@@ -66,14 +67,16 @@ class OwnRequests:
         self._session: Session | None = None
         self._offered: list[tuple[RequestSource, OwnRequest]] = []
         self._counts: Counter[OwnRequest] = Counter()
+        self._announced: frozenset[Event] = frozenset()
 
     def add(self, source: RequestSource) -> None:
         """Offer the requests of ``source`` from now on."""
         self._sources.append(source)
 
-    def begin(self, session: Session) -> None:
-        """Offer all requests to ``session``, which is about to begin."""
+    def begin(self, session: Session, events: Iterable[Event]) -> None:
+        """Offer all requests to ``session``, which is about to begin. ``events``: those of its Inform."""
         self._session = session
+        self._announced = frozenset(events)
         self._offered = []
         self._counts = Counter()
         self.offer()
@@ -93,7 +96,7 @@ class OwnRequests:
             seen: Counter[OwnRequest] = Counter()
             for own in self._of(source):
                 seen[own] += 1
-                if seen[own] <= self._counts[own]:
+                if seen[own] <= self._counts[own] or not self._is_announced(own):
                     continue
                 if not self._is_writable(own):
                     self._counts[own] += 1  # one warning a session
@@ -125,6 +128,10 @@ class OwnRequests:
         except Exception:
             report_internal_error(self._observer)
             return ()
+
+    def _is_announced(self, own: OwnRequest) -> bool:
+        """Whether the Inform of the session has the event of ``own``, or ``own`` has none."""
+        return not own.code or Event(own.code, own.command_key) in self._announced
 
     def _is_writable(self, own: OwnRequest) -> bool:
         """Whether ``own`` can be encoded; otherwise a warning is emitted, so that it does not end each session."""
