@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -84,6 +85,8 @@ class HttpFileClient:
             response = await self._send(exchange, "POST", headers, file, progress)
         if not 200 <= response.code < 300:
             raise failures.refused(response.code, upload=True)
+        size = size_of(file.path)
+        progress(Progress(size, size))
 
     async def _send(
         self,
@@ -143,12 +146,18 @@ class HttpFileClient:
             abandon(response)
             raise failures.other(f"the file cannot be written: {error.strerror}") from error
         silence.begin(lambda reason: body.fail(failures.broken_off(reason)))
+        failure = None
         try:
             response.deliverBody(body)  # type: ignore[no-untyped-call]  # no types there
             await body.done
+        except TransferFailure as error:
+            failure = error
         finally:
             silence.end()
             await body.closed
+        progress(replace(begin, octets=body.octets))
+        if failure is not None:
+            raise failure
         return body.octets
 
 
@@ -176,9 +185,14 @@ def _begin(file: FileDownload, response: IResponse, begun: int) -> Progress:
 
 
 def _validator(response: IResponse) -> str:
-    """The strong validator of the file; empty where it has none (RFC 9110 8.8)."""
+    """The strong validator of the file; empty where it has none (RFC 9110 8.8).
+
+    An ETag that is not quoted, as some file servers send it, is no ETag.
+    """
     etag = _header(response, b"etag")
-    return etag if etag.startswith('"') else "" if etag else _header(response, b"last-modified")
+    if etag.startswith("W/"):
+        return ""
+    return etag if etag.startswith('"') else _header(response, b"last-modified")
 
 
 def _header(response: IResponse, name: bytes) -> str:
