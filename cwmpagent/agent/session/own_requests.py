@@ -1,8 +1,8 @@
 """Requests of the agent in a session: TransferComplete, Kicked ... (TR-069 3.7.1.4).
 
 A subsystem with such requests is a :class:`RequestSource`. They are offered to each session as it opens, and sent in
-order after the Inform; one whose event is not in the Inform waits for the next session. A source keeps a request until it is delivered; a failed session has delivered only the requests
-that the ACS answered.
+order after the Inform; one whose event is not in the Inform waits for the next session. A source keeps a request until
+it is delivered; a failed session has delivered only the requests that the ACS answered.
 """
 
 from __future__ import annotations
