@@ -119,6 +119,14 @@ class ConnectionRequestRefused(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class KickEnded(Fact):
+    """A browser at ``source`` that waited on the kick page got its answer, or has gone; ``outcome``: which one."""
+
+    source: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
 class ParametersChanged(Fact):
     """Values changed; ``origin`` is ``acs``, ``device``, ``local`` or ``file``.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from twisted.internet.defer import Deferred
@@ -324,6 +324,12 @@ class SoftwareInstaller(Protocol):
 
     def environments(self) -> Sequence[str]:
         """Names of its execution environments; they do not change."""
+
+    async def recover(self, fetched: Collection[str], installed: Collection[str]) -> None:
+        """Clean up after an earlier process: programs that it has left are ended, and units that it does not know go.
+
+        Fetched files stay for the units in ``fetched``, and what is installed for those in ``installed``. Never raises.
+        """
 
     def spool_path(self, duid: str) -> str:
         """Path for the fetched file of this unit; its directory exists."""

@@ -103,7 +103,7 @@ class AgentRuntime:
         if self.software is not None:
             self.software.connect(parameters, self.dispatcher)
         self.connection_requests = build_connection_requests(
-            device, environment, self.changes, self.events, stats, self.request_path, notification.by_inform.compare_all
+            device, environment, self.changes, parts, stats, self.request_path, notification.by_inform.compare_all
         )
         self.sessions = build_sessions(
             device,
@@ -178,7 +178,7 @@ class AgentRuntime:
         self.polling.stop()
         self.scheduled_reboots.stop()
         self.notification.by_datagram.stop()
-        requests.http.stop()
+        requests.stop_http()
         # Both at the same time: each has the few seconds of its own timeout.
         closing = Deferred.fromCoroutine(requests.xmpp.stop()) if requests.xmpp is not None else succeed(None)
         if self.transfers is not None:
@@ -200,7 +200,7 @@ class AgentRuntime:
             self._discovery.resume()
         self.notification.by_datagram.resume()
         self.polling.start()
-        requests.http.resume()
+        requests.resume_http()
         if requests.udp is not None:
             requests.udp.resume()
         self.scheduled_reboots.resume()

@@ -284,6 +284,7 @@ class SimulatedAgent:
         self.images: FirmwareImages | None = None
         self.udp = udp
         self.software = software
+        self.kick = False
         self.model = model or device2()
         self.timers = Clock()
         self.timers.advance(1000)
@@ -327,6 +328,7 @@ class SimulatedAgent:
                 listener=FakeListener(),
                 local_address=self._local_address,
                 address_watch=self.watch,
+                kick=self.kick,
                 udp=self.udp,
                 xmpp=self.xmpp,
             ),
@@ -395,7 +397,11 @@ class SimulatedAgent:
             raise AssertionError("there are no configuration files here")
 
         return FileOptions(
-            read=unused, write=unused, transfers=lambda installer, source: transfers, images=lambda: self.images
+            client=transfers.client,
+            read=unused,
+            write=unused,
+            transfers=lambda installer, source: transfers,
+            images=lambda: self.images,
         )
 
     async def _local_address(self, host: str) -> str | None:

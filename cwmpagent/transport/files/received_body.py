@@ -33,8 +33,8 @@ class ReceivedBody(Protocol):
 
     ``begin``: the state of the transfer when the response begins, with the octets that are kept.
     ``done`` fires when the body is complete, and errbacks with a TransferFailure; the octets that were received are
-    kept. ``closed`` fires, after a cancellation too, when nothing is written any more. ``alive`` is called with each
-    piece. ``elsewhere`` and ``free``: as for :class:`~cwmpagent.transport.files.written_file.WrittenFile`.
+    kept. ``closed`` fires, after a cancellation too, when the file is closed. ``alive`` is called with each piece.
+    ``elsewhere`` and ``free``: as for :class:`~cwmpagent.transport.files.written_file.WrittenFile`.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class ReceivedBody(Protocol):
         free: Callable[[str], int],
         elsewhere: Callable[[Callable[[], None]], Deferred[None]],
     ) -> None:
-        self.done: Deferred[None] = Deferred(lambda _: self._end())
+        self.done: Deferred[None] = Deferred(lambda _: self._cancel())
         self.closed: Deferred[None] = Deferred()
         self._file = file
         self.octets = begun = begin.octets
@@ -59,8 +59,9 @@ class ReceivedBody(Protocol):
         self._failure: TransferFailure | None = None
         self._paused = False
         self._ending = False
+        self._cancelled = False
         self._output = WrittenFile(
-            file.path, begun, elsewhere=elsewhere, free=free, written=self._go_on, failed=self._unwritable
+            file.path, begun, elsewhere=elsewhere, free=free, synced=self._go_on, failed=self._unwritable
         )
 
     def dataReceived(self, data: bytes) -> None:
@@ -68,20 +69,22 @@ class ReceivedBody(Protocol):
         if self._ending:
             return
         self._alive()
-        self.octets += len(data)
-        refusal = self._refusal()
+        refusal = self._refusal(self.octets + len(data))
         if refusal is not None:
-            self.octets -= len(data)
             self.fail(refusal)
             return
-        self._output.add(data)
+        try:
+            self._output.write(data)
+        except OSError as error:
+            self._unwritable(error)
+            return
+        self.octets += len(data)
         if self._output.full and not self._paused:
             self._paused = True
             self._connection.pauseProducing()
         now = self._monotonic()
         if now - self._told_at >= TOLD_EVERY:
             self._told_at = now
-            self._output.flush()
             self._told(replace(self._begin, octets=self.octets))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -110,9 +113,13 @@ class ReceivedBody(Protocol):
             self._connection.loseConnection()
         self._output.close(self._ended)
 
+    def _cancel(self) -> None:
+        self._cancelled = True
+        self._end()
+
     def _ended(self) -> None:
         self.closed.callback(None)
-        if self.done.called:
+        if self._cancelled:
             return
         if self._failure is not None:
             self.done.errback(self._failure)
@@ -126,14 +133,12 @@ class ReceivedBody(Protocol):
             self._connection.resumeProducing()
 
     def _unwritable(self, error: OSError) -> None:
-        failure = failures.other(f"the file cannot be written: {error.strerror}")
-        self._failure = self._failure or failure
-        self._end()
+        self.fail(failures.other(f"the file cannot be written: {error.strerror}"))
 
-    def _refusal(self) -> TransferFailure | None:
-        """Why the file must not have so many octets."""
-        if self.octets > self._file.most:
+    def _refusal(self, octets: int) -> TransferFailure | None:
+        """Why the file must not have so many ``octets``."""
+        if octets > self._file.most:
             return failures.other(f"the file has more than the {self._file.most} octets allowed", permanent=True)
-        if self._file.size and self.octets > self._file.size:
+        if self._file.size and octets > self._file.size:
             return failures.corrupt(f"the file has more octets than the {self._file.size} announced")
         return None

@@ -1,4 +1,9 @@
-"""A file that is written in threads while it arrives: a slow disk holds up nothing but its own transfer."""
+"""A file that is written while it arrives, and brought to the disk in threads.
+
+A write fills memory of the system and does not wait for the disk as long as little is in that memory. So what has been
+written is synchronised piece by piece, and a disk that is slower than the network slows the transfer, not the reactor,
+and not the others that wait for the same disk.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +18,17 @@ SPACE_CHECKED = 1 << 24
 """Octets between two checks of the free space."""
 SPACE_LEFT = 1 << 20
 """Octets of the file system that a download leaves free."""
-_TOGETHER = 1 << 18
-"""Octets that are collected before they are written."""
-_MOST_WAITING = 1 << 20
-"""Octets that wait while others are written, before :attr:`WrittenFile.full` is set."""
-_MOST_PIECES = 512
-"""Pieces in one call of the system."""
+_TOGETHER = 1 << 23
+"""Octets that are synchronised together."""
+_MOST_UNSAFE = 1 << 24
+"""Octets that are not on the disk, before :attr:`WrittenFile.full` is set."""
 
 
 class WrittenFile:
     """Written to ``path`` behind its octets ``begun``; what was behind them is dropped. Raises OSError.
 
-    ``elsewhere`` runs a function in a thread. ``free`` returns the free octets of the file system of a path; it is
-    called in a thread. ``written`` is called after each write, and ``failed`` once, after the first that fails.
+    ``elsewhere`` runs a function in a thread. ``free`` returns the free octets of the file system of a path.
+    ``synced`` is called after each synchronisation, and ``failed`` after one that fails.
     """
 
     def __init__(
@@ -35,16 +38,15 @@ class WrittenFile:
         *,
         elsewhere: Callable[[Callable[[], None]], Deferred[None]],
         free: Callable[[str], int],
-        written: Callable[[], None],
+        synced: Callable[[], None],
         failed: Callable[[OSError], None],
     ) -> None:
         self._path = path
         self._elsewhere = elsewhere
         self._free = free
-        self._on_written = written
+        self._on_synced = synced
         self._on_failed = failed
-        self._waiting: list[bytes] = []
-        self._octets = 0
+        self._unsafe = 0
         self._busy = False
         self._ended: Callable[[], None] | None = None
         self._unchecked = SPACE_CHECKED
@@ -58,65 +60,53 @@ class WrittenFile:
 
     @property
     def full(self) -> bool:
-        """Whether so much waits that no more should come before ``written`` is called."""
-        return self._octets >= _MOST_WAITING
+        """Whether no more should be written before ``synced`` is called."""
+        return self._unsafe >= _MOST_UNSAFE
 
-    def add(self, data: bytes) -> None:
-        """Append ``data``; it is written together with what comes next."""
-        self._waiting.append(data)
-        self._octets += len(data)
-        if self._octets >= _TOGETHER:
-            self.flush()
-
-    def flush(self) -> None:
-        """Begin to write what has been added."""
-        if self._busy or not self._waiting:
-            return
-        pieces, octets = self._waiting, self._octets
-        self._waiting, self._octets = [], 0
-        self._busy = True
-        self._elsewhere(lambda: self._write(pieces, octets)).addCallbacks(self._done, self._not_done)
-
-    def close(self, ended: Callable[[], None]) -> None:
-        """Write the rest, close the file, and call ``ended``. Nothing is added afterwards; to be called once."""
-        self._ended = ended
-        self._go_on()
-
-    def _go_on(self) -> None:
-        if self._ended is None:
-            return
-        self.flush()
-        if not self._busy:
-            ended, self._ended = self._ended, None
-            os.close(self._descriptor)
-            ended()
-
-    def _done(self, result: None) -> None:
-        self._busy = False
-        self._on_written()
-        self._go_on()
-
-    def _not_done(self, failure: Failure) -> None:
-        self._busy = False
-        self._waiting, self._octets = [], 0
-        error = failure.value
-        self._on_failed(error if isinstance(error, OSError) else OSError(errno.EIO, str(error)))
-        self._go_on()
-
-    def _write(self, pieces: list[bytes], octets: int) -> None:
-        """Runs in a thread. Raises OSError."""
+    def write(self, data: bytes) -> None:
+        """Append ``data``: it is in the file, whatever happens to this process. Raises OSError."""
+        octets = len(data)
         self._unchecked += octets
         if self._unchecked >= SPACE_CHECKED:
             self._unchecked = 0
             if self._free(self._path) < SPACE_LEFT + octets:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        views = [memoryview(piece) for piece in pieces]
-        while views:
-            count = os.writev(self._descriptor, views[:_MOST_PIECES])
-            done = 0
-            while done < len(views) and count >= len(views[done]):
-                count -= len(views[done])
-                done += 1
-            del views[:done]
-            if count:
-                views[0] = views[0][count:]
+        written = os.write(self._descriptor, data)
+        while written < octets:
+            written += os.write(self._descriptor, data[written:])
+        self._unsafe += octets
+        if self._unsafe >= _TOGETHER and not self._busy:
+            self._sync()
+
+    def close(self, ended: Callable[[], None]) -> None:
+        """Close the file, and call ``ended``. It is to be called once, and nothing is written afterwards."""
+        self._ended = ended
+        self._go_on()
+
+    def _sync(self) -> None:
+        octets = self._unsafe
+
+        def done(result: None) -> None:
+            self._busy = False
+            self._unsafe -= octets
+            self._on_synced()
+            self._go_on()
+
+        def not_done(failure: Failure) -> None:
+            self._busy = False
+            error = failure.value
+            self._on_failed(error if isinstance(error, OSError) else OSError(errno.EIO, str(error)))
+            self._go_on()
+
+        self._busy = True
+        self._elsewhere(lambda: os.fdatasync(self._descriptor)).addCallbacks(done, not_done)
+
+    def _go_on(self) -> None:
+        if self._busy:
+            return
+        if self._ended is not None:
+            ended, self._ended = self._ended, None
+            os.close(self._descriptor)
+            ended()
+        elif self._unsafe >= _TOGETHER:
+            self._sync()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import contextlib
 
 from OpenSSL import SSL
 from twisted.trial.unittest import TestCase
@@ -23,7 +23,7 @@ class ManyRecordsTests(TestCase):
         self.client.set_connect_state()
         for _ in range(4):
             for one, other in ((self.client, self.server), (self.server, self.client)):
-                with suppress(SSL.WantReadError):
+                with contextlib.suppress(SSL.WantReadError):
                     one.do_handshake()
                 self.carry(one, other)
 
