@@ -158,6 +158,6 @@ _TEXTS = {
     "sha256": 64,
     "validator": 1024,
     "text": 256,
-    "acs": 1024,
+    "acs": 16384,
 }
 _WHOLE = ("number", "size", "window", "attempts", "code")
