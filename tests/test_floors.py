@@ -34,6 +34,7 @@ PROTOCOL: Mapping[str, frozenset[str]] = MappingProxyType(
         "session": frozenset({"rpc", "soap", "masking"}),
         "lightweight_notification": frozenset({"rpc", "soap"}),
         "connection_request": frozenset({"auth"}),
+        "kick": frozenset({"rpc"}),
     }
 )
 """Each room of ``protocol/``, and the rooms beside it that it may import; a new room needs a row."""

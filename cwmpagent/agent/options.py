@@ -10,6 +10,7 @@ from cwmpagent.agent.ports import (
     AddressWatch,
     FileClient,
     FileSource,
+    FirmwareImages,
     Installer,
     KeepBinding,
     Listener,
@@ -70,13 +71,15 @@ class UdpOptions:
 class ConnectionRequestOptions:
     """``local_address``: address of this machine towards a host; ``address_watch``: its changes, None: not observed.
 
-    ``fixed_url``: the ConnectionRequestURL where it cannot be derived. ``udp``, ``xmpp``: None where not used.
+    ``fixed_url``: the ConnectionRequestURL where it cannot be derived. ``kick``: whether there is a kick page.
+    ``udp``, ``xmpp``: None where not used.
     """
 
     listener: Listener
     local_address: LocalAddress
     address_watch: AddressWatch | None = None
     fixed_url: str = ""
+    kick: bool = False
     udp: UdpOptions | None = None
     xmpp: Xmpp | None = None
 
@@ -127,6 +130,7 @@ class FileOptions:
     ``read`` returns the content of a fetched configuration file, ``write`` writes a new one; ``secrets``: whether it is
     encrypted, so that hidden parameters may be in it. ``transfers`` returns the options of the queue; its arguments
     apply and write configuration files. ``client`` and ``verify``: as in :class:`TransferOptions`, for other files.
+    ``images`` returns the firmware images, None where the device has only one.
     """
 
     client: FileClient
@@ -135,3 +139,4 @@ class FileOptions:
     write: Callable[[str, bytes], Awaitable[object]]
     secrets: bool = False
     transfers: Callable[[Installer, FileSource], TransferOptions]
+    images: Callable[[], FirmwareImages | None] = lambda: None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from twisted.internet.defer import Deferred
 
@@ -16,6 +16,7 @@ from cwmpagent.protocol.software.unit import Package, RunFault, RunStatus
 from cwmpagent.protocol.stun.binding import Binding, BindingSettings
 from cwmpagent.protocol.stun.message import Address
 from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress, ReceivedFile
+from cwmpagent.protocol.transfers.firmware_image import ImageSet
 from cwmpagent.records import Batch
 
 
@@ -288,6 +289,20 @@ class Installer(Protocol):
 
     async def installed(self, file: ReceivedFile) -> None:
         """Check ``file`` after that restart. Raises TransferFailure where it is not in force."""
+
+
+@runtime_checkable
+class FirmwareImages(Protocol):
+    """The firmware images of a device with several; an :class:`Installer` of firmware may be this, too."""
+
+    async def images(self) -> ImageSet:
+        """The present images. Raises CwmpFault 9002 where they cannot be read."""
+
+    async def boot_next(self, slot: str) -> None:
+        """Let the next boot try the image in ``slot``. Raises CwmpFault; then the next boot is as before."""
+
+    async def make_available(self, slot: str, available: bool) -> None:
+        """Say whether the image in ``slot`` may be booted. Raises CwmpFault; then it is as before."""
 
 
 class FileSource(Protocol):

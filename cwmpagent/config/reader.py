@@ -206,6 +206,7 @@ def _connection_request(table: TomlTable, environ: Mapping[str, str]) -> Connect
         username=table.text("username", ""),
         password=_password(table, environ),
         algorithms=algorithms,
+        kick=table.flag("kick", False),
         udp_port=_udp_port(table, endpoint),
         udp_interface=_interface(table),
         stun=StunOptions(
@@ -329,6 +330,7 @@ def _hooks(table: TomlTable) -> HooksConfig:
         install=table.texts("install", ()),
         installed=table.texts("installed", ()),
         install_timeout=table.seconds("install_timeout", 600, most=86400),
+        images=table.texts("images", ()),
     )
 
 

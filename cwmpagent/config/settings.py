@@ -55,8 +55,8 @@ class AcsConfig:
 class ConnectionRequestConfig:
     """Ports and credentials for connection requests; no ``endpoint``: none is accepted over HTTP.
 
-    ``udp_port``: None: the number of the endpoint, 0: any free port, -1: no port. ``udp_interface``: empty: that of the
-    endpoint. ``stun``: the keys ``stun_integrity`` and ``stun_username``.
+    ``kick``: whether there is a kick page. ``udp_port``: None: the number of the endpoint, 0: any free port, -1: no
+    port. ``udp_interface``: empty: that of the endpoint. ``stun``: the keys ``stun_integrity`` and ``stun_username``.
     """
 
     endpoint: tuple[str, ...] = ("tcp:7547",)
@@ -64,6 +64,7 @@ class ConnectionRequestConfig:
     username: str = ""
     password: str = field(default="", repr=False)
     algorithms: tuple[str, ...] = ("MD5",)
+    kick: bool = False
     udp_port: int | None = None
     udp_interface: str = ""
     stun: StunOptions = field(default=StunOptions(), metadata={"keys": ("stun_integrity", "stun_username")})
@@ -120,6 +121,7 @@ class HooksConfig:
     """Programs, as argument lists, that reboot or reset the machine; empty: the agent only simulates it.
 
     ``install`` applies fetched files, ``installed`` checks them after a restart; ``install_timeout``: seconds for each.
+    ``images`` lists the firmware images, and switches to another one; empty: the device has one image.
     """
 
     reboot: tuple[str, ...] = ()
@@ -127,6 +129,7 @@ class HooksConfig:
     install: tuple[str, ...] = ()
     installed: tuple[str, ...] = ()
     install_timeout: float = 600.0
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from twisted.python.reflect import namedAny
 from twisted.trial.unittest import SynchronousTestCase
 
-from cwmpagent.protocol.rpc import GetRPCMethods, GetRPCMethodsResponse
+from cwmpagent.protocol.agenda.events import EVENTS
+from cwmpagent.protocol.rpc import CpeRequest, GenericRequest, GetRPCMethods, GetRPCMethodsResponse
 from tests.agent.bench import BenchCase
 from tests.skips import CHECKOUT
 
@@ -76,3 +77,11 @@ class ListTests(BenchCase):
 
     async def test_events(self) -> None:
         self.assertEqual(supported("raised"), rows("event"))
+        (missing,) = re.findall(r"^Events that are not raised yet: ([^.]+)\.", PAGE.read_text(encoding="utf-8"), re.M)
+        not_yet = set(re.findall("`([^`]+)`", missing))
+        self.assertEqual(supported("not yet"), not_yet)
+        self.assertEqual((rows("event") | not_yet, rows("event") & not_yet), (set(EVENTS), set()))
+
+    async def test_requests_of_the_device(self) -> None:
+        names = {each.__name__ for each in CpeRequest.__subclasses__()}
+        self.assertEqual(rows("request"), names - {GenericRequest.__name__})

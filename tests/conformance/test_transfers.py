@@ -12,6 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from cwmpagent.agent.transfers.autonomous import OwnTransfer
 from cwmpagent.config import Config
 from cwmpagent.errors import ConfigError
 from cwmpagent.lab.acs.session_trace import SessionTrace
@@ -24,12 +25,16 @@ from cwmpagent.protocol.rpc import (
     Fault,
     GetAllQueuedTransfers,
     RequestDownload,
+    ScheduleDownload,
+    ScheduleDownloadResponse,
+    SetParameterValuesResponse,
+    TimeWindowStruct,
     TransferComplete,
     Upload,
     UploadResponse,
 )
 from cwmpagent.protocol.transfers.record import Kind
-from cwmpagent.values import UNKNOWN_TIME
+from cwmpagent.values import UNKNOWN_TIME, Value, ValueType
 from tests.agent.bench import DEVICE, BenchCase, assign, reactor
 from tests.lab.files.serving import start
 
@@ -200,6 +205,19 @@ class DownloadTests(TransferCase):
         self.assertEqual(self.installed.read_text(), f"{hashlib.sha256(CONTENT).hexdigest()} k\n")
         self.assertEqual(list(self.server.transfers)[-1].status, 206, "the begin is not fetched again")
 
+    async def test_scheduled(self) -> None:
+        await self.started()
+        since = self.lab.sessions.seen
+        window = TimeWindowStruct(0, 3600, "1 At Any Time", "", 0)
+        (answer,) = await self.ask(
+            ScheduleDownload("s", FIRMWARE, self.files + "fw.bin", "cpe", "files-secret", 0, "", (window,))
+        )
+        self.assertEqual(answer, ScheduleDownloadResponse())
+        trace, report = await self.completed(since)
+        self.assertEqual(trace.event_codes, ("1 BOOT", "7 TRANSFER COMPLETE", "M ScheduleDownload"))
+        self.assertEqual((report.command_key, report.fault_struct.fault_code), ("s", 0))
+        self.assertEqual(self.installed.read_text(), f"{hashlib.sha256(CONTENT).hexdigest()} s\n")
+
     async def test_cancelled(self) -> None:
         await self.started()
         self.server.faults.add(Slow(rate=1000))
@@ -283,7 +301,8 @@ class OwnTransferTests(TransferCase):
     async def begun(self, name: str) -> None:
         """Begin a download that the ACS has not asked for."""
         assert self.agent is not None and self.agent.runtime.transfers is not None
-        await self.agent.runtime.transfers.autonomous.begin(Kind.DOWNLOAD, CONFIGURATION, self.open_files + name)
+        order = OwnTransfer(kind=Kind.DOWNLOAD, file_type=CONFIGURATION, url=self.open_files + name)
+        await self.agent.runtime.transfers.autonomous.begin(order)
 
     async def test_event_10(self) -> None:
         await self.started()
@@ -292,8 +311,11 @@ class OwnTransferTests(TransferCase):
         assert self.agent is not None and self.agent.runtime.transfers is not None
         records = self.agent.runtime.transfers.records
         await self.until(lambda: not len(records))
-        policy = {f"{POLICY}Enable": "true", f"{POLICY}FileTypeFilter": CONFIGURATION}
-        await self.ask(assign("p", **policy))
+        enabled = Value(ValueType.BOOLEAN, "true")
+        (answer,) = await self.ask(
+            assign("p", **{f"{POLICY}Enable": enabled, f"{POLICY}FileTypeFilter": CONFIGURATION})
+        )
+        self.assertEqual(answer, SetParameterValuesResponse(0))
         events = [code for trace in self.lab.sessions for code in trace.event_codes]
         self.assertNotIn("10 AUTONOMOUS TRANSFER COMPLETE", events, "the policy was not enabled")
         since = self.lab.sessions.seen
@@ -304,18 +326,42 @@ class OwnTransferTests(TransferCase):
         self.assertEqual((report.file_type, report.fault_struct.fault_code), (CONFIGURATION, 9018))
         self.assertEqual((len(records), self.spooled()), (0, []))
 
+    async def test_event_of_an_upload(self) -> None:
+        await self.started()
+        enabled = Value(ValueType.BOOLEAN, "true")
+        await self.ask(assign("p", **{f"{POLICY}Enable": enabled, f"{POLICY}FileTypeFilter": "4 Vendor Log File"}))
+        since = self.lab.sessions.seen
+        assert self.agent is not None and self.agent.runtime.transfers is not None
+        url = self.files + "own.log"
+        order = OwnTransfer(
+            kind=Kind.UPLOAD, file_type="2 Vendor Log File", url=url, username="cpe", password="files-secret"
+        )
+        await self.agent.runtime.transfers.autonomous.begin(order)
+        trace = await self.session(event="10 AUTONOMOUS TRANSFER COMPLETE", since=since)
+        (report,) = [each for each in trace.requests if isinstance(each, AutonomousTransferComplete)]
+        self.assertEqual((report.transfer_url, report.is_download), (url, False))
+        self.assertEqual((report.file_type, report.fault_struct.fault_code), ("4 Vendor Log File", 0))
+        self.assertIn("0 BOOTSTRAP", (self.folder / "uploads" / "own.log").read_text())
+
     async def test_a_filter_takes_only_what_the_model_has(self) -> None:
         await self.started()
-        (answer,) = await self.ask(assign("p", **{f"{POLICY}ResultTypeFilter": "Some"}))
-        self.assertEqual(answer.code, 9003)
-        (answer,) = await self.ask(assign("p", **{f"{POLICY}ResultTypeFilter": "Failure"}))
-        self.assertNotIsInstance(answer, Fault)
+        for name, wrong, right in (
+            ("TransferTypeFilter", "All", "Upload"),
+            ("ResultTypeFilter", "Some", "Failure"),
+            ("FileTypeFilter", f"{FIRMWARE},4 Tone File", f"{FIRMWARE},4 Vendor Log File,X 00D09E Any"),
+            ("FileTypeFilter", "X 00d09e Any", ""),
+        ):
+            refused, accepted = await self.ask(
+                assign("p", **{POLICY + name: wrong}), assign("p", **{POLICY + name: right})
+            )
+            self.assertEqual([each.code for each in refused.parameters], [9007], name)
+            self.assertEqual(accepted, SetParameterValuesResponse(0), name)
 
     async def test_event_9(self) -> None:
         await self.started()
         since = self.lab.sessions.seen
         assert self.agent is not None and self.agent.runtime.transfers is not None
-        self.agent.runtime.transfers.download_requests.ask(FIRMWARE, {"Version": "2"})
+        await self.agent.runtime.transfers.download_requests.ask(FIRMWARE, {"Version": "2"})
         trace = await self.session(event="9 REQUEST DOWNLOAD", since=since)
         (request,) = [each for each in trace.requests if isinstance(each, RequestDownload)]
         self.assertEqual((request.file_type, [(each.name, each.value) for each in request.file_type_arg]), ARGUMENTS)

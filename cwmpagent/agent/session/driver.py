@@ -241,7 +241,7 @@ class SessionDriver:
         exchange = self._acs.open(url, self._server.text("Username"), self._server.text("Password"))
         session = Session(named_for_acs(self._tree, inform), envelope_ids=self._envelope_ids, lenient=self._lenient)
         if not snapshot.heartbeat:
-            self._own_requests.begin(session)
+            self._own_requests.begin(session, snapshot.events)
         self._observer(SessionStarted(url, tuple(event.code for event in snapshot.events), snapshot.retry_count))
         return _Run(snapshot, inform, url, session, exchange)
 

@@ -1,14 +1,14 @@
 """Requests of the agent in a session: TransferComplete, Kicked ... (TR-069 3.7.1.4).
 
 A subsystem with such requests is a :class:`RequestSource`. They are offered to each session as it opens, and sent in
-order after the Inform. A source keeps a request until it is delivered; a failed session has delivered only the requests
-that the ACS answered.
+order after the Inform; one whose event is not in the Inform waits for the next session. A source keeps a request until
+it is delivered; a failed session has delivered only the requests that the ACS answered.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from cwmpagent.agent.facts import Observer, Warned
 from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.errors import MisuseError
 from cwmpagent.protocol.agenda import Agenda
+from cwmpagent.protocol.agenda.events import Event
 from cwmpagent.protocol.rpc import CpeRequest, Fault, Response, rpc_name
 from cwmpagent.protocol.session import Session
 from cwmpagent.protocol.soap import Envelope, encode
@@ -32,6 +33,12 @@ class OwnRequest:
     request: CpeRequest
     command_key: str = ""
     code: str = ""
+
+    def is_announced_by(self, event: Event) -> bool:
+        """Whether its answer delivers ``event``."""
+        if not self.code and not self.command_key:
+            return False
+        return event.command_key == self.command_key and self.code in ("", event.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,7 @@ class OwnRequests:
         self._observer = observer
         self._sources: list[RequestSource] = []
         self._session: Session | None = None
+        self._announced: Collection[Event] = ()
         self._offered: list[tuple[RequestSource, OwnRequest]] = []
         self._counts: Counter[OwnRequest] = Counter()
 
@@ -71,9 +79,10 @@ class OwnRequests:
         """Offer the requests of ``source`` from now on."""
         self._sources.append(source)
 
-    def begin(self, session: Session) -> None:
-        """Offer all requests to ``session``, which is about to begin."""
+    def begin(self, session: Session, announced: Collection[Event]) -> None:
+        """Offer all requests to ``session``, which is about to begin; ``announced``: the events of its Inform."""
         self._session = session
+        self._announced = announced
         self._offered = []
         self._counts = Counter()
         self.offer()
@@ -93,7 +102,7 @@ class OwnRequests:
             seen: Counter[OwnRequest] = Counter()
             for own in self._of(source):
                 seen[own] += 1
-                if seen[own] <= self._counts[own]:
+                if seen[own] <= self._counts[own] or self._is_late(own):
                     continue
                 if not self._is_writable(own):
                     self._counts[own] += 1  # one warning a session
@@ -119,6 +128,11 @@ class OwnRequests:
             self._agenda.delivered_by(name, own.command_key, code=own.code, more=bool(left), again=again)
         self.offer()
         return result.notes
+
+    def _is_late(self, own: OwnRequest) -> bool:
+        """Whether the event of ``own`` has happened since the Inform, so that another session has to announce it."""
+        events = [event for event in self._agenda.pending if own.is_announced_by(event)]
+        return bool(events) and not any(event in self._announced for event in events)
 
     def _of(self, source: RequestSource) -> Sequence[OwnRequest]:
         try:

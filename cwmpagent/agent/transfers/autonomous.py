@@ -3,21 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from cwmpagent.agent.management_server import ManagementServer
+from cwmpagent.agent.options import TransferOptions
 from cwmpagent.agent.ports import Clock
 from cwmpagent.agent.session.own_requests import Answered, OwnRequest
 from cwmpagent.agent.transfers.completions import reported_time
 from cwmpagent.agent.transfers.queue import TransferQueue
 from cwmpagent.agent.transfers.records import TransferRecords, event_of
+from cwmpagent.errors import CwmpFault, StoreWriteError
 from cwmpagent.protocol.rpc import AutonomousTransferComplete, Fault, FaultStruct, Response
+from cwmpagent.protocol.transfers.listed_type import filtered_type, listed_type
 from cwmpagent.protocol.transfers.moment import Moment
 from cwmpagent.protocol.transfers.record import Kind, State, Transfer
 from cwmpagent.protocol.transfers.url import parse_file_url
-from cwmpagent.values import list_items
+from cwmpagent.values import can_be_sent, list_items
 
+LONGEST_URL = 1024
 POLICY = "AutonomousTransferCompletePolicy."
 BOTH = "Both"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTransfer:
+    """A transfer that somebody at the device asks for.
+
+    ``kind``: DOWNLOAD or UPLOAD. ``file_type``: as in that RPC. ``url``: without user name and password; of a download,
+    ``#sha256=`` and the checksum may follow. ``size``: octets, 0 where unknown. ``target_name``: TargetFileName.
+    """
+
+    kind: Kind
+    file_type: str
+    url: str
+    username: str = ""
+    password: str = field(default="", repr=False)
+    size: int = 0
+    target_name: str = ""
+
+    def check(self) -> None:
+        """Raise CwmpFault 9003 for what a report (A.3.3.3) or the saved record could not take."""
+        for name, text, most in (
+            ("the URL", self.url, LONGEST_URL),
+            ("the user name", self.username, 256),
+            ("the password", self.password, 256),
+            ("the target file name", self.target_name, 256),
+        ):
+            if len(text) > most or not can_be_sent(text):
+                raise CwmpFault(9003, f"{name} has more than {most} characters, or one that cannot be sent")
+        if not 0 <= self.size < 2**32:
+            raise CwmpFault(9003, "the size must be from 0 to 4294967295")
 
 
 class TransferPolicy:
@@ -36,34 +71,48 @@ class TransferPolicy:
             self._server.flag(POLICY + "Enable")
             and text(POLICY + "TransferTypeFilter", BOTH) in (kind, BOTH)
             and text(POLICY + "ResultTypeFilter", BOTH) in (result, BOTH)
-            and transfer.file_type in list_items(text(POLICY + "FileTypeFilter"))
+            and filtered_type(transfer) in list_items(text(POLICY + "FileTypeFilter"))
         )
 
 
 class AutonomousTransfers:
     """Starts these transfers, and is the source of their reports."""
 
-    def __init__(self, records: TransferRecords, queue: TransferQueue, clock: Clock) -> None:
+    def __init__(self, records: TransferRecords, queue: TransferQueue, options: TransferOptions, clock: Clock) -> None:
         self._records = records
         self._queue = queue
+        self._options = options
         self._clock = clock
 
-    async def begin(self, kind: Kind, file_type: str, url: str, target_name: str = "") -> None:
-        """Begin a download or upload without credentials. Raises CwmpFault 9003, 9004, 9013, and StoreWriteError."""
-        file_url = parse_file_url(url)
-        begin = Moment.after(0, self._records.now())
+    async def begin(self, order: OwnTransfer) -> int:
+        """Queue a transfer, which begins at once, and return its number.
+
+        Raises CwmpFault 9003, 9004, 9013, and 9002 if it cannot be saved.
+        """
+        knows = self._options.installer.knows if order.kind is Kind.DOWNLOAD else self._options.source.knows
+        if not knows(order.file_type):
+            raise CwmpFault(9003, f"this FileType cannot be {order.kind.value.lower()}ed")
+        order.check()
+        file_url = parse_file_url(order.url)
         transfer = Transfer(
             number=self._records.free_number(),
-            kind=kind,
-            file_type=file_type,
+            kind=order.kind,
+            file_type=order.file_type,
             url=file_url.url,
-            target_name=target_name,
+            username=order.username,
+            password=order.password,
+            size=order.size,
+            target_name=order.target_name,
             sha256=file_url.sha256,
-            begin=begin,
+            begin=Moment.after(0, self._records.now()),
             autonomous=True,
         )
-        await self._queue.accept(transfer)
+        try:
+            await self._queue.accept(transfer)
+        except StoreWriteError as error:
+            raise CwmpFault(9002, f"cannot save the transfer: {error}") from error
         self._queue.poll()
+        return transfer.number
 
     def requests(self) -> Sequence[OwnRequest]:
         """The reports that the ACS has not answered."""
@@ -81,7 +130,7 @@ class AutonomousTransfers:
             "",
             transfer.url,
             transfer.is_download,
-            transfer.file_type,
+            listed_type(transfer),
             transfer.size,
             transfer.target_name,
             FaultStruct(transfer.code, transfer.text),

@@ -23,6 +23,7 @@ from cwmpagent.protocol.rpc import (
     Upload,
     UploadResponse,
 )
+from cwmpagent.protocol.transfers.listed_type import listed_type
 from cwmpagent.protocol.transfers.moment import Moment
 from cwmpagent.protocol.transfers.record import Kind, Transfer
 from cwmpagent.protocol.transfers.url import parse_file_url
@@ -104,7 +105,7 @@ class TransferRpcs:
                     each.command_key,
                     each.reported_state,
                     each.is_download,
-                    each.file_type,
+                    listed_type(each),
                     each.size,
                     each.target_name,
                 )

@@ -8,6 +8,7 @@ __all__ = [
     "authentication",
     "connection_request",
     "devices",
+    "field_bounds",
     "misbehaviour",
     "session_trace",
     "tasks",

@@ -9,12 +9,12 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.options import TransferOptions
-from cwmpagent.agent.transfers.autonomous import POLICY, TransferPolicy
-from cwmpagent.errors import MisuseError, TransferFailure
+from cwmpagent.agent.ports import FirmwareImages
+from cwmpagent.agent.transfers.autonomous import POLICY, OwnTransfer, TransferPolicy
+from cwmpagent.errors import CwmpFault, TransferFailure
 from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, Event
 from cwmpagent.protocol.rpc import (
     AcsRequest,
-    ArgStruct,
     AutonomousTransferComplete,
     CancelTransfer,
     CancelTransferResponse,
@@ -27,7 +27,6 @@ from cwmpagent.protocol.rpc import (
     GetQueuedTransfersResponse,
     GetRPCMethods,
     GetRPCMethodsResponse,
-    RequestDownload,
     ScheduleDownload,
     ScheduleDownloadResponse,
     SetParameterValuesResponse,
@@ -121,6 +120,11 @@ def upload(key: str) -> Upload:
     return Upload(key, CONFIGURATION, "http://files.example/u", "", "", 0)
 
 
+def own(kind: Kind = Kind.DOWNLOAD, file_type: str = CONFIGURATION, **more: Any) -> OwnTransfer:
+    """A transfer that the ACS has not asked for."""
+    return OwnTransfer(kind=kind, file_type=file_type, url=more.pop("url", "http://files.example/f"), **more)
+
+
 class PolicyObject:
     """A ManagementServer with only an enabled policy."""
 
@@ -135,7 +139,9 @@ class PolicyObject:
 
 
 class TransferCase(SynchronousTestCase):
-    """A whole agent with files in memory."""
+    """A whole agent with files in memory. ``images``: its firmware images; None: it has one."""
+
+    images: FirmwareImages | None = None
 
     def setUp(self) -> None:
         self.begin()
@@ -145,6 +151,7 @@ class TransferCase(SynchronousTestCase):
         self.files = files = FakeFiles()
         self.simulated = SimulatedAgent()
         self.simulated.transfers = TransferOptions(client=files, installer=files, source=files, spool=files, **options)
+        self.simulated.images = self.images
         self.simulated.begin()
 
     def ask(self, *requests: AcsRequest | GetRPCMethods) -> list[Any]:
@@ -419,16 +426,54 @@ class TransferTests(TransferCase):
         assert transfers is not None
         self.files.restarts = False
         self.patch(transfers.records, "_wanted", lambda transfer: transfer.code == 0)
-        finished(transfers.autonomous.begin(Kind.DOWNLOAD, CONFIGURATION, "http://files.example/f"))
+        finished(transfers.autonomous.begin(own()))
         self.simulated.run(5)
         self.assertEqual(self.simulated.acs.event_codes()[-1], ("10 AUTONOMOUS TRANSFER COMPLETE",))
         sent = [posted.message for posted in self.simulated.acs.sessions[-1]]
         (report,) = [message for message in sent if isinstance(message, AutonomousTransferComplete)]
         self.assertEqual((report.transfer_url, report.fault_struct.fault_code), ("http://files.example/f", 0))
         self.files.failures = [TransferFailure(9012, "no", permanent=True)]
-        finished(transfers.autonomous.begin(Kind.DOWNLOAD, CONFIGURATION, "http://files.example/f"))
+        finished(transfers.autonomous.begin(own()))
         self.simulated.run(5)
         self.assertEqual((len(self.simulated.acs.sessions), self.notes(), self.reports()), (2, [], []))
+
+    def test_its_own_with_credentials(self) -> None:
+        transfers = self.simulated.runtime.transfers
+        assert transfers is not None
+        sha256 = "a" * 64
+        url = f"http://files.example/f#sha256={sha256}"
+        finished(transfers.autonomous.begin(own(url=url, username="user", password="hush", size=7, target_name="n")))
+        self.assertIn(f'"sha256":"{sha256}"', self.state())
+        self.simulated.run(5)
+        (file,) = self.files.downloads
+        self.assertEqual((file.username, file.password, file.size), ("user", "hush", 7))
+        self.assertNotIn("hush", str(self.simulated.facts))
+        self.assertNotIn("hush", str(own(password="hush")))
+
+    def test_its_own_refused_at_once(self) -> None:
+        transfers = self.simulated.runtime.transfers
+        assert transfers is not None
+        for order, code in (
+            (own(file_type="9 Unknown"), 9003),
+            (own(Kind.UPLOAD, "9 Unknown"), 9003),
+            (own(url=""), 9003),
+            (own(url="http://u:hush@files.example/"), 9003),
+            (own(url="tftp://files.example/"), 9013),
+            (own(url="http://files.example/" + "f" * 1024), 9003),
+            (own(username="u" * 257), 9003),
+            (own(password="p" * 257), 9003),
+            (own(target_name="n" * 257), 9003),
+            (own(target_name="\0"), 9003),
+            (own(size=-1), 9003),
+            (own(size=2**32), 9003),
+        ):
+            with self.subTest(order=order):
+                work = Deferred.fromCoroutine(transfers.autonomous.begin(order))
+                self.assertEqual(self.failureResultOf(work, CwmpFault).value.code, code)
+        self.simulated.store.refusing = "disk full"
+        work = Deferred.fromCoroutine(transfers.autonomous.begin(own()))
+        self.assertEqual(self.failureResultOf(work, CwmpFault).value.code, 9002)
+        self.assertEqual((self.notes(), self.files.downloads), ([], []))
 
     def test_the_filters_of_the_policy(self) -> None:
         done = Transfer(
@@ -448,7 +493,7 @@ class TransferTests(TransferCase):
     def test_without_a_policy_the_acs_is_told_of_none(self) -> None:
         transfers = self.simulated.runtime.transfers
         assert transfers is not None
-        finished(transfers.autonomous.begin(Kind.UPLOAD, CONFIGURATION, "http://files.example/f"))
+        finished(transfers.autonomous.begin(own(Kind.UPLOAD)))
         self.simulated.run(5)
         self.assertEqual((len(self.files.uploads), len(self.simulated.acs.sessions), self.notes()), (1, 1, []))
 
@@ -468,23 +513,6 @@ class TransferTests(TransferCase):
         self.files.refusal = error
         self.restart(booted=True)
         self.assertEqual([each.fault_struct.fault_code for each in self.reports()], [9002])
-
-    def test_asks_for_a_download(self) -> None:
-        transfers = self.simulated.runtime.transfers
-        assert transfers is not None
-        transfers.download_requests.ask(FIRMWARE, {"Version": "2"})
-        self.assertEqual(self.simulated.acs.event_codes()[-1], ("9 REQUEST DOWNLOAD",))
-        sent = [posted.message for posted in self.simulated.acs.sessions[-1]]
-        self.assertIn(RequestDownload(FIRMWARE, (ArgStruct("Version", "2"),)), sent)
-        self.simulated.run(100_000)
-        self.assertEqual(len(self.simulated.acs.sessions), 2)
-        for file_type, arguments in (
-            ("", {}),
-            ("x" * 65, {}),
-            (FIRMWARE, {"n" * 65: ""}),
-            (FIRMWARE, {"n": "v" * 257}),
-        ):
-            self.assertRaises(MisuseError, transfers.download_requests.ask, file_type, arguments)
 
     def test_the_list_of_rpcs(self) -> None:
         (answer,) = self.ask(GetRPCMethods())

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from cwmpagent.errors import CwmpFault, TransferFailure
 from cwmpagent.protocol.agenda import Now
 from cwmpagent.protocol.rpc import TimeWindowStruct
+from cwmpagent.protocol.transfers.listed_type import filtered_type, listed_type
 from cwmpagent.protocol.transfers.moment import Moment
 from cwmpagent.protocol.transfers.record import Kind, State, Transfer
 from cwmpagent.protocol.transfers.retry import WAITS, Begin, Expired, WaitUntil, next_step, retried
@@ -126,6 +127,24 @@ class RecordTests(SynchronousTestCase):
     def test_states_as_listed(self) -> None:
         states = {state: replace(transfer(), state=state).reported_state for state in State}
         self.assertEqual([states[state] for state in State], [1, 2, 2, 2, 2, 3])
+
+
+class ListedTypeTests(SynchronousTestCase):
+    def test_an_upload(self) -> None:
+        for file_type, listed, filtered in (
+            ("1 Vendor Configuration File", "3 Vendor Configuration File", "3 Vendor Configuration File"),
+            ("2 Vendor Log File", "4 Vendor Log File", "4 Vendor Log File"),
+            ("3 Vendor Configuration File 1", "6 Vendor Configuration File 1", "3 Vendor Configuration File"),
+            ("4 Vendor Log File 12", "7 Vendor Log File 12", "4 Vendor Log File"),
+            ("X 00D09E Any 1", "X 00D09E Any 1", "X 00D09E Any 1"),
+        ):
+            each = replace(transfer(), kind=Kind.UPLOAD, file_type=file_type)
+            self.assertEqual((listed_type(each), filtered_type(each)), (listed, filtered), file_type)
+
+    def test_a_download_has_one_type(self) -> None:
+        for file_type in (FIRMWARE, "3 Vendor Configuration File", "4 Tone File", "X 00D09E Any"):
+            each = replace(transfer(), file_type=file_type)
+            self.assertEqual((listed_type(each), filtered_type(each)), (file_type, file_type))
 
 
 class RetryTests(SynchronousTestCase):
