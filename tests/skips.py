@@ -64,6 +64,8 @@ NO_CURL = "no curl on this machine"
 
 NO_PROSODY = "no prosody on this machine"
 
+NO_VSFTPD = "no vsftpd on this machine (Debian's package vsftpd)"
+
 NO_IPV6 = "no IPv6 on this machine's loopback"
 
 NO_COTURN = "no coturn on this machine (Debian's package coturn)"
@@ -80,6 +82,7 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(NO_IPV6, lambda: not has_ipv6(), 7),
     Allowed(NO_PROSODY, lambda: shutil.which("prosody") is None, 11),
     Allowed(NO_COTURN, lambda: shutil.which("turnserver") is None, 3),
+    Allowed(NO_VSFTPD, lambda: shutil.which("vsftpd") is None, 13),
     Allowed(NO_NAT, lambda: not has_masquerade(), 1),
     Allowed(NO_NETNS, lambda: not has_namespaces(), 1),
 )

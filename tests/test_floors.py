@@ -26,7 +26,7 @@ PROTOCOL: Mapping[str, frozenset[str]] = MappingProxyType(
         "agenda": frozenset(),
         "auth": frozenset(),
         "stun": frozenset(),
-        "software": frozenset({"rpc", "agenda"}),
+        "software": frozenset({"rpc", "agenda", "transfers"}),
         "transfers": frozenset({"rpc", "agenda"}),
         "url_host": frozenset(),
         "masking": frozenset({"rpc"}),
@@ -34,6 +34,7 @@ PROTOCOL: Mapping[str, frozenset[str]] = MappingProxyType(
         "session": frozenset({"rpc", "soap", "masking"}),
         "lightweight_notification": frozenset({"rpc", "soap"}),
         "connection_request": frozenset({"auth"}),
+        "kick": frozenset({"rpc"}),
     }
 )
 """Each room of ``protocol/``, and the rooms beside it that it may import; a new room needs a row."""

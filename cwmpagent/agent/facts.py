@@ -119,6 +119,14 @@ class ConnectionRequestRefused(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class KickEnded(Fact):
+    """A browser at ``source`` that waited on the kick page got its answer, or has gone; ``outcome``: which one."""
+
+    source: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
 class ParametersChanged(Fact):
     """Values changed; ``origin`` is ``acs``, ``device``, ``local`` or ``file``.
 
@@ -173,7 +181,7 @@ class TransferEnded(Fact):
     """A transfer has ended: its file is applied or sent, or it has failed with ``fault`` and ``reason``.
 
     ``fault``: 0 for success. ``seconds``: since its first attempt, None where unknown. ``octets``: moved since the
-    last start of the agent.
+    last start of the agent. ``number``: that of the transfer, used for no other one until the next start.
     """
 
     rpc: str
@@ -183,6 +191,7 @@ class TransferEnded(Fact):
     reason: str
     seconds: float | None
     octets: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from cwmpagent.agent.ports import (
     AddressWatch,
     FileClient,
     FileSource,
+    FirmwareImages,
     Installer,
     KeepBinding,
     Listener,
@@ -70,29 +71,35 @@ class UdpOptions:
 class ConnectionRequestOptions:
     """``local_address``: address of this machine towards a host; ``address_watch``: its changes, None: not observed.
 
-    ``fixed_url``: the ConnectionRequestURL where it cannot be derived. ``udp``, ``xmpp``: None where not used.
+    ``fixed_url``: the ConnectionRequestURL where it cannot be derived. ``kick``: whether there is a kick page.
+    ``udp``, ``xmpp``: None where not used.
     """
 
     listener: Listener
     local_address: LocalAddress
     address_watch: AddressWatch | None = None
     fixed_url: str = ""
+    kick: bool = False
     udp: UdpOptions | None = None
     xmpp: Xmpp | None = None
 
 
+async def _unverified(file: FileDownload, sha256: str) -> None:
+    """Accept every file."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoftwareOptions:
-    """``files``: fetches them; None: none can be fetched. ``largest_file``: octets; ``seconds``: for one fetch."""
+    """Software modules. ``files``: fetches them; None: none can be fetched. ``verify``: as in :class:`TransferOptions`.
+
+    ``largest_file``: octets of one file. ``seconds``: for one attempt to fetch it.
+    """
 
     installer: SoftwareInstaller
     files: FileClient | None = None
+    verify: Callable[[FileDownload, str], Awaitable[None]] = _unverified
     largest_file: int = 256 * 2**20
     seconds: float = 3600.0
-
-
-async def _unverified(file: FileDownload, sha256: str) -> None:
-    """Accept every file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +129,14 @@ class FileOptions:
 
     ``read`` returns the content of a fetched configuration file, ``write`` writes a new one; ``secrets``: whether it is
     encrypted, so that hidden parameters may be in it. ``transfers`` returns the options of the queue; its arguments
-    apply and write configuration files.
+    apply and write configuration files. ``client`` and ``verify``: as in :class:`TransferOptions`, for other files.
+    ``images`` returns the firmware images, None where the device has only one.
     """
 
+    client: FileClient
+    verify: Callable[[FileDownload, str], Awaitable[None]] = _unverified
     read: Callable[[str], Awaitable[bytes]]
     write: Callable[[str, bytes], Awaitable[object]]
     secrets: bool = False
     transfers: Callable[[Installer, FileSource], TransferOptions]
+    images: Callable[[], FirmwareImages | None] = lambda: None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from twisted.internet.defer import Deferred
 
@@ -16,6 +16,7 @@ from cwmpagent.protocol.software.unit import Package, RunFault, RunStatus
 from cwmpagent.protocol.stun.binding import Binding, BindingSettings
 from cwmpagent.protocol.stun.message import Address
 from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress, ReceivedFile
+from cwmpagent.protocol.transfers.firmware_image import ImageSet
 from cwmpagent.records import Batch
 
 
@@ -290,6 +291,20 @@ class Installer(Protocol):
         """Check ``file`` after that restart. Raises TransferFailure where it is not in force."""
 
 
+@runtime_checkable
+class FirmwareImages(Protocol):
+    """The firmware images of a device with several; an :class:`Installer` of firmware may be this, too."""
+
+    async def images(self) -> ImageSet:
+        """The present images. Raises CwmpFault 9002 where they cannot be read."""
+
+    async def boot_next(self, slot: str) -> None:
+        """Let the next boot try the image in ``slot``. Raises CwmpFault; then the next boot is as before."""
+
+    async def make_available(self, slot: str, available: bool) -> None:
+        """Say whether the image in ``slot`` may be booted. Raises CwmpFault; then it is as before."""
+
+
 class FileSource(Protocol):
     """The part of a device that writes files for an Upload: configuration files, logs, vendor types."""
 
@@ -309,6 +324,12 @@ class SoftwareInstaller(Protocol):
 
     def environments(self) -> Sequence[str]:
         """Names of its execution environments; they do not change."""
+
+    async def recover(self, fetched: Collection[str], installed: Collection[str]) -> None:
+        """Clean up after an earlier process: programs that it has left are ended, and units that it does not know go.
+
+        Fetched files stay for the units in ``fetched``, and what is installed for those in ``installed``. Never raises.
+        """
 
     def spool_path(self, duid: str) -> str:
         """Path for the fetched file of this unit; its directory exists."""

@@ -58,6 +58,12 @@ def parser() -> Parser:
     names.add_argument("-a", "--all", action="store_true", help="names at every depth, not only the next level")
     inform = command("inform", "open a session with the ACS now")
     inform.add_argument("-w", "--wait", action="store_true", help="wait for its end; exit status 1 if it fails")
+    request = command("request-download", "ask the ACS for a file; it answers with a Download, if at all")
+    request.add_argument("file_type", metavar="FILE_TYPE", help='as in a Download: "1 Firmware Upgrade Image"')
+    request.add_argument(
+        "arguments", metavar="NAME=VALUE", nargs="*", help="what the ACS is told about the wanted file"
+    )
+    _add_transfer(command("transfer", "fetch or send a file without being asked by the ACS"), options)
     command("sleeping", "tell the agent that the device is about to fall asleep")
     command("woke", "tell the agent that the device is awake again")
     command("events", "show the events that are pending for the ACS")
@@ -109,6 +115,34 @@ def parser() -> Parser:
     report.add_argument("--requests", type=_count, default=8, metavar="N", help="number of connection requests (8)")
     report.add_argument("--json", action="store_true", help="print JSON, for programs")
     return whole
+
+
+def _add_transfer(transfer: Parser, options: Parser) -> None:
+    """The commands `transfer download` and `transfer upload`."""
+    directions = transfer.add_subparsers(dest="direction", metavar="DIRECTION", required=True)
+    for name, text, example in (
+        ("download", "fetch a file and apply it", "1 Firmware Upgrade Image"),
+        ("upload", "write a file of the device and send it", "2 Vendor Log File"),
+    ):
+        way = directions.add_parser(name, help=text, description=text, parents=[options])
+        way.add_argument("file_type", metavar="FILE_TYPE", help=f'as in the RPC: "{example}"')
+        way.add_argument("url", metavar="URL", help="http or https, without user name and password")
+        way.add_argument(
+            "--credentials",
+            metavar="FILE",
+            help="two lines, the user name and the password; - reads them from standard input",
+        )
+        if name == "download":
+            way.add_argument("--size", type=_octets, default=0, metavar="N", help="octets that the file must have")
+            way.add_argument("--target-name", default="", metavar="NAME", help="passed to the installer of the file")
+        way.add_argument("-w", "--wait", action="store_true", help="wait for its end; exit status 1 if it fails")
+
+
+def _octets(text: str) -> int:
+    value = int(text)
+    if not 0 < value < 2**32:
+        raise ArgumentTypeError("must be from 1 to 4294967295")
+    return value
 
 
 def _seconds(text: str) -> float:

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from cwmpagent.cli import text_output
 from cwmpagent.cli.arguments import parser
 from cwmpagent.cli.client import LINE_TIMEOUT, RefusedError, ask
 from cwmpagent.cli.columns import shown
+from cwmpagent.cli.credentials import read_credentials
 from cwmpagent.cli.find_agent import socket_path
 from cwmpagent.cli.support_file import gathered, save
 from cwmpagent.errors import ControlError
@@ -121,6 +122,27 @@ class Command:
         self._show({"session": session}, [text_output.fact(session)])
         return 0 if session["success"] else 1
 
+    def request_download(self) -> int:
+        """Ask the ACS for a Download."""
+        arguments = dict(_assignments(self._options.arguments))
+        _, result = self._ask(file_type=self._options.file_type, arguments=arguments)
+        return self._show(result, [f"A session opens now; its Inform has the event {result['event']}."])
+
+    def transfer(self) -> int:
+        """Begin a transfer of the device's own, and wait for its end with ``--wait``."""
+        options = self._options
+        order = {name: getattr(options, name) for name in ("direction", "file_type", "url", "wait")}
+        if options.direction == "download":
+            order |= {"size": options.size, "target_name": options.target_name}
+        if options.credentials is not None:
+            order["username"], order["password"] = read_credentials(options.credentials)
+        items, result = self._ask(timeout=None if options.wait else LINE_TIMEOUT, **order)
+        if not options.wait:
+            return self._show(result, [f"Transfer {result['number']} has begun; cwmpagent status shows its progress."])
+        transfer = items[-1]
+        self._show({"transfer": transfer}, [text_output.fact(transfer)])
+        return 1 if transfer["fault"] else 0
+
     def sleeping(self) -> int:
         """Record that the device falls asleep."""
         _, result = self._ask()
@@ -179,6 +201,19 @@ def _whole(answer: Generator[Item, None, Item]) -> tuple[list[Item], Item]:
             items.append(next(answer))
         except StopIteration as end:
             return items, end.value
+
+
+def _assignments(words: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The names and values of ``NAME=VALUE``; no name may be given twice."""
+    seen: set[str] = set()
+    for word in words:
+        name, given, value = word.partition("=")
+        if not given:
+            raise ControlError(f"{word} has no value: write {word}=VALUE")
+        if name in seen:
+            raise ControlError(f"{name} is given more than once")
+        seen.add(name)
+        yield name, value
 
 
 def _typed(name: str) -> str:

@@ -206,6 +206,7 @@ def _connection_request(table: TomlTable, environ: Mapping[str, str]) -> Connect
         username=table.text("username", ""),
         password=_password(table, environ),
         algorithms=algorithms,
+        kick=table.flag("kick", False),
         udp_port=_udp_port(table, endpoint),
         udp_interface=_interface(table),
         stun=StunOptions(

@@ -55,8 +55,8 @@ class AcsConfig:
 class ConnectionRequestConfig:
     """Ports and credentials for connection requests; no ``endpoint``: none is accepted over HTTP.
 
-    ``udp_port``: None: the number of the endpoint, 0: any free port, -1: no port. ``udp_interface``: empty: that of the
-    endpoint. ``stun``: the keys ``stun_integrity`` and ``stun_username``.
+    ``kick``: whether there is a kick page. ``udp_port``: None: the number of the endpoint, 0: any free port, -1: no
+    port. ``udp_interface``: empty: that of the endpoint. ``stun``: the keys ``stun_integrity`` and ``stun_username``.
     """
 
     endpoint: tuple[str, ...] = ("tcp:7547",)
@@ -64,6 +64,7 @@ class ConnectionRequestConfig:
     username: str = ""
     password: str = field(default="", repr=False)
     algorithms: tuple[str, ...] = ("MD5",)
+    kick: bool = False
     udp_port: int | None = None
     udp_interface: str = ""
     stun: StunOptions = field(default=StunOptions(), metadata={"keys": ("stun_integrity", "stun_username")})

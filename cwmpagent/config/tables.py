@@ -53,6 +53,7 @@ class ConnectionRequestTable(TypedDict, total=False):
     password: str
     password_file: _Path
     algorithms: Sequence[Literal["MD5", "SHA-256"]]
+    kick: bool
     udp_port: int
     udp_interface: str
     stun_integrity: Literal["rfc3489", "rfc5389"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cwmpagent.agent.device_identity import manufacturer_oui
-from cwmpagent.agent.facts import Fact, SessionEnded
+from cwmpagent.agent.facts import Fact, SessionEnded, TransferEnded
 from cwmpagent.agent.parameters.changes import Changes, Origin
 from cwmpagent.agent.ports import Clock
 from cwmpagent.agent.report import Report
+from cwmpagent.agent.transfers.autonomous import OwnTransfer
 from cwmpagent.control import parameters_view
 from cwmpagent.control.recent_facts import Item, RecentFacts
 from cwmpagent.control.report import Running, events, reports, status
@@ -17,8 +19,10 @@ from cwmpagent.control.request import ControlRequest
 from cwmpagent.control.support import sections
 from cwmpagent.datamodel.identifiers import alias_in, segments
 from cwmpagent.datamodel.plan import ParameterAssignment
-from cwmpagent.errors import ControlError
-from cwmpagent.protocol.agenda.events import BOOTSTRAP, WAKEUP, Event
+from cwmpagent.errors import ControlError, MisuseError
+from cwmpagent.protocol.agenda.events import BOOTSTRAP, REQUEST_DOWNLOAD, WAKEUP, Event
+from cwmpagent.protocol.transfers.record import Kind
+from cwmpagent.runtime.transfers import Transfers
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class Commands:
             "delete": self.delete,
             "names": self.names,
             "inform": self.inform,
+            "request-download": self.request_download,
+            "transfer": self.transfer,
             "sleeping": self.sleeping,
             "woke": self.woke,
             "events": self.events,
@@ -148,6 +154,27 @@ class Commands:
         begin()
         return CommandAnswer({"event": event.code})
 
+    async def request_download(self, file_type: str, arguments: dict[str, str]) -> CommandAnswer:
+        """Ask the ACS for a Download; the answer is sent when that is saved."""
+        self._refuse_while_rebooting()
+        try:
+            await self._transfers().download_requests.ask(file_type, arguments)
+        except MisuseError as error:
+            raise ControlError(str(error)) from error
+        return CommandAnswer({"event": REQUEST_DOWNLOAD})
+
+    async def transfer(self, direction: str, wait: bool, **order: Any) -> CommandAnswer | Watch:
+        """Begin a transfer that the ACS has not asked for; ``order``: the other members of an OwnTransfer."""
+        self._refuse_while_rebooting()
+        kind = Kind.DOWNLOAD if direction == "download" else Kind.UPLOAD
+        number = await self._transfers().autonomous.begin(OwnTransfer(kind=kind, **order))
+
+        def concerns(fact: Fact) -> bool:
+            return isinstance(fact, TransferEnded) and fact.number == number
+
+        # The transfer makes its first step in a later call of the reactor, so the watch misses nothing.
+        return Watch(concerns, concerns) if wait else CommandAnswer({"number": number})
+
     async def sleeping(self) -> CommandAnswer:
         """Record that the device enters standby; the answer is sent when that is saved."""
         self._refuse_while_rebooting()
@@ -188,6 +215,12 @@ class Commands:
     def _refuse_while_rebooting(self) -> None:
         if self._agent.rebooting:
             raise ControlError("the device is rebooting and accepts no changes: try again in a moment")
+
+    def _transfers(self) -> Transfers:
+        transfers = self._agent.runtime.transfers
+        if transfers is None:
+            raise ControlError("this agent transfers no files")
+        return transfers
 
     def _changes(self) -> Changes:
         self._refuse_while_rebooting()

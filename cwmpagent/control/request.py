@@ -39,6 +39,22 @@ def _texts_by_name(arguments: Arguments, name: str) -> dict[str, str]:
     return arguments.texts_by_name(name, least=1)
 
 
+def _texts_by_any_name(arguments: Arguments, name: str) -> dict[str, str]:
+    return arguments.texts_by_name(name)
+
+
+def _text_or_empty(arguments: Arguments, name: str) -> str:
+    return arguments.text(name, "")
+
+
+def _direction(arguments: Arguments, name: str) -> str:
+    return arguments.choice(name, None, ("download", "upload"))
+
+
+def _octets(arguments: Arguments, name: str) -> int:
+    return arguments.whole(name, 0, least=0, most=2**32 - 1)
+
+
 def _flag(arguments: Arguments, name: str) -> bool:
     return arguments.flag(name, False)
 
@@ -52,6 +68,17 @@ COMMANDS: Mapping[str, Mapping[str, Callable[[Arguments, str], Any]]] = MappingP
         "delete": {"row": _text},
         "names": {"path": _text, "all": _flag},
         "inform": {"wait": _flag},
+        "request-download": {"file_type": _text, "arguments": _texts_by_any_name},
+        "transfer": {
+            "direction": _direction,
+            "file_type": _text,
+            "url": _text,
+            "username": _text_or_empty,
+            "password": _text_or_empty,
+            "size": _octets,
+            "target_name": _text_or_empty,
+            "wait": _flag,
+        },
         "sleeping": {},
         "woke": {},
         "events": {},
@@ -61,7 +88,10 @@ COMMANDS: Mapping[str, Mapping[str, Callable[[Arguments, str], Any]]] = MappingP
         "export": {},
     }
 )
-"""Arguments of each command, and the function that reads each argument. A boolean may be left out."""
+"""Arguments of each command, and the function that reads each argument.
+
+Booleans may be left out, and of ``transfer`` all but the first three.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 
 from cwmpagent.agent.device_identity import manufacturer_oui
 from cwmpagent.agent.parameters.changes import Origin
+from cwmpagent.agent.transfers.autonomous import OwnTransfer
 from cwmpagent.datamodel.identifiers import ANY, segments
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.datamodel.resolve import Resolver
-from cwmpagent.embedding.arguments import check_text
+from cwmpagent.embedding.arguments import check_text, check_type
 from cwmpagent.embedding.extensions import Extensions
 from cwmpagent.embedding.python_values import python_value, text_of
 from cwmpagent.errors import CwmpFault, MisuseError
 from cwmpagent.protocol.agenda.events import EVENTS, LONGEST_CODE, LONGEST_COMMAND_KEY, Event
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.lifecycle import Lifecycle
+from cwmpagent.runtime.transfers import Transfers
 
 _PATH = 'as in "Device.Time.Enable"'
 NOT_RUNNING = "the device is rebooting, or the agent has been stopped"
@@ -99,6 +101,33 @@ class DeviceAccess:
         if self._is_running():
             self.runtime.events.raise_event(event)
 
+    def request_download(self, file_type: str, arguments: Mapping[str, str]) -> Deferred[None]:
+        """See :meth:`cwmpagent.Agent.request_download`."""
+        check_text(file_type, "the file type", 'as in "1 Firmware Upgrade Image"')
+        for name, text in arguments.items():
+            check_text(name, "the name of an argument", '{"Version": "2"}')
+            check_text(text, "the value of an argument", '{"Version": "2"}')
+        transfers = self._transfers()
+        if not self._is_running():
+            return fail(CwmpFault(9002, NOT_RUNNING))
+        return transfers.download_requests.ask(file_type, arguments)
+
+    async def transfer(self, order: OwnTransfer) -> int:
+        """See :meth:`cwmpagent.Agent.download` and :meth:`cwmpagent.Agent.upload`."""
+        for text, purpose in (
+            (order.file_type, "the file type"),
+            (order.url, "the URL"),
+            (order.username, "the user name"),
+            (order.password, "the password"),
+            (order.target_name, "the target name"),
+        ):
+            check_text(text, purpose, 'agent.upload("2 Vendor Log File", "https://files.example.net/log")')
+        check_type(order.size, int, "size", "a number of octets")
+        transfers = self._transfers()
+        if not self._is_running():
+            raise CwmpFault(9002, NOT_RUNNING)
+        return await transfers.autonomous.begin(order)
+
     def sleeping(self) -> Deferred[None]:
         """See :meth:`cwmpagent.Agent.sleeping`."""
         return self.runtime.standby.sleeping() if self._is_running() else succeed(None)
@@ -130,6 +159,11 @@ class DeviceAccess:
         if command_key and code.startswith("X "):
             raise MisuseError(f"the event {code} cannot have a CommandKey: only M X_<VENDOR>_<Method> can")
         return Event(code, command_key)
+
+    def _transfers(self) -> Transfers:
+        transfers = self.runtime.transfers
+        assert transfers is not None, "the assembly of an Agent has transfers"
+        return transfers
 
     def _is_running(self) -> bool:
         lifecycle = self._lifecycle()

@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Unpack
 
 from twisted.application.service import Service
@@ -16,6 +17,7 @@ from cwmpagent.agent.facts import AgentStopped, EnvelopeReceived, EnvelopeSent, 
 from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.ports import Clock, Installer, Provider
 from cwmpagent.agent.session.dispatcher import Performer
+from cwmpagent.agent.transfers.autonomous import OwnTransfer
 from cwmpagent.config import Config, from_settings, load
 from cwmpagent.config.tables import Tables
 from cwmpagent.control.recent_facts import RecentFacts
@@ -32,6 +34,7 @@ from cwmpagent.embedding.observers import Observers
 from cwmpagent.embedding.program_installer import ProgramInstaller
 from cwmpagent.embedding.vendor_extensions import Range, TypeName, VendorParameter
 from cwmpagent.errors import CwmpAgentError, MisuseError
+from cwmpagent.protocol.transfers.record import Kind
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.assembly import Additions, Assembly
 from cwmpagent.runtime.factory_defaults import FactoryValue, check, factory_values
@@ -43,6 +46,7 @@ from cwmpagent.store.lock import refuse_if_held
 MOST_DAMAGED = 20
 """Damaged entries of the saved state that are named in the log."""
 _KEYWORDS = ("config", "reactor", "observer", "envelopes", "fatal", "clock", "chance", "model", "beside")
+_NO_ARGUMENTS: Mapping[str, str] = MappingProxyType({})
 _CLOCK = ("monotonic", "wall", "wall_trusted", "utc_offset")
 
 
@@ -230,6 +234,46 @@ class Agent(Service):
         As :meth:`raise_event`, but does nothing during a reboot, because a session follows it in any case.
         """
         self._device.inform(about)
+
+    def request_download(self, file_type: str, arguments: Mapping[str, str] = _NO_ARGUMENTS) -> Deferred[None]:
+        """Ask the ACS for a Download (RequestDownload, with ``9 REQUEST DOWNLOAD``), as soon as possible.
+
+        ``arguments``: FileTypeArg, at most 16 pairs of name and value. The request is sent until the ACS has answered
+        it or the device boots. Fires when it is saved, or after the warning that it could not be saved; errbacks with
+        CwmpFault 9002 during a reboot and after a stop. Raises MisuseError before the first start, and for what no
+        request can have.
+        """
+        return self._device.request_download(file_type, arguments)
+
+    def download(
+        self, file_type: str, url: str, *, username: str = "", password: str = "", size: int = 0, target_name: str = ""
+    ) -> Deferred[int]:
+        """Fetch a file and apply it, without being asked by the ACS; otherwise as for a Download of the ACS.
+
+        ``size``: octets that the file must have, 0 for any. ``target_name`` is passed to the installer. Fires with the
+        number of the transfer once it is saved; the fact ``TransferEnded`` with this number has the result. The ACS is
+        told by AutonomousTransferComplete where AutonomousTransferCompletePolicy wants it. Errbacks with CwmpFault 9003
+        for a wrong argument, 9013 for the scheme of the URL, 9004 if too many transfers are queued, 9002 if it cannot
+        be saved, during a reboot and after a stop; with MisuseError for a wrong type and before the first start.
+        """
+        order = OwnTransfer(
+            kind=Kind.DOWNLOAD,
+            file_type=file_type,
+            url=url,
+            username=username,
+            password=password,
+            size=size,
+            target_name=target_name,
+        )
+        return Deferred.fromCoroutine(self._device.transfer(order))
+
+    def upload(self, file_type: str, url: str, *, username: str = "", password: str = "") -> Deferred[int]:
+        """Write a file of the device and send it to ``url``, without being asked by the ACS; else as :meth:`download`.
+
+        ``file_type`` is one of an Upload, such as ``2 Vendor Log File``.
+        """
+        order = OwnTransfer(kind=Kind.UPLOAD, file_type=file_type, url=url, username=username, password=password)
+        return Deferred.fromCoroutine(self._device.transfer(order))
 
     def sleeping(self) -> Deferred[None]:
         """Record that the device enters standby, in which it has no contact with the ACS (TR-069 Annex L).

@@ -18,6 +18,7 @@ from cwmpagent.agent.facts import (
     EnvelopeReceived,
     EnvelopeSent,
     Fact,
+    KickEnded,
     Noted,
     ParametersChanged,
     Rebooting,
@@ -70,7 +71,7 @@ def level_of(fact: Fact) -> str:
             return "error"
         case SessionEnded() | AgentStarted() | AgentStopped() | Rebooting() | Noted() | ConnectionRequestRefused():
             return "info"
-        case TransferBegun() | TransferRepeated() | TransferEnded():
+        case TransferBegun() | TransferRepeated() | TransferEnded() | KickEnded():
             return "info"
         case RpcAnswered() if fact.fault:
             return "info"
@@ -105,6 +106,8 @@ def line(fact: Fact) -> str:
             return f"connection request by {quoted(fact.by)} from {quoted(fact.source)} {outcome}"
         case ConnectionRequestRefused():
             return _refused(fact)
+        case KickEnded():
+            return f"kick by a browser at {quoted(fact.source)}: {quoted(fact.outcome)}"
         case ParametersChanged():
             return f"changed by {quoted(fact.origin)}: {_listed(fact.names)}"
         case Rebooting():

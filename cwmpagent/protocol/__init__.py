@@ -4,6 +4,7 @@ __all__ = [
     "agenda",
     "auth",
     "connection_request",
+    "kick",
     "lightweight_notification",
     "masking",
     "rpc",

@@ -27,6 +27,7 @@ from cwmpagent.gradual import Gradual
 from cwmpagent.protocol.agenda.events import HEARTBEAT
 from cwmpagent.records import Saved
 from cwmpagent.runtime.connection_requests import build_connection_requests, own_providers
+from cwmpagent.runtime.device_files import build_device_files
 from cwmpagent.runtime.environment import Environment
 from cwmpagent.runtime.factory_defaults import FactoryValue, unapplied_changes
 from cwmpagent.runtime.notification import build_notification, build_polling
@@ -93,14 +94,16 @@ class AgentRuntime:
         own = own_providers(model, environment, stats)
         if self.software is not None and self.software.supported:
             own = (*own, self.software.provider)
-        self.parameters = parameters = build_parameters(device, environment, own, self._notes_of)
+        self._device_files = build_device_files(environment.files, device.tree, lambda: self.parameters.keys)
+        tables = self._device_files.tables
+        self.parameters = parameters = build_parameters(device, environment, own, tables, self._notes_of)
         self.changes, self.refresher = parameters.changes, parameters.refresher
         self.polling = build_polling(device, environment, notification, parameters)
         self.dispatcher = build_dispatcher(device, environment, parts, parameters)
         if self.software is not None:
             self.software.connect(parameters, self.dispatcher)
         self.connection_requests = build_connection_requests(
-            device, environment, self.changes, self.events, stats, self.request_path, notification.by_inform.compare_all
+            device, environment, self.changes, parts, stats, self.request_path, notification.by_inform.compare_all
         )
         self.sessions = build_sessions(
             device,
@@ -140,6 +143,7 @@ class AgentRuntime:
         await requests.http.refresh()
         if requests.udp is not None:
             await requests.udp.start()
+        await self.refresher.rows([each.table for each in self._device_files.tables])
         unread = await self.refresher.freshen([*self.tree.model.forced_inform, *self.tree.attributed()])
         baselines = {**self.notification.by_inform.start(unread), **self.notification.by_datagram.start(unread)}
         requested: Mapping[str, str | None] = {}
@@ -174,7 +178,7 @@ class AgentRuntime:
         self.polling.stop()
         self.scheduled_reboots.stop()
         self.notification.by_datagram.stop()
-        requests.http.stop()
+        requests.stop_http()
         # Both at the same time: each has the few seconds of its own timeout.
         closing = Deferred.fromCoroutine(requests.xmpp.stop()) if requests.xmpp is not None else succeed(None)
         if self.transfers is not None:
@@ -196,7 +200,7 @@ class AgentRuntime:
             self._discovery.resume()
         self.notification.by_datagram.resume()
         self.polling.start()
-        requests.http.resume()
+        requests.resume_http()
         if requests.udp is not None:
             requests.udp.resume()
         self.scheduled_reboots.resume()
@@ -261,6 +265,7 @@ class AgentRuntime:
             restart,
             pause,
             sessions.poke,
+            followers=self._device_files.followers,
             booted=self._booted,
         )
 

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from cwmpagent.agent.device_identity import current_time
-from cwmpagent.agent.facts import Observer
+from cwmpagent.agent.facts import Noted, Observer
 from cwmpagent.agent.journal import BOOT_ID
 from cwmpagent.agent.options import NotificationOptions, ParameterOptions, SessionOptions, SoftwareOptions
 from cwmpagent.agent.ports import Installer, Provider, Restart
@@ -203,13 +203,23 @@ class Assembly:
             limits = ArchiveLimits(config.largest_unit, config.most_members)
             try:
                 self._installer = ArchiveInstaller(
-                    self._host.reactor, config.directory, user=config.user or None, limits=limits
+                    self._host.reactor,
+                    config.directory,
+                    user=config.user or None,
+                    limits=limits,
+                    log=lambda line: self._observer(Noted(f"software: {line}")),
                 )
             except KeyError:
                 raise ConfigError("software.user", "there is no such user") from None
             except OSError as error:
                 raise ConfigError("software.directory", f"cannot be used: {error.strerror}") from None
-        return SoftwareOptions(installer=self._installer, largest_file=config.largest_file)
+        return SoftwareOptions(
+            installer=self._installer,
+            files=self._files.client,
+            verify=self._files.verify,
+            largest_file=config.largest_file,
+            seconds=self._config.transfers.timeout,
+        )
 
     def _providers(self, root: str) -> Sequence[Provider]:
         lifecycle, clock, device = self.lifecycle, self._host.clock, self._config.device

@@ -6,24 +6,39 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cwmpagent.agent.connection_request.http import ConnectionRequests
+from cwmpagent.agent.connection_request.kicks import Kicks
 from cwmpagent.agent.connection_request.udp import UdpConnectionRequests
 from cwmpagent.agent.connection_request.xmpp import XmppConnectionRequests
 from cwmpagent.agent.connection_request.xmpp_table import XmppStats
-from cwmpagent.agent.events import Events
 from cwmpagent.agent.parameters.changes import Changes
 from cwmpagent.agent.ports import Provider
 from cwmpagent.datamodel.schema import Model
+from cwmpagent.protocol.agenda.events import KICKED
 from cwmpagent.runtime.environment import Environment
 from cwmpagent.runtime.parameters import Device
+from cwmpagent.runtime.sessions import AgendaParts
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRequestParts:
-    """The parts of the subsystem. ``udp``, ``xmpp``: None where the agent does not have them."""
+    """The parts of the subsystem. ``udp``, ``xmpp``, ``kicks``: None where the agent does not have them."""
 
     http: ConnectionRequests
     udp: UdpConnectionRequests | None
     xmpp: XmppConnectionRequests | None
+    kicks: Kicks | None
+
+    def stop_http(self) -> None:
+        """Accept no requests by HTTP any more, and send browsers away that wait."""
+        self.http.stop()
+        if self.kicks is not None:
+            self.kicks.stop()
+
+    def resume_http(self) -> None:
+        """Accept requests by HTTP again after :meth:`stop_http`."""
+        self.http.resume()
+        if self.kicks is not None:
+            self.kicks.resume()
 
 
 def own_providers(model: Model, environment: Environment, stats: XmppStats) -> Sequence[Provider]:
@@ -36,7 +51,7 @@ def build_connection_requests(
     device: Device,
     environment: Environment,
     changes: Changes,
-    events: Events,
+    parts: AgendaParts,
     stats: XmppStats,
     path: str,
     released: Callable[[], None],
@@ -49,7 +64,7 @@ def build_connection_requests(
     http = ConnectionRequests(
         server=device.server,
         changes=changes,
-        events=events,
+        events=parts.events,
         options=options,
         path=path,
         clock=environment.clock,
@@ -81,4 +96,22 @@ def build_connection_requests(
             clock=environment.clock,
             observer=observer,
         )
-    return ConnectionRequestParts(http, udp, xmpp)
+    return ConnectionRequestParts(http, udp, xmpp, _build_kicks(http, environment, parts))
+
+
+def _build_kicks(http: ConnectionRequests, environment: Environment, parts: AgendaParts) -> Kicks | None:
+    """The kick page, where the agent has one. A browser that waited for an earlier process is gone, and its event."""
+    parts.agenda.withdraw(KICKED)
+    if not environment.connection_requests.kick:
+        return None
+    kicks = Kicks(
+        http.kick_path,
+        http,
+        parts.agenda,
+        parts.events,
+        environment.clock,
+        environment.timers,
+        environment.observer,
+    )
+    parts.own_requests.add(kicks)
+    return kicks

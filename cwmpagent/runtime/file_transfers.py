@@ -1,4 +1,4 @@
-"""The adapters of file transfers, built from the configuration: client, spool, verification, installers and sources."""
+"""The adapters of file transfers, built from the configuration: clients, spool, verification, installers, sources."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TypeVar
 from twisted.internet.threads import deferToThreadPool
 
 from cwmpagent.agent.facts import Noted, Observer
+from cwmpagent.agent.files.by_scheme import ClientsByScheme
 from cwmpagent.agent.files.by_type import InstallersByType, SourcesByType
 from cwmpagent.agent.files.configuration_text import LARGEST
 from cwmpagent.agent.options import FileOptions, TransferOptions
@@ -24,6 +25,7 @@ from cwmpagent.device.files.whole_file import read_whole, write_whole
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.transfers.file import FileDownload
 from cwmpagent.runtime.network import Host
+from cwmpagent.transport.files.ftp_client import FtpFileClient
 from cwmpagent.transport.files.http_client import HttpFileClient
 from cwmpagent.transport.files.spool import SIGNATURE, Spool
 from cwmpagent.transport.files.verification import (
@@ -55,7 +57,7 @@ def build_files(
     """
     transfers, hooks, reactor = config.transfers, config.hooks, host.reactor
     key = load_key(transfers.config_key) if transfers.config_key is not None else None
-    client = HttpFileClient(
+    http = HttpFileClient(
         reactor,
         trust,
         cnonce=lambda: secrets.token_hex(16),
@@ -63,6 +65,14 @@ def build_files(
         connect=config.acs.connect_timeout,
         first_byte=config.acs.answer_timeout,
     )
+    ftp = FtpFileClient(
+        reactor,
+        trust,
+        monotonic=host.clock.monotonic,
+        connect=config.acs.connect_timeout,
+        answer=config.acs.answer_timeout,
+    )
+    client = ClientsByScheme({"http": http, "https": http, "ftp": ftp, "ftps": ftp})
     hook = HookInstaller(
         reactor,
         hooks.install,
@@ -98,7 +108,7 @@ def build_files(
             timeout=transfers.timeout,
         )
 
-    return FileOptions(read=read, write=write, secrets=key is not None, transfers=options)
+    return FileOptions(client=client, verify=verify, read=read, write=write, secrets=key is not None, transfers=options)
 
 
 def _verification(

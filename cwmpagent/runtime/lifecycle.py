@@ -70,6 +70,8 @@ class Lifecycle(Restart):
         self.runtime = runtime = self._make(booted, self)
         self.rebooting = False
         self._listener.add(runtime.request_path, runtime.connection_requests.http)
+        if runtime.connection_requests.kicks is not None:
+            self._listener.pages.add(runtime.connection_requests.kicks.path, runtime.connection_requests.kicks)
         self._beginning = Deferred.fromCoroutine(runtime.start())
         self._beginning.addErrback(self._broken)
 
@@ -79,7 +81,7 @@ class Lifecycle(Restart):
         await _cancelled(self._beginning)
         await _cancelled(self._ending)
         await self.runtime.stop()
-        self._listener.remove(self.runtime.request_path)
+        self._remove(self.runtime)
 
     def reboot(self, command_key: str) -> None:
         """Reboot, requested by the ACS."""
@@ -131,9 +133,14 @@ class Lifecycle(Restart):
             self.rebooting = False
             runtime.resume()
             return
-        self._listener.remove(runtime.request_path)
+        self._remove(runtime)
         self.booted_at = uptime()
         self.begin(booted=True)
+
+    def _remove(self, runtime: AgentRuntime) -> None:
+        self._listener.remove(runtime.request_path)
+        if runtime.connection_requests.kicks is not None:
+            self._listener.pages.remove(runtime.connection_requests.kicks.path)
 
     async def _run(self, program: Sequence[str]) -> str:
         """Run ``program`` within :data:`REBOOT_PATIENCE`. Returns the reason of a failure, or an empty text."""

@@ -59,6 +59,7 @@ class Network:
             local_address=self.local_address,
             address_watch=self.addresses,
             fixed_url=config.connection_request.url,
+            kick=config.connection_request.kick,
             udp=self.udp.options(),
             xmpp=self.xmpp,
         )

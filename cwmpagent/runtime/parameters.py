@@ -71,15 +71,17 @@ def build_parameters(
     device: Device,
     environment: Environment,
     own_providers: Sequence[Provider],
+    tables: Sequence[Provider],
     notes: Callable[[Change], Gradual[Mapping[str, str | None]]],
 ) -> Parameters:
     """Assemble the subsystem.
 
-    ``own_providers``: providers of the agent itself. ``notes``: the notes to save in the transaction of a change.
+    ``own_providers``: providers of the agent itself. ``tables``: others of it, which the device and its program may
+    replace. ``notes``: the notes to save in the transaction of a change.
     """
     tree, saved, known = device.tree, device.saved, device.known
     observer, monotonic = environment.observer, environment.clock.monotonic
-    every = (*environment.parameters.providers(tree.model.root.path), *own_providers)
+    every = (*tables, *environment.parameters.providers(tree.model.root.path), *own_providers)
     providers = GuardedProviders(every, environment.timers, monotonic, observer)
     long_work = LongWork(environment.timers, monotonic)
     keys: dict[str, str] = {}

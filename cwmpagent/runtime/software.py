@@ -47,7 +47,7 @@ class Software:
             lambda table, key: self._path(table, key),
             self._in_background,
         )
-        files = SoftwareFiles(options.files, options.installer, most=options.largest_file, seconds=options.seconds)
+        files = SoftwareFiles(options, environment.timers)
         self.operations = SoftwareOperations(
             self.records,
             options.installer,
@@ -75,6 +75,7 @@ class Software:
         """Start the execution units with AutoStart, report what is complete, and go on with what is not."""
         if self._parameters is not None and self.supported:
             await self._parameters.refresher.reread(f"{self._root}{SOFTWARE_MODULES}", [])
+        await self._options.installer.recover(self.records.state.at_work(), self.records.state.present())
         await self._execution.start_all()
         await self.reports.complete()
         self.operations.begin()

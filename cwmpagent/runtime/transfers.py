@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from cwmpagent.agent.management_server import ManagementServer
@@ -13,7 +13,7 @@ from cwmpagent.agent.transfers.autonomous import AutonomousTransfers, TransferPo
 from cwmpagent.agent.transfers.completions import Completions
 from cwmpagent.agent.transfers.installation import Installation, Pause
 from cwmpagent.agent.transfers.queue import TransferQueue
-from cwmpagent.agent.transfers.records import TransferRecords
+from cwmpagent.agent.transfers.records import Follower, TransferRecords
 from cwmpagent.agent.transfers.report import TransferReport
 from cwmpagent.agent.transfers.request_download import DOWNLOAD_REQUESTS, DownloadRequests
 from cwmpagent.agent.transfers.rpcs import TransferRpcs
@@ -43,12 +43,18 @@ def build_transfers(
     pause: Pause,
     wake: Callable[[], None],
     *,
+    followers: Iterable[Follower] = (),
     booted: bool,
 ) -> Transfers:
-    """Restore the transfers. ``pause`` holds sessions for firmware; ``wake`` opens a session where one is due."""
+    """Restore the transfers. ``pause`` holds sessions for firmware; ``wake`` opens a session where one is due.
+
+    ``followers`` are called with each change of a transfer.
+    """
     clock, observer = environment.clock, environment.observer
     wanted = TransferPolicy(server).wants
     records = TransferRecords(parts.agenda, parts.journal, clock, observer, notes, wanted, booted=booted)
+    for follower in followers:
+        records.follow(follower)
     activity = TransferActivity(clock, observer)
     installation = Installation(records, options, restart, pause, observer, activity)
     queue = TransferQueue(records, installation, options, environment.timers, observer, wake, activity)

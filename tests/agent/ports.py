@@ -23,6 +23,7 @@ from cwmpagent.agent.options import (
     TransferOptions,
     UdpOptions,
 )
+from cwmpagent.agent.ports import FirmwareImages
 from cwmpagent.agent.session.dispatcher import Dispatcher
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.function_provider import FunctionProvider
@@ -280,8 +281,10 @@ class SimulatedAgent:
         **parameters: str,
     ) -> None:
         self.transfers: TransferOptions | None = None
+        self.images: FirmwareImages | None = None
         self.udp = udp
         self.software = software
+        self.kick = False
         self.model = model or device2()
         self.timers = Clock()
         self.timers.advance(1000)
@@ -325,6 +328,7 @@ class SimulatedAgent:
                 listener=FakeListener(),
                 local_address=self._local_address,
                 address_watch=self.watch,
+                kick=self.kick,
                 udp=self.udp,
                 xmpp=self.xmpp,
             ),
@@ -392,7 +396,13 @@ class SimulatedAgent:
         async def unused(*arguments: object) -> bytes:
             raise AssertionError("there are no configuration files here")
 
-        return FileOptions(read=unused, write=unused, transfers=lambda installer, source: transfers)
+        return FileOptions(
+            client=transfers.client,
+            read=unused,
+            write=unused,
+            transfers=lambda installer, source: transfers,
+            images=lambda: self.images,
+        )
 
     async def _local_address(self, host: str) -> str | None:
         return self.address

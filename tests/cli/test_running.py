@@ -127,6 +127,7 @@ class ReadingTests(CommandCase):
                 "session",
                 "started",
                 "summary",
+                "transfers",
                 "version",
             ],
         )

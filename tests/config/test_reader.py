@@ -86,6 +86,8 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual((acs.ca_file, acs.client_certificate, acs.client_key), (None, None, None))
         self.assertEqual(config.connection_request.endpoint, ("tcp:7547",))
         self.assertEqual(config.connection_request.algorithms, ("MD5",))
+        self.assertFalse(config.connection_request.kick)
+        self.assertTrue(read(SMALLEST + "[connection_request]\nkick = true\n").connection_request.kick)
         self.assertEqual(config.state.directory, Path("/var/lib/cwmpagent"))
         self.assertEqual((config.log.level, config.log.format, config.log.envelopes), ("info", "text", False))
         self.assertEqual((config.hooks.reboot, config.hooks.factory_reset), ((), ()))
@@ -163,6 +165,7 @@ class ParseTests(SynchronousTestCase):
             (request + "endpoint = 7547", "connection_request.endpoint", "a string, or a list of strings"),
             (request + 'url = "acs"', "connection_request.url", "http://"),
             (request + 'algorithms = ["md5"]', "connection_request.algorithms", "MD5, SHA-256"),
+            (request + "kick = 1", "connection_request.kick", "true or false"),
             (request + "algorithms = []", "connection_request.algorithms", "at least one"),
             (request + 'algorithms = ["MD5", "MD5"]', "connection_request.algorithms", "only once"),
             (request + "udp_port = 65536", "connection_request.udp_port", "from -1 to 65535"),

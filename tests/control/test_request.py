@@ -16,6 +16,7 @@ _JSON = st.recursive(
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(), children, max_size=3),
     max_leaves=8,
 )
+_ORDER = {"direction": "download", "file_type": "f", "url": "http://files.example/f"}
 
 
 class ParseTests(SynchronousTestCase):
@@ -33,6 +34,10 @@ class ParseTests(SynchronousTestCase):
         found = parse('{"command": "set", "values": {"A.B": "\u00e4"}}'.encode())
         self.assertEqual(found.arguments["values"], {"A.B": "\u00e4"})
         self.assertNotIn("\u00e4", repr(found))
+        found = parse(json.dumps({"command": "transfer", **_ORDER, "password": "hush"}).encode())
+        left_out = {"username": "", "size": 0, "target_name": "", "wait": False}
+        self.assertEqual(found.arguments, {**_ORDER, "password": "hush", **left_out})
+        self.assertNotIn("hush", repr(found))
 
     def test_no_object(self) -> None:
         for line in (
@@ -63,6 +68,13 @@ class ParseTests(SynchronousTestCase):
             ({"command": "set", "values": {"\udfff": "x"}}, "set needs values"),
             ({"command": "add", "table": None}, "add needs table"),
             ({"command": "inform", "wait": "yes"}, "inform needs wait"),
+            ({"command": "request-download", "file_type": "f"}, "request-download needs arguments"),
+            ({"command": "request-download", "file_type": "f", "arguments": {"n": 1}}, "needs arguments"),
+            ({"command": "transfer", "direction": "sideways"}, "transfer needs direction"),
+            ({"command": "transfer", "direction": "upload", "file_type": "f"}, "transfer needs url"),
+            ({"command": "transfer", **_ORDER, "size": -1}, "transfer needs size"),
+            ({"command": "transfer", **_ORDER, "size": 2**32}, "transfer needs size"),
+            ({"command": "transfer", **_ORDER, "password": None}, "transfer needs password"),
             (b'{"command": "set", "values": {"A": "1", "A": "2"}}', "same name twice"),
         ):
             with self.subTest(line=line):

@@ -288,10 +288,10 @@ class Published:
         if (ours.reference is not None) != any(each.get("refType") == "strong" for each in of(facets, "pathRef")):
             yield "differs in being a reference"
         table = next((each.get("targetParent", "") for each in of(facets, "pathRef")), "")
-        place = ours.reference[0].removeprefix("Device.") if ours.reference else ""
-        if table.startswith("#") and place.endswith(f".{table.lstrip('#.')}"):
-            return  # from the object around ours
-        if ours.reference and place != table.lstrip("#."):
+        named = ours.reference[0].removeprefix("Device.") if ours.reference else ""
+        relative = not table.startswith(".")  # to the object of the parameter, or to one around it
+        target = table.lstrip("#.")
+        if ours.reference and named != target and not (relative and named.endswith(f".{target}")):
             yield f"refers to {table}"
 
     def base(self, declared: ElementTree.Element) -> tuple[str, list[ElementTree.Element]]:

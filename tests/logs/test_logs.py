@@ -25,6 +25,7 @@ from cwmpagent.agent.facts import (
     EnvelopeReceived,
     EnvelopeSent,
     Fact,
+    KickEnded,
     Noted,
     ParametersChanged,
     Rebooting,
@@ -70,13 +71,14 @@ ONE_OF_EACH = (
     ConnectionRequested("127.0.0.1", True, "UDP"),
     ConnectionRequested("127.0.0.1", False),
     ConnectionRequestRefused("192.0.2.1", "HTTP", "wrong path", "/x"),
+    KickEnded("192.0.2.1", "the browser has gone"),
     ConnectionRequestRefused("192.0.2.1", "UDP", "malformed request", count=3, summary=True),
     ConnectionRequestRefused("", "", "", count=1, summary=True),
     ParametersChanged("acs", ("Device.A",), {"Device.A": "x"}),
     Rebooting("key", False),
     facts.TransferBegun("Download", "1 Firmware Upgrade Image", "http://a/fw", "key", 1),
     facts.TransferRepeated("Download", "1 Firmware Upgrade Image", "key", 9017, "the connection was lost", 5.0),
-    facts.TransferEnded("Download", "1 Firmware Upgrade Image", "key", 9016, "the file does not exist", 2.5, 100),
+    facts.TransferEnded("Download", "1 Firmware Upgrade Image", "key", 9016, "the file does not exist", 2.5, 100, 1),
     RpcCrashed("Reboot", "Traceback:\n  KeyError: 'x'\n"),
     Warned("careful"),
     Noted("fine"),
@@ -232,7 +234,7 @@ class TextTests(SynchronousTestCase):
         for fact in ONE_OF_EACH:
             if type(fact).__name__.startswith("Transfer"):
                 log.facts(fact)
-        log.facts(facts.TransferEnded("Upload", "2 Vendor Log File", "", 0, "", None, 7))
+        log.facts(facts.TransferEnded("Upload", "2 Vendor Log File", "", 0, "", None, 7, 2))
         texts = [text.partition("] ")[2] for text in log.lines()]
         self.assertEqual(
             texts,

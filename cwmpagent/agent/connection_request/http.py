@@ -1,4 +1,4 @@
-"""ConnectionRequests (TR-069 3.2.2): ConnectionRequestURL, the credentials, and the effect of an accepted request.
+"""ConnectionRequests (TR-069 3.2.2): ConnectionRequestURL, KickURL, credentials, and the effect of a request.
 
 Requests by HTTP, UDP and XMPP all go to :meth:`ConnectionRequests.requested`, and share one limit.
 """
@@ -23,10 +23,14 @@ from cwmpagent.errors import CwmpFault
 from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, Event
 from cwmpagent.protocol.connection_request.rate_limit import RateLimit
 from cwmpagent.protocol.connection_request.refusal import Refusal
+from cwmpagent.protocol.kick import kick_path
 
 
 class ConnectionRequests:
-    """The ``Target`` of the listener for one agent, and its ConnectionRequestURL; ``path``: that of the URL."""
+    """The ``Target`` of the listener for one agent, and its URLs; ``path``: that of ConnectionRequestURL.
+
+    ``kick_path``: that of KickURL.
+    """
 
     def __init__(
         self,
@@ -45,10 +49,12 @@ class ConnectionRequests:
         self._events = events
         self._listener = options.listener
         self._fixed_url = options.fixed_url
+        self._kicks = options.kick and server.knows("KickURL")
         self._own_address = OwnAddress(options, self.moved)
         self._begun = False  # False until the start of the agent has completed work of an earlier process
         self._stopped = False
         self._path = path
+        self.kick_path = kick_path(path)
         self._clock = clock
         self._timers = timers
         self._soon: DelayedCall | None = None
@@ -131,35 +137,52 @@ class ConnectionRequests:
         self.moved()
 
     async def refresh(self) -> None:
-        """Open or close the listener by the settings, and update ConnectionRequestURL.
+        """Open or close the listener by the settings, and update ConnectionRequestURL and KickURL.
 
         A failure is a warning, once; never raises.
         """
         self._begun = True
         try:
             await self._listener.switched(self._path)
-            url = None if self._stopped else await self._url()
-            if not self._stopped and url is not None and url != self._server.text("ConnectionRequestURL"):
-                value = ParameterAssignment(self._server.path("ConnectionRequestURL"), url)
-                await self._changes.set_values([value], Origin.DEVICE)
+            urls = {} if self._stopped else await self._urls()
+            values = [
+                ParameterAssignment(self._server.path(name), url)
+                for name, url in urls.items()
+                if url != self._server.text(name)
+            ]
+            if values and not self._stopped:
+                await self._changes.set_values(values, Origin.DEVICE)
             self._failing = False
         except CwmpFault as fault:
             if not self._failing:
                 self._observer(Warned(f"cannot update ConnectionRequestURL: {fault.text}"))
             self._failing = True
 
-    async def _url(self) -> str | None:
-        """Present URL: empty where requests are disabled, None where the local address is unknown."""
+    async def _urls(self) -> dict[str, str]:
+        """Present URLs by parameter: empty where requests are disabled. Those whose address is unknown are left out."""
         listening = self.enabled() and self._listener.listening
-        host = self._server.acs_host if listening and not self._fixed_url else ""
+        host = self._server.acs_host if listening and (self._kicks or not self._fixed_url) else ""
         self._own_address.follow(host)
-        if not listening:
-            return ""
-        if self._fixed_url:
-            return self._fixed_url
+        own = await self._origin(host) if listening else ""
+        urls = {}
+        if listening and self._fixed_url:
+            urls["ConnectionRequestURL"] = self._fixed_url
+        elif own is not None:
+            urls["ConnectionRequestURL"] = own and own + self._path
+        if self._kicks and own is not None:
+            urls["KickURL"] = own and own + self.kick_path
+        elif not self._kicks and self._server.text("KickURL").endswith(self.kick_path):  # it was switched on before
+            urls["KickURL"] = ""
+        return urls
+
+    async def _origin(self, host: str) -> str | None:
+        """Scheme, address and port at which ``host`` reaches the listener; empty where it does not.
+
+        None where the local address is unknown.
+        """
         address = await self._own_address.towards(host)
         if address is None:
             return None
         port = self._listener.port_for(address)
         host_part = f"[{address}]" if ":" in address else address
-        return f"http://{host_part}:{port}{self._path}" if port else ""
+        return f"http://{host_part}:{port}" if port else ""

@@ -1,3 +1,3 @@
-"""What transferred files do to a device: who applies and writes files of which type."""
+"""Transferred files: who fetches and sends them, and who applies and writes files of which type."""
 
-__all__ = ["by_type", "configuration_file", "configuration_text"]
+__all__ = ["by_scheme", "by_type", "configuration_file", "configuration_text", "firmware_table", "own_table"]

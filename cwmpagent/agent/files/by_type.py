@@ -9,9 +9,11 @@ from twisted.internet.defer import CancelledError
 
 from cwmpagent.agent.facts import Observer
 from cwmpagent.agent.internal_errors import report_internal_error
-from cwmpagent.agent.ports import FileSource, Installer
+from cwmpagent.agent.ports import FileSource, FirmwareImages, Installer
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.transfers.file import ReceivedFile
+
+FIRMWARE = "1 Firmware Upgrade Image"
 
 
 class InstallersByType(Installer):
@@ -65,6 +67,14 @@ class SourcesByType(FileSource):
                 await _guarded(source.write(file_type, path), self._observer)
                 return
         raise TransferFailure(9011, "there is no file of this type", permanent=True)
+
+
+def images_of(installers: Sequence[Installer], otherwise: FirmwareImages | None) -> FirmwareImages | None:
+    """The images of the first installer that knows firmware, None if it has only one; ``otherwise`` without any."""
+    for installer in installers:
+        if installer.knows(FIRMWARE):
+            return installer if isinstance(installer, FirmwareImages) else None
+    return otherwise
 
 
 def _knows(one: Installer | FileSource, file_type: str, observer: Observer) -> bool:

@@ -1,14 +1,14 @@
 """Requests of the agent in a session: TransferComplete, Kicked ... (TR-069 3.7.1.4).
 
 A subsystem with such requests is a :class:`RequestSource`. They are offered to each session as it opens, and sent in
-order after the Inform. One with an event waits for a session whose Inform has this event. A source keeps a request
-until it is delivered; a failed session has delivered only the requests that the ACS answered.
+order after the Inform; one whose event is not in the Inform waits for the next session. A source keeps a request until
+it is delivered; a failed session has delivered only the requests that the ACS answered.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -33,6 +33,12 @@ class OwnRequest:
     request: CpeRequest
     command_key: str = ""
     code: str = ""
+
+    def is_announced_by(self, event: Event) -> bool:
+        """Whether its answer delivers ``event``."""
+        if not self.code and not self.command_key:
+            return False
+        return event.command_key == self.command_key and self.code in ("", event.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +71,18 @@ class OwnRequests:
         self._observer = observer
         self._sources: list[RequestSource] = []
         self._session: Session | None = None
+        self._announced: Collection[Event] = ()
         self._offered: list[tuple[RequestSource, OwnRequest]] = []
         self._counts: Counter[OwnRequest] = Counter()
-        self._announced: frozenset[Event] = frozenset()
 
     def add(self, source: RequestSource) -> None:
         """Offer the requests of ``source`` from now on."""
         self._sources.append(source)
 
-    def begin(self, session: Session, events: Iterable[Event]) -> None:
-        """Offer all requests to ``session``, which is about to begin. ``events``: those of its Inform."""
+    def begin(self, session: Session, announced: Collection[Event]) -> None:
+        """Offer all requests to ``session``, which is about to begin; ``announced``: the events of its Inform."""
         self._session = session
-        self._announced = frozenset(events)
+        self._announced = announced
         self._offered = []
         self._counts = Counter()
         self.offer()
@@ -96,7 +102,7 @@ class OwnRequests:
             seen: Counter[OwnRequest] = Counter()
             for own in self._of(source):
                 seen[own] += 1
-                if seen[own] <= self._counts[own] or not self._is_announced(own):
+                if seen[own] <= self._counts[own] or self._is_late(own):
                     continue
                 if not self._is_writable(own):
                     self._counts[own] += 1  # one warning a session
@@ -122,16 +128,17 @@ class OwnRequests:
         self.offer()
         return result.notes
 
+    def _is_late(self, own: OwnRequest) -> bool:
+        """Whether the event of ``own`` has happened since the Inform, so that another session has to announce it."""
+        events = [event for event in self._agenda.pending if own.is_announced_by(event)]
+        return bool(events) and not any(event in self._announced for event in events)
+
     def _of(self, source: RequestSource) -> Sequence[OwnRequest]:
         try:
             return source.requests()
         except Exception:
             report_internal_error(self._observer)
             return ()
-
-    def _is_announced(self, own: OwnRequest) -> bool:
-        """Whether the Inform of the session has the event of ``own``, or ``own`` has none."""
-        return not own.code or Event(own.code, own.command_key) in self._announced
 
     def _is_writable(self, own: OwnRequest) -> bool:
         """Whether ``own`` can be encoded; otherwise a warning is emitted, so that it does not end each session."""

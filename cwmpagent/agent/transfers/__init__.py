@@ -5,6 +5,7 @@ __all__ = [
     "attempt",
     "autonomous",
     "completions",
+    "firmware_progress",
     "installation",
     "queue",
     "records",

@@ -68,6 +68,7 @@ class TransferActivity:
             without_userinfo(transfer.text),
             self._seconds(transfer),
             self.progress(transfer.number).octets,
+            transfer.number,
         )
         self.last = self._clock.wall(), fact
         self.results["failure" if transfer.code else "success"] += 1

@@ -84,8 +84,11 @@ class AutonomousTransfers:
         self._options = options
         self._clock = clock
 
-    async def begin(self, order: OwnTransfer) -> None:
-        """Queue a transfer, which begins at once. Raises CwmpFault 9003, 9004, 9013, and 9002 if it cannot be saved."""
+    async def begin(self, order: OwnTransfer) -> int:
+        """Queue a transfer, which begins at once, and return its number.
+
+        Raises CwmpFault 9003, 9004, 9013, and 9002 if it cannot be saved.
+        """
         knows = self._options.installer.knows if order.kind is Kind.DOWNLOAD else self._options.source.knows
         if not knows(order.file_type):
             raise CwmpFault(9003, f"this FileType cannot be {order.kind.value.lower()}ed")
@@ -109,6 +112,7 @@ class AutonomousTransfers:
         except StoreWriteError as error:
             raise CwmpFault(9002, f"cannot save the transfer: {error}") from error
         self._queue.poll()
+        return transfer.number
 
     def requests(self) -> Sequence[OwnRequest]:
         """The reports that the ACS has not answered."""

@@ -19,6 +19,9 @@ from cwmpagent.protocol.agenda.events import (
 from cwmpagent.protocol.masking import quoted
 from cwmpagent.protocol.transfers.record import CANCELLABLE, TRANSFER, Kind, State, Transfer
 
+Follower = Callable[[Transfer, Transfer | None], Mapping[str, str | None]]
+"""Called with a transfer before and after a change, None: it is removed. Returns notes to save with the change."""
+
 
 def event_of(transfer: Transfer) -> Event:
     """The event that announces the report of ``transfer``."""
@@ -53,6 +56,7 @@ class TransferRecords:
         self._wanted = wanted
         self._transfers: dict[int, Transfer] = {}
         self._damaged: dict[str, str | None] = {}
+        self._followers: list[Follower] = []
         now = self.now()
         for note in sorted(name for name in notes if name.startswith(TRANSFER)):
             try:
@@ -62,6 +66,7 @@ class TransferRecords:
                 self._damaged[note] = None
                 continue
             self._transfers[transfer.number] = transfer.booted(now) if booted else transfer.restarted(now)
+        self._highest = max(self._transfers, default=0)
         for transfer in self:
             known = transfer.acs != agenda.acs or event_of(transfer) in agenda.pending
             if transfer.state is State.DONE and not known:
@@ -82,8 +87,13 @@ class TransferRecords:
         return self._transfers.get(number)
 
     def free_number(self) -> int:
-        """The number for another transfer."""
-        return max(self._transfers, default=0) + 1
+        """The number for another transfer; none is given twice, so that a fact belongs to one transfer."""
+        self._highest += 1
+        return self._highest
+
+    def follow(self, follower: Follower) -> None:
+        """Call ``follower`` with each change from now on."""
+        self._followers.append(follower)
 
     async def add(self, transfer: Transfer) -> None:
         """Save a new transfer, with the present ACS. Raises StoreWriteError; then there is none."""
@@ -100,19 +110,21 @@ class TransferRecords:
         before = self._transfers[transfer.number]
         transfer = transfer.stamped(self.now())
         self._transfers[transfer.number] = transfer
+        notes = {**self._damaged, **self._noted(before, transfer)}
         if transfer.state is State.DONE and before.state is not State.DONE:
             if transfer.acs != self._agenda.acs or not self._wanted(transfer):
                 del self._transfers[transfer.number]
-                await self._journal.save_or_warn({**self._damaged, transfer.note: None})
+                await self._journal.save_or_warn({**notes, transfer.note: None})
                 return
             self._agenda.add(event_of(transfer), self.now())
-        await self._journal.save_or_warn({**self._damaged, transfer.note: transfer.record()})
+        await self._journal.save_or_warn({**notes, transfer.note: transfer.record()})
 
     async def remove(self, transfers: list[Transfer]) -> None:
         """Remove transfers without a report. Raises StoreWriteError; then all of them stay."""
         await self._journal.save(dict.fromkeys(transfer.note for transfer in transfers))
         for transfer in transfers:
             self._transfers.pop(transfer.number, None)
+            self._noted(transfer, None)
 
     async def forget_other_acs(self) -> list[Transfer]:
         """Remove what concerns a former ACS alone, and return it: its requests, and reports that it did not get.
@@ -134,3 +146,6 @@ class TransferRecords:
         """Remove a transfer whose report the ACS has answered. Returns the notes to save."""
         self._transfers.pop(transfer.number, None)
         return {transfer.note: None}
+
+    def _noted(self, before: Transfer, after: Transfer | None) -> Mapping[str, str | None]:
+        return {name: text for follower in self._followers for name, text in follower(before, after).items()}

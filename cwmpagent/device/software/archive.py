@@ -1,7 +1,8 @@
 """Tar archives from a server, unpacked so that nothing leaves their directory and no limit is exceeded.
 
-An archive may have directories, plain files, and symbolic links to something inside it. Hard links, devices and pipes
-are refused, and so are absolute names and names with ``..``. Owners, setuid, setgid and sticky bits are not taken over.
+An archive may have directories, plain files, and symbolic links to something inside it. Hard links, devices, pipes and
+sparse files are refused, and so are absolute names, names with ``..``, and names twice. Owners, setuid, setgid and
+sticky bits are not taken over.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from cwmpagent.device.software.bounded_archive import RESOURCES, BoundedArchive, damage_reported
 from cwmpagent.device.software.manifest import CORRUPTED, MANIFEST
 from cwmpagent.errors import SoftwareFailure
 
-RESOURCES = 9027
 LARGEST_MANIFEST = 64 * 1024
-_PIECE = 1 << 16
+LONGEST_PART, LONGEST_NAME = 255, 1024
+"""Maximum numbers of octets of one part of a name, and of a whole name or target of a link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +33,12 @@ class ArchiveLimits:
 def manifest_of(path: Path, limits: ArchiveLimits) -> bytes:
     """Check every member of the archive at ``path``, and return its manifest. Raises SoftwareFailure."""
     found: bytes | None = None
-    with _opened(path) as archive:
-        for member in _members(archive, limits):
-            if member.name.removeprefix("./") == MANIFEST and member.isreg():
-                file = archive.extractfile(member)
-                if member.size > LARGEST_MANIFEST or file is None:
+    with BoundedArchive(path) as archive:
+        for member in _members(archive, path, limits):
+            if str(PurePosixPath(member.name)) == MANIFEST and member.isreg():
+                if member.size > LARGEST_MANIFEST:
                     raise SoftwareFailure(CORRUPTED, f"{MANIFEST} has more than {LARGEST_MANIFEST} octets")
-                with _damage_reported():
-                    found = file.read()
+                found = b"".join(archive.content(member))
     if found is None:
         raise SoftwareFailure(CORRUPTED, f"the archive has no {MANIFEST}")
     return found
@@ -47,99 +47,97 @@ def manifest_of(path: Path, limits: ArchiveLimits) -> bytes:
 def unpack(path: Path, directory: Path, limits: ArchiveLimits) -> None:
     """Unpack the archive at ``path`` into the new ``directory``, which is on the disk then. Raises SoftwareFailure."""
     try:
-        directory.mkdir(mode=0o755)
+        _make(directory)
         links: list[tuple[Path, str]] = []
-        with _opened(path) as archive:
-            for member in _members(archive, limits):
+        with BoundedArchive(path) as archive:
+            for member in _members(archive, directory, limits):
                 target = directory / member.name
                 if member.isdir():
-                    target.mkdir(mode=0o755, parents=True, exist_ok=True)
+                    _make(target)
                 elif member.issym():
                     links.append((target, member.linkname))
                 else:
                     _write(archive, member, target)
         for target, linkname in links:  # last: no file is written through a link
-            target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            _make(target.parent)
             target.symlink_to(linkname)
         os.sync()
     except OSError as error:
         raise SoftwareFailure(RESOURCES, f"cannot unpack the archive: {error.strerror}") from None
 
 
-def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
-    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    mode = 0o755 if member.mode & 0o100 else 0o644
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+def _make(directory: Path) -> None:
+    """Make the directory and those above it, open to all users: a program may run as another one."""
+    if directory.is_dir():
+        return
+    _make(directory.parent)
+    directory.mkdir()
+    directory.chmod(0o755)
+
+
+def _write(archive: BoundedArchive, member: tarfile.TarInfo, target: Path) -> None:
+    _make(target.parent)
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as output:
-        source = archive.extractfile(member)
-        left = member.size
-        while source is not None and left > 0:
-            with _damage_reported():
-                data = source.read(min(_PIECE, left))
-            if not data:
-                raise SoftwareFailure(CORRUPTED, "the archive ends too early")
+        for data in archive.content(member):
             output.write(data)
-            left -= len(data)
+        os.fchmod(output.fileno(), 0o755 if member.mode & 0o100 else 0o644)
 
 
-class _damage_reported:
-    """Context in which damage of the archive is a SoftwareFailure; an OSError of the disk stays one."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        damage = isinstance(error, tarfile.TarError | EOFError | ValueError | OverflowError)
-        if damage or (isinstance(error, OSError) and error.errno is None):
-            raise SoftwareFailure(CORRUPTED, "the archive is damaged") from None
-        if error is not None and type(error).__module__ in ("zlib", "lzma", "_lzma"):
-            raise SoftwareFailure(CORRUPTED, "the archive is damaged") from None
-
-
-def _opened(path: Path) -> tarfile.TarFile:
-    try:
-        with _damage_reported():
-            return tarfile.open(path, "r:*", errorlevel=2)
-    except OSError as error:
-        raise SoftwareFailure(CORRUPTED, f"cannot open the archive: {error.strerror}") from None
-
-
-def _members(archive: tarfile.TarFile, limits: ArchiveLimits) -> Iterator[tarfile.TarInfo]:
-    """Each member, checked. Raises SoftwareFailure for the first one that is not allowed."""
-    octets = count = 0
-    seen: set[str] = set()
-    links: set[str] = set()
-    while True:
-        with _damage_reported():
-            member = archive.next()
-        if member is None:
-            return
-        count += 1
-        octets += max(0, member.size)
+def _members(archive: BoundedArchive, directory: Path, limits: ArchiveLimits) -> Iterator[tarfile.TarInfo]:
+    """Each member, checked. Raises SoftwareFailure for the first one that is not allowed in ``directory``."""
+    names = _Names()
+    octets = 0
+    for count, member in enumerate(archive, 1):
+        if not (member.isreg() or member.isdir() or member.issym()) or member.issparse() or member.size < 0:
+            raise SoftwareFailure(CORRUPTED, "the archive has a member that is no file, directory or symbolic link")
+        octets += member.size
         if count > limits.members or octets > limits.octets:
             raise SoftwareFailure(RESOURCES, "the archive has more members, or larger ones, than are allowed")
-        name = PurePosixPath(member.name)
-        if name.is_absolute() or ".." in name.parts or "\0" in member.name:
-            raise SoftwareFailure(CORRUPTED, "the archive has a name that leads out of it")
-        if not (member.isreg() or member.isdir() or member.issym()) or member.issparse():
-            raise SoftwareFailure(CORRUPTED, "the archive has a member that is no file, directory or symbolic link")
-        text = str(name)
-        if not member.isdir() and text in seen:
-            raise SoftwareFailure(CORRUPTED, "the archive has two members of one name")
-        if member.issym():
-            links.add(text)
-            if text == "." or not _stays_inside(name.parent, member.linkname):
-                raise SoftwareFailure(CORRUPTED, "the archive has a link that leads out of it")
-        if any(str(above) in links for above in name.parents):
-            raise SoftwareFailure(CORRUPTED, "the archive has a member behind a link")
-        seen.add(text)
+        name = _checked(member.name)
+        if member.issym() and not _stays_inside(name.parent, member.linkname):
+            raise SoftwareFailure(CORRUPTED, "the archive has a link that leads out of it")
+        names.add(name, is_directory=member.isdir())
+        with damage_reported():
+            tarfile.data_filter(member, str(directory))  # the second opinion of the standard library
         yield member
+
+
+class _Names:
+    """The names of an archive, and of the directories above them; by each, whether it is a directory."""
+
+    def __init__(self) -> None:
+        self._known = {".": True}
+
+    def add(self, name: PurePosixPath, *, is_directory: bool) -> None:
+        """Add a name. Raises SoftwareFailure where it is there already, or behind something that is no directory."""
+        for above in name.parents:
+            if not self._known.setdefault(str(above), True):
+                raise SoftwareFailure(CORRUPTED, "the archive has a member behind a link or a file")
+        known = self._known.setdefault(str(name), is_directory) if is_directory else self._known.get(str(name))
+        if known is not None and not (known and is_directory):
+            raise SoftwareFailure(CORRUPTED, "the archive has two members of one name")
+        self._known[str(name)] = is_directory
+
+
+def _checked(text: str) -> PurePosixPath:
+    """The name of a member. Raises SoftwareFailure where it leads out, or where no file can have it."""
+    name = PurePosixPath(text)
+    if name.is_absolute() or ".." in name.parts or "\0" in text:
+        raise SoftwareFailure(CORRUPTED, "the archive has a name that leads out of it")
+    if _length(text) > LONGEST_NAME or any(_length(part) > LONGEST_PART for part in name.parts):
+        raise SoftwareFailure(CORRUPTED, "the archive has a name that is too long")
+    return name
+
+
+def _length(text: str) -> int:
+    return len(text.encode(errors="surrogateescape"))
 
 
 def _stays_inside(folder: PurePosixPath, linkname: str) -> bool:
     """Whether a link in ``folder`` to ``linkname`` leads to something inside, whatever other links there are."""
     link = PurePosixPath(linkname)
-    if link.is_absolute() or not linkname or "\0" in linkname:
+    if link.is_absolute() or not linkname or "\0" in linkname or _length(linkname) > LONGEST_NAME:
         return False
     ups = 0
     for number, part in enumerate(link.parts):

@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.threads import deferToThreadPool
 
-from cwmpagent.device.software.archive import RESOURCES, ArchiveLimits, manifest_of, unpack
+from cwmpagent.device.software.archive import ArchiveLimits, manifest_of, unpack
+from cwmpagent.device.software.bounded_archive import RESOURCES
 from cwmpagent.device.software.manifest import MANIFEST, Manifest, read_manifest
 from cwmpagent.device.software.processes import Programs
 from cwmpagent.errors import SoftwareFailure
@@ -29,12 +31,19 @@ DENIED = 9001
 class ArchiveInstaller:
     """Installs archives under ``directory``. ``user``: the name of the user of the programs, None: that of the agent.
 
-    Only root can run programs as another user. Raises KeyError for an unknown user, OSError where the directory cannot
+    Only root can run programs as another user; elsewhere ``user`` has no effect. ``log`` takes lines of their output.
+    Raises KeyError for an unknown user, OSError where the directory cannot
     be made.
     """
 
     def __init__(
-        self, reactor: Any, directory: Path, *, user: str | None = None, limits: ArchiveLimits | None = None
+        self,
+        reactor: Any,
+        directory: Path,
+        *,
+        user: str | None = None,
+        limits: ArchiveLimits | None = None,
+        log: Callable[[str], object] = lambda line: None,
     ) -> None:
         self._reactor = reactor
         self._limits = limits or ArchiveLimits()
@@ -43,19 +52,25 @@ class ArchiveInstaller:
         self._spool.mkdir(mode=0o700, exist_ok=True)
         self._units.mkdir(mode=0o711, exist_ok=True)
         account = pwd.getpwnam(user) if user is not None and os.geteuid() == 0 else None
-        self._programs = Programs(reactor, None if account is None else (account.pw_uid, account.pw_gid))
+        self._programs = Programs(reactor, None if account is None else (account.pw_uid, account.pw_gid), log)
 
     def environments(self) -> Sequence[str]:
         """Return the only environment."""
         return (ENVIRONMENT,)
+
+    async def recover(self, fetched: Collection[str], installed: Collection[str]) -> None:
+        """End programs that an earlier process has left, and remove all other files and units; never raises."""
+        await self._programs.end_left(self._units)
+        await self._in_thread(self._keep, frozenset(fetched), frozenset(installed))
 
     def spool_path(self, duid: str) -> str:
         """Path for the fetched file."""
         return str(self._spool / _checked(duid))
 
     def discard(self, duid: str) -> None:
-        """Remove the fetched file."""
-        (self._spool / _checked(duid)).unlink(missing_ok=True)
+        """Remove the fetched file, and its signature."""
+        for path in (self._spool / _checked(duid), *self._spool.glob(f"{duid}.*")):
+            path.unlink(missing_ok=True)
 
     async def inspect(self, duid: str) -> Package:
         """Check the archive, and return what its manifest says. Raises SoftwareFailure 9018, 9027."""
@@ -81,7 +96,7 @@ class ArchiveInstaller:
 
     async def stop(self, duid: str, unit: str) -> None:
         """Stop an execution unit."""
-        await self._programs.stop(f"{duid}/{unit}")
+        await self._programs.stop(f"{duid}/{unit}", self._units / _checked(duid))
 
     def status(self, duid: str, unit: str) -> tuple[RunStatus, RunFault]:
         """The status of an execution unit."""
@@ -96,6 +111,13 @@ class ArchiveInstaller:
             return read_manifest((directory / MANIFEST).read_bytes())
         except OSError as error:
             raise SoftwareFailure(DENIED, f"the deployment unit is damaged: {error.strerror}") from None
+
+    def _keep(self, fetched: Collection[str], installed: Collection[str]) -> None:
+        for folder, kept in ((self._spool, fetched), (self._units, installed)):
+            with suppress(OSError):
+                for path in folder.iterdir():
+                    if path.name.partition(".")[0] not in kept:
+                        _remove(path)
 
     def _install(self, duid: str) -> None:
         present, new, old = (self._units / f"{duid}{end}" for end in ("", ".new", ".old"))
@@ -136,3 +158,10 @@ def _checked(duid: str) -> str:
 def _remove_tree(path: Path) -> None:
     if path.exists():
         shutil.rmtree(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

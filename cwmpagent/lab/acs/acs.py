@@ -39,7 +39,7 @@ from cwmpagent.lab.network.bounded_site import BoundedSite
 from cwmpagent.lab.network.nat import Nat
 from cwmpagent.lab.network.stun_server import SeenBinding, StunServer
 from cwmpagent.protocol.auth import Credentials
-from cwmpagent.protocol.rpc import AcsRequest, GetParameterValues, rpc_name
+from cwmpagent.protocol.rpc import AcsRequest, GetParameterValues, Kicked, KickedResponse, rpc_name
 from cwmpagent.protocol.soap import Envelope, encode
 
 ADDRESS_WITHIN = 10.0
@@ -63,7 +63,8 @@ class LabLimits:
 
 
 class LabAcs:
-    """A scriptable ACS. ``devices``, ``sessions`` and ``observers`` (called with each session that ended) are public.
+    """A scriptable ACS. ``devices``, ``sessions``, ``observers`` (called with each session that ended) and ``next_url``
+    (returns the NextURL for a Kicked) are public.
 
     ``reactor``: for timers (a Clock is enough) and the connections of :meth:`connection_request`. ``auth``: the
     authentication of CPEs: Digest with ``algorithms`` and ``qop`` in the order offered, Basic, or none. ``version``:
@@ -104,6 +105,7 @@ class LabAcs:
         self.misbehaviours = Misbehaviours()
         self.observers: list[Callable[[SessionTrace], None]] = []
         self.wall = wall
+        self.next_url: Callable[[Kicked], str] = lambda kicked: ""
         self._reactor = reactor
         self._token = token
         self._connection_request = connection_request
@@ -131,6 +133,7 @@ class LabAcs:
             timeout=session_timeout,
             limit=limits.open_sessions,
             max_body=limits.body,
+            next_url=lambda kicked: self.next_url(kicked),
         )
 
     def queue(self, device: str, request: AcsRequest) -> Deferred[Answer]:
@@ -152,6 +155,14 @@ class LabAcs:
     def misbehave(self, *misbehaviours: Misbehaviour) -> None:
         """Queue misbehaviours, each for the message that it names; they apply in this order."""
         self.misbehaviours.add(misbehaviours)
+
+    def send_browsers_to(self, url: str) -> None:
+        """Answer every Kicked with ``url``, wrong ones too; empty: none. Raises MisuseError where no envelope can."""
+        try:
+            encode(Envelope(body=KickedResponse(url)))
+        except (ValueError, MisuseError) as error:
+            raise MisuseError(f"KickedResponse: {error}") from error
+        self.next_url = lambda kicked: url
 
     def wait_for_session(
         self,

@@ -19,7 +19,7 @@ from cwmpagent.lab.acs.session_trace import BODY_KEPT, REPEATED, Ring, SessionTr
 from cwmpagent.lab.acs.tasks import Tasks
 from cwmpagent.protocol.auth import DigestVerdict
 from cwmpagent.protocol.masking import quoted
-from cwmpagent.protocol.rpc import Inform, rpc_name
+from cwmpagent.protocol.rpc import Inform, Kicked, rpc_name
 from cwmpagent.protocol.soap import Envelope, decode
 
 POSTS = 10_000
@@ -86,6 +86,7 @@ class OpenSessions:
         timeout: float,
         limit: int,
         max_body: int,
+        next_url: Callable[[Kicked], str],
     ) -> None:
         self.reactor = reactor
         self.max_body = max_body
@@ -101,6 +102,7 @@ class OpenSessions:
         self._version = version
         self._timeout = timeout
         self._limit = limit
+        self._next_url = next_url
         self._by_cookie: dict[str, OpenSession] = {}
         self._by_device: dict[str, OpenSession] = {}
 
@@ -224,6 +226,7 @@ class OpenSessions:
             informed=lambda inform: self._devices.informed(inform, self._wall()),
             answered=lambda device, request, answer: self._devices.answered(device, request, answer, self._wall()),
             version=self._version,
+            next_url=self._next_url,
         )
         session = OpenSession(protocol, trace, self._token(), self._monotonic(), self._timeout)
         self._by_cookie[session.cookie] = session

@@ -70,7 +70,6 @@ _ANSWERS: dict[type[Request], Response] = {
     TransferComplete: TransferCompleteResponse(),
     AutonomousTransferComplete: AutonomousTransferCompleteResponse(),
     RequestDownload: RequestDownloadResponse(),
-    Kicked: KickedResponse(next_url=""),
     DUStateChangeComplete: DUStateChangeCompleteResponse(),
     AutonomousDUStateChangeComplete: AutonomousDUStateChangeCompleteResponse(),
 }
@@ -90,6 +89,7 @@ class AcsSession:
 
     ``informed``: called with the Inform, returns its device. ``answered``: called with the device, a request and its
     answer. ``version``: the CWMP version for UseCWMPVersion if the CPE sends SupportedCWMPVersions; empty: never.
+    ``next_url``: returns the NextURL that answers a Kicked.
     """
 
     def __init__(
@@ -100,6 +100,7 @@ class AcsSession:
         informed: Callable[[Inform], LabDevice],
         answered: Callable[[LabDevice, Request, Message], None],
         version: str = "1.4",
+        next_url: Callable[[Kicked], str] = lambda kicked: "",
     ) -> None:
         self.trace = trace
         self.state = AcsState.INFORM
@@ -108,6 +109,7 @@ class AcsSession:
         self._informed = informed
         self._answered = answered
         self._version = version
+        self._next_url = next_url
         self._namespace = ""
         self._held = False
         self._closed = False  # the CPE has sent an empty POST: it has no more requests
@@ -183,6 +185,8 @@ class AcsSession:
         if isinstance(request, BadRequest):
             return with_envelope(answering(envelope, Fault(8003, request.text)))
         response = _ANSWERS.get(type(request))
+        if isinstance(request, Kicked):
+            response = KickedResponse(self._next_url(request))
         if response is None:
             return with_envelope(answering(envelope, Fault(8000, fault_text(8000))))
         return with_envelope(answering(envelope, response))

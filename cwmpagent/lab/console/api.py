@@ -141,6 +141,8 @@ class Api:
                 return as_json(to_json.nat(self._nat()), 202)
             case _, "files", *rest:
                 return self._files(method, rest, body)
+            case "POST", "next-url":
+                return self._send_browsers(_json(body))
             case "GET", "misbehaviours":
                 return as_json(self._misbehaviours())
             case "POST", "misbehaviours":
@@ -209,6 +211,13 @@ class Api:
             raise _Refused(400, f"times {refusal}")
         self._stun().spoil(way, times)
         return as_json(to_json.stun(self._stun()), 202)
+
+    def _send_browsers(self, data: object) -> ApiReply:
+        url = data.get("next_url") if isinstance(data, dict) and len(data) == 1 else None
+        if not isinstance(url, str):
+            raise _Refused(400, 'the body must be {"next_url": a URL, or "" for none}')
+        self._acs.send_browsers_to(url)
+        return as_json(data, 202)
 
     def _queue(self, device: LabDevice, body: bytes) -> ApiReply:
         types = _Types(device.parameters)

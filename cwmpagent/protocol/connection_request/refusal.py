@@ -21,6 +21,7 @@ class Refusal(StrEnum):
     WRONG_DIGEST = "Digest parameters for another realm, URI, algorithm or qop, or incomplete ones"
     OLD_NONCE = "right password, but a nonce that is used already or expired (a replay, or a client that tries again)"
     REPLAYED = "time stamp or id of an earlier request (a replay)"
+    WRONG_KICK = "wrong arguments for the kick page"
     TOO_MANY_REQUESTS = "too many requests"
     SENDER_NOT_ALLOWED = "the sender is not in ConnReqAllowedJabberIDs"
     OTHER_CONNECTION = "ConnReqXMPPConnection names another connection"

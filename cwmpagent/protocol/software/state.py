@@ -75,6 +75,19 @@ class SoftwareState:
         requests = (*self.requests[:at], replace(request, operations=merged), *self.requests[at + 1 :])
         return replace(self, requests=requests)
 
+    def at_work(self) -> frozenset[str]:
+        """DUIDs of the units on which an operation works."""
+        return frozenset(
+            operation.duid
+            for request in self.requests
+            for operation in request.operations
+            if operation.duid and operation.phase is not Phase.DONE
+        )
+
+    def present(self) -> frozenset[str]:
+        """DUIDs of the units of which something may be installed."""
+        return self.at_work() | {unit.duid for unit in self.units}
+
     def record(self) -> str:
         """Return the text for :meth:`restored`."""
         requests: list[dict[str, Any]] = [

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from urllib.parse import urlsplit
 
-from cwmpagent.errors import SoftwareFailure
+from cwmpagent.errors import CwmpFault, SoftwareFailure
 from cwmpagent.protocol.software import faults
 from cwmpagent.protocol.software.operation import Kind, Operation
 from cwmpagent.protocol.software.unit import DeploymentUnit, Package, UnitStatus
 from cwmpagent.protocol.software.unit_id import is_uuid, same_uuid, uuid_of_url
-
-SCHEMES = frozenset({"http", "https", "ftp", "ftps"})
+from cwmpagent.protocol.transfers.url import parse_file_url
 
 _DIGITS = re.compile(r"(\d+)", re.ASCII)
 
@@ -105,16 +103,9 @@ def _is_meant(operation: Operation, unit: DeploymentUnit) -> bool:
 
 def _check_url(url: str) -> None:
     try:
-        parts = urlsplit(url)
-        host, user = parts.hostname, parts.username
-    except ValueError:
-        raise SoftwareFailure(faults.INVALID, "the URL is invalid") from None
-    if parts.scheme.lower() not in SCHEMES:
-        raise SoftwareFailure(faults.UNSUPPORTED_PROTOCOL, "the scheme of the URL is not supported")
-    if not host or not url.isprintable() or " " in url:
-        raise SoftwareFailure(faults.INVALID, "the URL is invalid")
-    if user is not None:
-        raise SoftwareFailure(faults.INVALID, "the URL must not contain credentials")
+        parse_file_url(url)
+    except CwmpFault as fault:
+        raise SoftwareFailure(fault.code, fault.text) from None
 
 
 def _check_environment(name: str, environments: Mapping[str, bool]) -> None:

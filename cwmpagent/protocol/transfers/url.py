@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from cwmpagent.errors import CwmpFault
+from cwmpagent.protocol.transfers.ftp import path_of
 
-SCHEMES = frozenset({"http", "https"})
+SCHEMES = frozenset({"ftp", "ftps", "http", "https"})
 """Schemes of file servers that are supported."""
 
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f]")
@@ -47,6 +48,11 @@ def parse_file_url(text: str) -> FileUrl:
         raise CwmpFault(9003, "the URL contains a user name or password; Username and Password are for them")
     if not host or port == 0:
         raise CwmpFault(9003, "the URL has no host, or port 0")
+    if parts.scheme in ("ftp", "ftps"):
+        try:
+            path_of(text)
+        except ValueError as error:
+            raise CwmpFault(9003, str(error)) from None
     return FileUrl(parts._replace(fragment="").geturl(), parts.scheme, _checksum(parts.fragment))
 
 

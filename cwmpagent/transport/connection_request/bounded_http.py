@@ -1,4 +1,4 @@
-"""HTTP server for short exchanges with untrusted clients: requests and responses without a body.
+"""HTTP server for short exchanges with untrusted clients: requests without a body, responses with a short one.
 
 Time, bytes and number of connections are bounded. The ``answer`` function decides the response to each request.
 """
@@ -80,16 +80,18 @@ class BoundedHttpRequest(Request):
         """The client's address, empty where the transport has none. IPv4 is unmapped on a port for IPv4 and IPv6."""
         return _shown(self.getClientAddress())
 
-    def reply(self, status: int, headers: Mapping[str, list[str]], *, stay: bool = False) -> None:
-        """Respond with ``status`` and no body. ``stay``: keep the connection open for another request."""
+    def reply(self, status: int, headers: Mapping[str, list[str]], *, stay: bool = False, body: bytes = b"") -> None:
+        """Respond with ``status`` and ``body``. ``stay``: keep the connection open for another request."""
         self.setResponseCode(status)
         for name, values in headers.items():
             self.responseHeaders.setRawHeaders(name, values)
-        self.responseHeaders.setRawHeaders("Content-Length", ["0"])
+        self.responseHeaders.setRawHeaders("Content-Length", [str(len(body))])
         if not stay or self.channel.requests_left <= 0:
             self.channel.persistent = False
         if not self.channel.persistent:
             self.responseHeaders.setRawHeaders("Connection", ["close"])
+        if body:
+            self.write(body)
         self.finish()
 
 

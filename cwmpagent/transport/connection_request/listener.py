@@ -1,7 +1,7 @@
 """ConnectionRequests over HTTP (TR-069 section 3.2.2): the ACS requests a session by a GET with Digest authentication.
 
-One listener serves any number of agents, each at its path. Responses to clients without credentials do not identify the
-agent. The ports are closed while agents are added and none of them is enabled.
+One listener serves any number of agents, each at its path, and pages for browsers at others. Responses to clients
+without credentials do not identify the agent. The ports are closed while agents are added and none of them is enabled.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from twisted.application.service import Service
@@ -22,36 +22,13 @@ from cwmpagent.protocol.auth.digest_response import ALGORITHMS, request_target
 from cwmpagent.protocol.connection_request.refusal import Refusal
 from cwmpagent.transport.connection_request.bounded_http import BoundedHttpFactory, BoundedHttpRequest, HttpBounds
 from cwmpagent.transport.connection_request.endpoints import Endpoints
+from cwmpagent.transport.connection_request.pages import Pages
+from cwmpagent.transport.connection_request.target import Target, TargetCredentials
 from cwmpagent.transport.deadline import Deadline
 from cwmpagent.transport.fair_turns import FairTurns
 
 REOPEN_INTERVAL = 30.0
 """Seconds after which the listener tries again to open a port."""
-
-
-class Target(Protocol):
-    """An agent at a path of the listener."""
-
-    def credentials(self) -> tuple[str, str] | None:
-        """The current user name and password. Without both, every request is refused."""
-
-    def enabled(self) -> bool:
-        """Whether the agent accepts ConnectionRequests now."""
-
-    def requested(self, source: str) -> bool:
-        """Process an authenticated request from the address ``source``. Returns True for 200, False (too many) for 503.
-
-        The response is written when this returns; the session must not begin before.
-        """
-
-    def refused(self, source: str, reason: Refusal, detail: str = "") -> None:
-        """Record a request from the address ``source`` that is refused; ``detail``: text of the client.
-
-        A request that names no agent is recorded by the agent that was added first.
-        """
-
-    def moved(self) -> None:
-        """Record that the agent can be reached again, after its port could not be opened or was not open yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +43,7 @@ class ConnectionRequestListener(Service):
     """Listens on ``endpoints`` (Twisted's server endpoint strings) from :meth:`bind` to ``stopService``.
 
     ``nonce`` returns unpredictable tokens. ``clock``: monotonic, in seconds. ``algorithms``: offered strongest first.
-    ``warn`` is called once with a sentence when a port cannot be opened again.
+    ``warn`` is called once with a sentence when a port cannot be opened again. ``pages``: pages for browsers.
     """
 
     def __init__(
@@ -85,6 +62,7 @@ class ConnectionRequestListener(Service):
         self._clock = clock
         self._limits = limits if limits is not None else ListenerLimits()
         self._warn = warn
+        self.pages = Pages(warn)
         self._digest = DigestServer(
             realm,
             algorithms=sorted(algorithms, key=lambda name: -ALGORITHMS[name.lower()].strength),
@@ -246,10 +224,12 @@ class ConnectionRequestListener(Service):
 
     def _answer(self, request: BoundedHttpRequest) -> None:
         uri = request.uri.decode("utf-8", "surrogateescape")
-        path = request_target(uri).partition("?")[0]
+        path, _, query = request_target(uri).partition("?")
         key = unquote_to_bytes(path.encode("utf-8", "surrogateescape"))
-        target = self._targets.get(key)
-        if target is None:
+        target, page = self._targets.get(key), self.pages.find(key)
+        if page is not None:
+            self.pages.answer(request, page, query)
+        elif target is None:
             self._refused(request.source, Refusal.WRONG_PATH, path)
             request.reply(404, {})
         elif not target.enabled():
@@ -264,7 +244,7 @@ class ConnectionRequestListener(Service):
     def _authenticate(self, request: BoundedHttpRequest, uri: str, scope: str, target: Target) -> None:
         now = self._clock()
         given = request.requestHeaders.getRawHeaders(b"Authorization", [])
-        credentials = _Credentials(target)
+        credentials = TargetCredentials(target)
         verdict = self._digest.check(
             given[0] if len(given) == 1 else None,
             method="GET",
@@ -281,34 +261,3 @@ class ConnectionRequestListener(Service):
             request.reply(401, {"WWW-Authenticate": challenges}, stay=True)
             return
         request.reply(200 if target.requested(request.source) else 503, {})
-
-
-class _Credentials:
-    """The credentials of ``target`` for one request, and the reason why they do not fit."""
-
-    def __init__(self, target: Target) -> None:
-        self._expected = target.credentials()
-        self._compared = False
-        self._known = False
-
-    def password_of(self, username: str) -> str | None:
-        """The password of ``username``, None for any other user."""
-        self._compared = True
-        if self._expected is None or not all(self._expected) or self._expected[0] != username:
-            return None
-        self._known = True
-        return self._expected[1]
-
-    def refusal(self, verdict: DigestVerdict, given: Sequence[bytes]) -> Refusal | None:
-        """The reason for ``verdict``; None for a request without credentials: it is the first step of Digest."""
-        if verdict is DigestVerdict.STALE:
-            return Refusal.OLD_NONCE
-        if not given:
-            return None
-        if self._expected is None or not all(self._expected):
-            return Refusal.NO_CREDENTIALS_SET
-        if verdict is DigestVerdict.MISSING:
-            return Refusal.NOT_DIGEST
-        if not self._compared:
-            return Refusal.WRONG_DIGEST
-        return Refusal.WRONG_PASSWORD if self._known else Refusal.WRONG_USERNAME

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Cooperator
-from twisted.internet.threads import deferToThreadPool
 from twisted.web.iweb import IBodyProducer, IResponse
 
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.transfers import failures
 from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress
+from cwmpagent.transport.files.fetched_file import check_space, check_total, check_whole, in_thread, size_of, to_disk
 from cwmpagent.transport.files.http_exchange import HttpExchange, abandon
 from cwmpagent.transport.files.limits import Silence
-from cwmpagent.transport.files.received_body import SPACE_LEFT, ReceivedBody, free_space
+from cwmpagent.transport.files.received_body import ReceivedBody, free_space
 from cwmpagent.transport.files.sent_file import SentFile, Told
 from cwmpagent.transport.tls.trust import TlsTrust
 
@@ -59,7 +56,7 @@ class HttpFileClient:
 
         It continues behind the octets that ``file.path`` has, where ``file.validator`` still holds (RFC 9110 13.1.5).
         """
-        begun = _size(file.path) if file.validator else 0
+        begun = size_of(file.path) if file.validator else 0
         exchange = self._exchange(file.url, file.username, file.password)
         headers = {"Range": f"bytes={begun}-", "If-Range": file.validator} if begun else {}
         response = await exchange.request("GET", headers)
@@ -69,14 +66,14 @@ class HttpFileClient:
             response = await exchange.request("GET", {})
         try:
             begin = _begin(file, response, begun)
-            self._check_space(file, begin)
+            check_space(file, begin, self._free)
         except TransferFailure:
             abandon(response)
             raise
         progress(begin)
         octets = await self._receive(file, response, begin, progress)
-        _check_whole(file, begin.total, octets)
-        await self._elsewhere(lambda: _sync(file.path))
+        check_whole(file, begin.total, octets)
+        await to_disk(self._reactor, file.path)
 
     async def upload(self, file: FileUpload, progress: Callable[[Progress], None]) -> None:
         """Send ``file`` by PUT, or by POST to a server that knows no PUT. Raises TransferFailure."""
@@ -87,7 +84,7 @@ class HttpFileClient:
             response = await self._send(exchange, "POST", headers, file, progress)
         if not 200 <= response.code < 300:
             raise failures.refused(response.code, upload=True)
-        size = _size(file.path)
+        size = size_of(file.path)
         progress(Progress(size, size))
 
     async def _send(
@@ -100,7 +97,7 @@ class HttpFileClient:
     ) -> IResponse:
         """The response to the whole file, its body unread."""
         silence = Silence(self._reactor, self._silence, file.seconds)
-        told = Told(progress, self._monotonic, _size(file.path))
+        told = Told(progress, self._monotonic, size_of(file.path))
 
         def body() -> IBodyProducer:
             cooperator = Cooperator(scheduler=lambda turn: self._reactor.callLater(0, turn))
@@ -141,45 +138,20 @@ class HttpFileClient:
         """Receive the body. Returns the octets of the whole file. Raises TransferFailure."""
         silence = Silence(self._reactor, self._silence, file.seconds)
         try:
-            body = ReceivedBody(file, begin, progress, silence.over, self._monotonic, self._free)
+            body = ReceivedBody(
+                file, begin, progress, silence.over, self._monotonic, self._free, in_thread(self._reactor)
+            )
         except OSError as error:
             abandon(response)
             raise failures.other(f"the file cannot be written: {error.strerror}") from error
         silence.begin(lambda reason: body.fail(failures.broken_off(reason)))
-        failure = None
         try:
             response.deliverBody(body)  # type: ignore[no-untyped-call]  # no types there
             await body.done
-        except TransferFailure as error:
-            failure = error
         finally:
             silence.end()
-        progress(replace(begin, octets=body.octets))
-        if failure is not None:
-            raise failure
+            await body.closed
         return body.octets
-
-    def _check_space(self, file: FileDownload, begin: Progress) -> None:
-        needed = max(begin.total, file.size) - begin.octets
-        try:
-            free = self._free(file.path)
-        except OSError as error:
-            raise TransferFailure(9002, f"the spool directory cannot be used: {error.strerror}") from error
-        if needed + SPACE_LEFT > free:
-            raise failures.other(f"the file needs {needed} octets, and {free} are free")
-
-    async def _elsewhere(self, work: Callable[[], None]) -> None:
-        try:
-            await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
-        except OSError as error:
-            raise failures.other(f"the file cannot be written: {error.strerror}") from error
-
-
-def _size(path: str) -> int:
-    try:
-        return Path(path).stat().st_size
-    except OSError:
-        return 0
 
 
 def _begin(file: FileDownload, response: IResponse, begun: int) -> Progress:
@@ -201,10 +173,7 @@ def _begin(file: FileDownload, response: IResponse, begun: int) -> Progress:
         total = int(place[3]) if place[3] != b"*" else begun + length
     else:
         begun = 0
-    if file.size and total and total != file.size:
-        raise failures.corrupt(f"the file has {total} octets, and its FileSize is {file.size}")
-    if total > file.most:
-        raise failures.other(f"the file has {total} octets; at most {file.most} are allowed", permanent=True)
+    check_total(file, total)
     return Progress(begun, total, _validator(response))
 
 
@@ -222,21 +191,3 @@ def _validator(response: IResponse) -> str:
 def _header(response: IResponse, name: bytes) -> str:
     value: bytes = (response.headers.getRawHeaders(name) or [b""])[0]
     return value.decode("latin-1").strip()
-
-
-def _check_whole(file: FileDownload, total: int, octets: int) -> None:
-    expected = file.size or total
-    if expected and octets < expected:
-        raise failures.broken_off(f"{octets} of {expected} octets were received")
-    if not octets:
-        raise failures.corrupt("the file is empty")
-
-
-def _sync(path: str) -> None:
-    """Let the file and its name survive a loss of power."""
-    for name in (path, str(Path(path).parent)):
-        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

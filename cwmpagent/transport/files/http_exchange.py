@@ -12,34 +12,17 @@ from twisted.internet.error import TimeoutError as TwistedTimeout
 from twisted.internet.protocol import Protocol
 from twisted.web.client import Agent, HTTPConnectionPool, ResponseFailed, ResponseNeverReceived
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IBodyProducer, IPolicyForHTTPS, IResponse
-from zope.interface import implementer
+from twisted.web.iweb import IBodyProducer, IResponse
 
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.auth import Authenticator, Credentials
 from cwmpagent.protocol.transfers import failures
 from cwmpagent.transport.deadline import within
-from cwmpagent.transport.tls.certificate_check import CertificateCheck
+from cwmpagent.transport.files.endpoints import FileServerEndpoints
 from cwmpagent.transport.tls.trust import TlsTrust
 
 MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-
-@implementer(IPolicyForHTTPS)
-class _Policy:
-    """The check of each server's certificate, by our own rules."""
-
-    def __init__(self, trust: TlsTrust) -> None:
-        self._trust = trust
-        self.checks: list[CertificateCheck] = []
-
-    def creatorForNetloc(self, hostname: bytes, port: int) -> CertificateCheck:
-        """The check of one connection."""
-        host = hostname.decode("ascii")
-        check = self._trust.check(host, f"{host}:{port}")
-        self.checks.append(check)
-        return check
 
 
 class HttpExchange:
@@ -64,9 +47,9 @@ class HttpExchange:
         upload: bool = False,
     ) -> None:
         self._reactor = reactor
-        self._policy = _Policy(trust)
+        self._endpoints = FileServerEndpoints(reactor, trust, connect)
         pool = HTTPConnectionPool(reactor, persistent=False)  # type: ignore[no-untyped-call]  # no types there
-        self._agent: Any = Agent(reactor, self._policy, connectTimeout=connect, pool=pool)  # type: ignore[no-untyped-call]
+        self._agent: Any = Agent.usingEndpointFactory(reactor, self._endpoints, pool)  # type: ignore[no-untyped-call]
         self._url = url
         self._origin = _origin(url)
         self._named = bool(username or password)
@@ -153,7 +136,7 @@ class HttpExchange:
         return response
 
     def _unreachable(self, error: Exception) -> TransferFailure:
-        refusal = next((check.refusal for check in self._policy.checks if check.refusal), "")
+        refusal = next((check.refusal for check in self._endpoints.checks if check.refusal), "")
         if refusal:
             failure = failures.unreachable(f"the file server is not trusted: {refusal}")
             failure.permanent = True

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,11 +17,8 @@ from twisted.web.http import PotentialDataLoss
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.transfers import failures
 from cwmpagent.protocol.transfers.file import FileDownload, Progress
+from cwmpagent.transport.files.written_file import WrittenFile
 
-SPACE_CHECKED = 1 << 24
-"""Octets between two checks of the free space."""
-SPACE_LEFT = 1 << 20
-"""Octets of the file system that a download leaves free."""
 TOLD_EVERY = 1.0
 """Seconds between two calls of ``progress``."""
 
@@ -34,11 +29,12 @@ def free_space(path: str) -> int:
 
 
 class ReceivedBody(Protocol):
-    """Writes the body to ``file.path``, behind its octets at ``begin``.
+    """Writes the body to ``file.path``, behind its octets at ``begin``. Raises OSError where it cannot be opened.
 
     ``begin``: the state of the transfer when the response begins, with the octets that are kept.
     ``done`` fires when the body is complete, and errbacks with a TransferFailure; the octets that were received are
-    kept. ``alive`` is called with each piece.
+    kept. ``closed`` fires, after a cancellation too, when the file is closed. ``alive`` is called with each piece.
+    ``elsewhere`` and ``free``: as for :class:`~cwmpagent.transport.files.written_file.WrittenFile`.
     """
 
     def __init__(
@@ -49,40 +45,43 @@ class ReceivedBody(Protocol):
         alive: Callable[[], None],
         monotonic: Callable[[], float],
         free: Callable[[str], int],
+        elsewhere: Callable[[Callable[[], None]], Deferred[None]],
     ) -> None:
-        self.done: Deferred[None] = Deferred(lambda _: self.abort())
+        self.done: Deferred[None] = Deferred(lambda _: self._cancel())
+        self.closed: Deferred[None] = Deferred()
         self._file = file
         self.octets = begun = begin.octets
         self._begin = begin
         self._told = told
         self._alive = alive
         self._monotonic = monotonic
-        self._free = free
         self._told_at = monotonic()
-        self._check_space_at = begun
         self._failure: TransferFailure | None = None
-        # Unbuffered: what has been received is in the file, whatever happens to this process.
-        self._output: Any = Path(file.path).open("r+b" if begun else "wb", buffering=0)  # noqa: SIM115 (closed below)
-        self._output.seek(begun)
-        self._output.truncate()
+        self._paused = False
+        self._ending = False
+        self._cancelled = False
+        self._output = WrittenFile(
+            file.path, begun, elsewhere=elsewhere, free=free, synced=self._go_on, failed=self._unwritable
+        )
 
     def dataReceived(self, data: bytes) -> None:
-        """Write one piece."""
-        if self._failure is not None:
+        """Take one piece."""
+        if self._ending:
             return
         self._alive()
-        try:
-            self._check(len(data))
-            view = memoryview(data)
-            while view:
-                view = view[self._output.write(view) :]
-        except TransferFailure as failure:
-            self._fail(failure)
+        refusal = self._refusal(self.octets + len(data))
+        if refusal is not None:
+            self.fail(refusal)
             return
+        try:
+            self._output.write(data)
         except OSError as error:
-            self._fail(_unwritable(error))
+            self._unwritable(error)
             return
         self.octets += len(data)
+        if self._output.full and not self._paused:
+            self._paused = True
+            self._connection.pauseProducing()
         now = self._monotonic()
         if now - self._told_at >= TOLD_EVERY:
             self._told_at = now
@@ -90,45 +89,57 @@ class ReceivedBody(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """End the body."""
-        self._output.close()
-        if self.done.called:
-            return
-        if self._failure is None and not isinstance(reason.value, ResponseDone | PotentialDataLoss):
+        if not self._ending and not isinstance(reason.value, ResponseDone | PotentialDataLoss):
             self._failure = failures.broken_off(f"the connection was lost after {self.octets} octets")
+        self._end()
+
+    def fail(self, failure: TransferFailure) -> None:
+        """End the transfer with ``failure``."""
+        if not self._ending:
+            self._failure = failure
+            self._end()
+
+    @property
+    def _connection(self) -> Any:
+        return self.transport
+
+    def _end(self) -> None:
+        """Close the connection and the file; then ``done`` fires."""
+        if self._ending:
+            return
+        self._ending = True
+        if self._connection is not None:
+            self._connection.resumeProducing()  # the end of TLS is an exchange
+            self._connection.loseConnection()
+        self._output.close(self._ended)
+
+    def _cancel(self) -> None:
+        self._cancelled = True
+        self._end()
+
+    def _ended(self) -> None:
+        self.closed.callback(None)
+        if self._cancelled:
+            return
+        self._told(replace(self._begin, octets=self.octets))
         if self._failure is not None:
             self.done.errback(self._failure)
         else:
             self.done.callback(None)
 
-    def abort(self) -> None:
-        """Close the connection."""
-        transport: Any = self.transport
-        if transport is not None:
-            transport.loseConnection()
+    def _go_on(self) -> None:
+        if self._paused and not self._ending:
+            self._paused = False
+            self._alive()
+            self._connection.resumeProducing()
 
-    def fail(self, failure: TransferFailure) -> None:
-        """End the transfer with ``failure``."""
-        self._fail(failure)
+    def _unwritable(self, error: OSError) -> None:
+        self.fail(failures.other(f"the file cannot be written: {error.strerror}"))
 
-    def _fail(self, failure: TransferFailure) -> None:
-        if self._failure is None:
-            self._failure = failure
-            self.abort()
-            if not self.done.called:
-                self._output.close()
-                self.done.errback(failure)
-
-    def _check(self, more: int) -> None:
-        octets = self.octets + more
+    def _refusal(self, octets: int) -> TransferFailure | None:
+        """Why the file must not have so many ``octets``."""
         if octets > self._file.most:
-            raise failures.other(f"the file has more than the {self._file.most} octets allowed", permanent=True)
+            return failures.other(f"the file has more than the {self._file.most} octets allowed", permanent=True)
         if self._file.size and octets > self._file.size:
-            raise failures.corrupt(f"the file has more octets than its FileSize {self._file.size}")
-        if octets >= self._check_space_at:
-            self._check_space_at = octets + SPACE_CHECKED
-            if self._free(self._file.path) < SPACE_LEFT + more:
-                raise _unwritable(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-
-
-def _unwritable(error: OSError) -> TransferFailure:
-    return failures.other(f"the file cannot be written: {error.strerror}")
+            return failures.corrupt(f"the file has more octets than the {self._file.size} announced")
+        return None

@@ -68,6 +68,7 @@ class SentFile:
     def __init__(self, path: str, cooperator: Cooperator, alive: Callable[[], None], told: Told) -> None:
         file: Any = _ReadFile(path, alive, told)
         producer: Any = FileBodyProducer
+        self._file = file
         self._producer: Any = producer(file, cooperator=cooperator, readSize=_PIECE)
         self.length: int = self._producer.length
 
@@ -87,3 +88,7 @@ class SentFile:
     def stopProducing(self) -> None:
         """End, and close the file."""
         self._producer.stopProducing()
+
+    def close(self) -> None:
+        """Close the file of a transfer that did not begin, or has ended."""
+        self._file.close()

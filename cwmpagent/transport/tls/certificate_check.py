@@ -42,7 +42,8 @@ class CertificateCheck:
 
     ``host``: the name or IP address that the certificate must be for. ``name``: ``host:port`` in messages. While
     ``time_trusted`` returns False, validity dates are ignored, and ``on_untrusted_time`` is called with a sentence
-    where one would have failed. ``refusal``: the reason for which the certificate was refused, empty without one.
+    where one would have failed. ``connection``: the class of the connection. ``refusal``: the reason for which the
+    certificate was refused, empty without one.
     """
 
     def __init__(
@@ -52,8 +53,10 @@ class CertificateCheck:
         name: str,
         time_trusted: Callable[[], bool],
         on_untrusted_time: Callable[[str], object],
+        connection: type[SSL.Connection] = SSL.Connection,
     ) -> None:
         self.refusal = ""
+        self._connection = connection
         self._context = context
         self._host = host.rstrip(".")
         self._name = name
@@ -63,7 +66,7 @@ class CertificateCheck:
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """Create the connection, with SNI and verification."""
-        connection = SSL.Connection(self._context, None)
+        connection = self._connection(self._context, None)
         if not is_address(self._host):  # RFC 6066 section 3: names only
             connection.set_tlsext_host_name(self._host.encode("ascii"))
         connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._verify)

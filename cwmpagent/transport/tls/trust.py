@@ -56,9 +56,9 @@ class TlsTrust:
 
         return apply
 
-    def check(self, host: str, name: str) -> CertificateCheck:
-        """The check of one connection to ``host``; ``name``: ``host:port`` in messages."""
-        return CertificateCheck(self._context, host, name, self._time_trusted, self._on_untrusted_time)
+    def check(self, host: str, name: str, connection: type[SSL.Connection] = SSL.Connection) -> CertificateCheck:
+        """The check of one ``connection`` to ``host``; ``name``: ``host:port`` in messages."""
+        return CertificateCheck(self._context, host, name, self._time_trusted, self._on_untrusted_time, connection)
 
     def _read(self) -> SSL.Context:
         context = SSL.Context(SSL.TLS_CLIENT_METHOD)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -10,6 +10,8 @@ from twisted.internet.defer import Deferred
 from cwmpagent.errors import SoftwareFailure, TransferFailure
 from cwmpagent.protocol.software.unit import ExecutionUnit, Package, RunFault, RunStatus
 from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress
+
+BROKEN_OFF = 9017
 
 
 def package(version: str = "1.0", **members: Any) -> Package:
@@ -31,6 +33,12 @@ class FakeInstaller:
 
     def environments(self) -> Sequence[str]:
         return ("linux", "second")
+
+    async def recover(self, fetched: Collection[str], installed: Collection[str]) -> None:
+        self.running.clear()
+        for kept, present in ((fetched, self.spool), (installed, self.installed)):
+            for duid in set(present) - set(kept):
+                del present[duid]
 
     def spool_path(self, duid: str) -> str:
         return duid
@@ -88,7 +96,7 @@ class FakeFiles:
         if isinstance(answer, Deferred):
             answer = await answer
         if isinstance(answer, int):
-            raise TransferFailure(answer, "the server does not give it")
+            raise TransferFailure(answer, "the server does not give it", permanent=answer != BROKEN_OFF)
         self._installer.spool[file.path] = answer
 
     async def upload(self, file: FileUpload, progress: Callable[[Progress], None]) -> None:

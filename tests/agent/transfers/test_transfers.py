@@ -9,6 +9,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.options import TransferOptions
+from cwmpagent.agent.ports import FirmwareImages
 from cwmpagent.agent.transfers.autonomous import POLICY, OwnTransfer, TransferPolicy
 from cwmpagent.errors import CwmpFault, TransferFailure
 from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, Event
@@ -138,7 +139,9 @@ class PolicyObject:
 
 
 class TransferCase(SynchronousTestCase):
-    """A whole agent with files in memory."""
+    """A whole agent with files in memory. ``images``: its firmware images; None: it has one."""
+
+    images: FirmwareImages | None = None
 
     def setUp(self) -> None:
         self.begin()
@@ -148,6 +151,7 @@ class TransferCase(SynchronousTestCase):
         self.files = files = FakeFiles()
         self.simulated = SimulatedAgent()
         self.simulated.transfers = TransferOptions(client=files, installer=files, source=files, spool=files, **options)
+        self.simulated.images = self.images
         self.simulated.begin()
 
     def ask(self, *requests: AcsRequest | GetRPCMethods) -> list[Any]:

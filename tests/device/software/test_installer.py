@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import tarfile
@@ -20,38 +19,9 @@ from cwmpagent.device.software.installer import ArchiveInstaller
 from cwmpagent.device.software.manifest import read_manifest
 from cwmpagent.errors import SoftwareFailure
 from cwmpagent.protocol.software.unit import RunStatus
+from tests.device.software.archives import GOOD, entry, manifest, write
 
 reactor: Any = global_reactor
-MANIFEST = b"""
-name = "a"
-version = "%s"
-[[unit]]
-name = "main"
-start = ["/bin/sh", "-c", "echo run > started; exec sleep 1000"]
-stop = ["/bin/sh", "-c", "echo stop > stopped"]
-"""
-
-
-def manifest(version: str = "1.0") -> bytes:
-    return MANIFEST.replace(b"%s", version.encode())
-
-
-def entry(name: str, data: bytes = b"", **members: Any) -> tuple[tarfile.TarInfo, bytes]:
-    info = tarfile.TarInfo(name)
-    info.size = len(data)
-    for member, value in members.items():
-        setattr(info, member, value)
-    return info, data
-
-
-def write(path: Path, *entries: tuple[tarfile.TarInfo, bytes], mode: str = "w:gz") -> Path:
-    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]  # the mode is one of its literals
-        for info, data in entries:
-            archive.addfile(info, io.BytesIO(data))
-    return path
-
-
-GOOD = entry("unit.toml", manifest())
 
 
 class ArchiveTests(SynchronousTestCase):
@@ -86,6 +56,25 @@ class ArchiveTests(SynchronousTestCase):
             [entry("n", type=tarfile.BLKTYPE)],
             [entry("p", type=tarfile.FIFOTYPE)],
             [entry("f", b"1"), entry("f", b"2")],
+            [entry("f", b"1"), entry("./f", b"2")],
+            [entry("d", **link, linkname="unit.toml"), entry("d", type=tarfile.DIRTYPE)],
+            [entry("d", **link, linkname="unit.toml"), entry("d", b"x")],
+            [entry("f", b"1"), entry("f", **link, linkname="unit.toml")],
+            [entry("f", b"1"), entry("f/g", b"2")],
+            [entry("f", b"1"), entry("f", type=tarfile.DIRTYPE)],
+            [entry("f/g", b"1"), entry("f", b"2")],
+            [entry("a/b/c", b"1"), entry("a", **link, linkname="unit.toml")],
+            [entry(".", b"1")],
+            [entry("n" * 256, b"1")],
+            [entry("/".join(["n" * 200] * 6), b"1")],
+            [entry("l", linkname="n/" * 1000, **link)],
+            [entry("f", pax_headers={"path": "/evil"})],
+            [entry("f", pax_headers={"path": "../evil"})],
+            [entry("l", linkname="unit.toml", pax_headers={"linkpath": "/etc/passwd"}, **link)],
+            [entry("f", b"1", pax_headers={"size": "-512"})],
+            [entry("f", b"1", pax_headers={"GNU.sparse.size": "100", "GNU.sparse.map": "0,1"})],
+            [entry("f", bytes(512), type=tarfile.GNUTYPE_SPARSE)],
+            [entry("f", b"1", type=b"\x7f")],
         ):
             with self.subTest(name=entries[0][0].name, link=entries[0][0].linkname):
                 self.target = self.folder / "out"
@@ -100,6 +89,57 @@ class ArchiveTests(SynchronousTestCase):
         self.clean()
         many = [entry(f"f{number}") for number in range(10)]
         self.assertEqual(self.code(GOOD, *many, limits=ArchiveLimits(members=10)), 9027)
+
+    def test_headers_that_are_bombs(self) -> None:
+        bomb = bytes(50_000_000)
+        for kind in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK):
+            with self.subTest(kind=kind):
+                self.clean()
+                self.assertEqual(self.code(entry("h", bomb, type=kind), GOOD), 9018)
+        chain = [entry("h", b"11 path=a/b\n", type=tarfile.XHDTYPE) for _ in range(5000)]
+        self.clean()
+        self.assertEqual(self.code(*chain, GOOD), 9018)
+        self.clean()
+        self.assertEqual(self.code(GOOD, entry("f", pax_headers={"comment": "x" * 70_000})), 9018)
+
+    def test_a_size_that_is_not_there(self) -> None:
+        header, _ = entry("f")
+        for size, code in ((2**33, 9027), (1000, 9018)):
+            header.size = size
+            self.path.write_bytes(GOOD[0].tobuf() + GOOD[1].ljust(512, b"\0") + header.tobuf() + bytes(512))
+            self.clean()
+            failed = self.assertRaises(SoftwareFailure, unpack, self.path, self.target, ArchiveLimits())
+            self.assertEqual(failed.code, code)
+
+    def test_a_damaged_header_is_not_the_end(self) -> None:
+        whole = bytearray(write(self.path, GOOD, entry("f", b"x"), mode="w").read_bytes())
+        whole[1024 + 3] ^= 1
+        self.path.write_bytes(whole)
+        failed = self.assertRaises(SoftwareFailure, manifest_of, self.path, ArchiveLimits())
+        self.assertEqual(failed.code, 9018)
+
+    def test_the_checksum_of_the_compressed_file_counts(self) -> None:
+        whole = bytearray(write(self.path, GOOD).read_bytes())
+        whole[-6] ^= 1
+        self.path.write_bytes(whole)
+        self.assertEqual(self.assertRaises(SoftwareFailure, manifest_of, self.path, ArchiveLimits()).code, 9018)
+
+    def test_kinds_of_archives(self) -> None:
+        for mode in ("w", "w:gz", "w:bz2", "w:xz"):
+            with self.subTest(mode=mode):
+                self.clean()
+                more = entry("d/data", os.urandom(200_000), pax_headers={"mtime": "1.5"})
+                write(
+                    self.path,
+                    entry("./", type=tarfile.DIRTYPE),
+                    entry("./d/", type=tarfile.DIRTYPE),
+                    GOOD,
+                    more,
+                    mode=mode,
+                )
+                self.assertEqual(manifest_of(self.path, ArchiveLimits()), GOOD[1])
+                unpack(self.path, self.target, ArchiveLimits())
+                self.assertEqual((self.target / "d/data").read_bytes(), more[1])
 
     def test_damaged_archives(self) -> None:
         whole = write(self.path, GOOD, entry("f", os.urandom(50_000))).read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from cwmpagent.errors import MisuseError
 from cwmpagent.lab.acs import LabAcs
 from cwmpagent.lab.acs.session import METHODS
 from cwmpagent.lab.acs.tasks import Unanswered
@@ -127,6 +128,14 @@ class Flow(SessionCase):
         self.assertEqual(self.cpe.say(GenericRequest("X_ACME_Hello")).message.code, 8000)
         self.assertEqual(self.cpe.post().status, 204)
         self.assertEqual(self.trace.ended, "complete")
+
+    def test_a_next_url_for_each_kicked(self) -> None:
+        self.lab.next_url = lambda kicked: f"http://{kicked.command}.example/"
+        self.cpe.inform()
+        self.assertEqual(self.cpe.say(Kicked("c", "r", "a", "n")).message, KickedResponse("http://c.example/"))
+        self.lab.send_browsers_to("http://all.example/")
+        self.assertEqual(self.cpe.say(Kicked("c", "r", "a", "n")).message, KickedResponse("http://all.example/"))
+        self.assertRaises(MisuseError, self.lab.send_browsers_to, "http://a.example/\0")
 
     def test_bad_arguments_of_the_cpe_are_fault_8003(self) -> None:
         self.cpe.inform()

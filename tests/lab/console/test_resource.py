@@ -37,6 +37,8 @@ from cwmpagent.protocol.rpc import (
     GetParameterValuesResponse,
     GetRPCMethods,
     InstallOpStruct,
+    Kicked,
+    KickedResponse,
     ParameterValueStruct,
     Reboot,
     RebootResponse,
@@ -372,6 +374,18 @@ class Json(ConsoleCase):
         self.assertEqual(self.get("/misbehaviours"), told)
         self.assertEqual(self.ask("DELETE", "/misbehaviours").status, 200)
         self.assertEqual(self.lab.misbehaviours.waiting(), ())
+
+    def test_the_next_url(self) -> None:
+        self.assertEqual(
+            self.post("/next-url", {"next_url": "http://portal.example/"}), {"next_url": "http://portal.example/"}
+        )
+        self.cpe.inform()
+        self.assertEqual(self.cpe.say(Kicked("c", "r", "a", "n")).message, KickedResponse("http://portal.example/"))
+        for data in ({}, [], "http://a.example/", {"next_url": 1}, {"next_url": "", "more": ""}):
+            self.assertIn("next_url", self.refused("/next-url", data))
+        self.assertIn("KickedResponse", self.refused("/next-url", {"next_url": "http://a.example/\0"}))
+        self.post("/next-url", {"next_url": ""})
+        self.assertEqual(self.cpe.say(Kicked("c", "r", "a", "n")).message, KickedResponse(""))
 
     def test_every_number_of_a_misbehaviour_has_bounds(self) -> None:
         for kind, cls in KINDS.items():

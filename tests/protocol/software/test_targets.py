@@ -50,7 +50,7 @@ class TargetTests(SynchronousTestCase):
             ({"url": "http://user:secret@files.example/a"}, 9003),
             ({"url": "http:///a"}, 9003),
             ({"url": "http://[::1/a"}, 9003),
-            ({"url": ""}, 9013),
+            ({"url": ""}, 9003),
             ({"execution_env_ref": "nowhere"}, 9023),
             ({"execution_env_ref": "off"}, 9024),
         ):

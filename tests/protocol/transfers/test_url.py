@@ -12,7 +12,13 @@ SUM = "0123456789abcdef" * 4
 
 class Urls(SynchronousTestCase):
     def test_accepted(self) -> None:
-        for url in ("http://acs.example/f", "HTTPS://[::1]:8443/a?b=c", "http://host/dir/file"):
+        for url in (
+            "http://acs.example/f",
+            "HTTPS://[::1]:8443/a?b=c",
+            "http://host/dir/file",
+            "ftp://host/dir/f;type=i",
+            "ftps://host:990/f",
+        ):
             found = parse_file_url(url)
             self.assertEqual((found.url.lower(), found.sha256), (url.lower(), ""))
 
@@ -24,7 +30,7 @@ class Urls(SynchronousTestCase):
         self.assertEqual(parse_file_url("http://host/f#top").url, "http://host/f")
 
     def test_unknown_scheme(self) -> None:
-        for url in ("tftp://host/f", "ftp://host/f", "file:///etc/passwd", "javascript:1", "ftps://host/f"):
+        for url in ("tftp://host/f", "sftp://host/f", "file:///etc/passwd", "javascript:1"):
             self.assertEqual(self.assertRaises(CwmpFault, parse_file_url, url).code, 9013, url)
 
     def test_invalid(self) -> None:
@@ -43,6 +49,14 @@ class Urls(SynchronousTestCase):
             "http://host/f#sha256=12",
             f"http://host/f#sha256={SUM}0",
             "http://@host/f",
+            "ftp://host/",
+            "ftp://host",
+            "ftp://host/dir/",
+            "ftp://host/f%0d%0aDELE%20f",
+            "ftp://host/f%00",
+            "ftps://host/f%ff",
+            "ftp://host/f?a=b",
+            "ftp://host/f;type=a",
         ):
             self.assertEqual(self.assertRaises(CwmpFault, parse_file_url, url).code, 9003, url)
 

@@ -1,0 +1,182 @@
+"""Software modules (TR-069 A.4.1.10, A.4.2.3, A.4.2.4): whole agents, the lab's ACS and its file server."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from cwmpagent.config import Config
+from cwmpagent.config.settings import SoftwareConfig
+from cwmpagent.device.software.marked_programs import end_marked
+from cwmpagent.lab.acs.session_trace import SessionTrace
+from cwmpagent.lab.files.faults import Slow
+from cwmpagent.protocol.rpc import (
+    ChangeDUState,
+    ChangeDUStateResponse,
+    DUStateChangeComplete,
+    InstallOpStruct,
+    UninstallOpStruct,
+    UpdateOpStruct,
+)
+from tests.agent.bench import DEVICE, BenchCase
+from tests.device.software.archives import entry, manifest, write
+from tests.lab.files.serving import start
+from tests.test_tap import TapCase
+
+UUID = "12345678-1234-4234-8234-123456789abc"
+OTHER = "12345678-1234-4234-8234-123456789abd"
+COMPLETE = "11 DU STATE CHANGE COMPLETE"
+CREDENTIALS = {"username": "cpe", "password": "files-secret"}
+
+
+class Files:
+    """The lab's file server with archives: ``a1`` and ``a2`` are versions of one unit, ``b1`` is another one."""
+
+    def __init__(self, case: BenchCase) -> None:
+        folder = case.state.parent / "files"
+        folder.mkdir()
+        for name, version in (("a1", "1.0"), ("a2", "2.0"), ("b1", "1.0")):
+            write(folder / f"{name}.tar.gz", entry("unit.toml", manifest(version)), entry("data", bytes(50_000)))
+        self.server, port = start(case, folder, auth="digest", **CREDENTIALS)
+        self.folder = folder
+        self.url = f"http://127.0.0.1:{port}/"
+
+    def install(self, name: str, uuid: str = UUID) -> InstallOpStruct:
+        return InstallOpStruct(url=f"{self.url}{name}.tar.gz", uuid=uuid, **CREDENTIALS)
+
+    def update(self, name: str, uuid: str = UUID) -> UpdateOpStruct:
+        return UpdateOpStruct(url=f"{self.url}{name}.tar.gz", uuid=uuid, **CREDENTIALS)
+
+
+def reports(case: BenchCase) -> list[DUStateChangeComplete]:
+    """Every DUStateChangeComplete that the lab has received."""
+    sent = [request for trace in case.lab.sessions for request in trace.requests]
+    return [request for request in sent if isinstance(request, DUStateChangeComplete)]
+
+
+def outcomes(report: DUStateChangeComplete) -> list[tuple[int, str, str]]:
+    return [(each.fault.fault_code, each.current_state, each.version) for each in report.results]
+
+
+class SoftwareCase(BenchCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.files = Files(self)
+        self.directory = self.state.parent / "software"
+
+    def config(self, *, boot: str = "process", acs: str = "", **parameters: str) -> Config:
+        return replace(
+            super().config(boot=boot, acs=acs, **parameters), software=SoftwareConfig(directory=self.directory)
+        )
+
+    async def changed(
+        self, *operations: InstallOpStruct | UpdateOpStruct | UninstallOpStruct, key: str = "k"
+    ) -> tuple[SessionTrace, DUStateChangeComplete]:
+        """Ask for ``operations``, and wait for the report."""
+        since = self.lab.sessions.seen
+        (answer,) = await self.ask(ChangeDUState(operations, key))
+        self.assertEqual(answer, ChangeDUStateResponse())
+        trace = await self.session(event=COMPLETE, since=since)
+        (report,) = [each for each in trace.requests if isinstance(each, DUStateChangeComplete)]
+        return trace, report
+
+    def left(self) -> list[str]:
+        """What is installed, and what is left in the spool."""
+        return sorted(path.name for name in ("units", "spool") for path in (self.directory / name).iterdir())
+
+
+class ChangeTests(SoftwareCase):
+    async def test_du_01_each_operation_has_its_result(self) -> None:
+        await self.bootstrapped()
+        trace, report = await self.changed(
+            InstallOpStruct(url=self.files.url + "a1.tar.gz", uuid="wrong"),
+            self.files.install("a1"),
+            self.files.update("a2"),
+            self.files.install("b1", OTHER),
+            UninstallOpStruct(uuid=OTHER),
+        )
+        self.assertEqual(trace.event_codes, (COMPLETE, "M ChangeDUState"))
+        self.assertEqual(report.command_key, "k")
+        self.assertEqual(
+            outcomes(report),
+            [
+                (9022, "Failed", ""),
+                (0, "Installed", "1.0"),
+                (0, "Installed", "2.0"),
+                (0, "Installed", "1.0"),
+                (0, "Uninstalled", "1.0"),
+            ],
+        )
+        self.assertEqual(self.left(), ["1"])
+        self.assertIn('"2.0"', (self.directory / "units" / "1" / "unit.toml").read_text())
+        await self.until((self.directory / "units" / "1" / "started").exists)
+        await self.ask()
+        self.assertEqual(len(reports(self)), 1)
+        self.assert_nothing_odd()
+
+    async def test_failures_of_the_server_and_of_the_file(self) -> None:
+        await self.bootstrapped()
+        (self.files.folder / "bad.tar.gz").write_bytes(b"no archive")
+        _, report = await self.changed(
+            self.files.install("nothing"),
+            replace(self.files.install("a1"), password="wrong"),
+            self.files.install("bad"),
+            replace(self.files.install("a1"), url=f"{self.files.url}a1.tar.gz#sha256={'0' * 64}"),
+            replace(self.files.install("a1"), url="tftp://127.0.0.1/a1"),
+            replace(self.files.install("a1"), url="http://cpe:files-secret@127.0.0.1/a1"),
+        )
+        self.assertEqual([code for code, _, _ in outcomes(report)], [9016, 9012, 9018, 9018, 9013, 9003])
+        self.assertNotIn("files-secret", str(report))
+        self.assertEqual(self.left(), [])
+
+    async def test_a_fetch_goes_on_after_a_restart_of_the_agent(self) -> None:
+        await self.bootstrapped()
+        self.files.server.faults.add(Slow(rate=100))
+        await self.ask(ChangeDUState((self.files.install("a1"), self.files.update("a2")), "k"))
+        await self.until(lambda: self.files.server.transfers.seen)
+        await self.end()
+        self.files.server.faults.clear()
+        since = self.lab.sessions.seen
+        self.begin(self.config())
+        trace = await self.session(event=COMPLETE, since=since)
+        (report,) = [each for each in trace.requests if isinstance(each, DUStateChangeComplete)]
+        self.assertEqual(outcomes(report), [(0, "Installed", "1.0"), (0, "Installed", "2.0")])
+        self.assertEqual((len(reports(self)), self.left()), (1, ["1"]))
+
+
+class KillTests(TapCase):
+    """The whole process is killed at random moments of install, update and uninstall."""
+
+    async def test_killed_between_steps(self) -> None:
+        files = Files(self)
+        directory = self.state.parent / "software"
+        self.addCleanup(end_marked, f"{directory}/")  # the last agent is killed, too
+        self.write(boot="process", acs=f'[software]\ndirectory = "{directory}"\n')
+        chance = random.Random(11)
+        child = self.run_agent()
+        await self.first()
+        operations = (files.install("a1"), files.update("a2"), files.install("b1", OTHER), UninstallOpStruct(uuid=UUID))
+        answer = self.lab.queue(DEVICE, ChangeDUState(operations, "k"))
+        files.server.faults.add(*(Slow(rate=100_000) for _ in range(20)))
+        await self.until(lambda: "its ACS is" in child.out)
+        self.assertEqual(await self.lab.connection_request(DEVICE), 200)
+        self.assertEqual(await answer, ChangeDUStateResponse())
+        for _ in range(8):
+            await self.pause(chance.uniform(0, 0.3))
+            child.signal("KILL")
+            await child.ended
+            child = self.run_agent()
+            await self.until(lambda: "its ACS is" in child.out or child.ended.called)  # noqa: B023
+        await self.until(lambda: reports(self))
+        report = reports(self)[-1]
+        self.assertEqual(
+            outcomes(report),
+            [(0, "Installed", "1.0"), (0, "Installed", "2.0"), (0, "Installed", "1.0"), (0, "Uninstalled", "2.0")],
+        )
+        await self.until(lambda: not list((directory / "spool").iterdir()))
+        self.assertEqual([path.name for path in (directory / "units").iterdir()], ["2"])
+        number = self.lab.sessions.seen
+        self.assertEqual(await self.lab.connection_request(DEVICE), 200)
+        await self.session(since=number)
+        self.assertEqual({each.command_key for each in reports(self)}, {"k"})
+        self.assertEqual(len(set(map(str, reports(self)))), 1, "a report whose answer was lost comes again unchanged")
