@@ -330,6 +330,7 @@ def _hooks(table: TomlTable) -> HooksConfig:
         install=table.texts("install", ()),
         installed=table.texts("installed", ()),
         install_timeout=table.seconds("install_timeout", 600, most=86400),
+        images=table.texts("images", ()),
     )
 
 

@@ -121,6 +121,7 @@ class HooksConfig:
     """Programs, as argument lists, that reboot or reset the machine; empty: the agent only simulates it.
 
     ``install`` applies fetched files, ``installed`` checks them after a restart; ``install_timeout``: seconds for each.
+    ``images`` lists the firmware images, and switches to another one; empty: the device has one image.
     """
 
     reboot: tuple[str, ...] = ()
@@ -128,6 +129,7 @@ class HooksConfig:
     install: tuple[str, ...] = ()
     installed: tuple[str, ...] = ()
     install_timeout: float = 600.0
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,6 +105,7 @@ class HooksTable(TypedDict, total=False):
     install: Sequence[str]
     installed: Sequence[str]
     install_timeout: float
+    images: Sequence[str]
 
 
 class TransfersTable(TypedDict, total=False):

@@ -13,12 +13,13 @@ from twisted.internet.threads import deferToThreadPool
 
 from cwmpagent.agent.facts import Noted, Observer
 from cwmpagent.agent.files.by_scheme import ClientsByScheme
-from cwmpagent.agent.files.by_type import InstallersByType, SourcesByType
+from cwmpagent.agent.files.by_type import InstallersByType, SourcesByType, images_of
 from cwmpagent.agent.files.configuration_text import LARGEST
 from cwmpagent.agent.options import FileOptions, TransferOptions
 from cwmpagent.agent.ports import FileClient, FileSource, Installer
 from cwmpagent.config import Config
 from cwmpagent.device.files.configuration_key import load_key
+from cwmpagent.device.files.hook_images import HookImages
 from cwmpagent.device.files.hook_installer import HookInstaller
 from cwmpagent.device.files.log_source import LogSource
 from cwmpagent.device.files.whole_file import read_whole, write_whole
@@ -82,6 +83,8 @@ def build_files(
         log=lambda line: observer(Noted(line)),
     )
 
+    hook_images = HookImages(reactor, hooks.images, os.environ) if hooks.images else None
+
     def elsewhere(work: Callable[[], T]) -> Awaitable[T]:
         return deferToThreadPool(reactor, reactor.getThreadPool(), work)
 
@@ -108,7 +111,15 @@ def build_files(
             timeout=transfers.timeout,
         )
 
-    return FileOptions(client=client, verify=verify, read=read, write=write, secrets=key is not None, transfers=options)
+    return FileOptions(
+        client=client,
+        verify=verify,
+        read=read,
+        write=write,
+        secrets=key is not None,
+        transfers=options,
+        images=lambda: images_of(programs(), hook_images),
+    )
 
 
 def _verification(

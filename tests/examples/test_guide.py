@@ -51,7 +51,7 @@ class GuideTests(TestCase):
 
     async def test_its_program_runs(self) -> None:
         blocks = code()
-        self.assertEqual(len(blocks), 7)
+        self.assertEqual(len(blocks), 8)
         directory = Path(self.mktemp())
         directory.mkdir()
         program = directory / "program.py"

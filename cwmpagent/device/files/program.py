@@ -40,7 +40,8 @@ class Program:
 
     It is started without a shell in a session and process group of its own, with an empty standard input. After
     ``seconds`` the group gets SIGTERM, and :data:`GRACE` seconds later SIGKILL. What the program leaves running in the
-    background when it ends by itself goes on. Raises OSError where it cannot be started.
+    background when it ends by itself goes on. ``longest``: maximum number of characters of a line. Raises OSError where
+    it cannot be started.
     """
 
     def __init__(
@@ -51,9 +52,10 @@ class Program:
         *,
         seconds: float,
         line: Callable[[str], object],
+        longest: int = LONGEST_LINE,
     ) -> None:
         self._clock = cast(IReactorTime, reactor)
-        self._lines = Lines(line)
+        self._lines = Lines(line, longest)
         self._timed_out = False
         self._waiting: list[Deferred[Ending]] = []
         self._ending: Ending | None = None
@@ -106,6 +108,8 @@ class Program:
         self.stop()
 
     def _signal(self, number: int) -> None:
+        if self._process.returncode is not None:
+            return
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)  # not reaped yet, so that the number is still that of this group
 
@@ -128,6 +132,10 @@ class Program:
             self._read()  # a pipe holds at most 64 KiB, unless something in the background still writes
         self._output.stop()
         self._end.stop()
+        # Later, because the reactor may have more events of this turn: not for another file with the same number.
+        self._clock.callLater(0.0, self._close, status)
+
+    def _close(self, status: int) -> None:
         os.close(self._end.fileno())
         cast(IO[bytes], self._process.stdout).close()
         if self._timer.active():
@@ -146,8 +154,9 @@ class Lines:
     After :data:`MOST_LINES` it gets only the last :data:`LAST_LINES` of each piece; ``skipped`` counts the others.
     """
 
-    def __init__(self, line: Callable[[str], object]) -> None:
+    def __init__(self, line: Callable[[str], object], longest: int = LONGEST_LINE) -> None:
         self._line = line
+        self._longest = longest
         self._begun = b""
         self._count = 0
         self.skipped = 0
@@ -155,14 +164,14 @@ class Lines:
     def add(self, data: bytes) -> None:
         """Take a piece of the output."""
         first, *others = data.replace(b"\r", b"\n").split(b"\n")
-        self._begun = (self._begun + first)[: 4 * LONGEST_LINE]
+        self._begun = (self._begun + first)[: 4 * self._longest]
         surplus = 0 if self._count < MOST_LINES else max(0, len(others) - LAST_LINES)
         self.skipped += surplus
         if surplus:
-            self._begun = others[surplus - 1][: 4 * LONGEST_LINE]
+            self._begun = others[surplus - 1][: 4 * self._longest]
         for other in others[surplus:]:
             self.end()
-            self._begun = other[: 4 * LONGEST_LINE]
+            self._begun = other[: 4 * self._longest]
 
     def end(self) -> None:
         """Pass on the line that has begun."""
@@ -170,7 +179,7 @@ class Lines:
         self._begun = b""
         self._count += 1
         if text:
-            text = "".join(letter if letter.isprintable() else " " for letter in text[:LONGEST_LINE])
+            text = "".join(letter if letter.isprintable() else " " for letter in text[: self._longest])
             self._line(text)
 
 
