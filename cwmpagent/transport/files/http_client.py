@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -146,18 +145,12 @@ class HttpFileClient:
             abandon(response)
             raise failures.other(f"the file cannot be written: {error.strerror}") from error
         silence.begin(lambda reason: body.fail(failures.broken_off(reason)))
-        failure = None
         try:
             response.deliverBody(body)  # type: ignore[no-untyped-call]  # no types there
             await body.done
-        except TransferFailure as error:
-            failure = error
         finally:
             silence.end()
             await body.closed
-        progress(replace(begin, octets=body.octets))
-        if failure is not None:
-            raise failure
         return body.octets
 
 

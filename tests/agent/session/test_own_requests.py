@@ -216,20 +216,6 @@ class OwnRequestTests(SynchronousTestCase):
         self.assertEqual(events, [["", "k1"], ["", "late"]])
         self.assertEqual(self.pending(), [])
 
-    def test_one_that_the_inform_has_not_announced_waits_for_the_next_session(self) -> None:
-        def end_another(posted: Posted) -> Said:
-            if isinstance(posted.message, TransferComplete) and posted.message.command_key == "k1":
-                self.transfers.done("k2", M_UPLOAD)
-            return None
-
-        self.simulated.acs.instead = end_another
-        self.transfers.done("k1")
-        self.simulated.run(10)
-        self.assertEqual(self.simulated.acs.event_codes()[-2], (TRANSFER_COMPLETE, M_DOWNLOAD))
-        self.assertEqual(self.messages(-2), ["Inform", "TransferComplete", ""])
-        self.assertEqual(self.told(), (TRANSFER_COMPLETE, M_UPLOAD))
-        self.assertEqual((self.keys(), self.pending()), (["k1", "k2"], []))
-
     def test_none_in_a_heartbeat(self) -> None:
         policy = "HeartbeatPolicy."
         self.simulated = SimulatedAgent(**{policy + "Enable": "true", policy + "ReportingInterval": "30"})
