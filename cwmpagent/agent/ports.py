@@ -14,7 +14,7 @@ from cwmpagent.protocol.connection_request.xmpp_account import Account, Standing
 from cwmpagent.protocol.session import Reply
 from cwmpagent.protocol.stun.binding import Binding, BindingSettings
 from cwmpagent.protocol.stun.message import Address
-from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress, ReceivedFile
+from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, LogFile, Progress, ReceivedFile
 from cwmpagent.protocol.transfers.firmware_image import ImageSet
 from cwmpagent.records import Batch
 
@@ -312,3 +312,11 @@ class FileSource(Protocol):
 
     async def write(self, file_type: str, path: str) -> None:
         """Write the file to the new file ``path``. Raises TransferFailure."""
+
+
+class LogFiles(FileSource, Protocol):
+    """The logs of a device: ``2 Vendor Log File`` is the first, ``4 Vendor Log File <n>`` the one at place n from 1."""
+
+    @property
+    def logs(self) -> Sequence[LogFile]:
+        """The logs in their order; it never changes."""
