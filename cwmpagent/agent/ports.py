@@ -254,12 +254,12 @@ class FileClient(Protocol):
     async def download(self, file: FileDownload, progress: Callable[[Progress], None]) -> None:
         """Fetch ``file``; it is on the disk when this returns. Octets that ``file.path`` has are kept where possible.
 
-        ``progress`` is called when the response begins, and at most once a second. Raises TransferFailure; it and a
-        cancellation leave the received octets for the next attempt.
+        ``progress`` is called when the response begins, at most once a second, and with the last octet. Raises
+        TransferFailure; it and a cancellation leave the received octets for the next attempt.
         """
 
     async def upload(self, file: FileUpload, progress: Callable[[Progress], None]) -> None:
-        """Send ``file``. ``progress`` is called at most once a second. Raises TransferFailure."""
+        """Send ``file``. ``progress`` is called at most once a second, and at the end. Raises TransferFailure."""
 
 
 class Spool(Protocol):

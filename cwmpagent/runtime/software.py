@@ -69,7 +69,7 @@ class Software:
     def connect(self, parameters: Parameters, dispatcher: Dispatcher) -> None:
         """Register the RPC, and use the rows of ``parameters`` for references."""
         self._parameters = parameters
-        ChangeDUStates(self.records, lambda: None).register(dispatcher)
+        ChangeDUStates(self.records, lambda: self._parts.agenda.acs, lambda: None).register(dispatcher)
 
     async def start(self) -> None:
         """Start the execution units with AutoStart, report what is complete, and go on with what is not."""
@@ -77,6 +77,7 @@ class Software:
             await self._parameters.refresher.reread(f"{self._root}{SOFTWARE_MODULES}", [])
         await self._options.installer.recover(self.records.state.at_work(), self.records.state.present())
         await self._execution.start_all()
+        self.reports.recover()
         await self.reports.complete()
         self.operations.begin()
 

@@ -36,7 +36,11 @@ class Files:
         folder = case.state.parent / "files"
         folder.mkdir()
         for name, version in (("a1", "1.0"), ("a2", "2.0"), ("b1", "1.0")):
-            write(folder / f"{name}.tar.gz", entry("unit.toml", manifest(version)), entry("data", bytes(50_000)))
+            write(
+                folder / f"{name}.tar.gz",
+                entry("unit.toml", manifest(version)),
+                entry("data", random.Random(1).randbytes(50_000)),
+            )
         self.server, port = start(case, folder, auth="digest", **CREDENTIALS)
         self.folder = folder
         self.url = f"http://127.0.0.1:{port}/"
@@ -133,7 +137,7 @@ class ChangeTests(SoftwareCase):
         await self.bootstrapped()
         self.files.server.faults.add(Slow(rate=100))
         await self.ask(ChangeDUState((self.files.install("a1"), self.files.update("a2")), "k"))
-        await self.until(lambda: self.files.server.transfers.seen)
+        await self.until(lambda: list((self.directory / "spool").iterdir()))
         await self.end()
         self.files.server.faults.clear()
         since = self.lab.sessions.seen
@@ -161,8 +165,8 @@ class KillTests(TapCase):
         await self.until(lambda: "its ACS is" in child.out)
         self.assertEqual(await self.lab.connection_request(DEVICE), 200)
         self.assertEqual(await answer, ChangeDUStateResponse())
-        for _ in range(8):
-            await self.pause(chance.uniform(0, 0.3))
+        for _ in range(5):
+            await self.pause(chance.uniform(0, 0.6))
             child.signal("KILL")
             await child.ended
             child = self.run_agent()

@@ -18,10 +18,11 @@ MOST_OPERATIONS = 64
 
 
 class ChangeDUStates:
-    """Accepts requests. ``accepted`` is called for each one that is saved."""
+    """Accepts requests. ``acs`` returns the present ACS; ``accepted`` is called for each request that is saved."""
 
-    def __init__(self, records: SoftwareRecords, accepted: Callable[[], None]) -> None:
+    def __init__(self, records: SoftwareRecords, acs: Callable[[], str], accepted: Callable[[], None]) -> None:
         self._records = records
+        self._acs = acs
         self._accepted = accepted
 
     def register(self, dispatcher: Dispatcher) -> None:
@@ -40,8 +41,9 @@ class ChangeDUStates:
         if len(self._records.state.requests) >= MOST_REQUESTS:
             raise CwmpFault(9004, f"{MOST_REQUESTS} requests are not completed yet")
         operations = tuple(Operation.asked(struct) for struct in request.operations)
+        accepted = ChangeRequest(request.command_key, operations, acs=self._acs())
         try:
-            await self._records.promise(self._records.state.added(ChangeRequest(request.command_key, operations)))
+            await self._records.promise(self._records.state.added(accepted))
         except StoreWriteError as error:
             raise CwmpFault(9002, f"cannot save the request: {error}") from None
         self._accepted()

@@ -32,23 +32,28 @@ class SoftwareReports:
         self._events = events
         self._agenda = agenda
         self._server = server
+        self._raised: set[int] = set()
+
+    def recover(self) -> None:
+        """Note the requests whose event was raised before the start."""
+        pending = self._agenda.pending
+        self._raised = {request.number for request in self._complete() if _event(request) in pending}
 
     async def complete(self) -> None:
-        """Raise the event of each complete request, unless it is pending. Requests that are not reported are removed.
+        """Raise the event of each request that is complete now. Requests that are not reported are removed.
 
-        Which autonomous changes are reported is decided now, by the present policy.
+        Which autonomous changes are reported is decided now, by the present policy. An ACS gets no report of what
+        another one has asked for.
         """
         policy = self.policy()
-        for request in self._records.state.requests:
-            if not request.complete:
+        for request in self._complete():
+            if request.number in self._raised:
                 continue
-            if not request.autonomous:
-                await self._raise(Event(M_CHANGE_DU_STATE, request.command_key or ""))
-            elif _reported(request, policy):
-                await self._raise(Event(AUTONOMOUS_DU_STATE_CHANGE_COMPLETE))
+            if self._report(request, policy) is None:
+                await self._records.save(self._records.state.without_request(request.number))
             else:
-                at = self._records.state.requests.index(request)
-                await self._records.save(self._records.state.without_request(at))
+                self._raised.add(request.number)
+                await self._events.raise_event(_event(request))
 
     def policy(self) -> ReportPolicy:
         """The present DUStateChangeComplPolicy; nothing is reported where the model has none."""
@@ -62,7 +67,7 @@ class SoftwareReports:
     def requests(self) -> Sequence[OwnRequest]:
         """Return the reports that are not delivered."""
         policy = self.policy()
-        found = (self._report(request, policy) for request in self._records.state.requests if request.complete)
+        found = (self._report(request, policy) for request in self._complete())
         return [own for own in found if own is not None]
 
     def answered(self, own: OwnRequest, answer: Response | Fault) -> Answered:
@@ -70,9 +75,10 @@ class SoftwareReports:
         if isinstance(answer, Fault) and answer.code == RETRY_REQUEST:
             return Answered(delivered=False)
         policy = self.policy()
-        for at, request in enumerate(self._records.state.requests):
-            if request.complete and self._report(request, policy) == own:
-                self._records.state = self._records.state.without_request(at)
+        for request in self._complete():
+            if self._report(request, policy) == own:
+                self._records.state = self._records.state.without_request(request.number)
+                self._raised.discard(request.number)
                 break
         return Answered(notes={SOFTWARE: self._records.note[SOFTWARE]})
 
@@ -83,13 +89,20 @@ class SoftwareReports:
                 return None
             results = tuple(operation.autonomous_result() for operation in reported)
             return OwnRequest(AutonomousDUStateChangeComplete(results), "", AUTONOMOUS_DU_STATE_CHANGE_COMPLETE)
+        if request.acs != self._agenda.acs:
+            return None
         results_of_acs = tuple(operation.result() for operation in request.operations)
         key = request.command_key or ""
         return OwnRequest(DUStateChangeComplete(results_of_acs, key), key, M_CHANGE_DU_STATE)
 
-    async def _raise(self, event: Event) -> None:
-        if event not in self._agenda.pending:
-            await self._events.raise_event(event)
+    def _complete(self) -> Sequence[ChangeRequest]:
+        return [request for request in self._records.state.requests if request.complete]
+
+
+def _event(request: ChangeRequest) -> Event:
+    if request.autonomous:
+        return Event(AUTONOMOUS_DU_STATE_CHANGE_COMPLETE)
+    return Event(M_CHANGE_DU_STATE, request.command_key or "")
 
 
 def _reported(request: ChangeRequest, policy: ReportPolicy) -> tuple[Operation, ...]:

@@ -71,6 +71,8 @@ class FtpFileClient:
                 await self._send(file, session, path, progress)
             except OSError as error:
                 raise failures.other(f"the file cannot be read: {error.strerror}", upload=True) from error
+        size = size_of(file.path)
+        progress(Progress(size, size))
 
     @asynccontextmanager
     async def _session(self, file: FileDownload | FileUpload) -> AsyncIterator[tuple[FtpSession, bytes]]:

@@ -84,6 +84,8 @@ class HttpFileClient:
             response = await self._send(exchange, "POST", headers, file, progress)
         if not 200 <= response.code < 300:
             raise failures.refused(response.code, upload=True)
+        size = size_of(file.path)
+        progress(Progress(size, size))
 
     async def _send(
         self,
@@ -176,9 +178,14 @@ def _begin(file: FileDownload, response: IResponse, begun: int) -> Progress:
 
 
 def _validator(response: IResponse) -> str:
-    """The strong validator of the file; empty where it has none (RFC 9110 8.8)."""
+    """The strong validator of the file; empty where it has none (RFC 9110 8.8).
+
+    An ETag that is not quoted, as some file servers send it, is no ETag.
+    """
     etag = _header(response, b"etag")
-    return etag if etag.startswith('"') else "" if etag else _header(response, b"last-modified")
+    if etag.startswith("W/"):
+        return ""
+    return etag if etag.startswith('"') else _header(response, b"last-modified")
 
 
 def _header(response: IResponse, name: bytes) -> str:

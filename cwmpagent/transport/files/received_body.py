@@ -121,6 +121,7 @@ class ReceivedBody(Protocol):
         self.closed.callback(None)
         if self._cancelled:
             return
+        self._told(replace(self._begin, octets=self.octets))
         if self._failure is not None:
             self.done.errback(self._failure)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.options import TransferOptions
@@ -431,6 +431,34 @@ class TransferTests(TransferCase):
         self.restart(booted=True)
         self.assertEqual(self.simulated.acs.event_codes()[-1], ("0 BOOTSTRAP", "1 BOOT"))
         self.assertEqual((self.reports(), self.notes(), len(self.files.confirmed)), ([], [], 1))
+
+    def test_what_a_stop_has_cancelled_goes_on_where_the_restart_fails(self) -> None:
+        for attribute, installs in (("held", 1), ("installing", 1)):
+            with self.subTest(attribute=attribute):
+                self.begin()
+                self.files.restarts = False
+                setattr(self.files, attribute, Deferred())
+                self.ask(download(kind=CONFIGURATION))
+                self.simulated.run(5)
+                finished(self.simulated.runtime.stop())
+                setattr(self.files, attribute, None)
+                self.assertEqual(self.reports(), [])
+                self.simulated.runtime.resume()
+                self.simulated.run(5)
+                self.assertEqual([each.fault_struct.fault_code for each in self.reports()], [0])
+                self.assertEqual((len(self.files.installs), self.notes()), (installs, []))
+
+    def test_an_installer_that_cancels_itself(self) -> None:
+        for attribute in ("held", "installing"):
+            with self.subTest(attribute=attribute):
+                self.begin()
+                setattr(self.files, attribute, cancelled := Deferred())
+                self.ask(download(kind=CONFIGURATION))
+                self.simulated.run(5)
+                cancelled.errback(CancelledError())
+                self.simulated.run(5)
+                self.assertEqual([each.fault_struct.fault_code for each in self.reports()], [9002])
+                self.assertEqual(self.notes(), [])
 
     def test_of_its_own(self) -> None:
         transfers = self.simulated.runtime.transfers
