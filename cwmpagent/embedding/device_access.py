@@ -19,6 +19,7 @@ from cwmpagent.embedding.extensions import Extensions
 from cwmpagent.embedding.python_values import python_value, text_of
 from cwmpagent.errors import CwmpFault, MisuseError
 from cwmpagent.protocol.agenda.events import EVENTS, LONGEST_CODE, LONGEST_COMMAND_KEY, Event
+from cwmpagent.protocol.software.operation import Operation
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.lifecycle import Lifecycle
 from cwmpagent.runtime.transfers import Transfers
@@ -127,6 +128,18 @@ class DeviceAccess:
         if not self._is_running():
             raise CwmpFault(9002, NOT_RUNNING)
         return await transfers.autonomous.begin(order)
+
+    async def change_software(self, operation: Operation) -> None:
+        """See :meth:`cwmpagent.Agent.change_software`."""
+        texts = (operation.url, operation.uuid, operation.version, operation.username, operation.password)
+        for text in texts:
+            check_text(text, "an argument", 'agent.change_software("Install", url="https://files.example.net/a.tar")')
+        software = self.runtime.software
+        if software is None:
+            raise MisuseError("the agent has no software modules: [software] directory is not set")
+        if not self._is_running():
+            raise CwmpFault(9002, NOT_RUNNING)
+        await software.perform(operation)
 
     def sleeping(self) -> Deferred[None]:
         """See :meth:`cwmpagent.Agent.sleeping`."""

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Unpack
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, DeferredLock
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock, fail
 from twisted.python.failure import Failure
 
 from cwmpagent.agent.facts import AgentStopped, EnvelopeReceived, EnvelopeSent, Fact, Noted, Warned
@@ -34,6 +34,8 @@ from cwmpagent.embedding.observers import Observers
 from cwmpagent.embedding.program_installer import ProgramInstaller
 from cwmpagent.embedding.vendor_extensions import Range, TypeName, VendorParameter
 from cwmpagent.errors import CwmpAgentError, MisuseError
+from cwmpagent.protocol.software.operation import Kind as SoftwareChange
+from cwmpagent.protocol.software.operation import Operation
 from cwmpagent.protocol.transfers.record import Kind
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.assembly import Additions, Assembly
@@ -274,6 +276,35 @@ class Agent(Service):
         """
         order = AutonomousOrder(kind=Kind.UPLOAD, file_type=file_type, url=url, username=username, password=password)
         return Deferred.fromCoroutine(self._device.transfer(order))
+
+    def change_software(
+        self,
+        operation: str,
+        *,
+        url: str = "",
+        uuid: str = "",
+        version: str = "",
+        username: str = "",
+        password: str = "",
+    ) -> Deferred[None]:
+        """Install, update or uninstall a software module without being asked by the ACS; else as for a ChangeDUState.
+
+        ``operation``: ``Install``, ``Update`` or ``Uninstall``. Fires once it is saved; the log and the tables of
+        Device.SoftwareModules. have the result. The ACS is told by AutonomousDUStateChangeComplete where
+        DUStateChangeComplPolicy wants it. Errbacks with CwmpFault 9004 if too many wait, 9002 if it cannot be saved,
+        during a reboot and after a stop; with MisuseError for a wrong argument and without ``[software] directory``.
+        """
+        if operation not in [str(kind) for kind in SoftwareChange]:
+            return fail(MisuseError("the operation must be Install, Update or Uninstall"))
+        order = Operation(
+            kind=SoftwareChange(operation),
+            url=url,
+            uuid=uuid,
+            version=version,
+            username=username,
+            password=password,
+        )
+        return Deferred.fromCoroutine(self._device.change_software(order))
 
     def sleeping(self) -> Deferred[None]:
         """Record that the device enters standby, in which it has no contact with the ACS (TR-069 Annex L).

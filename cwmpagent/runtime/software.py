@@ -17,8 +17,7 @@ from cwmpagent.agent.software.operations import SoftwareOperations
 from cwmpagent.agent.software.records import SOFTWARE, SoftwareRecords
 from cwmpagent.agent.software.reports import SoftwareReports
 from cwmpagent.agent.software.tables import SOFTWARE_MODULES, SoftwareTables
-from cwmpagent.errors import SoftwareFailure
-from cwmpagent.protocol.software import faults
+from cwmpagent.errors import CwmpFault, StoreWriteError
 from cwmpagent.protocol.software.operation import Operation
 from cwmpagent.protocol.software.state import ChangeRequest
 from cwmpagent.runtime.environment import Environment
@@ -92,11 +91,15 @@ class Software:
     async def perform(self, *operations: Operation) -> None:
         """Carry out ``operations`` for a program; what the policy lets pass is reported to the ACS.
 
-        Returns once they are saved. Raises StoreWriteError, and SoftwareFailure where there are none.
+        Returns once they are saved. Raises CwmpFault 9003 (no operation), 9004, and 9002 where they cannot be saved.
         """
         if not operations:
-            raise SoftwareFailure(faults.INVALID, "there is no operation")
-        await self.records.promise(self.records.state.added(ChangeRequest(None, operations, autonomous=True)))
+            raise CwmpFault(9003, "there is no operation")
+        self.records.check_room()
+        try:
+            await self.records.promise(self.records.state.added(ChangeRequest(None, operations, autonomous=True)))
+        except StoreWriteError as error:
+            raise CwmpFault(9002, f"cannot save the request: {error}") from None
         self.operations.begin()
 
     async def stop(self) -> None:

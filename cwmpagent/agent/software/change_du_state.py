@@ -11,8 +11,6 @@ from cwmpagent.protocol.rpc import ChangeDUState, ChangeDUStateResponse
 from cwmpagent.protocol.software.operation import Operation
 from cwmpagent.protocol.software.state import ChangeRequest
 
-MOST_REQUESTS = 16
-"""Maximum number of requests that are not reported."""
 MOST_OPERATIONS = 64
 """Maximum number of operations in one request."""
 
@@ -38,8 +36,7 @@ class ChangeDUStates:
             raise CwmpFault(9003, "there is no operation")
         if len(request.operations) > MOST_OPERATIONS:
             raise CwmpFault(9004, f"at most {MOST_OPERATIONS} operations are allowed in one request")
-        if len(self._records.state.requests) >= MOST_REQUESTS:
-            raise CwmpFault(9004, f"{MOST_REQUESTS} requests are not completed yet")
+        self._records.check_room()
         operations = tuple(Operation.asked(struct) for struct in request.operations)
         accepted = ChangeRequest(request.command_key, operations, acs=self._acs())
         try:

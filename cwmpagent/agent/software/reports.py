@@ -7,6 +7,7 @@ event (TR-069 A.4.2.3, A.4.2.4).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cwmpagent.agent.events import Events
 from cwmpagent.agent.management_server import ManagementServer
@@ -49,11 +50,13 @@ class SoftwareReports:
         for request in self._complete():
             if request.number in self._raised:
                 continue
-            if self._report(request, policy) is None:
+            reported = _reported(request, policy) if request.autonomous else request.operations
+            if not reported or not (request.autonomous or request.acs == self._agenda.acs):
                 await self._records.save(self._records.state.without_request(request.number))
-            else:
-                self._raised.add(request.number)
-                await self._events.raise_event(_event(request))
+                continue
+            self._raised.add(request.number)
+            await self._records.save(self._records.state.with_request(replace(request, operations=reported)))
+            await self._events.raise_event(_event(request))
 
     def policy(self) -> ReportPolicy:
         """The present DUStateChangeComplPolicy; nothing is reported where the model has none."""
@@ -66,37 +69,34 @@ class SoftwareReports:
 
     def requests(self) -> Sequence[OwnRequest]:
         """Return the reports that are not delivered."""
-        policy = self.policy()
-        found = (self._report(request, policy) for request in self._complete())
-        return [own for own in found if own is not None]
+        return [_report(request) for request in self._complete() if self._is_told(request)]
 
     def answered(self, own: OwnRequest, answer: Response | Fault) -> Answered:
         """Forget the request that is reported now; a fault other than "retry request" is an answer, too."""
         if isinstance(answer, Fault) and answer.code == RETRY_REQUEST:
             return Answered(delivered=False)
-        policy = self.policy()
         for request in self._complete():
-            if self._report(request, policy) == own:
+            if self._is_told(request) and _report(request) == own:
                 self._records.state = self._records.state.without_request(request.number)
                 self._raised.discard(request.number)
                 break
         return Answered(notes={SOFTWARE: self._records.note[SOFTWARE]})
 
-    def _report(self, request: ChangeRequest, policy: ReportPolicy) -> OwnRequest | None:
-        if request.autonomous:
-            reported = _reported(request, policy)
-            if not reported:
-                return None
-            results = tuple(operation.autonomous_result() for operation in reported)
-            return OwnRequest(AutonomousDUStateChangeComplete(results), "", AUTONOMOUS_DU_STATE_CHANGE_COMPLETE)
-        if request.acs != self._agenda.acs:
-            return None
-        results_of_acs = tuple(operation.result() for operation in request.operations)
-        key = request.command_key or ""
-        return OwnRequest(DUStateChangeComplete(results_of_acs, key), key, M_CHANGE_DU_STATE)
-
     def _complete(self) -> Sequence[ChangeRequest]:
         return [request for request in self._records.state.requests if request.complete]
+
+    def _is_told(self, request: ChangeRequest) -> bool:
+        """Whether the ACS gets its report now: the event was raised, and it is still the ACS that has asked."""
+        return request.number in self._raised and (request.autonomous or request.acs == self._agenda.acs)
+
+
+def _report(request: ChangeRequest) -> OwnRequest:
+    if request.autonomous:
+        results = tuple(operation.autonomous_result() for operation in request.operations)
+        return OwnRequest(AutonomousDUStateChangeComplete(results), "", AUTONOMOUS_DU_STATE_CHANGE_COMPLETE)
+    key = request.command_key or ""
+    asked = tuple(operation.result() for operation in request.operations)
+    return OwnRequest(DUStateChangeComplete(asked, key), key, M_CHANGE_DU_STATE)
 
 
 def _event(request: ChangeRequest) -> Event:

@@ -61,6 +61,11 @@ class SoftwareState:
         number = max((each.number for each in self.requests), default=0) + 1
         return replace(self, requests=(*self.requests, replace(request, number=number)))
 
+    def with_request(self, changed: ChangeRequest) -> SoftwareState:
+        """Return it with ``changed`` in place of the request of its number."""
+        requests = (changed if request.number == changed.number else request for request in self.requests)
+        return replace(self, requests=tuple(requests))
+
     def without_request(self, number: int) -> SoftwareState:
         """Return it without the request of this number."""
         return replace(self, requests=tuple(request for request in self.requests if request.number != number))
@@ -82,13 +87,9 @@ class SoftwareState:
     def with_operations(self, step: tuple[int, int], operations: tuple[Operation, ...]) -> SoftwareState:
         """Return it with ``operations`` in place of the one at ``step``."""
         number, place = step
-
-        def changed(request: ChangeRequest) -> ChangeRequest:
-            merged = (*request.operations[:place], *operations, *request.operations[place + 1 :])
-            return replace(request, operations=merged)
-
-        requests = (changed(request) if request.number == number else request for request in self.requests)
-        return replace(self, requests=tuple(requests))
+        (request,) = (request for request in self.requests if request.number == number)
+        merged = (*request.operations[:place], *operations, *request.operations[place + 1 :])
+        return self.with_request(replace(request, operations=merged))
 
     def at_work(self) -> frozenset[str]:
         """DUIDs of the units on which an operation works."""

@@ -10,10 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from cwmpagent.agent.options import SoftwareOptions
 from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.agent.parameters.provider_values import FRESH
-from cwmpagent.agent.software.change_du_state import MOST_OPERATIONS, MOST_REQUESTS
-from cwmpagent.agent.software.records import SOFTWARE
+from cwmpagent.agent.software.change_du_state import MOST_OPERATIONS
+from cwmpagent.agent.software.records import MOST_REQUESTS, SOFTWARE
 from cwmpagent.datamodel.plan import ParameterAssignment
-from cwmpagent.errors import SoftwareFailure, TransportError
+from cwmpagent.errors import CwmpFault, SoftwareFailure, TransportError
 from cwmpagent.protocol.agenda.events import (
     AUTONOMOUS_DU_STATE_CHANGE_COMPLETE,
     CONNECTION_REQUEST,
@@ -357,6 +357,31 @@ class AutonomousTests(SoftwareCase):
         )
         self.simulated.run(86400)
         self.assertEqual(len(self.sent()), 1)
+
+    def test_the_policy_counts_at_the_end_of_the_work(self) -> None:
+        self.simulated = self.agent(**{POLICY + "Enable": "true", POLICY + "OperationTypeFilter": "Install"})
+        self.simulated.acs.instead = lambda posted: TransportError("broken")
+        self.simulated.begin()
+        self.perform()
+        assignment = ParameterAssignment(self.simulated.runtime.server.path(POLICY + "Enable"), "false")
+        finished(Deferred.fromCoroutine(self.simulated.runtime.changes.set_values([assignment], Origin.ACS)))
+        self.simulated.kill()
+        self.simulated.acs.instead = lambda posted: None
+        self.simulated.begin(booted=False)
+        self.simulated.run(86400)
+        self.assertEqual([len(report.results) for report in self.sent()], [1], "the failure is filtered out")
+        self.assertEqual((self.simulated.runtime.agenda.pending, self.software.records.state.requests), ((), ()))
+
+    def test_it_has_bounds(self) -> None:
+        self.assertEqual(self.refused(), 9003)
+        self.files.served[URL] = Deferred()
+        for _ in range(MOST_REQUESTS):
+            finished(self.software.perform(Operation(kind=Kind.INSTALL, url=URL)))
+        self.assertEqual(self.refused(Operation(kind=Kind.INSTALL, url=URL)), 9004)
+
+    def refused(self, *operations: Operation) -> int:
+        failure = self.failureResultOf(Deferred.fromCoroutine(self.software.perform(*operations)), CwmpFault)
+        return int(failure.value.code)
 
     def test_without_it_nothing_is_reported_or_kept(self) -> None:
         self.perform()
