@@ -23,6 +23,8 @@ from cwmpagent.transport.files.sent_file import SentFile, Told
 from cwmpagent.transport.files.written_file import SPACE_LEFT
 from cwmpagent.transport.tls.trust import TlsTrust
 
+_PAUSE = 0.02
+"""Seconds between two pieces of a download while something urgent is under way."""
 _RANGE = re.compile(rb"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 
 
@@ -31,6 +33,7 @@ class HttpFileClient:
 
     ``silence``: seconds without an octet after which a transfer is cut. ``connect``, ``first_byte``: as for
     :class:`~cwmpagent.transport.files.http_exchange.HttpExchange`. ``free``: free octets of the file system of a path.
+    While ``urgent`` returns True, downloads leave the reactor to others for most of the time.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class HttpFileClient:
         first_byte: float = 30.0,
         silence: float = 60.0,
         free: Callable[[str], int] = free_space,
+        urgent: Callable[[], bool] = lambda: False,
     ) -> None:
         self._reactor = reactor
         self._trust = trust
@@ -53,6 +57,7 @@ class HttpFileClient:
         self._first_byte = first_byte
         self._silence = silence
         self._free = free
+        self._urgent = urgent
 
     async def download(self, file: FileDownload, progress: Callable[[Progress], None]) -> None:
         """Fetch ``file``; it is on the disk when this returns. Raises TransferFailure.
@@ -139,7 +144,9 @@ class HttpFileClient:
         """Receive the body. Returns the octets of the whole file. Raises TransferFailure."""
         silence = Silence(self._reactor, self._silence, file.seconds)
         try:
-            body = ReceivedBody(file, begin, progress, silence.over, self._monotonic, self._free, self._in_thread)
+            body = ReceivedBody(
+                file, begin, progress, silence.over, self._monotonic, self._free, self._in_thread, self._give_way
+            )
         except OSError as error:
             abandon(response)
             raise failures.other(f"the file cannot be written: {error.strerror}") from error
@@ -160,6 +167,9 @@ class HttpFileClient:
             raise TransferFailure(9002, f"the spool directory cannot be used: {error.strerror}") from error
         if needed + SPACE_LEFT > free:
             raise failures.other(f"the file needs {needed} octets, and {free} are free")
+
+    def _give_way(self, go_on: Callable[[], None]) -> Any:
+        return self._reactor.callLater(_PAUSE, go_on) if self._urgent() else None
 
     def _in_thread(self, work: Callable[[], None]) -> Deferred[None]:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
