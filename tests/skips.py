@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.namespaces import has_masquerade, has_namespaces
+from tests.real.nginx import PROGRAM
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -64,6 +65,8 @@ NO_CURL = "no curl on this machine"
 
 NO_PROSODY = "no prosody on this machine"
 
+NO_NGINX = "no nginx on this machine (Debian's package nginx-light)"
+
 NO_IPV6 = "no IPv6 on this machine's loopback"
 
 NO_COTURN = "no coturn on this machine (Debian's package coturn)"
@@ -79,6 +82,7 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(NO_CURL, lambda: shutil.which("curl") is None, 3),
     Allowed(NO_IPV6, lambda: not has_ipv6(), 7),
     Allowed(NO_PROSODY, lambda: shutil.which("prosody") is None, 11),
+    Allowed(NO_NGINX, lambda: PROGRAM is None, 18),
     Allowed(NO_COTURN, lambda: shutil.which("turnserver") is None, 3),
     Allowed(NO_NAT, lambda: not has_masquerade(), 1),
     Allowed(NO_NETNS, lambda: not has_namespaces(), 1),
