@@ -14,7 +14,7 @@ from cwmpagent.agent.options import FileOptions, TransferOptions
 from cwmpagent.agent.ports import Clock, FileSource
 from cwmpagent.agent.transfers.firmware_progress import FirmwareProgress
 from cwmpagent.agent.transfers.records import Follower
-from cwmpagent.datamodel.schema import Model
+from cwmpagent.datamodel.schema import Model, ObjectDefinition
 from cwmpagent.protocol.transfers.record import Transfer
 from cwmpagent.runtime.parameters import Device, Parameters
 
@@ -71,4 +71,6 @@ def build_options(
 
 
 def _is_free(model: Model, table: str) -> bool:
-    return model.definition(table + "{i}.") is not None and not model.rows.get(table)
+    """Whether the model has rows for the agent to supply; a dump without rows there does not say what they have."""
+    row = model.definition(table + "{i}.")
+    return isinstance(row, ObjectDefinition) and "Name" in row.parameters and not model.rows.get(table)

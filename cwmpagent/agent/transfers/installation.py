@@ -49,13 +49,17 @@ class Installation:
         self._activity = activity
 
     async def apply(self, transfer: Transfer) -> bool:
-        """Apply the file of ``transfer``, which is received. True: the device restarts, and sessions stay closed."""
+        """Apply the file of ``transfer``, which is received. True: the device restarts, and sessions stay closed.
+
+        Raises StoreWriteError where it cannot be saved before that this begins; then nothing is applied. Else a file
+        could be applied again after a crash.
+        """
         firmware = transfer.file_type == FIRMWARE
         restarts = False
         try:
             if firmware:
                 await self._pause.hold()
-            await self._records.change(replace(transfer, state=State.INSTALLING))
+            await self._records.change_or_raise(replace(transfer, state=State.INSTALLING))
             try:
                 restarts = await self._options.installer.install(self._file(transfer), partial(self._told, transfer))
             except TransferFailure as failure:

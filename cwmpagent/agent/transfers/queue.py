@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from cwmpagent.agent.facts import Observer
+from cwmpagent.agent.facts import Observer, Warned
 from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.options import TransferOptions
 from cwmpagent.agent.ports import DelayedCall, Timers
@@ -18,13 +18,14 @@ from cwmpagent.agent.transfers.activity import TransferActivity
 from cwmpagent.agent.transfers.attempt import fetch, send, with_validator
 from cwmpagent.agent.transfers.installation import Installation
 from cwmpagent.agent.transfers.records import TransferRecords
-from cwmpagent.errors import CwmpFault, TransferFailure
+from cwmpagent.errors import CwmpFault, StoreWriteError, TransferFailure
 from cwmpagent.protocol.transfers.file import Progress
 from cwmpagent.protocol.transfers.record import CANCELLABLE, MOST_RUNNING, MOST_TRANSFERS, State, Transfer
 from cwmpagent.protocol.transfers.retry import OUTSIDE_WINDOWS, Begin, Expired, next_step, retried
 
 ASK_AGAIN = 60.0
-"""Seconds between two questions whether the device is idle or a user consents, and between two looks at the clock."""
+"""Seconds between two questions whether the device is idle or a user consents, between two looks at the clock, and
+between two attempts to save that a file is going to be applied."""
 
 
 class TransferQueue:
@@ -50,6 +51,7 @@ class TransferQueue:
         self._asked: set[int] = set()  # transfers of the session under way
         self._running: dict[int, Deferred[None]] = {}
         self._installing = False
+        self._install_from = 0.0  # monotonic
         self._restarting = False
         self._started = False
         self._timer: DelayedCall | None = None
@@ -129,7 +131,7 @@ class TransferQueue:
         for transfer in self._records:
             if transfer.number in self._running or transfer.number in self._asked:
                 continue
-            if transfer.state is State.RECEIVED and not self._installing:
+            if transfer.state is State.RECEIVED and not self._installing and now.reached(self._install_from):
                 self._installing = True
                 self._begin(transfer.number, partial(self._install, transfer))
             if transfer.state not in (State.QUEUED, State.TRANSFERRING):  # or an attempt that was cancelled
@@ -221,6 +223,9 @@ class TransferQueue:
     async def _install(self, transfer: Transfer) -> None:
         try:
             self._restarting = await self._installation.apply(transfer)
+        except StoreWriteError as error:
+            self._install_from = self._records.now().monotonic + ASK_AGAIN
+            self._observer(Warned(f"a file is not applied yet, because that cannot be saved: {error}"))
         finally:
             self._installing = False
 

@@ -119,6 +119,16 @@ class TransferRecords:
             self._agenda.add(event_of(transfer), self.now())
         await self._journal.save_or_warn({**notes, transfer.note: transfer.record()})
 
+    async def change_or_raise(self, transfer: Transfer) -> None:
+        """Save another state of a transfer. Raises StoreWriteError; then it has its former state."""
+        before = self._transfers[transfer.number]
+        self._transfers[transfer.number] = transfer = transfer.stamped(self.now())
+        try:
+            await self._journal.save({**self._damaged, transfer.note: transfer.record()})
+        except BaseException:
+            self._transfers[transfer.number] = before
+            raise
+
     async def remove(self, transfers: list[Transfer]) -> None:
         """Remove transfers without a report. Raises StoreWriteError; then all of them stay."""
         await self._journal.save(dict.fromkeys(transfer.note for transfer in transfers))

@@ -1,0 +1,92 @@
+"""Installation: once, also where the state cannot be saved; the times of a report without a clock."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from cwmpagent.agent.facts import Warned
+from cwmpagent.errors import TransferFailure
+from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, Event
+from cwmpagent.values import UNKNOWN_TIME
+from tests.agent.transfers.test_transfers import CONFIGURATION, TransferCase, download
+
+
+class UnsavedTests(TransferCase):
+    def received(self) -> None:
+        """A file is there, and from now on nothing can be saved."""
+        self.files.restarts = False
+        self.files.held = Deferred()
+        self.ask(download(kind=CONFIGURATION))
+        self.simulated.run(5)
+        self.simulated.store.refusing = "the disk is full"
+        self.files.held.callback(None)
+        self.simulated.run(5)
+
+    def test_not_applied_before_that_is_saved(self) -> None:
+        self.received()
+        self.simulated.run(300)
+        self.assertEqual((self.files.installs, self.reports()), ([], []))
+        lines = [fact.text for fact in self.simulated.facts if isinstance(fact, Warned) and "applied" in fact.text]
+        self.assertTrue(2 <= len(lines) <= 7, lines)
+        self.assertIn("the disk is full", lines[0])
+        sessions = len(self.simulated.acs.sessions)
+        self.simulated.happen(Event(CONNECTION_REQUEST))
+        self.assertEqual(len(self.simulated.acs.sessions), sessions + 1, "sessions go on")
+        self.simulated.store.refusing = None
+        self.simulated.run(1000)
+        self.assertEqual([each.fault_struct.fault_code for each in self.reports()], [0])
+        self.assertEqual((len(self.files.installs), self.notes()), (1, []))
+
+    def test_once_over_a_crash(self) -> None:
+        self.received()
+        self.simulated.store.refusing = None
+        self.restart(booted=False)
+        self.simulated.run(100)
+        self.assertEqual((len(self.files.installs), len(self.reports()), self.notes()), (1, 1, []))
+
+    def test_the_end_of_an_installation_is_not_saved(self) -> None:
+        self.files.restarts = False
+        self.files.installing = Deferred()
+        self.ask(download(kind=CONFIGURATION))
+        self.simulated.run(5)
+        self.simulated.store.refusing = "the disk is full"
+        self.files.installing.callback(None)
+        self.simulated.run(1)
+        self.simulated.store.refusing = None
+        self.restart(booted=False)
+        self.simulated.run(100)
+        self.assertEqual((len(self.files.installs), len(self.files.confirmed), self.notes()), (1, 1, []))
+
+
+class TimeTests(TransferCase):
+    def times(self) -> tuple[str, str]:
+        (report,) = self.reports()
+        return report.start_time, report.complete_time
+
+    def test_a_clock_that_is_not_set(self) -> None:
+        self.files.restarts = False
+        self.simulated.clock.step(-self.simulated.clock.wall())
+        self.ask(download(kind=CONFIGURATION))
+        self.simulated.run(5)
+        self.assertEqual(self.times(), (UNKNOWN_TIME, UNKNOWN_TIME))
+
+    def test_a_clock_that_is_set_meanwhile(self) -> None:
+        self.files.restarts = False
+        self.files.held = Deferred()
+        wall = self.simulated.clock.wall()
+        self.simulated.clock.step(-wall)
+        self.ask(download(kind=CONFIGURATION))
+        self.simulated.run(5)
+        self.simulated.clock.step(wall)
+        self.files.held.callback(None)
+        self.simulated.run(5)
+        start, complete = self.times()
+        self.assertEqual(start, UNKNOWN_TIME)
+        self.assertTrue(complete.startswith("2026-01-01T"), complete)
+
+    def test_a_failure_without_a_clock(self) -> None:
+        self.simulated.clock.step(-self.simulated.clock.wall())
+        self.files.failures = [TransferFailure(9012, "no", permanent=True)]
+        self.ask(download())
+        self.simulated.run(5)
+        self.assertEqual(self.times(), (UNKNOWN_TIME, UNKNOWN_TIME))
