@@ -82,7 +82,7 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(NO_RECORDED, lambda: recorded_messages() is None, 1),
     Allowed(NO_MODELS, lambda: models_directory() is None, 9),
     Allowed(NO_CURL, lambda: shutil.which("curl") is None, 3),
-    Allowed(NO_IPV6, lambda: not has_ipv6(), 7),
+    Allowed(NO_IPV6, lambda: not has_ipv6(), 8),
     Allowed(NO_PROSODY, lambda: shutil.which("prosody") is None, 11),
     Allowed(NO_COTURN, lambda: shutil.which("turnserver") is None, 3),
     Allowed(NO_VSFTPD, lambda: shutil.which("vsftpd") is None, 13),

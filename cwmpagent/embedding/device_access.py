@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 
 from cwmpagent.agent.device_identity import manufacturer_oui
 from cwmpagent.agent.parameters.changes import Origin
-from cwmpagent.agent.transfers.autonomous import OwnTransfer
+from cwmpagent.agent.transfers.autonomous import AutonomousOrder
 from cwmpagent.datamodel.identifiers import ANY, segments
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.datamodel.resolve import Resolver
@@ -19,6 +19,7 @@ from cwmpagent.embedding.extensions import Extensions
 from cwmpagent.embedding.python_values import python_value, text_of
 from cwmpagent.errors import CwmpFault, MisuseError
 from cwmpagent.protocol.agenda.events import EVENTS, LONGEST_CODE, LONGEST_COMMAND_KEY, Event
+from cwmpagent.protocol.software.operation import Operation
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.lifecycle import Lifecycle
 from cwmpagent.runtime.transfers import Transfers
@@ -112,7 +113,7 @@ class DeviceAccess:
             return fail(CwmpFault(9002, NOT_RUNNING))
         return transfers.download_requests.ask(file_type, arguments)
 
-    async def transfer(self, order: OwnTransfer) -> int:
+    async def transfer(self, order: AutonomousOrder) -> int:
         """See :meth:`cwmpagent.Agent.download` and :meth:`cwmpagent.Agent.upload`."""
         for text, purpose in (
             (order.file_type, "the file type"),
@@ -127,6 +128,18 @@ class DeviceAccess:
         if not self._is_running():
             raise CwmpFault(9002, NOT_RUNNING)
         return await transfers.autonomous.begin(order)
+
+    async def change_software(self, operation: Operation) -> None:
+        """See :meth:`cwmpagent.Agent.change_software`."""
+        texts = (operation.url, operation.uuid, operation.version, operation.username, operation.password)
+        for text in texts:
+            check_text(text, "an argument", 'agent.change_software("Install", url="https://files.example.net/a.tar")')
+        software = self.runtime.software
+        if software is None:
+            raise MisuseError("the agent has no software modules: [software] directory is not set")
+        if not self._is_running():
+            raise CwmpFault(9002, NOT_RUNNING)
+        await software.perform(operation)
 
     def sleeping(self) -> Deferred[None]:
         """See :meth:`cwmpagent.Agent.sleeping`."""

@@ -10,14 +10,14 @@ from types import MappingProxyType
 from typing import Any, Unpack
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, DeferredLock
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock, fail
 from twisted.python.failure import Failure
 
 from cwmpagent.agent.facts import AgentStopped, EnvelopeReceived, EnvelopeSent, Fact, Noted, Warned
 from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.ports import Clock, Installer, Provider
 from cwmpagent.agent.session.dispatcher import Performer
-from cwmpagent.agent.transfers.autonomous import OwnTransfer
+from cwmpagent.agent.transfers.autonomous import AutonomousOrder
 from cwmpagent.config import Config, from_settings, load
 from cwmpagent.config.tables import Tables
 from cwmpagent.control.recent_facts import RecentFacts
@@ -34,6 +34,8 @@ from cwmpagent.embedding.observers import Observers
 from cwmpagent.embedding.program_installer import ProgramInstaller
 from cwmpagent.embedding.vendor_extensions import Range, TypeName, VendorParameter
 from cwmpagent.errors import CwmpAgentError, MisuseError
+from cwmpagent.protocol.software.operation import Kind as SoftwareChange
+from cwmpagent.protocol.software.operation import Operation
 from cwmpagent.protocol.transfers.record import Kind
 from cwmpagent.runtime.agent_runtime import AgentRuntime
 from cwmpagent.runtime.assembly import Additions, Assembly
@@ -256,7 +258,7 @@ class Agent(Service):
         for a wrong argument, 9013 for the scheme of the URL, 9004 if too many transfers are queued, 9002 if it cannot
         be saved, during a reboot and after a stop; with MisuseError for a wrong type and before the first start.
         """
-        order = OwnTransfer(
+        order = AutonomousOrder(
             kind=Kind.DOWNLOAD,
             file_type=file_type,
             url=url,
@@ -272,8 +274,37 @@ class Agent(Service):
 
         ``file_type`` is one of an Upload, such as ``2 Vendor Log File``.
         """
-        order = OwnTransfer(kind=Kind.UPLOAD, file_type=file_type, url=url, username=username, password=password)
+        order = AutonomousOrder(kind=Kind.UPLOAD, file_type=file_type, url=url, username=username, password=password)
         return Deferred.fromCoroutine(self._device.transfer(order))
+
+    def change_software(
+        self,
+        operation: str,
+        *,
+        url: str = "",
+        uuid: str = "",
+        version: str = "",
+        username: str = "",
+        password: str = "",
+    ) -> Deferred[None]:
+        """Install, update or uninstall a software module without being asked by the ACS; else as for a ChangeDUState.
+
+        ``operation``: ``Install``, ``Update`` or ``Uninstall``. Fires once it is saved; the log and the tables of
+        Device.SoftwareModules. have the result. The ACS is told by AutonomousDUStateChangeComplete where
+        DUStateChangeComplPolicy wants it. Errbacks with CwmpFault 9004 if too many wait, 9002 if it cannot be saved,
+        during a reboot and after a stop; with MisuseError for a wrong argument and without ``[software] directory``.
+        """
+        if operation not in [str(kind) for kind in SoftwareChange]:
+            return fail(MisuseError("the operation must be Install, Update or Uninstall"))
+        order = Operation(
+            kind=SoftwareChange(operation),
+            url=url,
+            uuid=uuid,
+            version=version,
+            username=username,
+            password=password,
+        )
+        return Deferred.fromCoroutine(self._device.change_software(order))
 
     def sleeping(self) -> Deferred[None]:
         """Record that the device enters standby, in which it has no contact with the ACS (TR-069 Annex L).

@@ -100,11 +100,11 @@ def build_files(
     spool = Spool(config.state.directory / SPOOL)
     verify = _verification(transfers.verify_key, client, elsewhere)
 
-    def options(installer: Installer, source: FileSource) -> TransferOptions:
+    def options(installer: Installer, sources: Sequence[FileSource]) -> TransferOptions:
         return TransferOptions(
             client=client,
             installer=InstallersByType(lambda: [*programs(), installer, hook], observer),
-            source=SourcesByType(lambda: [source, logs], observer),
+            source=SourcesByType(lambda: sources, observer),
             spool=spool,
             verify=verify,
             max_size=transfers.max_size,
@@ -119,6 +119,7 @@ def build_files(
         secrets=key is not None,
         transfers=options,
         images=lambda: images_of(programs(), hook_images),
+        logs=logs,
     )
 
 

@@ -17,8 +17,7 @@ from cwmpagent.agent.software.operations import SoftwareOperations
 from cwmpagent.agent.software.records import SOFTWARE, SoftwareRecords
 from cwmpagent.agent.software.reports import SoftwareReports
 from cwmpagent.agent.software.tables import SOFTWARE_MODULES, SoftwareTables
-from cwmpagent.errors import SoftwareFailure
-from cwmpagent.protocol.software import faults
+from cwmpagent.errors import CwmpFault, StoreWriteError
 from cwmpagent.protocol.software.operation import Operation
 from cwmpagent.protocol.software.state import ChangeRequest
 from cwmpagent.runtime.environment import Environment
@@ -69,7 +68,7 @@ class Software:
     def connect(self, parameters: Parameters, dispatcher: Dispatcher) -> None:
         """Register the RPC, and use the rows of ``parameters`` for references."""
         self._parameters = parameters
-        ChangeDUStates(self.records, lambda: None).register(dispatcher)
+        ChangeDUStates(self.records, lambda: self._parts.agenda.acs, lambda: None).register(dispatcher)
 
     async def start(self) -> None:
         """Start the execution units with AutoStart, report what is complete, and go on with what is not."""
@@ -77,6 +76,7 @@ class Software:
             await self._parameters.refresher.reread(f"{self._root}{SOFTWARE_MODULES}", [])
         await self._options.installer.recover(self.records.state.at_work(), self.records.state.present())
         await self._execution.start_all()
+        self.reports.recover()
         await self.reports.complete()
         self.operations.begin()
 
@@ -91,11 +91,15 @@ class Software:
     async def perform(self, *operations: Operation) -> None:
         """Carry out ``operations`` for a program; what the policy lets pass is reported to the ACS.
 
-        Returns once they are saved. Raises StoreWriteError, and SoftwareFailure where there are none.
+        Returns once they are saved. Raises CwmpFault 9003 (no operation), 9004, and 9002 where they cannot be saved.
         """
         if not operations:
-            raise SoftwareFailure(faults.INVALID, "there is no operation")
-        await self.records.promise(self.records.state.added(ChangeRequest(None, operations, autonomous=True)))
+            raise CwmpFault(9003, "there is no operation")
+        self.records.check_room()
+        try:
+            await self.records.promise(self.records.state.added(ChangeRequest(None, operations, autonomous=True)))
+        except StoreWriteError as error:
+            raise CwmpFault(9002, f"cannot save the request: {error}") from None
         self.operations.begin()
 
     async def stop(self) -> None:

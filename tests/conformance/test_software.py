@@ -8,17 +8,21 @@ from dataclasses import replace
 from cwmpagent.config import Config
 from cwmpagent.config.settings import SoftwareConfig
 from cwmpagent.device.software.marked_programs import end_marked
+from cwmpagent.errors import MisuseError
 from cwmpagent.lab.acs.session_trace import SessionTrace
 from cwmpagent.lab.files.faults import Slow
 from cwmpagent.protocol.rpc import (
+    AutonomousDUStateChangeComplete,
     ChangeDUState,
     ChangeDUStateResponse,
     DUStateChangeComplete,
+    GetParameterValues,
     InstallOpStruct,
     UninstallOpStruct,
     UpdateOpStruct,
 )
-from tests.agent.bench import DEVICE, BenchCase
+from cwmpagent.values import Value, ValueType
+from tests.agent.bench import DEVICE, BenchCase, assign
 from tests.device.software.archives import entry, manifest, write
 from tests.lab.files.serving import start
 from tests.test_tap import TapCase
@@ -26,6 +30,7 @@ from tests.test_tap import TapCase
 UUID = "12345678-1234-4234-8234-123456789abc"
 OTHER = "12345678-1234-4234-8234-123456789abd"
 COMPLETE = "11 DU STATE CHANGE COMPLETE"
+AUTONOMOUS = "12 AUTONOMOUS DU STATE CHANGE COMPLETE"
 CREDENTIALS = {"username": "cpe", "password": "files-secret"}
 
 
@@ -36,7 +41,11 @@ class Files:
         folder = case.state.parent / "files"
         folder.mkdir()
         for name, version in (("a1", "1.0"), ("a2", "2.0"), ("b1", "1.0")):
-            write(folder / f"{name}.tar.gz", entry("unit.toml", manifest(version)), entry("data", bytes(50_000)))
+            write(
+                folder / f"{name}.tar.gz",
+                entry("unit.toml", manifest(version)),
+                entry("data", random.Random(1).randbytes(50_000)),
+            )
         self.server, port = start(case, folder, auth="digest", **CREDENTIALS)
         self.folder = folder
         self.url = f"http://127.0.0.1:{port}/"
@@ -133,7 +142,7 @@ class ChangeTests(SoftwareCase):
         await self.bootstrapped()
         self.files.server.faults.add(Slow(rate=100))
         await self.ask(ChangeDUState((self.files.install("a1"), self.files.update("a2")), "k"))
-        await self.until(lambda: self.files.server.transfers.seen)
+        await self.until(lambda: list((self.directory / "spool").iterdir()))
         await self.end()
         self.files.server.faults.clear()
         since = self.lab.sessions.seen
@@ -161,8 +170,8 @@ class KillTests(TapCase):
         await self.until(lambda: "its ACS is" in child.out)
         self.assertEqual(await self.lab.connection_request(DEVICE), 200)
         self.assertEqual(await answer, ChangeDUStateResponse())
-        for _ in range(8):
-            await self.pause(chance.uniform(0, 0.3))
+        for _ in range(5):
+            await self.pause(chance.uniform(0, 0.6))
             child.signal("KILL")
             await child.ended
             child = self.run_agent()
@@ -180,3 +189,81 @@ class KillTests(TapCase):
         await self.session(since=number)
         self.assertEqual({each.command_key for each in reports(self)}, {"k"})
         self.assertEqual(len(set(map(str, reports(self)))), 1, "a report whose answer was lost comes again unchanged")
+
+
+POLICY = "Device.ManagementServer.DUStateChangeComplPolicy."
+EXECUTION = "Device.SoftwareModules.ExecutionUnit.1."
+
+
+class OwnTests(SoftwareCase):
+    """Changes that the ACS has not asked for."""
+
+    async def change(self, operation: str, **members: str) -> None:
+        assert self.agent is not None
+        await self.agent.change_software(operation, **members)
+
+    async def test_changes_of_a_program_as_the_policy_wants_it(self) -> None:
+        await self.bootstrapped()
+        given = {"url": self.files.url + "a1.tar.gz", "uuid": UUID, **CREDENTIALS}
+        await self.change("Install", **given)
+        assert self.agent is not None and self.agent.runtime.software is not None
+        records = self.agent.runtime.software.records
+        await self.until(lambda: not records.state.requests)
+        policy: dict[str, Value | str] = {
+            "Enable": Value(ValueType.BOOLEAN, "true"),
+            "OperationTypeFilter": "Install,Uninstall",
+            "FaultCodeFilter": "9026",
+        }
+        await self.ask(assign("p", **{POLICY + name: value for name, value in policy.items()}))
+        self.assertNotIn(AUTONOMOUS, [code for trace in self.lab.sessions for code in trace.event_codes])
+        for operation, members, result in (
+            ("Install", given, ("Install", "Failed", 9026)),
+            ("Uninstall", {"uuid": UUID}, ("Uninstall", "Uninstalled", 0)),
+        ):
+            since = self.lab.sessions.seen
+            await self.change(operation, **members)
+            trace = await self.session(event=AUTONOMOUS, since=since)
+            (report,) = [each for each in trace.requests if isinstance(each, AutonomousDUStateChangeComplete)]
+            (each,) = report.results
+            self.assertEqual((each.operation_performed, each.current_state, each.fault.fault_code), result)
+            self.assertEqual(trace.event_codes, (AUTONOMOUS,))
+        self.assertEqual((records.state.requests, self.left()), ((), []))
+
+    async def test_what_is_refused(self) -> None:
+        await self.bootstrapped()
+        assert self.agent is not None
+        for operation in ("install", "", "Reboot"):
+            await self.assertFailure(self.agent.change_software(operation), MisuseError)
+
+
+class ExecutionTests(SoftwareCase):
+    async def status(self) -> str:
+        (answer,) = await self.ask(GetParameterValues((EXECUTION + "Status",)))
+        return str(answer.parameter_list[0].value.text)
+
+    async def until_status(self, wanted: str) -> None:
+        while await self.status() != wanted:
+            await self.pause(0.05)
+
+    async def test_requested_state_and_auto_start(self) -> None:
+        await self.bootstrapped()
+        await self.changed(self.files.install("a1"))
+        await self.until_status("Active")
+        await self.ask(assign("a", **{EXECUTION + "RequestedState": "Idle"}))
+        await self.until_status("Idle")
+        self.assertTrue((self.directory / "units" / "1" / "stopped").exists())
+        await self.end()
+        self.begin(self.config())
+        await self.session(event="1 BOOT")
+        await self.until_status("Active")
+        await self.ask(assign("b", **{EXECUTION + "AutoStart": Value(ValueType.BOOLEAN, "false")}))
+        self.assertEqual(await self.status(), "Active", "it is for the next start")
+        since = self.lab.sessions.seen
+        await self.end()
+        self.begin(self.config())
+        await self.session(event="1 BOOT", since=since)
+        self.assertEqual(await self.status(), "Idle")
+        await self.ask(assign("c", **{EXECUTION + "RequestedState": "Active"}))
+        await self.until_status("Active")
+        (answer,) = await self.ask(assign("d", **{EXECUTION + "RequestedState": "Paused"}))
+        self.assertEqual(answer.code, 9003)

@@ -123,8 +123,9 @@ class OwnRequests:
             return {}
         if result.delivered:
             name = rpc_name(request)
-            more = any(rpc_name(each.request) == name for other in self._sources for each in self._of(other))
-            self._agenda.delivered_by(name, own.command_key, code=own.code, more=more)
+            left = [each for other in self._sources for each in self._of(other) if rpc_name(each.request) == name]
+            again = sum((each.command_key, each.code) == (own.command_key, own.code) for each in left)
+            self._agenda.delivered_by(name, own.command_key, code=own.code, more=bool(left), again=again)
         self.offer()
         return result.notes
 

@@ -11,17 +11,16 @@ from cwmpagent.protocol.rpc import ChangeDUState, ChangeDUStateResponse
 from cwmpagent.protocol.software.operation import Operation
 from cwmpagent.protocol.software.state import ChangeRequest
 
-MOST_REQUESTS = 16
-"""Maximum number of requests that are not reported."""
 MOST_OPERATIONS = 64
 """Maximum number of operations in one request."""
 
 
 class ChangeDUStates:
-    """Accepts requests. ``accepted`` is called for each one that is saved."""
+    """Accepts requests. ``acs`` returns the present ACS; ``accepted`` is called for each request that is saved."""
 
-    def __init__(self, records: SoftwareRecords, accepted: Callable[[], None]) -> None:
+    def __init__(self, records: SoftwareRecords, acs: Callable[[], str], accepted: Callable[[], None]) -> None:
         self._records = records
+        self._acs = acs
         self._accepted = accepted
 
     def register(self, dispatcher: Dispatcher) -> None:
@@ -37,11 +36,11 @@ class ChangeDUStates:
             raise CwmpFault(9003, "there is no operation")
         if len(request.operations) > MOST_OPERATIONS:
             raise CwmpFault(9004, f"at most {MOST_OPERATIONS} operations are allowed in one request")
-        if len(self._records.state.requests) >= MOST_REQUESTS:
-            raise CwmpFault(9004, f"{MOST_REQUESTS} requests are not completed yet")
+        self._records.check_room()
         operations = tuple(Operation.asked(struct) for struct in request.operations)
+        accepted = ChangeRequest(request.command_key, operations, acs=self._acs())
         try:
-            await self._records.promise(self._records.state.added(ChangeRequest(request.command_key, operations)))
+            await self._records.promise(self._records.state.added(accepted))
         except StoreWriteError as error:
             raise CwmpFault(9002, f"cannot save the request: {error}") from None
         self._accepted()

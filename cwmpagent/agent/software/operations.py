@@ -195,17 +195,16 @@ class SoftwareOperations:
 
     async def _failed(self, step: Step, failure: SoftwareFailure) -> None:
         """Save the fault as the result. What was begun with the unit is taken back."""
-        operation, state = self._operation(step), self._records.state
+        operation = self._operation(step)
         if operation.phase is Phase.DONE:
             return
-        unit = state.unit(operation.duid) if operation.duid else None
-        reference = ""
+        unit = self._records.state.unit(operation.duid) if operation.duid else None
+        stays = unit is not None and operation.kind is not Kind.INSTALL
+        reference = await self._reference("DeploymentUnit", operation.duid) if stays else ""
+        state = self._records.state  # read last: others change it, too
         if unit is not None:
-            if operation.kind is Kind.INSTALL:
-                state = state.without_unit(unit.duid)
-            else:
-                state = state.with_unit(replace(unit, status=UnitStatus.INSTALLED))
-                reference = await self._reference("DeploymentUnit", unit.duid)
+            former = replace(unit, status=UnitStatus.INSTALLED)
+            state = state.with_unit(former) if stays else state.without_unit(unit.duid)
         if operation.duid and operation.kind is not Kind.UNINSTALL:
             self._installer.discard(operation.duid)
         outcome = Outcome(
@@ -227,7 +226,7 @@ class SoftwareOperations:
         return entered
 
     def _operation(self, step: Step) -> Operation:
-        return self._records.state.requests[step[0]].operations[step[1]]
+        return self._records.state.operation(step)
 
     def _time(self) -> str:
         if not self._clock.wall_trusted():

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 
 from cwmpagent.agent.facts import Observer, Warned
 from cwmpagent.agent.journal import Journal
+from cwmpagent.errors import CwmpFault
 from cwmpagent.protocol.software.state import SoftwareState
 
 SOFTWARE = "software"
 """Name of the saved note."""
+MOST_REQUESTS = 16
+"""Maximum number of requests that are not reported."""
 
 
 class SoftwareRecords:
@@ -28,6 +31,11 @@ class SoftwareRecords:
     def note(self) -> Mapping[str, str | None]:
         """The note to save."""
         return {SOFTWARE: None if self.state == SoftwareState() else self.state.record()}
+
+    def check_room(self) -> None:
+        """Raise CwmpFault 9004 where there is no room for another request."""
+        if len(self.state.requests) >= MOST_REQUESTS:
+            raise CwmpFault(9004, f"{MOST_REQUESTS} requests are not reported yet")
 
     async def promise(self, state: SoftwareState) -> None:
         """Save ``state``, which becomes the present one. Raises StoreWriteError; then the former one stays."""

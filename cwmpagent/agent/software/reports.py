@@ -7,6 +7,7 @@ event (TR-069 A.4.2.3, A.4.2.4).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cwmpagent.agent.events import Events
 from cwmpagent.agent.management_server import ManagementServer
@@ -32,23 +33,30 @@ class SoftwareReports:
         self._events = events
         self._agenda = agenda
         self._server = server
+        self._raised: set[int] = set()
+
+    def recover(self) -> None:
+        """Note the requests whose event was raised before the start."""
+        pending = self._agenda.pending
+        self._raised = {request.number for request in self._complete() if _event(request) in pending}
 
     async def complete(self) -> None:
-        """Raise the event of each complete request, unless it is pending. Requests that are not reported are removed.
+        """Raise the event of each request that is complete now. Requests that are not reported are removed.
 
-        Which autonomous changes are reported is decided now, by the present policy.
+        Which autonomous changes are reported is decided now, by the present policy. An ACS gets no report of what
+        another one has asked for.
         """
         policy = self.policy()
-        for request in self._records.state.requests:
-            if not request.complete:
+        for request in self._complete():
+            if request.number in self._raised:
                 continue
-            if not request.autonomous:
-                await self._raise(Event(M_CHANGE_DU_STATE, request.command_key or ""))
-            elif _reported(request, policy):
-                await self._raise(Event(AUTONOMOUS_DU_STATE_CHANGE_COMPLETE))
-            else:
-                at = self._records.state.requests.index(request)
-                await self._records.save(self._records.state.without_request(at))
+            reported = _reported(request, policy) if request.autonomous else request.operations
+            if not reported or not (request.autonomous or request.acs == self._agenda.acs):
+                await self._records.save(self._records.state.without_request(request.number))
+                continue
+            self._raised.add(request.number)
+            await self._records.save(self._records.state.with_request(replace(request, operations=reported)))
+            await self._events.raise_event(_event(request))
 
     def policy(self) -> ReportPolicy:
         """The present DUStateChangeComplPolicy; nothing is reported where the model has none."""
@@ -61,35 +69,40 @@ class SoftwareReports:
 
     def requests(self) -> Sequence[OwnRequest]:
         """Return the reports that are not delivered."""
-        policy = self.policy()
-        found = (self._report(request, policy) for request in self._records.state.requests if request.complete)
-        return [own for own in found if own is not None]
+        return [_report(request) for request in self._complete() if self._is_told(request)]
 
     def answered(self, own: OwnRequest, answer: Response | Fault) -> Answered:
         """Forget the request that is reported now; a fault other than "retry request" is an answer, too."""
         if isinstance(answer, Fault) and answer.code == RETRY_REQUEST:
             return Answered(delivered=False)
-        policy = self.policy()
-        for at, request in enumerate(self._records.state.requests):
-            if request.complete and self._report(request, policy) == own:
-                self._records.state = self._records.state.without_request(at)
+        for request in self._complete():
+            if self._is_told(request) and _report(request) == own:
+                self._records.state = self._records.state.without_request(request.number)
+                self._raised.discard(request.number)
                 break
         return Answered(notes={SOFTWARE: self._records.note[SOFTWARE]})
 
-    def _report(self, request: ChangeRequest, policy: ReportPolicy) -> OwnRequest | None:
-        if request.autonomous:
-            reported = _reported(request, policy)
-            if not reported:
-                return None
-            results = tuple(operation.autonomous_result() for operation in reported)
-            return OwnRequest(AutonomousDUStateChangeComplete(results), "", AUTONOMOUS_DU_STATE_CHANGE_COMPLETE)
-        results_of_acs = tuple(operation.result() for operation in request.operations)
-        key = request.command_key or ""
-        return OwnRequest(DUStateChangeComplete(results_of_acs, key), key, M_CHANGE_DU_STATE)
+    def _complete(self) -> Sequence[ChangeRequest]:
+        return [request for request in self._records.state.requests if request.complete]
 
-    async def _raise(self, event: Event) -> None:
-        if event not in self._agenda.pending:
-            await self._events.raise_event(event)
+    def _is_told(self, request: ChangeRequest) -> bool:
+        """Whether the ACS gets its report now: the event was raised, and it is still the ACS that has asked."""
+        return request.number in self._raised and (request.autonomous or request.acs == self._agenda.acs)
+
+
+def _report(request: ChangeRequest) -> OwnRequest:
+    if request.autonomous:
+        results = tuple(operation.autonomous_result() for operation in request.operations)
+        return OwnRequest(AutonomousDUStateChangeComplete(results), "", AUTONOMOUS_DU_STATE_CHANGE_COMPLETE)
+    key = request.command_key or ""
+    asked = tuple(operation.result() for operation in request.operations)
+    return OwnRequest(DUStateChangeComplete(asked, key), key, M_CHANGE_DU_STATE)
+
+
+def _event(request: ChangeRequest) -> Event:
+    if request.autonomous:
+        return Event(AUTONOMOUS_DU_STATE_CHANGE_COMPLETE)
+    return Event(M_CHANGE_DU_STATE, request.command_key or "")
 
 
 def _reported(request: ChangeRequest, policy: ReportPolicy) -> tuple[Operation, ...]:

@@ -224,13 +224,16 @@ class Agenda:
         if not snapshot.heartbeat:
             self._pending.informed()
 
-    def delivered_by(self, request: str, command_key: str = "", *, code: str = "", more: bool = False) -> None:
+    def delivered_by(
+        self, request: str, command_key: str = "", *, code: str = "", more: bool = False, again: int = 0
+    ) -> None:
         """Record that the ACS has answered ``request`` (``TransferComplete`` ...) for ``command_key``.
 
         ``code`` selects the event where several have the same CommandKey. The single event is removed with the last
-        report. ``more``: reports without an own event (autonomous ones) remain.
+        report. ``more``: reports without an own event (autonomous ones) remain. ``again``: number of
+        other reports of the same event; it stays for them: several requests had the same CommandKey.
         """
-        self._pending.delivered_by(request, command_key, code, more)
+        self._pending.delivered_by(request, command_key, code, more, again)
 
     def ended(self, success: bool, now: Now) -> None:
         """End the open session; a failure begins the retry wait."""

@@ -76,18 +76,17 @@ class EventQueue:
         for entry in self._entries:
             entry.acknowledged = entry.acknowledged or entry.listed
 
-    def delivered_by(self, request: str, command_key: str, code: str, more: bool) -> None:
+    def delivered_by(self, request: str, command_key: str, code: str, more: bool, again: int) -> None:
         """Apply the answer to ``request``; see :meth:`cwmpagent.protocol.agenda.agenda.Agenda.delivered_by`."""
 
         def awaits(entry: _Entry) -> bool:
             return entry.event.rule.delivered_by == request
 
         reports = [entry for entry in self._entries if awaits(entry) and entry.event.rule.multiple]
-        for entry in reports:
-            if entry.event.command_key == command_key and code in ("", entry.event.code):
-                self._entries.remove(entry)
-                reports.remove(entry)
-                break
+        same = [entry for entry in reports if entry.event.command_key == command_key and code in ("", entry.event.code)]
+        for entry in same[: max(0, len(same) - again) if code else int(not again)]:
+            self._entries.remove(entry)
+            reports.remove(entry)
         if not reports and not more:
             self._keep(lambda entry: not awaits(entry))
 

@@ -13,11 +13,16 @@ from cwmpagent.protocol.software.unit import DeploymentUnit
 
 @dataclass(frozen=True, slots=True)
 class ChangeRequest:
-    """The operations of one ChangeDUState, or of a program (``autonomous``). It is kept until it is reported."""
+    """The operations of one ChangeDUState, or of a program (``autonomous``). It is kept until it is reported.
+
+    ``number`` identifies it among the present ones; its place changes. ``acs``: the one that has asked.
+    """
 
     command_key: str | None
     operations: tuple[Operation, ...]
     autonomous: bool = False
+    acs: str = ""
+    number: int = 0
 
     @property
     def complete(self) -> bool:
@@ -52,28 +57,39 @@ class SoftwareState:
         return replace(self, units=tuple(unit for unit in self.units if unit.duid != duid))
 
     def added(self, request: ChangeRequest) -> SoftwareState:
-        """Return it with ``request`` as the last one."""
-        return replace(self, requests=(*self.requests, request))
+        """Return it with ``request``, which gets its number, as the last one."""
+        number = max((each.number for each in self.requests), default=0) + 1
+        return replace(self, requests=(*self.requests, replace(request, number=number)))
 
-    def without_request(self, at: int) -> SoftwareState:
-        """Return it without the request at this place."""
-        return replace(self, requests=(*self.requests[:at], *self.requests[at + 1 :]))
+    def with_request(self, changed: ChangeRequest) -> SoftwareState:
+        """Return it with ``changed`` in place of the request of its number."""
+        requests = (changed if request.number == changed.number else request for request in self.requests)
+        return replace(self, requests=tuple(requests))
+
+    def without_request(self, number: int) -> SoftwareState:
+        """Return it without the request of this number."""
+        return replace(self, requests=tuple(request for request in self.requests if request.number != number))
 
     def next_step(self) -> tuple[int, int] | None:
-        """Place of the first operation that is not done: that of its request, and its own in it."""
-        for at, request in enumerate(self.requests):
-            for number, operation in enumerate(request.operations):
+        """The first operation that is not done: the number of its request, and its place there."""
+        for request in self.requests:
+            for place, operation in enumerate(request.operations):
                 if operation.phase is not Phase.DONE:
-                    return at, number
+                    return request.number, place
         return None
+
+    def operation(self, step: tuple[int, int]) -> Operation:
+        """The operation at ``step``, which is a :meth:`next_step`."""
+        number, place = step
+        (request,) = (request for request in self.requests if request.number == number)
+        return request.operations[place]
 
     def with_operations(self, step: tuple[int, int], operations: tuple[Operation, ...]) -> SoftwareState:
         """Return it with ``operations`` in place of the one at ``step``."""
-        at, number = step
-        request = self.requests[at]
-        merged = (*request.operations[:number], *operations, *request.operations[number + 1 :])
-        requests = (*self.requests[:at], replace(request, operations=merged), *self.requests[at + 1 :])
-        return replace(self, requests=requests)
+        number, place = step
+        (request,) = (request for request in self.requests if request.number == number)
+        merged = (*request.operations[:place], *operations, *request.operations[place + 1 :])
+        return self.with_request(replace(request, operations=merged))
 
     def at_work(self) -> frozenset[str]:
         """DUIDs of the units on which an operation works."""
@@ -94,6 +110,8 @@ class SoftwareState:
             {
                 "command_key": request.command_key,
                 "autonomous": request.autonomous,
+                "acs": request.acs,
+                "number": request.number,
                 "operations": [operation.record() for operation in request.operations],
             }
             for request in self.requests
@@ -110,11 +128,14 @@ class SoftwareState:
     def restored(cls, text: str) -> SoftwareState:
         """Restore a :meth:`record`. Raises ValueError where it is damaged."""
         record = SavedJson.parse(text)
-        requests = []
+        requests: list[ChangeRequest] = []
         for row in record.rows("requests"):
             key = None if row.value("command_key", "") in ("", None) else row.text("command_key")
             operations = tuple(Operation.restored(operation) for operation in row.rows("operations"))
-            requests.append(ChangeRequest(key, operations, row.flag("autonomous")))
+            number = row.whole("number", least=1)
+            if any(request.number == number for request in requests):
+                raise ValueError("two requests have one number")
+            requests.append(ChangeRequest(key, operations, row.flag("autonomous"), row.text("acs"), number))
         return cls(
             tuple(DeploymentUnit.restored(row) for row in record.rows("units")),
             tuple(requests),

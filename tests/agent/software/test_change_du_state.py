@@ -10,10 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from cwmpagent.agent.options import SoftwareOptions
 from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.agent.parameters.provider_values import FRESH
-from cwmpagent.agent.software.change_du_state import MOST_OPERATIONS, MOST_REQUESTS
-from cwmpagent.agent.software.records import SOFTWARE
+from cwmpagent.agent.software.change_du_state import MOST_OPERATIONS
+from cwmpagent.agent.software.records import MOST_REQUESTS, SOFTWARE
 from cwmpagent.datamodel.plan import ParameterAssignment
-from cwmpagent.errors import SoftwareFailure, TransportError
+from cwmpagent.errors import CwmpFault, SoftwareFailure, TransportError
 from cwmpagent.protocol.agenda.events import (
     AUTONOMOUS_DU_STATE_CHANGE_COMPLETE,
     CONNECTION_REQUEST,
@@ -37,7 +37,7 @@ from cwmpagent.protocol.software.state import SoftwareState
 from cwmpagent.records import Batch
 from cwmpagent.runtime.software import Software
 from tests.agent.ports import Posted, SimulatedAgent, finished
-from tests.agent.software.fakes import FakeFiles, FakeInstaller, package
+from tests.agent.software.fakes import BROKEN_OFF, FakeFiles, FakeInstaller, package
 
 UUID = "12345678-1234-4234-8234-123456789abc"
 URL, NEW = "http://files.example/a.tar", "http://files.example/b.tar"
@@ -195,6 +195,72 @@ class ChangeTests(SoftwareCase):
         self.assertEqual(len(self.reports()), 2)
         self.assertEqual([call[0] for call in self.installer.calls].count("install"), 1)
 
+    def test_two_requests_with_one_command_key(self) -> None:
+        self.simulated.acs.instead = self.broken
+        self.ask(InstallOpStruct(url=URL, uuid=UUID))
+        self.ask(UninstallOpStruct(uuid=UUID))
+        self.assertEqual({len(report.results) for report in self.reports()}, {1})
+        answers = iter([None])
+        self.simulated.acs.instead = lambda posted: next(answers, self.broken(posted)) if self.broken(posted) else None
+        self.simulated.run(100)  # the first one is answered, the second one is not
+        self.assertEqual(len(self.software.records.state.requests), 1)
+        self.simulated.acs.instead = lambda posted: None
+        self.simulated.kill()
+        self.simulated.begin(booted=False)
+        self.simulated.run(86400)
+        self.assertEqual(self.simulated.acs.event_codes()[-1], (DU_STATE_CHANGE_COMPLETE, M_CHANGE_DU_STATE))
+        self.assertEqual(self.reports()[-1].results[0].current_state, "Uninstalled")
+        self.assertEqual((self.simulated.runtime.agenda.pending, self.software.records.state.requests), ((), ()))
+
+    def broken(self, posted: Posted) -> TransportError | None:
+        return TransportError("broken") if isinstance(posted.message, DUStateChangeComplete) else None
+
+    def test_a_request_that_is_complete_while_another_one_with_its_key_is_reported(self) -> None:
+        fetch: Deferred[object] = Deferred()
+        self.files.served[NEW] = fetch
+
+        def complete(posted: Posted) -> None:
+            if isinstance(posted.message, DUStateChangeComplete) and not fetch.called:
+                fetch.callback(package("2.0"))
+
+        self.ask(InstallOpStruct(url=NEW))
+        self.simulated.acs.instead = complete
+        self.ask(InstallOpStruct(url=URL, uuid=UUID))
+        fetch.callback(package("2.0"))
+        self.simulated.run(100)
+        self.assertEqual([report.results[0].version for report in self.reports()], ["2.0", "1.0"])
+        self.assertEqual(self.simulated.runtime.agenda.pending, ())
+
+    def test_another_acs_gets_no_report(self) -> None:
+        self.simulated.acs.instead = self.broken
+        self.ask(InstallOpStruct(url=URL, uuid=UUID))
+        self.simulated.acs.instead = lambda posted: None
+        sent = len(self.reports())
+        server = self.simulated.runtime.server.path("URL")
+        changes = self.simulated.runtime.changes
+        assignment = ParameterAssignment(server, "http://other.example/")
+        finished(Deferred.fromCoroutine(changes.set_values([assignment], Origin.DEVICE)))
+        self.simulated.run(86400)
+        self.assertEqual((len(self.reports()), list(self.installer.installed)), (sent, ["1"]))
+        self.simulated.kill()
+        self.simulated.begin()
+        self.simulated.run(86400)
+        self.assertEqual((len(self.reports()), self.software.records.state.requests), (sent, ()))
+
+    def test_a_fetch_that_breaks_off_is_repeated(self) -> None:
+        self.files.served[URL] = BROKEN_OFF
+        self.ask(InstallOpStruct(url=URL, uuid=UUID))
+        self.simulated.run(15)
+        self.files.served[URL] = package("1.0")
+        self.assertEqual((len(self.files.asked), self.reports()), (2, []))
+        self.simulated.run(60)
+        self.assertEqual([result.fault.fault_code for result in self.results()], [0])
+        self.files.served[NEW] = BROKEN_OFF
+        self.ask(UpdateOpStruct(uuid=UUID, url=NEW))
+        self.simulated.run(1000)
+        self.assertEqual([result.fault.fault_code for result in self.results()], [9017])
+        self.assertEqual([file.url for file in self.files.asked].count(NEW), 5)
+
     def test_a_damaged_note_is_reported(self) -> None:
         self.install()
         self.simulated.kill()
@@ -291,6 +357,31 @@ class AutonomousTests(SoftwareCase):
         )
         self.simulated.run(86400)
         self.assertEqual(len(self.sent()), 1)
+
+    def test_the_policy_counts_at_the_end_of_the_work(self) -> None:
+        self.simulated = self.agent(**{POLICY + "Enable": "true", POLICY + "OperationTypeFilter": "Install"})
+        self.simulated.acs.instead = lambda posted: TransportError("broken")
+        self.simulated.begin()
+        self.perform()
+        assignment = ParameterAssignment(self.simulated.runtime.server.path(POLICY + "Enable"), "false")
+        finished(Deferred.fromCoroutine(self.simulated.runtime.changes.set_values([assignment], Origin.ACS)))
+        self.simulated.kill()
+        self.simulated.acs.instead = lambda posted: None
+        self.simulated.begin(booted=False)
+        self.simulated.run(86400)
+        self.assertEqual([len(report.results) for report in self.sent()], [1], "the failure is filtered out")
+        self.assertEqual((self.simulated.runtime.agenda.pending, self.software.records.state.requests), ((), ()))
+
+    def test_it_has_bounds(self) -> None:
+        self.assertEqual(self.refused(), 9003)
+        self.files.served[URL] = Deferred()
+        for _ in range(MOST_REQUESTS):
+            finished(self.software.perform(Operation(kind=Kind.INSTALL, url=URL)))
+        self.assertEqual(self.refused(Operation(kind=Kind.INSTALL, url=URL)), 9004)
+
+    def refused(self, *operations: Operation) -> int:
+        failure = self.failureResultOf(Deferred.fromCoroutine(self.software.perform(*operations)), CwmpFault)
+        return int(failure.value.code)
 
     def test_without_it_nothing_is_reported_or_kept(self) -> None:
         self.perform()

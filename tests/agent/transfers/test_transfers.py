@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.options import TransferOptions
 from cwmpagent.agent.ports import FirmwareImages
-from cwmpagent.agent.transfers.autonomous import POLICY, OwnTransfer, TransferPolicy
+from cwmpagent.agent.transfers.autonomous import POLICY, AutonomousOrder, TransferPolicy
 from cwmpagent.errors import CwmpFault, TransferFailure
 from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, Event
 from cwmpagent.protocol.rpc import (
@@ -120,9 +120,9 @@ def upload(key: str) -> Upload:
     return Upload(key, CONFIGURATION, "http://files.example/u", "", "", 0)
 
 
-def own(kind: Kind = Kind.DOWNLOAD, file_type: str = CONFIGURATION, **more: Any) -> OwnTransfer:
+def own(kind: Kind = Kind.DOWNLOAD, file_type: str = CONFIGURATION, **more: Any) -> AutonomousOrder:
     """A transfer that the ACS has not asked for."""
-    return OwnTransfer(kind=kind, file_type=file_type, url=more.pop("url", "http://files.example/f"), **more)
+    return AutonomousOrder(kind=kind, file_type=file_type, url=more.pop("url", "http://files.example/f"), **more)
 
 
 class PolicyObject:
@@ -224,6 +224,17 @@ class TransferTests(TransferCase):
         (report,) = self.reports()
         self.assertEqual((report.fault_struct.fault_code, report.fault_struct.fault_string), (9018, "not an image"))
         self.assertEqual((self.simulated.restarts.begun, self.notes()), ([], []))
+
+    def test_a_failure_that_no_report_can_have(self) -> None:
+        for code, text in ((1, "red\x1b[0m \ud800"), (-5, "x" * 999)):
+            self.begin()
+            self.files.refusal = TransferFailure(code, text)
+            self.ask(download())
+            self.simulated.run(5)
+            (report,) = self.reports()
+            self.assertEqual(report.fault_struct.fault_code, 9002)
+            self.assertEqual(report.fault_struct.fault_string, text.replace("\x1b", " ").replace("\ud800", " ")[:256])
+            self.assertEqual((self.notes(), self.simulated.odd()), ([], []))
 
     def test_killed_at_each_step(self) -> None:
         for held, booted in (("held", False), ("held", True), ("installing", False), ("installing", True)):

@@ -116,6 +116,15 @@ class TogetherTests(SynchronousTestCase):
         world.agenda.delivered_by("DUStateChangeComplete", "k")
         self.assertEqual(world.agenda.pending, ())
 
+    def test_an_event_stays_for_another_report_with_the_same_command_key(self) -> None:
+        world = World()
+        world.agenda.add(Event(M_CHANGE_DU_STATE, "k"), world.now)
+        world.agenda.begin(world.now)
+        world.agenda.add(Event(M_CHANGE_DU_STATE, "k"), world.now)
+        for again, left in ((2, 4), (1, 3), (0, 0)):
+            world.agenda.delivered_by("DUStateChangeComplete", "k", code=M_CHANGE_DU_STATE, again=again)
+            self.assertEqual(len(world.agenda.pending), left)
+
     def test_an_autonomous_event_goes_with_its_last_report(self) -> None:
         world = World()
         world.agenda.add(Event(AUTONOMOUS_TRANSFER_COMPLETE), world.now)

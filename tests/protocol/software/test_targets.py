@@ -130,15 +130,16 @@ class RecordTests(SynchronousTestCase):
         asked = Operation.asked(InstallOpStruct(url=URL, uuid=UUID, username="u", password="p"))
         done = asked.done(Outcome(uuid=UUID, state="Installed", version="1"))
         self.assertEqual((done.username, done.password), ("", ""))
-        state = SoftwareState(
-            (unit(),), (ChangeRequest("k", (asked, done)), ChangeRequest(None, (done,), True)), 7, frozenset({"off"})
-        )
+        state = SoftwareState((unit(),), (), 7, frozenset({"off"}))
+        state = state.added(ChangeRequest("k", (asked, done), acs="a")).added(ChangeRequest(None, (done,), True))
         self.assertEqual(SoftwareState.restored(state.record()), state)
-        self.assertEqual(state.next_step(), (0, 0))
+        self.assertEqual(state.next_step(), (1, 0))
+        self.assertEqual(state.without_request(1).requests, state.requests[1:])
+        self.assertEqual(state.without_request(1).added(state.requests[0]).requests[1].number, 3)
         self.assertNotIn("'p'", repr(asked))
 
     def test_damage_is_an_error(self) -> None:
-        good = json.loads(SoftwareState((unit(),), (ChangeRequest("k", (Operation(kind=Kind.INSTALL),)),)).record())
+        good = json.loads(SoftwareState((unit(),)).added(ChangeRequest("k", (Operation(kind=Kind.INSTALL),))).record())
         for name in good:
             with self.subTest(name=name):
                 self.assertRaises(ValueError, SoftwareState.restored, json.dumps({**good, name: 5.5}))

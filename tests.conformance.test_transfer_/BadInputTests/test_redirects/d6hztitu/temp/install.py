@@ -1,4 +1,7 @@
-import os, signal, sys, time
+import os
+import signal
+import sys
+import time
 
 with open(os.environ["CWMP_FILE"], "rb") as file:
     begin = file.read(5)
