@@ -167,6 +167,22 @@ class DownloadTests(FilesCase):
         failure = await self.failure(self.url, self.client(free=lambda path: next(free, 10)))
         self.assertIn("No space left on device", str(failure))
 
+    async def test_something_urgent_meanwhile(self) -> None:
+        asked: list[int] = []
+
+        def urgent() -> bool:
+            asked.append(self.path.stat().st_size)
+            return len(asked) < 3
+
+        await self.fetch(self.url, self.client(urgent=urgent))
+        self.assertEqual(self.path.read_bytes(), CONTENT)
+        self.assertGreater(len(asked), 3)
+
+    async def test_cut_while_it_gives_way(self) -> None:
+        self.server.faults.add(Cut(keep=300_001))
+        failure = await self.failure(self.url, self.client(urgent=lambda: True))
+        self.assertEqual((failure.code, self.path.stat().st_size), (9017, 300_001))
+
     async def test_a_directory_that_is_gone(self) -> None:
         failure = await self.failure(self.url, path=str(self.place / "gone" / "7"))
         self.assertEqual(failure.code, 9002)
