@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.namespaces import has_masquerade, has_namespaces
 from tests.real.nginx import PROGRAM
+from tests.small_disk import has_small_disk
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -75,6 +76,8 @@ NO_COTURN = "no coturn on this machine (Debian's package coturn)"
 
 NO_NAT = "no network namespaces with NAT on this machine (ip netns, nftables, sysctl, or the right to use them)"
 
+NO_SMALL_DISK = "no tmpfs can be mounted on this machine (that needs root)"
+
 NO_NETNS = "no network namespaces on this machine (ip netns, or the right to make one)"
 
 ALLOWED: tuple[Allowed, ...] = (
@@ -88,6 +91,7 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(NO_COTURN, lambda: shutil.which("turnserver") is None, 3),
     Allowed(NO_VSFTPD, lambda: shutil.which("vsftpd") is None, 13),
     Allowed(NO_NAT, lambda: not has_masquerade(), 1),
+    Allowed(NO_SMALL_DISK, lambda: not has_small_disk(), 1),
     Allowed(NO_NETNS, lambda: not has_namespaces(), 1),
 )
 

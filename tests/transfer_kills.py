@@ -78,6 +78,7 @@ class TransferKills:
         self.maybe: dict[str, Order] = {}  # the answer to the request was lost
         self.states: Counter[str] = Counter()
         self.started = 0
+        self._aims: list[str] = []  # of the next rounds
         self._waiting: list[Task] = []
         parent: Path = case.state.parent
         folder = parent / "files"
@@ -96,13 +97,17 @@ class TransferKills:
 
     async def round(self, *, cut: bool) -> None:
         """Start an agent, order transfers, and kill it. ``cut``: connections are cut, so that attempts are repeated."""
-        aim = self.random.choice(AIMS)
+        if not self._aims:
+            self._aims = self.random.sample(AIMS, len(AIMS))
+        aim = self._aims.pop()
         if aim == "start":
             await self._kill_at_the_start()
         child = await self._started()
+        if aim == "restarting":
+            self._order(self.orders.firmware())
         for _ in range(self.random.randrange(2, 6)):
             if len(self._open()) + len(self._waiting) < MOST_OPEN:
-                self._order(cut=cut)
+                self._order(self.orders.make(cut=cut, configuration=not self._configuring()))
         await self.case.lab.connection_request(DEVICE)
         if aim in ("anything", "start"):
             enough = len(self.reports.reported) + self.random.randrange(0, 4)
@@ -110,7 +115,7 @@ class TransferKills:
             await self._until(lambda: len(self.reports.reported) >= enough or not self._open(), child, 0.7)
         else:
             delay = self.random.uniform(0, 0.03)
-            await self._until(self._sign(aim, child), child, 1.5)
+            await self._until(self._sign(aim, child), child, 4.0)
         await self.case.pause(delay)
         self.case.assertFalse(child.ended.called, child.out + child.err)
         await self._kill(child)
@@ -237,8 +242,7 @@ class TransferKills:
         given = self._orders().values()
         return any(each.is_configuration and each.key not in self.reports.reported for each in given)
 
-    def _order(self, *, cut: bool) -> None:
-        order = self.orders.make(cut=cut, configuration=not self._configuring())
+    def _order(self, order: Order) -> None:
         self.maybe[order.key] = order
         task = self.case.lab.task(DEVICE, order.request)
         task.done.addCallbacks(

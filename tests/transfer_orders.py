@@ -73,6 +73,13 @@ class Orders:
         self._url = url
         self._number = 0
 
+    def firmware(self) -> Order:
+        """An order of firmware that is applied soon, and needs a restart."""
+        self._number += 1
+        key = f"t{self._number}"
+        self._write(key, FIRMWARE, right=True)
+        return Order(Download(key, FIRMWARE, f"{self._url}{key}", USER, PASSWORD, 0, "", 0, "", ""))
+
     def make(self, *, cut: bool, configuration: bool) -> Order:
         """Another order. ``cut``: its connection may be cut. ``configuration``: whether it may change values."""
         self._number += 1
@@ -97,9 +104,9 @@ class Orders:
             self._server.faults.add(Slow(path=f"/{key}", rate=self._random.randrange(300_000, 3_000_000)))
         return order
 
-    def _write(self, key: str, kind: str) -> bool:
-        """Write the file of a download; whether the installer refuses it."""
-        refused = kind != CONFIGURATION and self._random.random() < 0.1
+    def _write(self, key: str, kind: str, *, right: bool = False) -> bool:
+        """Write the file of a download; whether the installer refuses it, which it never does where it is ``right``."""
+        refused = not right and kind != CONFIGURATION and self._random.random() < 0.1
         if kind == CONFIGURATION:
             content = configuration_text({PARAMETER: key})
         elif refused:

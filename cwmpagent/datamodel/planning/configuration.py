@@ -41,11 +41,11 @@ def plan_configuration_gradually(tree: Tree, values: Mapping[str, str]) -> Gradu
 
 
 def _missing_row(tree: Tree, name: str) -> tuple[str, int] | None:
-    """Table and number of the outermost row in ``name`` that does not exist."""
+    """Table and number of the outermost row in ``name`` that does not exist; no row 0 can be added."""
     above = ""
     for segment in name.split(".")[:-1]:
         row = f"{above}{segment}."
-        if is_instance_number(segment) and tree.exists(above) and not tree.exists(row):
+        if is_instance_number(segment) and segment != "0" and tree.exists(above) and not tree.exists(row):
             return above, int(segment)
         above = row
     return None
