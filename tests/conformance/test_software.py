@@ -5,8 +5,11 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from cwmpagent.config import Config
-from cwmpagent.config.settings import SoftwareConfig
+from cwmpagent.config.settings import SoftwareConfig, TransfersConfig
 from cwmpagent.device.software.marked_programs import end_marked
 from cwmpagent.errors import MisuseError
 from cwmpagent.lab.acs.session_trace import SessionTrace
@@ -68,6 +71,8 @@ def outcomes(report: DUStateChangeComplete) -> list[tuple[int, str, str]]:
 
 
 class SoftwareCase(BenchCase):
+    transfers = TransfersConfig()
+
     def setUp(self) -> None:
         super().setUp()
         self.files = Files(self)
@@ -75,7 +80,9 @@ class SoftwareCase(BenchCase):
 
     def config(self, *, boot: str = "process", acs: str = "", **parameters: str) -> Config:
         return replace(
-            super().config(boot=boot, acs=acs, **parameters), software=SoftwareConfig(directory=self.directory)
+            super().config(boot=boot, acs=acs, **parameters),
+            software=SoftwareConfig(directory=self.directory),
+            transfers=self.transfers,
         )
 
     async def changed(
@@ -137,6 +144,20 @@ class ChangeTests(SoftwareCase):
         self.assertEqual([code for code, _, _ in outcomes(report)], [9016, 9012, 9018, 9018, 9013, 9003])
         self.assertNotIn("files-secret", str(report))
         self.assertEqual(self.left(), [])
+
+    async def test_a_file_without_a_signature_where_there_is_a_key(self) -> None:
+        key = Ed25519PrivateKey.generate()
+        path = self.state.parent / "key.pem"
+        path.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+        self.transfers = TransfersConfig(verify_key=path)
+        await self.bootstrapped()
+        _, report = await self.changed(self.files.install("a1"))
+        self.assertEqual(outcomes(report), [(9018, "Failed", "")])
+        archive = self.files.folder / "a1.tar.gz"
+        (self.files.folder / "a1.tar.gz.sig").write_bytes(key.sign(archive.read_bytes()))
+        _, report = await self.changed(self.files.install("a1"))
+        self.assertEqual(outcomes(report), [(0, "Installed", "1.0")])
+        self.assertEqual(self.left(), ["2"])
 
     async def test_a_fetch_goes_on_after_a_restart_of_the_agent(self) -> None:
         await self.bootstrapped()

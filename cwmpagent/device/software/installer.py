@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.threads import deferToThreadPool
 
 from cwmpagent.device.software.archive import ArchiveLimits, manifest_of, unpack
@@ -46,6 +47,7 @@ class ArchiveInstaller:
         log: Callable[[str], object] = lambda line: None,
     ) -> None:
         self._reactor = reactor
+        self._lock = DeferredLock()
         self._limits = limits or ArchiveLimits()
         self._spool, self._units = directory / "spool", directory / "units"
         directory.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -65,6 +67,8 @@ class ArchiveInstaller:
 
     def spool_path(self, duid: str) -> str:
         """Path for the fetched file."""
+        with suppress(OSError):  # the client says what is wrong
+            self._spool.mkdir(mode=0o700, exist_ok=True)
         return str(self._spool / _checked(duid))
 
     def discard(self, duid: str) -> None:
@@ -146,7 +150,18 @@ class ArchiveInstaller:
             raise SoftwareFailure(DENIED, f"cannot uninstall: {error.strerror}") from None
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: object) -> Any:
-        return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *arguments)
+        """The result of the function, called in a thread once all work before has ended.
+
+        Work whose caller is cancelled goes on; more work waits for it.
+        """
+        result: Deferred[Any] = Deferred()
+        pool = self._reactor.getThreadPool()
+        work = self._lock.run(deferToThreadPool, self._reactor, pool, function, *arguments)
+        work.addCallbacks(
+            lambda value: None if result.called else result.callback(value),
+            lambda failure: None if result.called else result.errback(failure),
+        )
+        return await result
 
 
 def _checked(duid: str) -> str:

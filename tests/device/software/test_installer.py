@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as global_reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
@@ -233,6 +233,23 @@ class InstallerTests(TestCase):
         await self.until(lambda: self.installer.status("1", "main")[0] is RunStatus.STARTING)
         await self.installer.stop("1", "main")
         self.assertEqual(self.installer.status("1", "main")[0], RunStatus.IDLE)
+
+    async def test_directories_that_are_gone(self) -> None:
+        shutil.rmtree(self.folder)
+        failed = await self.assertFailure(_deferred(self.installer.install("1")), SoftwareFailure)
+        self.assertEqual(failed.code, 9018)
+        self.fetched("1.0")
+        await self.installer.install("1")
+        self.assertEqual([path.name for path in (self.folder / "units").iterdir()], ["1"])
+
+    async def test_work_whose_caller_was_cancelled_ends_first(self) -> None:
+        self.fetched("1.0", *(entry(f"f{number}", b"x" * 1000) for number in range(500)))
+        first = _deferred(self.installer.install("1"))
+        first.cancel()
+        await self.assertFailure(first, CancelledError)
+        await self.installer.install("1")
+        self.assertEqual([path.name for path in (self.folder / "units").iterdir()], ["1"])
+        self.assertEqual(len(list((self.folder / "units" / "1").iterdir())), 501)
 
     def test_a_name_that_is_no_duid(self) -> None:
         for duid in ("", "..", "a/b"):
