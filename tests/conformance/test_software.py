@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -24,8 +26,10 @@ from cwmpagent.protocol.rpc import (
     UninstallOpStruct,
     UpdateOpStruct,
 )
+from cwmpagent.protocol.software.unit import Package
 from cwmpagent.values import Value, ValueType
 from tests.agent.bench import DEVICE, BenchCase, assign
+from tests.agent.software.fakes import FakeInstaller, package
 from tests.device.software.archives import entry, manifest, write
 from tests.lab.files.serving import start
 from tests.test_tap import TapCase
@@ -255,6 +259,41 @@ class OwnTests(SoftwareCase):
         assert self.agent is not None
         for operation in ("install", "", "Reboot"):
             await self.assertFailure(self.agent.change_software(operation), MisuseError)
+
+
+class DiskInstaller(FakeInstaller):
+    """An installer of a program: whatever is fetched is a package of version 7."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def spool_path(self, duid: str) -> str:
+        return str(self.folder / duid)
+
+    def discard(self, duid: str) -> None:
+        super().discard(duid)
+        (self.folder / duid).unlink(missing_ok=True)
+
+    async def inspect(self, duid: str) -> Package:
+        self.spool[duid] = package("7")
+        return self.spool[duid]
+
+
+class InstallerTests(SoftwareCase):
+    async def test_an_installer_of_a_program(self) -> None:
+        agent = self.prepared()
+        installer = DiskInstaller(self.state.parent)
+        agent.set_software_installer(installer)
+        nothing: Any = object()
+        self.assertRaises(MisuseError, agent.set_software_installer, nothing)
+        agent.startService()
+        await self.session(event="0 BOOTSTRAP")
+        _, report = await self.changed(self.files.install("a1"))
+        self.assertEqual(outcomes(report), [(0, "Installed", "7")])
+        self.assertEqual((list(installer.installed), installer.running), (["1"], {("1", "main")}))
+        self.assertFalse(self.directory.exists())
+        self.assertRaises(MisuseError, agent.set_software_installer, installer)
 
 
 class ExecutionTests(SoftwareCase):
