@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.namespaces import has_masquerade, has_namespaces
+from tests.real.nginx import PROGRAM
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -66,6 +67,8 @@ NO_PROSODY = "no prosody on this machine"
 
 NO_VSFTPD = "no vsftpd on this machine (Debian's package vsftpd)"
 
+NO_NGINX = "no nginx on this machine (Debian's package nginx-light)"
+
 NO_IPV6 = "no IPv6 on this machine's loopback"
 
 NO_COTURN = "no coturn on this machine (Debian's package coturn)"
@@ -79,8 +82,9 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(NO_RECORDED, lambda: recorded_messages() is None, 1),
     Allowed(NO_MODELS, lambda: models_directory() is None, 9),
     Allowed(NO_CURL, lambda: shutil.which("curl") is None, 3),
-    Allowed(NO_IPV6, lambda: not has_ipv6(), 7),
+    Allowed(NO_IPV6, lambda: not has_ipv6(), 8),
     Allowed(NO_PROSODY, lambda: shutil.which("prosody") is None, 11),
+    Allowed(NO_NGINX, lambda: PROGRAM is None, 18),
     Allowed(NO_COTURN, lambda: shutil.which("turnserver") is None, 3),
     Allowed(NO_VSFTPD, lambda: shutil.which("vsftpd") is None, 13),
     Allowed(NO_NAT, lambda: not has_masquerade(), 1),

@@ -106,8 +106,9 @@ class WorkerTests(SynchronousTestCase):
         self.patch(sys, "stdout", self.output)
         self.directory = Path(self.mktemp())
         self.directory.mkdir()
-        os.environ["PYTHONPATH"] = str(self.directory.absolute())
-        self.addCleanup(os.environ.pop, "PYTHONPATH")
+        before = os.environ.get("PYTHONPATH", "")
+        os.environ["PYTHONPATH"] = f"{self.directory.absolute()}:{before}"
+        self.addCleanup(os.environ.__setitem__, "PYTHONPATH", before)
 
     def module(self, name: str, *lines: str) -> str:
         text = ["import os, unittest", "class T(unittest.TestCase):", *(f"    {line}" for line in lines)]

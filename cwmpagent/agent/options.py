@@ -15,6 +15,7 @@ from cwmpagent.agent.ports import (
     KeepBinding,
     Listener,
     LocalAddress,
+    LogFiles,
     Notify,
     Provider,
     SoftwareInstaller,
@@ -129,8 +130,9 @@ class FileOptions:
 
     ``read`` returns the content of a fetched configuration file, ``write`` writes a new one; ``secrets``: whether it is
     encrypted, so that hidden parameters may be in it. ``transfers`` returns the options of the queue; its arguments
-    apply and write configuration files. ``client`` and ``verify``: as in :class:`TransferOptions`, for other files.
-    ``images`` returns the firmware images, None where the device has only one.
+    apply and write files: the installer of configuration files, and all sources. ``client`` and ``verify``: as in
+    :class:`TransferOptions`, for other files. ``images`` returns the firmware images, None where the device has only
+    one. ``logs``: None where there are none.
     """
 
     client: FileClient
@@ -138,5 +140,6 @@ class FileOptions:
     read: Callable[[str], Awaitable[bytes]]
     write: Callable[[str, bytes], Awaitable[object]]
     secrets: bool = False
-    transfers: Callable[[Installer, FileSource], TransferOptions]
+    transfers: Callable[[Installer, Sequence[FileSource]], TransferOptions]
     images: Callable[[], FirmwareImages | None] = lambda: None
+    logs: LogFiles | None = None

@@ -15,7 +15,7 @@ from cwmpagent.protocol.session import Reply
 from cwmpagent.protocol.software.unit import Package, RunFault, RunStatus
 from cwmpagent.protocol.stun.binding import Binding, BindingSettings
 from cwmpagent.protocol.stun.message import Address
-from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress, ReceivedFile
+from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, LogFile, Progress, ReceivedFile
 from cwmpagent.protocol.transfers.firmware_image import ImageSet
 from cwmpagent.records import Batch
 
@@ -254,12 +254,12 @@ class FileClient(Protocol):
     async def download(self, file: FileDownload, progress: Callable[[Progress], None]) -> None:
         """Fetch ``file``; it is on the disk when this returns. Octets that ``file.path`` has are kept where possible.
 
-        ``progress`` is called when the response begins, and at most once a second. Raises TransferFailure; it and a
-        cancellation leave the received octets for the next attempt.
+        ``progress`` is called when the response begins, at most once a second, and with the last octet. Raises
+        TransferFailure; it and a cancellation leave the received octets for the next attempt.
         """
 
     async def upload(self, file: FileUpload, progress: Callable[[Progress], None]) -> None:
-        """Send ``file``. ``progress`` is called at most once a second. Raises TransferFailure."""
+        """Send ``file``. ``progress`` is called at most once a second, and at the end. Raises TransferFailure."""
 
 
 class Spool(Protocol):
@@ -313,6 +313,14 @@ class FileSource(Protocol):
 
     async def write(self, file_type: str, path: str) -> None:
         """Write the file to the new file ``path``. Raises TransferFailure."""
+
+
+class LogFiles(FileSource, Protocol):
+    """The logs of a device: ``2 Vendor Log File`` is the first, ``4 Vendor Log File <n>`` the one at place n from 1."""
+
+    @property
+    def logs(self) -> Sequence[LogFile]:
+        """The logs in their order; it never changes."""
 
 
 class SoftwareInstaller(Protocol):

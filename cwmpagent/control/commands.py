@@ -11,7 +11,7 @@ from cwmpagent.agent.facts import Fact, SessionEnded, TransferEnded
 from cwmpagent.agent.parameters.changes import Changes, Origin
 from cwmpagent.agent.ports import Clock
 from cwmpagent.agent.report import Report
-from cwmpagent.agent.transfers.autonomous import OwnTransfer
+from cwmpagent.agent.transfers.autonomous import AutonomousOrder
 from cwmpagent.control import parameters_view
 from cwmpagent.control.recent_facts import Item, RecentFacts
 from cwmpagent.control.report import Running, events, reports, status
@@ -164,10 +164,10 @@ class Commands:
         return CommandAnswer({"event": REQUEST_DOWNLOAD})
 
     async def transfer(self, direction: str, wait: bool, **order: Any) -> CommandAnswer | Watch:
-        """Begin a transfer that the ACS has not asked for; ``order``: the other members of an OwnTransfer."""
+        """Begin a transfer that the ACS has not asked for; ``order``: the other members of an AutonomousOrder."""
         self._refuse_while_rebooting()
         kind = Kind.DOWNLOAD if direction == "download" else Kind.UPLOAD
-        number = await self._transfers().autonomous.begin(OwnTransfer(kind=kind, **order))
+        number = await self._transfers().autonomous.begin(AutonomousOrder(kind=kind, **order))
 
         def concerns(fact: Fact) -> bool:
             return isinstance(fact, TransferEnded) and fact.number == number

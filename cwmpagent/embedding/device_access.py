@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 
 from cwmpagent.agent.device_identity import manufacturer_oui
 from cwmpagent.agent.parameters.changes import Origin
-from cwmpagent.agent.transfers.autonomous import OwnTransfer
+from cwmpagent.agent.transfers.autonomous import AutonomousOrder
 from cwmpagent.datamodel.identifiers import ANY, segments
 from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.datamodel.resolve import Resolver
@@ -113,7 +113,7 @@ class DeviceAccess:
             return fail(CwmpFault(9002, NOT_RUNNING))
         return transfers.download_requests.ask(file_type, arguments)
 
-    async def transfer(self, order: OwnTransfer) -> int:
+    async def transfer(self, order: AutonomousOrder) -> int:
         """See :meth:`cwmpagent.Agent.download` and :meth:`cwmpagent.Agent.upload`."""
         for text, purpose in (
             (order.file_type, "the file type"),

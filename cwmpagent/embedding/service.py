@@ -17,7 +17,7 @@ from cwmpagent.agent.facts import AgentStopped, EnvelopeReceived, EnvelopeSent, 
 from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.ports import Clock, Installer, Provider, SoftwareInstaller
 from cwmpagent.agent.session.dispatcher import Performer
-from cwmpagent.agent.transfers.autonomous import OwnTransfer
+from cwmpagent.agent.transfers.autonomous import AutonomousOrder
 from cwmpagent.config import Config, from_settings, load
 from cwmpagent.config.tables import Tables
 from cwmpagent.control.recent_facts import RecentFacts
@@ -265,7 +265,7 @@ class Agent(Service):
         for a wrong argument, 9013 for the scheme of the URL, 9004 if too many transfers are queued, 9002 if it cannot
         be saved, during a reboot and after a stop; with MisuseError for a wrong type and before the first start.
         """
-        order = OwnTransfer(
+        order = AutonomousOrder(
             kind=Kind.DOWNLOAD,
             file_type=file_type,
             url=url,
@@ -281,7 +281,7 @@ class Agent(Service):
 
         ``file_type`` is one of an Upload, such as ``2 Vendor Log File``.
         """
-        order = OwnTransfer(kind=Kind.UPLOAD, file_type=file_type, url=url, username=username, password=password)
+        order = AutonomousOrder(kind=Kind.UPLOAD, file_type=file_type, url=url, username=username, password=password)
         return Deferred.fromCoroutine(self._device.transfer(order))
 
     def change_software(

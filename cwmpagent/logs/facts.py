@@ -153,9 +153,8 @@ def _transfer(fact: TransferBegun | TransferRepeated | TransferEnded) -> str:
     if isinstance(fact, TransferRepeated):
         return f"{subject} is interrupted: {fault}; next try in {fact.retry_in:.0f} s"
     seconds = f" after {fact.seconds:.2f} s" if fact.seconds is not None else ""
-    return f"{subject} {'failed' if fact.fault else 'done'}{seconds}, {fact.octets} octets" + (
-        f": {fault}" if fact.fault else ""
-    )
+    octets = f", {fact.octets} octets" if fact.octets else ""
+    return f"{subject} {'failed' if fact.fault else 'done'}{seconds}{octets}" + (f": {fault}" if fact.fault else "")
 
 
 def _session(fact: SessionEnded) -> str:

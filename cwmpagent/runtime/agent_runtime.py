@@ -11,7 +11,6 @@ from cwmpagent.agent.connection_request.report import ConnectionRequestReport
 from cwmpagent.agent.connection_request.xmpp_table import XmppStats
 from cwmpagent.agent.device_identity import device_name
 from cwmpagent.agent.facts import AgentStarted, Noted
-from cwmpagent.agent.files.configuration_file import ConfigurationInstaller, ConfigurationSource
 from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.journal import BOOT_ID, FILE_VALUES, PENDING, REQUEST_PATH
 from cwmpagent.agent.parameters.changes import Change
@@ -27,7 +26,7 @@ from cwmpagent.gradual import Gradual
 from cwmpagent.protocol.agenda.events import HEARTBEAT
 from cwmpagent.records import Saved
 from cwmpagent.runtime.connection_requests import build_connection_requests, own_providers
-from cwmpagent.runtime.device_files import build_device_files
+from cwmpagent.runtime.device_files import build_device_files, build_options
 from cwmpagent.runtime.environment import Environment
 from cwmpagent.runtime.factory_defaults import FactoryValue, unapplied_changes
 from cwmpagent.runtime.notification import build_notification, build_polling
@@ -94,9 +93,10 @@ class AgentRuntime:
         own = own_providers(model, environment, stats)
         if self.software is not None and self.software.supported:
             own = (*own, self.software.provider)
-        self._device_files = build_device_files(environment.files, device.tree, lambda: self.parameters.keys)
-        tables = self._device_files.tables
-        self.parameters = parameters = build_parameters(device, environment, own, tables, self._notes_of)
+        self._device_files = device_files = build_device_files(
+            environment.files, device, environment.clock, lambda: self.parameters.keys
+        )
+        self.parameters = parameters = build_parameters(device, environment, own, device_files.tables, self._notes_of)
         self.changes, self.refresher = parameters.changes, parameters.refresher
         self.polling = build_polling(device, environment, notification, parameters)
         self.dispatcher = build_dispatcher(device, environment, parts, parameters)
@@ -246,15 +246,10 @@ class AgentRuntime:
             self.connection_requests.xmpp.start()
 
     def _build_transfers(self, notes: Mapping[str, str], restart: Restart) -> Transfers | None:
-        files, sessions, parameters = self._environment.files, self.sessions, self.parameters
+        files, sessions = self._environment.files, self.sessions
         if files is None:
             return None
-        options = files.transfers(
-            ConfigurationInstaller(self.changes, files.read),
-            ConfigurationSource(
-                self.tree, parameters.access, self.refresher.freshen_below, files.write, secrets=files.secrets
-            ),
-        )
+        options = build_options(files, self._device, self.parameters, self._device_files)
         pause = Pause(sessions.hold, sessions.release)
         return build_transfers(
             options,
@@ -265,7 +260,7 @@ class AgentRuntime:
             restart,
             pause,
             sessions.poke,
-            followers=self._device_files.followers,
+            followers=self._device_files.follow(self.refresher.outdate),
             booted=self._booted,
         )
 

@@ -75,13 +75,18 @@ class Assembly:
         self._broken = broken
         self._beside = beside
         self.network: Network = build_network(config, host, beside.network if beside is not None else None)
-        self._files = build_files(config, host, self.network.trust, additions.installers, additions.own_log, observer)
+        self._files = build_files(
+            config, host, self.network.trust, additions.installers, additions.own_log, observer, self._in_session
+        )
         self.lifecycle: Lifecycle | None = None
         self._bound: Deferred[None] | None = None
         self._store: Store | None = None
         self._installer: ArchiveInstaller | None = None
         # Read once: it cannot change while this process runs, and later no descriptor may be free for its file.
         self._boot_id = boot_id()
+
+    def _in_session(self) -> bool:
+        return self.lifecycle is not None and self.lifecycle.runtime.sessions.in_session
 
     def bind(self) -> Deferred[None]:
         """Listen for ConnectionRequests; a second call has no effect. Errbacks with ConfigError if that fails."""

@@ -50,11 +50,12 @@ def build_files(
     programs: Callable[[], Sequence[Installer]],
     own_log: Callable[[], Iterable[str]],
     observer: Observer,
+    urgent: Callable[[], bool],
 ) -> FileOptions:
     """The options of transfers.
 
-    ``programs``: the installers that a program has added. ``own_log``: the lines of the agent's log. Raises ConfigError
-    for a key that cannot be used.
+    ``programs``: the installers that a program has added. ``own_log``: the lines of the agent's log. ``urgent``:
+    whether a session is under way, which downloads do not hold up. Raises ConfigError for a key that cannot be used.
     """
     transfers, hooks, reactor = config.transfers, config.hooks, host.reactor
     key = load_key(transfers.config_key) if transfers.config_key is not None else None
@@ -65,6 +66,7 @@ def build_files(
         monotonic=host.clock.monotonic,
         connect=config.acs.connect_timeout,
         first_byte=config.acs.answer_timeout,
+        urgent=urgent,
     )
     ftp = FtpFileClient(
         reactor,
@@ -72,6 +74,7 @@ def build_files(
         monotonic=host.clock.monotonic,
         connect=config.acs.connect_timeout,
         answer=config.acs.answer_timeout,
+        urgent=urgent,
     )
     client = ClientsByScheme({"http": http, "https": http, "ftp": ftp, "ftps": ftp})
     hook = HookInstaller(
@@ -100,11 +103,11 @@ def build_files(
     spool = Spool(config.state.directory / SPOOL)
     verify = _verification(transfers.verify_key, client, elsewhere)
 
-    def options(installer: Installer, source: FileSource) -> TransferOptions:
+    def options(installer: Installer, sources: Sequence[FileSource]) -> TransferOptions:
         return TransferOptions(
             client=client,
             installer=InstallersByType(lambda: [*programs(), installer, hook], observer),
-            source=SourcesByType(lambda: [source, logs], observer),
+            source=SourcesByType(lambda: sources, observer),
             spool=spool,
             verify=verify,
             max_size=transfers.max_size,
@@ -119,6 +122,7 @@ def build_files(
         secrets=key is not None,
         transfers=options,
         images=lambda: images_of(programs(), hook_images),
+        logs=logs,
     )
 
 

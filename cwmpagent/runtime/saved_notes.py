@@ -13,6 +13,7 @@ from dataclasses import replace
 from itertools import islice
 
 from cwmpagent.agent.facts import Observer, Warned
+from cwmpagent.agent.files.vendor_config_files import CONFIG_FILES
 from cwmpagent.agent.journal import BASELINE, BOOTSTRAPPED, FILE_VALUES, LIGHTWEIGHT, REQUEST_PATH
 from cwmpagent.agent.parameters.provider_rows import LONGEST_KEY, ROWS
 from cwmpagent.agent.parameters.transaction import FORMER, LATER
@@ -20,6 +21,7 @@ from cwmpagent.agent.session.acs_discovery import DISCOVERED
 from cwmpagent.datamodel.names import named
 from cwmpagent.datamodel.schema import HIGHEST_INSTANCE, Model, ObjectDefinition, ParameterDefinition
 from cwmpagent.protocol.masking import quoted
+from cwmpagent.protocol.transfers.applied_file import restored_files
 from cwmpagent.records import Saved
 from cwmpagent.typed_members import is_texts, is_whole
 from cwmpagent.values import LexicalError
@@ -54,11 +56,12 @@ def check_notes(saved: Saved, model: Model, observer: Observer) -> tuple[Saved, 
 
 def _check(name: str, text: str, model: Model) -> None:
     """Raise ValueError or RecursionError where the text of a note is not one that the agent saves."""
-    checks: Mapping[str, Callable[[str], None]] = {
+    checks: Mapping[str, Callable[[str], object]] = {
         REQUEST_PATH: _check_path,
         BOOTSTRAPPED: _check_bootstrapped,
         FILE_VALUES: _check_file_values,
         DISCOVERED: _check_url,
+        CONFIG_FILES: restored_files,
         FORMER: lambda text: _check_change(text, model),
         LATER: lambda text: _check_change(text, model),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -23,7 +23,7 @@ from cwmpagent.agent.options import (
     TransferOptions,
     UdpOptions,
 )
-from cwmpagent.agent.ports import FirmwareImages
+from cwmpagent.agent.ports import FileSource, FirmwareImages, Installer, LogFiles
 from cwmpagent.agent.session.dispatcher import Dispatcher
 from cwmpagent.datamodel.schema import Model
 from cwmpagent.device.function_provider import FunctionProvider
@@ -262,7 +262,8 @@ class SimulatedAgent:
 
     ``values``: factory values by full path; ``parameters``: of ManagementServer, by name. ``restarts``: reboots and
     factory resets that the agent requested. ``readings``: functions that read single parameters, by full path;
-    ``providers``: other providers of the device, polled every ``polling`` seconds (0: never).
+    ``providers``: other providers of the device, polled every ``polling`` seconds (0: never). ``transfers``: options
+    of transfers, None: it has none; ``sources``: of the files that it writes itself.
     """
 
     def __init__(
@@ -282,6 +283,8 @@ class SimulatedAgent:
     ) -> None:
         self.transfers: TransferOptions | None = None
         self.images: FirmwareImages | None = None
+        self.logs: LogFiles | None = None
+        self.sources: Sequence[FileSource] = ()
         self.udp = udp
         self.software = software
         self.kick = False
@@ -396,12 +399,17 @@ class SimulatedAgent:
         async def unused(*arguments: object) -> bytes:
             raise AssertionError("there are no configuration files here")
 
+        def options(installer: Installer, sources: Sequence[FileSource]) -> TransferOptions:
+            self.sources = sources
+            return transfers
+
         return FileOptions(
             client=transfers.client,
             read=unused,
             write=unused,
-            transfers=lambda installer, source: transfers,
+            transfers=options,
             images=lambda: self.images,
+            logs=self.logs,
         )
 
     async def _local_address(self, host: str) -> str | None:

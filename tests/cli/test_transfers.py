@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
+from contextlib import redirect_stderr
+from unittest.mock import patch
 
+from twisted.trial.unittest import SynchronousTestCase
+
+from cwmpagent.cli import credentials
 from cwmpagent.protocol.rpc import AutonomousTransferComplete, RequestDownload
 from tests.agent.bench import SERVER
 from tests.cli.test_running import CommandCase
@@ -14,6 +21,25 @@ CONFIGURATION = "3 Vendor Configuration File"
 LOG = "2 Vendor Log File"
 POLICY = SERVER + "AutonomousTransferCompletePolicy."
 CREDENTIALS = "cpe\nfile-secret\n"
+
+
+class Terminal(io.StringIO):
+    """Standard input at a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class CredentialsTests(SynchronousTestCase):
+    def test_on_a_terminal_the_password_has_no_echo(self) -> None:
+        errors = io.StringIO()
+        with (
+            patch.object(sys, "stdin", Terminal("cpe\n")),
+            patch.object(credentials.getpass, "getpass", lambda prompt: "file-secret"),
+            redirect_stderr(errors),
+        ):
+            self.assertEqual(credentials.read_credentials("-"), ("cpe", "file-secret"))
+        self.assertEqual(errors.getvalue(), "User name: ")
 
 
 class RequestDownloadTests(CommandCase):

@@ -144,31 +144,6 @@ class ReportTests(TransferCase):
         self.assertEqual(self.messages(-1), ["Inform", "TransferComplete", ""])
         self.assertEqual(self.simulated.acs.event_codes()[-1], (TRANSFER_COMPLETE, M_DOWNLOAD))
 
-    def test_ses_04_a_report_whose_event_is_not_in_the_inform_has_the_next_session(self) -> None:
-        self.ask(download("one"), download("two", delay=100))
-        self.simulated.run(2)
-        self.files.held = held = Deferred()
-        self.simulated.run(100)
-        self.ask(download("three"))
-
-        def ends(posted: Posted) -> Said:
-            if self.is_report(posted, "three") and not held.called:
-                held.callback(None)
-            return None
-
-        self.simulated.acs.instead = ends
-        self.files.held = None
-        self.simulated.run(2)
-        self.assertEqual(self.messages(-2), ["Inform", "TransferComplete", ""])
-        self.assertEqual(self.messages(-1), ["Inform", "TransferComplete", ""])
-        keys = [tuple(each.command_key for each in inform.event) for inform in self.simulated.acs.informs()[-2:]]
-        self.assertEqual(keys, [("", "three"), ("", "two")])
-
-    @staticmethod
-    def is_report(posted: Posted, key: str) -> bool:
-        """Whether it is the TransferComplete with this CommandKey."""
-        return isinstance(posted.message, TransferComplete) and posted.message.command_key == key
-
     def test_ses_08_fault_8002_is_an_answer(self) -> None:
         self.simulated.acs.instead = lambda posted: (
             reply(Fault(8002), posted) if isinstance(posted.message, TransferComplete) else None

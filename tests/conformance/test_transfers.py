@@ -12,7 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from cwmpagent.agent.transfers.autonomous import OwnTransfer
+from cwmpagent.agent.transfers.autonomous import AutonomousOrder
 from cwmpagent.config import Config
 from cwmpagent.errors import ConfigError
 from cwmpagent.lab.acs.session_trace import SessionTrace
@@ -301,7 +301,7 @@ class OwnTransferTests(TransferCase):
     async def begun(self, name: str) -> None:
         """Begin a download that the ACS has not asked for."""
         assert self.agent is not None and self.agent.runtime.transfers is not None
-        order = OwnTransfer(kind=Kind.DOWNLOAD, file_type=CONFIGURATION, url=self.open_files + name)
+        order = AutonomousOrder(kind=Kind.DOWNLOAD, file_type=CONFIGURATION, url=self.open_files + name)
         await self.agent.runtime.transfers.autonomous.begin(order)
 
     async def test_event_10(self) -> None:
@@ -333,7 +333,7 @@ class OwnTransferTests(TransferCase):
         since = self.lab.sessions.seen
         assert self.agent is not None and self.agent.runtime.transfers is not None
         url = self.files + "own.log"
-        order = OwnTransfer(
+        order = AutonomousOrder(
             kind=Kind.UPLOAD, file_type="2 Vendor Log File", url=url, username="cpe", password="files-secret"
         )
         await self.agent.runtime.transfers.autonomous.begin(order)

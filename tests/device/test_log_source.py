@@ -66,3 +66,11 @@ class LogSourceTests(SynchronousTestCase):
         for file_type in ("", "4 Vendor Log File", "4 Vendor Log File 0", "4 Vendor Log File 7", "2 Vendor Log File 1"):
             self.assertFalse(self.source.knows(file_type), file_type)
         self.assertFalse(self.source.knows("4 Vendor Log File 1" + "0" * 5000))
+
+    def test_what_logs_there_are(self) -> None:
+        long = Path("/") / ("x" * 100)
+        files = [Path("/var/log/a\n"), long, long, Path("cwmpagent"), Path("/dev/shm/log")]
+        logs = LogSource(list, files, self.elsewhere).logs
+        names = ["cwmpagent", "/var/log/a?", "x" * 64, "x" * 60 + "~2", "cwmpagent~2", "/dev/shm/log"]
+        self.assertEqual([log.name for log in logs], names)
+        self.assertEqual([log.persistent for log in logs], [False, True, True, True, True, False])

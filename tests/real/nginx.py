@@ -10,7 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.real.prosody import free_port
+from tests.process import free_port
 
 PROGRAM = shutil.which("nginx", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from twisted.internet.defer import CancelledError
+
 from cwmpagent.agent.facts import Observer
 from cwmpagent.agent.internal_errors import report_internal_error
 from cwmpagent.agent.ports import FileSource, FirmwareImages, Installer
@@ -86,7 +88,7 @@ def _knows(one: Installer | FileSource, file_type: str, observer: Observer) -> b
 async def _guarded(work: Awaitable[Any], observer: Observer) -> Any:
     try:
         return await work
-    except TransferFailure:
+    except (TransferFailure, CancelledError):  # cancelled: the agent stops, or the transfer is withdrawn
         raise
     except Exception as error:  # code of a program may raise anything
         report_internal_error(observer)

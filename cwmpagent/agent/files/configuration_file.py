@@ -16,7 +16,7 @@ from cwmpagent.protocol.masking import quoted
 from cwmpagent.protocol.transfers.file import ReceivedFile
 
 DOWNLOAD_TYPE = "3 Vendor Configuration File"
-UPLOAD_TYPES = re.compile(r"1 Vendor Configuration File|3 Vendor Configuration File 1")
+UPLOAD_TYPES = re.compile(r"1 Vendor Configuration File|3 Vendor Configuration File ([1-9][0-9]{0,8})")
 OWN_ALIAS = "cpe-"
 """Begin of the aliases that only a device assigns."""
 
@@ -56,6 +56,7 @@ class ConfigurationInstaller(Installer):
 class ConfigurationSource(FileSource):
     """Writes the writable parameters to a file; aliases that the device assigned are left out.
 
+    A device has one configuration, which is written for each row of DeviceInfo.VendorConfigFile.
     ``secrets``: whether hidden parameters are written, too; then ``write`` must encrypt.
     ``freshen`` reads the parameters below paths from the device; ``write`` writes a new file.
     """
@@ -77,7 +78,12 @@ class ConfigurationSource(FileSource):
 
     def knows(self, file_type: str) -> bool:
         """See :class:`~cwmpagent.agent.ports.FileSource`."""
-        return UPLOAD_TYPES.fullmatch(file_type) is not None
+        match = UPLOAD_TYPES.fullmatch(file_type)
+        if match is None or match[1] is None:
+            return match is not None
+        table = self._tree.model.root.path + "DeviceInfo.VendorConfigFile."
+        has_table = self._tree.model.definition(table) is not None
+        return self._tree.exists(f"{table}{match[1]}.") if has_table else match[1] == "1"
 
     async def write(self, file_type: str, path: str) -> None:
         """See :class:`~cwmpagent.agent.ports.FileSource`."""

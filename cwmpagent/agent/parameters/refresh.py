@@ -88,6 +88,11 @@ class Refresher:
             await self.rows([path])
         return await self.freshen(names)
 
+    def outdate(self, table: str) -> None:
+        """Do not reuse what was read of ``table`` and its rows: the device has others now."""
+        self._values.invalidate(table)
+        self._rows.forget()
+
     async def freshen(self, names: Iterable[str]) -> frozenset[str]:
         """Refresh these parameters as far as possible. Returns the names that could not be read; never raises."""
         names = list(names)

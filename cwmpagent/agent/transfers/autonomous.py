@@ -26,7 +26,7 @@ BOTH = "Both"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OwnTransfer:
+class AutonomousOrder:
     """A transfer that somebody at the device asks for.
 
     ``kind``: DOWNLOAD or UPLOAD. ``file_type``: as in that RPC. ``url``: without user name and password; of a download,
@@ -84,7 +84,7 @@ class AutonomousTransfers:
         self._options = options
         self._clock = clock
 
-    async def begin(self, order: OwnTransfer) -> int:
+    async def begin(self, order: AutonomousOrder) -> int:
         """Queue a transfer, which begins at once, and return its number.
 
         Raises CwmpFault 9003, 9004, 9013, and 9002 if it cannot be saved.

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
 
 from cwmpagent.agent.facts import Observer
 from cwmpagent.agent.internal_errors import report_internal_error
@@ -63,8 +64,14 @@ class TransferQueue:
                 await self._installation.confirm(transfer)
 
     def start(self) -> None:
-        """Begin transfers from now on. A restart that an earlier process did not carry out is requested again."""
+        """Begin transfers from now on, also those that :meth:`stop` has cancelled.
+
+        A restart that an earlier process did not carry out is requested again.
+        """
         self._started = True
+        for transfer in self._records:
+            if transfer.state is State.INSTALLING and transfer.number not in self._running:
+                self._begin(transfer.number, partial(self._installation.confirm, transfer))
         restarting = next((each for each in self._records if each.state is State.RESTARTING), None)
         if restarting is not None and self._restarting:  # the restart that this process requested has failed
             self._restarting = False
@@ -125,7 +132,7 @@ class TransferQueue:
             if transfer.state is State.RECEIVED and not self._installing:
                 self._installing = True
                 self._begin(transfer.number, partial(self._install, transfer))
-            if transfer.state is not State.QUEUED:
+            if transfer.state not in (State.QUEUED, State.TRANSFERRING):  # or an attempt that was cancelled
                 continue
             step = next_step(transfer.stamped(now), now)
             if isinstance(step, Expired):
@@ -148,9 +155,19 @@ class TransferQueue:
         running: Deferred[None] = Deferred()
         self._running[number] = running
         running.addCallback(lambda _: Deferred.fromCoroutine(work()))
+        running.addErrback(lambda failure: self._crashed(number, failure))
         running.addErrback(lambda failure: report_internal_error(self._observer, failure))
         running.addBoth(lambda _: self._ended(number, running))
         self._timers.callLater(0.0, lambda: None if running.called else running.callback(None))
+
+    def _crashed(self, number: int, failure: Failure) -> Deferred[None] | None:
+        """End a transfer that nobody has cancelled: so foreign code that cancels itself leaves none behind."""
+        report_internal_error(self._observer, failure)
+        transfer = self._records.get(number)
+        if not self._started or transfer is None or transfer.state is State.DONE:
+            return None
+        error = TransferFailure(9002, "internal error of the agent", permanent=True)
+        return Deferred.fromCoroutine(self._installation.finish(transfer, error))
 
     def _ended(self, number: int, running: Deferred[None]) -> None:
         if self._running.get(number) is running:

@@ -27,7 +27,8 @@ LONGEST_FILE_TYPE, LONGEST_NAME, LONGEST_VALUE = 64, 64, 256
 
 
 class DownloadRequests:
-    """The source of these requests. Like their event, they outlive a restart of the process but no boot.
+    """The source of these requests. Like their event, they outlive a restart of the process, but no boot and no
+    other ACS.
 
     ``saved``: the note of the last start; ``booted``: the device has booted since.
     """
@@ -43,6 +44,7 @@ class DownloadRequests:
         *,
         booted: bool,
     ) -> None:
+        self._agenda = agenda
         self._events = events
         self._journal = journal
         self._waiting: list[RequestDownload] = []
@@ -79,7 +81,10 @@ class DownloadRequests:
         return saved
 
     def requests(self) -> Sequence[OwnRequest]:
-        """The requests that the ACS has not answered."""
+        """The requests that the ACS has not answered; none for an ACS that is another one since: it has no event."""
+        if self._waiting and Event(REQUEST_DOWNLOAD) not in self._agenda.pending:
+            self._waiting = []
+            self._journal.save_soon(self.note)
         return [OwnRequest(request, code=REQUEST_DOWNLOAD) for request in self._waiting]
 
     def answered(self, own: OwnRequest, answer: Response | Fault) -> Answered:

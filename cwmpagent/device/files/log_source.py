@@ -8,18 +8,27 @@ import stat
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
+import psutil
+
 from cwmpagent.device.files.whole_file import write_whole
 from cwmpagent.errors import TransferFailure
+from cwmpagent.protocol.transfers.file import LogFile
 
 MOST = 1 << 24
 """Maximum number of octets of an uploaded log: its end."""
 OWN = "2 Vendor Log File"
+OWN_NAME = "cwmpagent"
+"""Name of the agent's own log."""
+LONGEST_NAME = 64
+IN_MEMORY = frozenset({"tmpfs", "ramfs"})
+"""File systems that a boot empties."""
 _NUMBERED = re.compile(r"4 Vendor Log File ([1-9][0-9]{0,8})")
 
 
 class LogSource:
     """Writes logs: number 1 is the agent's own, the others are ``files`` in their order.
 
+    ``logs``: what they are; a file has its path as its name.
     ``lines`` returns the lines of the agent's own log, without secrets. ``elsewhere`` runs a function that blocks, in a
     thread.
     """
@@ -33,6 +42,7 @@ class LogSource:
         self._lines = lines
         self._files = tuple(files)
         self._elsewhere = elsewhere
+        self.logs = _logs(self._files)
 
     def knows(self, file_type: str) -> bool:
         """See :class:`cwmpagent.agent.ports.FileSource`."""
@@ -73,3 +83,18 @@ def _end_of(file: Path) -> bytes:
             os.close(descriptor)
     except OSError as error:
         raise TransferFailure(9011, f"the log {file.name} cannot be read: {error.strerror}", permanent=True) from None
+
+
+def _logs(files: Sequence[Path]) -> tuple[LogFile, ...]:
+    """The agent's own log, which is in memory, and ``files``; a long path is cut at its begin."""
+    logs = {OWN_NAME: LogFile(name=OWN_NAME, persistent=False)}
+    mounts = {Path(each.mountpoint): each.fstype for each in psutil.disk_partitions(all=True)} if files else {}
+    for file in files:
+        path = "".join(letter if letter.isprintable() else "?" for letter in str(file))
+        name, number = path[-LONGEST_NAME:], 1
+        while name in logs:
+            number += 1
+            name = f"{path[-(LONGEST_NAME - 4) :]}~{number}"
+        mount = next((mounts[above] for above in file.parents if above in mounts), "")
+        logs[name] = LogFile(name=name, persistent=mount not in IN_MEMORY)
+    return tuple(logs.values())

@@ -7,6 +7,13 @@ from cwmpagent.errors import TransferFailure
 AGAIN = frozenset({408, 425, 429})
 """HTTP status codes below 500 after which another attempt may succeed (RFC 9110 15.5, RFC 8470, RFC 6585)."""
 
+_REPORTED = frozenset({9001, 9002, 9010, 9011, 9012, *range(9014, 9021)})
+
+
+def is_reported(code: int) -> bool:
+    """Whether a TransferComplete may have this FaultCode (A.5.1): one for it, of an extension, or of a vendor."""
+    return code in _REPORTED or 9033 <= code <= 9899
+
 
 def refused(status: int, *, upload: bool = False) -> TransferFailure:
     """The failure for the HTTP ``status`` of a final response that is no success."""

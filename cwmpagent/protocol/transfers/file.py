@@ -56,3 +56,16 @@ class ReceivedFile:
     file_type: str
     target_name: str = ""
     command_key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFile:
+    """A log that can be uploaded.
+
+    ``name``: unique, at most 64 characters. ``persistent``: whether it outlives a boot. ``most``: its maximum number of
+    octets, 0 where unknown.
+    """
+
+    name: str
+    persistent: bool
+    most: int = 0

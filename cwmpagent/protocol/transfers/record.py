@@ -8,8 +8,10 @@ from enum import Enum
 
 from cwmpagent.protocol.agenda import Now
 from cwmpagent.protocol.agenda.saved_json import SavedJson
+from cwmpagent.protocol.transfers.failures import is_reported
 from cwmpagent.protocol.transfers.moment import Moment
 from cwmpagent.protocol.transfers.window import MOST_WINDOWS, Window
+from cwmpagent.values import NOT_IN_XML
 
 TRANSFER = "transfer:"
 """The note of a transfer has this name, followed by its number."""
@@ -91,8 +93,14 @@ class Transfer:
         return self.kind is not Kind.UPLOAD
 
     def done(self, now: Now, code: int = 0, text: str = "") -> Transfer:
-        """Return it finished at ``now``, with the FaultCode and FaultString of its report."""
-        return replace(self, state=State.DONE, code=code, text=text[:256], completed=now.wall)
+        """Return it finished at ``now``, with the FaultCode and FaultString of its report.
+
+        Code of others may fail with anything: a code that no report can have (A.3.3.2) is 9002, and characters that XML
+        cannot have are spaces.
+        """
+        reported = code if not code or is_reported(code) else 9002
+        text = NOT_IN_XML.sub(" ", text)[:256]
+        return replace(self, state=State.DONE, code=reported, text=text, completed=now.wall)
 
     def booted(self, now: Now) -> Transfer:
         """Return it after a boot."""
@@ -158,6 +166,6 @@ _TEXTS = {
     "sha256": 64,
     "validator": 1024,
     "text": 256,
-    "acs": 1024,
+    "acs": 16384,
 }
 _WHOLE = ("number", "size", "window", "attempts", "code")

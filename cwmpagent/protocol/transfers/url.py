@@ -13,12 +13,16 @@ SCHEMES = frozenset({"ftp", "ftps", "http", "https"})
 """Schemes of file servers that are supported."""
 
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f]")
+_TYPE = re.compile(r";type=i$", re.IGNORECASE)
 _CHECKSUM = re.compile(r"sha256=([0-9A-Fa-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
 class FileUrl:
-    """The URL of a file without its fragment. ``sha256``: the checksum from the fragment, lower case, or empty."""
+    """The URL of a file without its fragment, and without the ``;type=i`` of FTP (RFC 1738 3.2.2).
+
+    ``sha256``: the checksum from the fragment, lower case, or empty.
+    """
 
     url: str
     scheme: str
@@ -53,6 +57,7 @@ def parse_file_url(text: str) -> FileUrl:
             path_of(text)
         except ValueError as error:
             raise CwmpFault(9003, str(error)) from None
+        parts = parts._replace(path=_TYPE.sub("", parts.path))
     return FileUrl(parts._replace(fragment="").geturl(), parts.scheme, _checksum(parts.fragment))
 
 

@@ -16,6 +16,9 @@ from cwmpagent.protocol.transfers import failures
 from cwmpagent.protocol.transfers.file import FileDownload, Progress
 from cwmpagent.transport.files.written_file import SPACE_LEFT
 
+_PAUSE = 0.02
+"""Seconds between two pieces of a download while something urgent is under way."""
+
 
 def size_of(path: str) -> int:
     """Octets of the file; 0 where there is none."""
@@ -56,6 +59,11 @@ def check_whole(file: FileDownload, total: int, octets: int) -> None:
 def in_thread(reactor: Any) -> Callable[[Callable[[], None]], Deferred[None]]:
     """A function that runs another one in a thread of ``reactor``."""
     return partial(deferToThreadPool, reactor, reactor.getThreadPool())
+
+
+def give_way(reactor: Any, urgent: Callable[[], bool]) -> Callable[[Callable[[], None]], Any]:
+    """A function that calls another one after a pause if ``urgent`` returns True; it returns the timer, or None."""
+    return lambda go_on: reactor.callLater(_PAUSE, go_on) if urgent() else None
 
 
 async def to_disk(reactor: Any, path: str) -> None:

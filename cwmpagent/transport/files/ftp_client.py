@@ -14,7 +14,15 @@ from cwmpagent.errors import TooSlowError, TransferFailure
 from cwmpagent.protocol.transfers import failures, ftp
 from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress
 from cwmpagent.transport.deadline import within
-from cwmpagent.transport.files.fetched_file import check_space, check_total, check_whole, in_thread, size_of, to_disk
+from cwmpagent.transport.files.fetched_file import (
+    check_space,
+    check_total,
+    check_whole,
+    give_way,
+    in_thread,
+    size_of,
+    to_disk,
+)
 from cwmpagent.transport.files.ftp_data import FtpData
 from cwmpagent.transport.files.ftp_session import FtpNetwork, FtpSession, address_of
 from cwmpagent.transport.files.limits import Silence
@@ -28,6 +36,7 @@ class FtpFileClient:
 
     ``silence``: seconds without an octet after which a transfer is cut. ``connect``, ``answer``, ``implicit_port``: as
     for :class:`~cwmpagent.transport.files.ftp_session.FtpNetwork`. ``free``: free octets of the file system of a path.
+    While ``urgent`` returns True, downloads leave the reactor to others for most of the time.
     """
 
     def __init__(
@@ -41,12 +50,14 @@ class FtpFileClient:
         silence: float = 60.0,
         implicit_port: int = 990,
         free: Callable[[str], int] = free_space,
+        urgent: Callable[[], bool] = lambda: False,
     ) -> None:
         self._reactor = reactor
         self._monotonic = monotonic
         self._network = FtpNetwork(reactor, trust, monotonic, connect, answer, implicit_port)
         self._silence = silence
         self._free = free
+        self._urgent = urgent
 
     async def download(self, file: FileDownload, progress: Callable[[Progress], None]) -> None:
         """Fetch ``file``; it is on the disk when this returns. Raises TransferFailure.
@@ -71,6 +82,8 @@ class FtpFileClient:
                 await self._send(file, session, path, progress)
             except OSError as error:
                 raise failures.other(f"the file cannot be read: {error.strerror}", upload=True) from error
+        size = size_of(file.path)
+        progress(Progress(size, size))
 
     @asynccontextmanager
     async def _session(self, file: FileDownload | FileUpload) -> AsyncIterator[tuple[FtpSession, bytes]]:
@@ -118,7 +131,14 @@ class FtpFileClient:
         bounded = replace(file, size=file.size or begin.total)
         try:
             body = ReceivedBody(
-                bounded, begin, progress, silence.over, self._monotonic, self._free, in_thread(self._reactor)
+                bounded,
+                begin,
+                progress,
+                silence.over,
+                self._monotonic,
+                self._free,
+                in_thread(self._reactor),
+                give_way(self._reactor, self._urgent),
             )
         except OSError as error:
             raise failures.other(f"the file cannot be written: {error.strerror}") from error

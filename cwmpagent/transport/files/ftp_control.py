@@ -60,8 +60,9 @@ class FtpControl(LineReceiver):
         """Send a command and return the reply. Raises TransferFailure."""
         if self._failure is None and (self._replies or self._unread()):
             self._fail("the file server sends a reply that nobody asked for")
-        if self._failure is None:
-            self.sendLine(name.encode("ascii") + (b" " + argument if argument else b""))
+        if self._failure is not None:
+            raise self._failure
+        self.sendLine(name.encode("ascii") + (b" " + argument if argument else b""))
         return await self.reply()
 
     async def reply(self, *, patient: bool = False) -> Reply:

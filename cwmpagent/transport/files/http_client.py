@@ -13,7 +13,15 @@ from twisted.web.iweb import IBodyProducer, IResponse
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.transfers import failures
 from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress
-from cwmpagent.transport.files.fetched_file import check_space, check_total, check_whole, in_thread, size_of, to_disk
+from cwmpagent.transport.files.fetched_file import (
+    check_space,
+    check_total,
+    check_whole,
+    give_way,
+    in_thread,
+    size_of,
+    to_disk,
+)
 from cwmpagent.transport.files.http_exchange import HttpExchange, abandon
 from cwmpagent.transport.files.limits import Silence
 from cwmpagent.transport.files.received_body import ReceivedBody, free_space
@@ -28,6 +36,7 @@ class HttpFileClient:
 
     ``silence``: seconds without an octet after which a transfer is cut. ``connect``, ``first_byte``: as for
     :class:`~cwmpagent.transport.files.http_exchange.HttpExchange`. ``free``: free octets of the file system of a path.
+    While ``urgent`` returns True, downloads leave the reactor to others for most of the time.
     """
 
     def __init__(
@@ -41,6 +50,7 @@ class HttpFileClient:
         first_byte: float = 30.0,
         silence: float = 60.0,
         free: Callable[[str], int] = free_space,
+        urgent: Callable[[], bool] = lambda: False,
     ) -> None:
         self._reactor = reactor
         self._trust = trust
@@ -50,6 +60,7 @@ class HttpFileClient:
         self._first_byte = first_byte
         self._silence = silence
         self._free = free
+        self._urgent = urgent
 
     async def download(self, file: FileDownload, progress: Callable[[Progress], None]) -> None:
         """Fetch ``file``; it is on the disk when this returns. Raises TransferFailure.
@@ -84,6 +95,8 @@ class HttpFileClient:
             response = await self._send(exchange, "POST", headers, file, progress)
         if not 200 <= response.code < 300:
             raise failures.refused(response.code, upload=True)
+        size = size_of(file.path)
+        progress(Progress(size, size))
 
     async def _send(
         self,
@@ -137,7 +150,14 @@ class HttpFileClient:
         silence = Silence(self._reactor, self._silence, file.seconds)
         try:
             body = ReceivedBody(
-                file, begin, progress, silence.over, self._monotonic, self._free, in_thread(self._reactor)
+                file,
+                begin,
+                progress,
+                silence.over,
+                self._monotonic,
+                self._free,
+                in_thread(self._reactor),
+                give_way(self._reactor, self._urgent),
             )
         except OSError as error:
             abandon(response)
@@ -176,9 +196,14 @@ def _begin(file: FileDownload, response: IResponse, begun: int) -> Progress:
 
 
 def _validator(response: IResponse) -> str:
-    """The strong validator of the file; empty where it has none (RFC 9110 8.8)."""
+    """The strong validator of the file; empty where it has none (RFC 9110 8.8).
+
+    An ETag that is not quoted, as some file servers send it, is no ETag.
+    """
     etag = _header(response, b"etag")
-    return etag if etag.startswith('"') else "" if etag else _header(response, b"last-modified")
+    if etag.startswith("W/"):
+        return ""
+    return etag if etag.startswith('"') else _header(response, b"last-modified")
 
 
 def _header(response: IResponse, name: bytes) -> str:

@@ -34,6 +34,7 @@ class ReceivedBody(Protocol):
     ``begin``: the state of the transfer when the response begins, with the octets that are kept.
     ``done`` fires when the body is complete, and errbacks with a TransferFailure; the octets that were received are
     kept. ``closed`` fires, after a cancellation too, when the file is closed. ``alive`` is called with each piece.
+    ``give_way`` is called with each piece, and returns a timer where the transfer waits until it calls its argument.
     ``elsewhere`` and ``free``: as for :class:`~cwmpagent.transport.files.written_file.WrittenFile`.
     """
 
@@ -46,6 +47,7 @@ class ReceivedBody(Protocol):
         monotonic: Callable[[], float],
         free: Callable[[str], int],
         elsewhere: Callable[[Callable[[], None]], Deferred[None]],
+        give_way: Callable[[Callable[[], None]], Any],
     ) -> None:
         self.done: Deferred[None] = Deferred(lambda _: self._cancel())
         self.closed: Deferred[None] = Deferred()
@@ -57,6 +59,8 @@ class ReceivedBody(Protocol):
         self._monotonic = monotonic
         self._told_at = monotonic()
         self._failure: TransferFailure | None = None
+        self._give_way = give_way
+        self._waits: Any = None
         self._paused = False
         self._ending = False
         self._cancelled = False
@@ -79,9 +83,11 @@ class ReceivedBody(Protocol):
             self._unwritable(error)
             return
         self.octets += len(data)
-        if self._output.full and not self._paused:
-            self._paused = True
-            self._connection.pauseProducing()
+        if not self._paused:
+            self._waits = self._give_way(self._waited)
+            if self._waits is not None or self._output.full:
+                self._paused = True
+                self._connection.pauseProducing()
         now = self._monotonic()
         if now - self._told_at >= TOLD_EVERY:
             self._told_at = now
@@ -108,6 +114,8 @@ class ReceivedBody(Protocol):
         if self._ending:
             return
         self._ending = True
+        if self._waits is not None:
+            self._waits.cancel()
         if self._connection is not None:
             self._connection.resumeProducing()  # the end of TLS is an exchange
             self._connection.loseConnection()
@@ -121,13 +129,18 @@ class ReceivedBody(Protocol):
         self.closed.callback(None)
         if self._cancelled:
             return
+        self._told(replace(self._begin, octets=self.octets))
         if self._failure is not None:
             self.done.errback(self._failure)
         else:
             self.done.callback(None)
 
+    def _waited(self) -> None:
+        self._waits = None
+        self._go_on()
+
     def _go_on(self) -> None:
-        if self._paused and not self._ending:
+        if self._paused and not self._ending and self._waits is None and not self._output.full:
             self._paused = False
             self._alive()
             self._connection.resumeProducing()

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from cwmpagent.errors import ConfigError, TransferFailure
+from cwmpagent.protocol.transfers import failures
 
 SIGNATURE_LENGTH = 64
 """Octets of an Ed25519 signature."""
@@ -41,13 +42,13 @@ def verify_checksum(path: str, sha256: str) -> None:
     except OSError as error:
         raise TransferFailure(9002, f"the fetched file cannot be read: {error.strerror}") from error
     if not hmac.compare_digest(found, sha256.lower()):
-        raise TransferFailure(9018, "the file does not have the SHA-256 of its URL", permanent=True)
+        raise failures.corrupt("the file does not have the SHA-256 of its URL")
 
 
 def verify_signature(path: str, signature: bytes, key: Ed25519PublicKey) -> None:
     """Check the ``signature`` of the file. Raises TransferFailure 9019, or 9002 (no file)."""
     if len(signature) != SIGNATURE_LENGTH:
-        raise TransferFailure(9019, f"the signature does not have {SIGNATURE_LENGTH} octets", permanent=True)
+        raise failures.unsigned(f"the signature does not have {SIGNATURE_LENGTH} octets")
     try:
         with Path(path).open("rb") as file:
             if not file.seek(0, 2):  # an empty file cannot be mapped
@@ -56,6 +57,6 @@ def verify_signature(path: str, signature: bytes, key: Ed25519PublicKey) -> None
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 key.verify(signature, content)  # type: ignore[arg-type]  # any buffer is accepted
     except InvalidSignature:
-        raise TransferFailure(9019, "the signature of the file is not valid", permanent=True) from None
+        raise failures.unsigned("the signature of the file is not valid") from None
     except OSError as error:
         raise TransferFailure(9002, f"the fetched file cannot be read: {error.strerror}") from error

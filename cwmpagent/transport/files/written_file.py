@@ -18,9 +18,9 @@ SPACE_CHECKED = 1 << 24
 """Octets between two checks of the free space."""
 SPACE_LEFT = 1 << 20
 """Octets of the file system that a download leaves free."""
-_TOGETHER = 1 << 23
+_TOGETHER = 1 << 21
 """Octets that are synchronised together."""
-_MOST_UNSAFE = 1 << 24
+_MOST_UNSAFE = 1 << 22
 """Octets that are not on the disk, before :attr:`WrittenFile.full` is set."""
 
 

@@ -305,10 +305,8 @@ class ModelTests(XmppCase):
             simulated = SimulatedAgent()
             simulated.xmpp = xmpp = FakeXmpp()
             simulated.model = find_model(str(directory / name), profiles=("Baseline:1", *profiles))
-            simulated._values = {
-                path.replace("Device.", root, 1): each
-                for path, each in simulated._values.items()
-                if "Retry" not in path
+            simulated.values = {
+                path.replace("Device.", root, 1): each for path, each in simulated.values.items() if "Retry" not in path
             }
             simulated.begin()
             simulated.run(10)

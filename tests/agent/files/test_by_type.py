@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.facts import Fact, Warned
@@ -89,6 +89,14 @@ class ByTypeTests(SynchronousTestCase):
             self.assertNotIn("secret", str(failure.value))
         (warned,) = self.facts
         assert isinstance(warned, Warned)
+
+    def test_a_cancellation_is_no_failure(self) -> None:
+        waiting: Deferred[bool] = Deferred()
+        self.extensions.installer(FIRMWARE)(lambda file, progress: waiting)
+        installing = self.install()
+        installing.cancel()
+        self.failureResultOf(installing, CancelledError)
+        self.assertEqual(self.facts, [])
 
     def test_misuse(self) -> None:
         for types in ((), ("",), (1,), ("x" * 65,)):

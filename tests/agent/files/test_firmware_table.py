@@ -67,7 +67,6 @@ class FirmwareCase(TransferCase):
 
     def values(self, path: str = INFO) -> dict[str, str]:
         """The values below ``path`` that concern images, by their names in DeviceInfo."""
-        self.simulated.run(2)
         (answer,) = self.ask(GetParameterValues((path,)))
         assert isinstance(answer, GetParameterValuesResponse), answer
         texts = {each.name.removeprefix(INFO): each.value.text for each in answer.parameter_list}

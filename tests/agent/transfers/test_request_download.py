@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.agent.transfers.request_download import (
     DOWNLOAD_REQUESTS,
     MOST_ARGUMENTS,
     MOST_REQUESTS,
     DownloadRequests,
 )
+from cwmpagent.datamodel.plan import ParameterAssignment
 from cwmpagent.errors import MisuseError, TransportError
 from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, REQUEST_DOWNLOAD, Event
 from cwmpagent.protocol.rpc import ArgStruct, Fault, RequestDownload
@@ -82,6 +84,18 @@ class RequestDownloadTests(TransferCase):
         self.simulated.begin(booted=False)
         self.simulated.run(1000)
         self.assertEqual((self.sent(), self.simulated.runtime.agenda.pending), ([], ()))
+
+    def test_another_acs_is_not_asked(self) -> None:
+        self.unreachable()
+        finished(self.requests().ask(FIRMWARE, {}))
+        runtime = self.simulated.runtime
+        self.reachable()
+        assignment = ParameterAssignment("Device.ManagementServer.URL", "http://other.example/")
+        finished(runtime.changes.set_values([assignment], Origin.LOCAL))
+        self.simulated.run(1000)
+        self.assertIn(("0 BOOTSTRAP",), self.simulated.acs.event_codes())
+        self.assertEqual((self.sent(), runtime.agenda.pending), ([], ()))
+        self.assertNotIn(DOWNLOAD_REQUESTS, self.simulated.store.load().notes)
 
     def test_an_event_without_a_request_goes(self) -> None:
         self.unreachable()

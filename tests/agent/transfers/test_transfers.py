@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.options import TransferOptions
 from cwmpagent.agent.ports import FirmwareImages
-from cwmpagent.agent.transfers.autonomous import POLICY, OwnTransfer, TransferPolicy
+from cwmpagent.agent.transfers.autonomous import POLICY, AutonomousOrder, TransferPolicy
 from cwmpagent.errors import CwmpFault, TransferFailure
 from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, Event
 from cwmpagent.protocol.rpc import (
@@ -120,9 +120,9 @@ def upload(key: str) -> Upload:
     return Upload(key, CONFIGURATION, "http://files.example/u", "", "", 0)
 
 
-def own(kind: Kind = Kind.DOWNLOAD, file_type: str = CONFIGURATION, **more: Any) -> OwnTransfer:
+def own(kind: Kind = Kind.DOWNLOAD, file_type: str = CONFIGURATION, **more: Any) -> AutonomousOrder:
     """A transfer that the ACS has not asked for."""
-    return OwnTransfer(kind=kind, file_type=file_type, url=more.pop("url", "http://files.example/f"), **more)
+    return AutonomousOrder(kind=kind, file_type=file_type, url=more.pop("url", "http://files.example/f"), **more)
 
 
 class PolicyObject:
@@ -224,6 +224,17 @@ class TransferTests(TransferCase):
         (report,) = self.reports()
         self.assertEqual((report.fault_struct.fault_code, report.fault_struct.fault_string), (9018, "not an image"))
         self.assertEqual((self.simulated.restarts.begun, self.notes()), ([], []))
+
+    def test_a_failure_that_no_report_can_have(self) -> None:
+        for code, text in ((1, "red\x1b[0m \ud800"), (-5, "x" * 999)):
+            self.begin()
+            self.files.refusal = TransferFailure(code, text)
+            self.ask(download())
+            self.simulated.run(5)
+            (report,) = self.reports()
+            self.assertEqual(report.fault_struct.fault_code, 9002)
+            self.assertEqual(report.fault_struct.fault_string, text.replace("\x1b", " ").replace("\ud800", " ")[:256])
+            self.assertEqual((self.notes(), self.simulated.odd()), ([], []))
 
     def test_killed_at_each_step(self) -> None:
         for held, booted in (("held", False), ("held", True), ("installing", False), ("installing", True)):
@@ -420,6 +431,34 @@ class TransferTests(TransferCase):
         self.restart(booted=True)
         self.assertEqual(self.simulated.acs.event_codes()[-1], ("0 BOOTSTRAP", "1 BOOT"))
         self.assertEqual((self.reports(), self.notes(), len(self.files.confirmed)), ([], [], 1))
+
+    def test_what_a_stop_has_cancelled_goes_on_where_the_restart_fails(self) -> None:
+        for attribute, installs in (("held", 1), ("installing", 1)):
+            with self.subTest(attribute=attribute):
+                self.begin()
+                self.files.restarts = False
+                setattr(self.files, attribute, Deferred())
+                self.ask(download(kind=CONFIGURATION))
+                self.simulated.run(5)
+                finished(self.simulated.runtime.stop())
+                setattr(self.files, attribute, None)
+                self.assertEqual(self.reports(), [])
+                self.simulated.runtime.resume()
+                self.simulated.run(5)
+                self.assertEqual([each.fault_struct.fault_code for each in self.reports()], [0])
+                self.assertEqual((len(self.files.installs), self.notes()), (installs, []))
+
+    def test_an_installer_that_cancels_itself(self) -> None:
+        for attribute in ("held", "installing"):
+            with self.subTest(attribute=attribute):
+                self.begin()
+                setattr(self.files, attribute, cancelled := Deferred())
+                self.ask(download(kind=CONFIGURATION))
+                self.simulated.run(5)
+                cancelled.errback(CancelledError())
+                self.simulated.run(5)
+                self.assertEqual([each.fault_struct.fault_code for each in self.reports()], [9002])
+                self.assertEqual(self.notes(), [])
 
     def test_of_its_own(self) -> None:
         transfers = self.simulated.runtime.transfers

@@ -25,6 +25,12 @@ class Failures(SynchronousTestCase):
             self.assertEqual((failure.code, failure.permanent), (code, permanent), status)
         self.assertEqual(failures.refused(304, upload=True).code, 9011)
 
+    def test_codes_of_a_report(self) -> None:
+        for code in (9001, 9002, 9010, 9012, 9014, 9020, 9033, 9799, 9800, 9899):
+            self.assertTrue(failures.is_reported(code), code)
+        for code in (-1, 0, 1, 8000, 9000, 9003, 9013, 9021, 9032, 9900, 2**32):
+            self.assertFalse(failures.is_reported(code), code)
+
     def test_others(self) -> None:
         for failure, code, permanent in (
             (failures.unreachable("x"), 9015, False),

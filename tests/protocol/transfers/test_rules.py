@@ -89,6 +89,7 @@ class RecordTests(SynchronousTestCase):
         for each in (
             transfer(),
             transfer(delay=30).done(later(40), 9010, "no"),
+            replace(transfer(), acs=json.dumps(["https://acs.example/" + "\u00e4" * 2028, "00D09E"])),
             replace(transfer(struct(5, 10, retries=-1), struct(20, 30)), state=State.RECEIVED, validator='"v"'),
         ):
             self.assertEqual(Transfer.restored("transfer:1", each.record()), each)

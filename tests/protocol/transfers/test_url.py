@@ -16,7 +16,7 @@ class Urls(SynchronousTestCase):
             "http://acs.example/f",
             "HTTPS://[::1]:8443/a?b=c",
             "http://host/dir/file",
-            "ftp://host/dir/f;type=i",
+            "ftp://host/dir/f",
             "ftps://host:990/f",
         ):
             found = parse_file_url(url)
@@ -28,6 +28,11 @@ class Urls(SynchronousTestCase):
 
     def test_another_fragment_is_taken_off(self) -> None:
         self.assertEqual(parse_file_url("http://host/f#top").url, "http://host/f")
+
+    def test_the_type_of_ftp_is_taken_off(self) -> None:
+        """So that the URL of the signature is that of the file and an ending."""
+        self.assertEqual(parse_file_url("ftp://host/d/f;TYPE=i#top").url, "ftp://host/d/f")
+        self.assertEqual(parse_file_url("http://host/d/f;type=i").url, "http://host/d/f;type=i")
 
     def test_unknown_scheme(self) -> None:
         for url in ("tftp://host/f", "sftp://host/f", "file:///etc/passwd", "javascript:1"):

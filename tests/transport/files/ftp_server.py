@@ -37,10 +37,11 @@ class FtpServer(Factory):
         self.data_tls = True
         self.data_certificate = certificate
         self.certificate = certificate
+        self.interface = "127.0.0.1"
 
     def start(self, case: TestCase) -> int:
         """Listen until the end of ``case``. Returns the port."""
-        port = untyped.listenTCP(0, self, interface="127.0.0.1")
+        port = untyped.listenTCP(0, self, interface=self.interface)
         case.addCleanup(self._stop, port)
         return int(port.getHost().port)
 
@@ -164,7 +165,7 @@ class Connection(LineReceiver):
         """Listen for the data connection. Returns the port."""
         factory = Factory.forProtocol(lambda: Data(self))
         factory.noisy = False
-        port = untyped.listenTCP(0, factory, interface="127.0.0.1")
+        port = untyped.listenTCP(0, factory, interface=self.server.interface)
         self.server.open.append(port)
         return int(port.getHost().port)
 

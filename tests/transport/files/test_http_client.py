@@ -75,6 +75,7 @@ class DownloadTests(FilesCase):
         await self.fetch(self.url, size=len(CONTENT))
         self.assertEqual(self.path.read_bytes(), CONTENT)
         self.assertEqual((self.told[0].octets, self.told[0].total), (0, len(CONTENT)))
+        self.assertEqual((self.told[-1].octets, self.told[-1].total), (len(CONTENT), len(CONTENT)))
         self.assertTrue(self.told[0].validator.startswith('"'))
 
     async def test_older_octets_without_a_validator_are_replaced(self) -> None:
@@ -89,7 +90,7 @@ class DownloadTests(FilesCase):
         self.assertEqual(self.path.stat().st_size, 300_001)
         await self.fetch(self.url, validator=self.told[0].validator)
         self.assertEqual(self.path.read_bytes(), CONTENT)
-        self.assertEqual(self.told[-1].octets, 300_001)
+        self.assertEqual([each.octets for each in self.told], [0, 300_001, 300_001, len(CONTENT)])
         self.assertEqual(self.server.transfers.wait_for("GET", "/fw.bin", since=0).__class__, Deferred)
 
     async def test_a_file_that_changes_meanwhile_is_fetched_anew(self) -> None:
@@ -100,7 +101,7 @@ class DownloadTests(FilesCase):
         whole = self.path.read_bytes()
         self.assertEqual(len(whole), len(CONTENT))
         self.assertNotEqual(whole[:1000], begun, "no mixture of two files")
-        self.assertEqual(self.told[-1].octets, 0)
+        self.assertEqual([each.octets for each in self.told], [0, 1000, 0, len(CONTENT)])
 
     async def test_more_octets_than_the_file_has(self) -> None:
         await self.fetch(self.url)
@@ -165,6 +166,22 @@ class DownloadTests(FilesCase):
         free = iter([1 << 30, 10])
         failure = await self.failure(self.url, self.client(free=lambda path: next(free, 10)))
         self.assertIn("No space left on device", str(failure))
+
+    async def test_something_urgent_meanwhile(self) -> None:
+        asked: list[int] = []
+
+        def urgent() -> bool:
+            asked.append(self.path.stat().st_size)
+            return len(asked) < 3
+
+        await self.fetch(self.url, self.client(urgent=urgent))
+        self.assertEqual(self.path.read_bytes(), CONTENT)
+        self.assertGreater(len(asked), 3)
+
+    async def test_cut_while_it_gives_way(self) -> None:
+        self.server.faults.add(Cut(keep=300_001))
+        failure = await self.failure(self.url, self.client(urgent=lambda: True))
+        self.assertEqual((failure.code, self.path.stat().st_size), (9017, 300_001))
 
     async def test_a_directory_that_is_gone(self) -> None:
         failure = await self.failure(self.url, path=str(self.place / "gone" / "7"))
@@ -273,6 +290,13 @@ class HostileTests(FilesCase):
         await self.fetch(self.serve(b"HTTP/1.0 200 OK\r\n\r\n12345"))
         self.assertEqual(self.path.read_bytes(), b"12345")
 
+    async def test_validators(self) -> None:
+        date = "Sat, 28 Nov 2026 07:47:34 GMT"
+        for etag, expected in (('"v1"', '"v1"'), ('W/"v1"', ""), ("v1", date), ("", date)):
+            head = f"HTTP/1.1 200 OK\r\nETag: {etag}\r\nLast-Modified: {date}\r\nContent-Length: 5\r\n\r\n"
+            await self.fetch(self.serve(head.encode() + b"12345"))
+            self.assertEqual(self.told[-1].validator, expected, etag)
+
     async def test_more_than_the_file_size_without_a_length(self) -> None:
         failure = await self.failure(self.serve(b"HTTP/1.0 200 OK\r\n\r\n123456"), size=5)
         self.assertEqual((failure.code, failure.permanent), (9018, True))
@@ -317,6 +341,7 @@ class UploadTests(FilesCase):
             _, port = start(self, self.folder, auth=auth, username="cpe", password="secret")
             await self.send(f"http://127.0.0.1:{port}/{auth}.cfg", username="cpe", password="secret")
             self.assertEqual(self.received(f"{auth}.cfg"), hashlib.sha256(CONTENT).hexdigest())
+            self.assertEqual(self.told[-1], Progress(len(CONTENT), len(CONTENT)))
             if auth != "none":
                 failure = await self.refused(f"http://127.0.0.1:{port}/x", username="cpe", password="wrong")
                 self.assertEqual((failure.code, failure.permanent), (9012, True))

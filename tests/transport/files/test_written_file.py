@@ -11,7 +11,7 @@ from twisted.trial.unittest import TestCase
 
 from cwmpagent.transport.files.written_file import WrittenFile
 
-PIECE = b"x" * (1 << 20)
+PIECE = b"x" * (1 << 18)
 
 
 class WrittenFileTests(TestCase):
@@ -70,7 +70,7 @@ class WrittenFileTests(TestCase):
         self.assertEqual(self.calls, ["synced"], "not closed meanwhile")
         self.work()
         self.assertEqual(self.calls, ["synced", "synced", "closed"])
-        self.assertEqual(self.path.stat().st_size, 16 << 20)
+        self.assertEqual(self.path.stat().st_size, 16 << 18)
 
     def test_behind_what_there_is(self) -> None:
         self.path.write_bytes(b"0123456789")
