@@ -386,7 +386,7 @@ class Agent(Service):
         self._assembly.listen()
 
     def startService(self) -> None:
-        """Open the state and begin. Raises StoreError, and ConfigError if an endpoint fails at once.
+        """Open the state and begin. Raises StoreError; ConfigError if an endpoint or ``[software]`` fails at once.
 
         Raises MisuseError where the agent is started already, or its stop is not complete.
         """

@@ -102,7 +102,8 @@ class Assembly:
         self.network.udp.listen(self.network.listener.first, own=self._beside is None)
 
     def open_store(self) -> Store:
-        """Open the state directory. Raises StoreError."""
+        """Open the state directory. Raises StoreError, and ConfigError where ``[software]`` cannot be used."""
+        self._software_installer()  # now, while nothing is open
         self._store = Store.open(self._config.state.directory, reactor=self._host.reactor)
         return self._store
 
@@ -202,7 +203,7 @@ class Assembly:
 
     def _software(self) -> SoftwareOptions | None:
         """The options of software modules; None where there is no installer. Raises ConfigError."""
-        installer = self._additions.software_installer() or self._archive_installer()
+        installer = self._software_installer()
         if installer is None:
             return None
         return SoftwareOptions(
@@ -212,6 +213,10 @@ class Assembly:
             largest_file=self._config.software.largest_file,
             seconds=self._config.transfers.timeout,
         )
+
+    def _software_installer(self) -> SoftwareInstaller | None:
+        """The installer of the program, or that of the configuration. Raises ConfigError."""
+        return self._additions.software_installer() or self._archive_installer()
 
     def _archive_installer(self) -> ArchiveInstaller | None:
         """The installer of this machine, the same one for all runtimes; None without a directory for it."""
@@ -228,6 +233,8 @@ class Assembly:
             )
         except KeyError:
             raise ConfigError("software.user", "there is no such user") from None
+        except ValueError as error:
+            raise ConfigError("software.user", str(error)) from None
         except OSError as error:
             raise ConfigError("software.directory", f"cannot be used: {error.strerror}") from None
         return self._installer

@@ -21,6 +21,7 @@ from cwmpagent.protocol.rpc import (
     ChangeDUState,
     ChangeDUStateResponse,
     DUStateChangeComplete,
+    FactoryReset,
     GetParameterValues,
     InstallOpStruct,
     UninstallOpStruct,
@@ -102,7 +103,7 @@ class SoftwareCase(BenchCase):
 
     def left(self) -> list[str]:
         """What is installed, and what is left in the spool."""
-        return sorted(path.name for name in ("units", "spool") for path in (self.directory / name).iterdir())
+        return sorted(path.name for name in ("units", "fetched") for path in (self.directory / name).iterdir())
 
 
 class ChangeTests(SoftwareCase):
@@ -163,11 +164,22 @@ class ChangeTests(SoftwareCase):
         self.assertEqual(outcomes(report), [(0, "Installed", "1.0")])
         self.assertEqual(self.left(), ["2"])
 
+    async def test_a_factory_reset_removes_everything(self) -> None:
+        await self.bootstrapped()
+        await self.changed(self.files.install("a1"))
+        since = self.lab.sessions.seen
+        await self.ask(FactoryReset())
+        await self.session(event="0 BOOTSTRAP", since=since)
+        await self.until(lambda: not self.left())
+        _, report = await self.changed(self.files.install("a1"))
+        self.assertEqual(outcomes(report), [(0, "Installed", "1.0")])
+        self.assertEqual(self.left(), ["1"])
+
     async def test_a_fetch_goes_on_after_a_restart_of_the_agent(self) -> None:
         await self.bootstrapped()
         self.files.server.faults.add(Slow(rate=100))
         await self.ask(ChangeDUState((self.files.install("a1"), self.files.update("a2")), "k"))
-        await self.until(lambda: list((self.directory / "spool").iterdir()))
+        await self.until(lambda: list((self.directory / "fetched").iterdir()))
         await self.end()
         self.files.server.faults.clear()
         since = self.lab.sessions.seen
@@ -207,7 +219,7 @@ class KillTests(TapCase):
             outcomes(report),
             [(0, "Installed", "1.0"), (0, "Installed", "2.0"), (0, "Installed", "1.0"), (0, "Uninstalled", "2.0")],
         )
-        await self.until(lambda: not list((directory / "spool").iterdir()))
+        await self.until(lambda: not list((directory / "fetched").iterdir()))
         self.assertEqual([path.name for path in (directory / "units").iterdir()], ["2"])
         number = self.lab.sessions.seen
         self.assertEqual(await self.lab.connection_request(DEVICE), 200)

@@ -1,6 +1,6 @@
 """The SoftwareInstaller of a machine: one directory for each deployment unit, filled from a tar archive.
 
-Under the directory of the installer: ``spool/`` (0700) has the fetched files, ``units/DUID`` what is installed. An
+Under the directory of the installer: ``fetched/`` (0700) has the fetched files, ``units/DUID`` what is installed. An
 archive is unpacked to ``units/DUID.new`` and renamed, so that a unit is there wholly or not at all.
 """
 
@@ -32,9 +32,8 @@ DENIED = 9001
 class ArchiveInstaller:
     """Installs archives under ``directory``. ``user``: the name of the user of the programs, None: that of the agent.
 
-    Only root can run programs as another user; elsewhere ``user`` has no effect. ``log`` takes lines of their output.
-    Raises KeyError for an unknown user, OSError where the directory cannot
-    be made.
+    ``log`` takes lines of their output. Raises KeyError for an unknown user, ValueError where only root could run the
+    programs as that user, and OSError where the directory cannot be made.
     """
 
     def __init__(
@@ -49,12 +48,13 @@ class ArchiveInstaller:
         self._reactor = reactor
         self._lock = DeferredLock()
         self._limits = limits or ArchiveLimits()
-        self._spool, self._units = directory / "spool", directory / "units"
-        directory.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self._programs = Programs(reactor, None if user is None else _account(user), log)
+        self._spool, self._units = directory / "fetched", directory / "units"
+        for opened in (directory, self._units):  # another user may come through, whatever the umask is
+            if not opened.exists():
+                opened.mkdir(parents=True)
+                opened.chmod(0o711)
         self._spool.mkdir(mode=0o700, exist_ok=True)
-        self._units.mkdir(mode=0o711, exist_ok=True)
-        account = pwd.getpwnam(user) if user is not None and os.geteuid() == 0 else None
-        self._programs = Programs(reactor, None if account is None else (account.pw_uid, account.pw_gid), log)
 
     def environments(self) -> Sequence[str]:
         """Return the only environment."""
@@ -162,6 +162,16 @@ class ArchiveInstaller:
             lambda failure: None if result.called else result.errback(failure),
         )
         return await result
+
+
+def _account(user: str) -> tuple[int, int] | None:
+    """The uid and gid of ``user``; None where it is that of this process. Raises KeyError, ValueError."""
+    account = pwd.getpwnam(user)
+    if account.pw_uid == os.geteuid():
+        return None
+    if os.geteuid() != 0:
+        raise ValueError("only root can run programs as another user")
+    return account.pw_uid, account.pw_gid
 
 
 def _checked(duid: str) -> str:
