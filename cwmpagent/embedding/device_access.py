@@ -136,7 +136,7 @@ class DeviceAccess:
             check_text(text, "an argument", 'agent.change_software("Install", url="https://files.example.net/a.tar")')
         software = self.runtime.software
         if software is None:
-            raise MisuseError("the agent has no software modules: [software] directory is not set")
+            raise MisuseError("the agent has no software modules: set [software] directory")
         if not self._is_running():
             raise CwmpFault(9002, NOT_RUNNING)
         await software.perform(operation)

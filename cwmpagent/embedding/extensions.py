@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from cwmpagent.agent.ports import Installer, Provider
+from cwmpagent.agent.ports import Installer, Provider, SoftwareInstaller
 from cwmpagent.agent.session.dispatcher import Dispatcher, Performer
 from cwmpagent.datamodel.schema import Model, ParameterDefinition
 from cwmpagent.datamodel.vendor_parameter import with_parameter
@@ -17,6 +17,7 @@ from cwmpagent.embedding.vendor_extensions import Range, VendorParameter, check_
 from cwmpagent.errors import MisuseError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+_SOFTWARE = tuple(sorted(name for name in vars(SoftwareInstaller) if not name.startswith("_")))
 
 
 class Extensions:
@@ -30,6 +31,7 @@ class Extensions:
         self.model = model
         self.providers: list[Provider] = []
         self.installers: list[Installer] = []
+        self.software_installer: SoftwareInstaller | None = None
         self._running = running
         self._announce = announce
         self._performers: dict[str, Performer] = {}
@@ -106,6 +108,14 @@ class Extensions:
         self._refuse_while_running("an installer")
         check_installer(installer)
         self.installers.insert(0, installer)
+
+    def set_software_installer(self, installer: SoftwareInstaller) -> None:
+        """See :meth:`cwmpagent.Agent.set_software_installer`."""
+        self._refuse_while_running("an installer of software modules")
+        missing = [name for name in _SOFTWARE if not callable(getattr(installer, name, None))]
+        if missing:
+            raise MisuseError(f"an installer of software modules needs the methods {', '.join(missing)}")
+        self.software_installer = installer
 
     def _check_rpc(self, name: str) -> None:
         self._refuse_while_running(name)

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from cwmpagent.agent.facts import AgentStopped, EnvelopeReceived, EnvelopeSent, Fact, Noted, Warned
 from cwmpagent.agent.internal_errors import report_internal_error
-from cwmpagent.agent.ports import Clock, Installer, Provider
+from cwmpagent.agent.ports import Clock, Installer, Provider, SoftwareInstaller
 from cwmpagent.agent.session.dispatcher import Performer
 from cwmpagent.agent.transfers.autonomous import AutonomousOrder
 from cwmpagent.config import Config, from_settings, load
@@ -176,6 +176,13 @@ class Agent(Service):
         MisuseError for an object that is none.
         """
         self._extensions.add_installer(installer)
+
+    def set_software_installer(self, installer: SoftwareInstaller) -> None:
+        """Install software modules by a :class:`~cwmpagent.agent.ports.SoftwareInstaller`, not by tar archives.
+
+        ``[software] directory`` and ``user`` do not count then. Raises MisuseError for an object that is none.
+        """
+        self._extensions.set_software_installer(installer)
 
     # --- facts, values and events
 
@@ -379,7 +386,7 @@ class Agent(Service):
         self._assembly.listen()
 
     def startService(self) -> None:
-        """Open the state and begin. Raises StoreError, and ConfigError if an endpoint fails at once.
+        """Open the state and begin. Raises StoreError; ConfigError if an endpoint or ``[software]`` fails at once.
 
         Raises MisuseError where the agent is started already, or its stop is not complete.
         """
@@ -449,6 +456,7 @@ class Agent(Service):
                 providers=lambda: extensions.providers,
                 register=extensions.register_all,
                 installers=lambda: extensions.installers,
+                software_installer=lambda: extensions.software_installer,
                 own_log=self._recent.lines,
                 values=self._values,
             ),

@@ -12,7 +12,7 @@ from cwmpagent.agent.device_identity import current_time
 from cwmpagent.agent.facts import Noted, Observer
 from cwmpagent.agent.journal import BOOT_ID
 from cwmpagent.agent.options import NotificationOptions, ParameterOptions, SessionOptions, SoftwareOptions
-from cwmpagent.agent.ports import Installer, Provider, Restart
+from cwmpagent.agent.ports import Installer, Provider, Restart, SoftwareInstaller
 from cwmpagent.agent.session.dispatcher import Dispatcher
 from cwmpagent.config import Config
 from cwmpagent.datamodel.schema import Model
@@ -36,13 +36,14 @@ from cwmpagent.store.durable import Store
 class Additions:
     """Parts of the device that its program adds: the present model, providers, RPCs, installers, and factory values.
 
-    ``own_log``: the last lines of the agent's own log.
+    ``own_log``: the last lines of the agent's own log. ``software_installer``: None where it adds none.
     """
 
     model: Callable[[], Model]
     providers: Callable[[], Sequence[Provider]]
     register: Callable[[Dispatcher], None]
     installers: Callable[[], Sequence[Installer]]
+    software_installer: Callable[[], SoftwareInstaller | None]
     own_log: Callable[[], Iterable[str]]
     values: Mapping[str, FactoryValue]
 
@@ -101,7 +102,8 @@ class Assembly:
         self.network.udp.listen(self.network.listener.first, own=self._beside is None)
 
     def open_store(self) -> Store:
-        """Open the state directory. Raises StoreError."""
+        """Open the state directory. Raises StoreError, and ConfigError where ``[software]`` cannot be used."""
+        self._software_installer()  # now, while nothing is open
         self._store = Store.open(self._config.state.directory, reactor=self._host.reactor)
         return self._store
 
@@ -200,31 +202,42 @@ class Assembly:
         )
 
     def _software(self) -> SoftwareOptions | None:
-        """The installer of software modules; None where the configuration names no directory."""
-        config = self._config.software
-        if config.directory is None:
+        """The options of software modules; None where there is no installer. Raises ConfigError."""
+        installer = self._software_installer()
+        if installer is None:
             return None
-        if self._installer is None:
-            limits = ArchiveLimits(config.largest_unit, config.most_members)
-            try:
-                self._installer = ArchiveInstaller(
-                    self._host.reactor,
-                    config.directory,
-                    user=config.user or None,
-                    limits=limits,
-                    log=lambda line: self._observer(Noted(f"software: {line}")),
-                )
-            except KeyError:
-                raise ConfigError("software.user", "there is no such user") from None
-            except OSError as error:
-                raise ConfigError("software.directory", f"cannot be used: {error.strerror}") from None
         return SoftwareOptions(
-            installer=self._installer,
+            installer=installer,
             files=self._files.client,
             verify=self._files.verify,
-            largest_file=config.largest_file,
+            largest_file=self._config.software.largest_file,
             seconds=self._config.transfers.timeout,
         )
+
+    def _software_installer(self) -> SoftwareInstaller | None:
+        """The installer of the program, or that of the configuration. Raises ConfigError."""
+        return self._additions.software_installer() or self._archive_installer()
+
+    def _archive_installer(self) -> ArchiveInstaller | None:
+        """The installer of this machine, the same one for all runtimes; None without a directory for it."""
+        config = self._config.software
+        if self._installer is not None or config.directory is None:
+            return self._installer
+        try:
+            self._installer = ArchiveInstaller(
+                self._host.reactor,
+                config.directory,
+                user=config.user or None,
+                limits=ArchiveLimits(config.largest_unit, config.most_members),
+                log=lambda line: self._observer(Noted(f"software: {line}")),
+            )
+        except KeyError:
+            raise ConfigError("software.user", "there is no such user") from None
+        except ValueError as error:
+            raise ConfigError("software.user", str(error)) from None
+        except OSError as error:
+            raise ConfigError("software.directory", f"cannot be used: {error.strerror}") from None
+        return self._installer
 
     def _providers(self, root: str) -> Sequence[Provider]:
         lifecycle, clock, device = self.lifecycle, self._host.clock, self._config.device

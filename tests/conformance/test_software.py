@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from cwmpagent.config import Config
-from cwmpagent.config.settings import SoftwareConfig
+from cwmpagent.config.settings import SoftwareConfig, TransfersConfig
 from cwmpagent.device.software.marked_programs import end_marked
 from cwmpagent.errors import MisuseError
 from cwmpagent.lab.acs.session_trace import SessionTrace
@@ -16,13 +21,16 @@ from cwmpagent.protocol.rpc import (
     ChangeDUState,
     ChangeDUStateResponse,
     DUStateChangeComplete,
+    FactoryReset,
     GetParameterValues,
     InstallOpStruct,
     UninstallOpStruct,
     UpdateOpStruct,
 )
+from cwmpagent.protocol.software.unit import Package
 from cwmpagent.values import Value, ValueType
 from tests.agent.bench import DEVICE, BenchCase, assign
+from tests.agent.software.fakes import FakeInstaller, package
 from tests.device.software.archives import entry, manifest, write
 from tests.lab.files.serving import start
 from tests.test_tap import TapCase
@@ -68,6 +76,8 @@ def outcomes(report: DUStateChangeComplete) -> list[tuple[int, str, str]]:
 
 
 class SoftwareCase(BenchCase):
+    transfers = TransfersConfig()
+
     def setUp(self) -> None:
         super().setUp()
         self.files = Files(self)
@@ -75,7 +85,9 @@ class SoftwareCase(BenchCase):
 
     def config(self, *, boot: str = "process", acs: str = "", **parameters: str) -> Config:
         return replace(
-            super().config(boot=boot, acs=acs, **parameters), software=SoftwareConfig(directory=self.directory)
+            super().config(boot=boot, acs=acs, **parameters),
+            software=SoftwareConfig(directory=self.directory),
+            transfers=self.transfers,
         )
 
     async def changed(
@@ -91,7 +103,7 @@ class SoftwareCase(BenchCase):
 
     def left(self) -> list[str]:
         """What is installed, and what is left in the spool."""
-        return sorted(path.name for name in ("units", "spool") for path in (self.directory / name).iterdir())
+        return sorted(path.name for name in ("units", "fetched") for path in (self.directory / name).iterdir())
 
 
 class ChangeTests(SoftwareCase):
@@ -138,11 +150,36 @@ class ChangeTests(SoftwareCase):
         self.assertNotIn("files-secret", str(report))
         self.assertEqual(self.left(), [])
 
+    async def test_a_file_without_a_signature_where_there_is_a_key(self) -> None:
+        key = Ed25519PrivateKey.generate()
+        path = self.state.parent / "key.pem"
+        path.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+        self.transfers = TransfersConfig(verify_key=path)
+        await self.bootstrapped()
+        _, report = await self.changed(self.files.install("a1"))
+        self.assertEqual(outcomes(report), [(9018, "Failed", "")])
+        archive = self.files.folder / "a1.tar.gz"
+        (self.files.folder / "a1.tar.gz.sig").write_bytes(key.sign(archive.read_bytes()))
+        _, report = await self.changed(self.files.install("a1"))
+        self.assertEqual(outcomes(report), [(0, "Installed", "1.0")])
+        self.assertEqual(self.left(), ["2"])
+
+    async def test_a_factory_reset_removes_everything(self) -> None:
+        await self.bootstrapped()
+        await self.changed(self.files.install("a1"))
+        since = self.lab.sessions.seen
+        await self.ask(FactoryReset())
+        await self.session(event="0 BOOTSTRAP", since=since)
+        await self.until(lambda: not self.left())
+        _, report = await self.changed(self.files.install("a1"))
+        self.assertEqual(outcomes(report), [(0, "Installed", "1.0")])
+        self.assertEqual(self.left(), ["1"])
+
     async def test_a_fetch_goes_on_after_a_restart_of_the_agent(self) -> None:
         await self.bootstrapped()
         self.files.server.faults.add(Slow(rate=100))
         await self.ask(ChangeDUState((self.files.install("a1"), self.files.update("a2")), "k"))
-        await self.until(lambda: list((self.directory / "spool").iterdir()))
+        await self.until(lambda: list((self.directory / "fetched").iterdir()))
         await self.end()
         self.files.server.faults.clear()
         since = self.lab.sessions.seen
@@ -182,7 +219,7 @@ class KillTests(TapCase):
             outcomes(report),
             [(0, "Installed", "1.0"), (0, "Installed", "2.0"), (0, "Installed", "1.0"), (0, "Uninstalled", "2.0")],
         )
-        await self.until(lambda: not list((directory / "spool").iterdir()))
+        await self.until(lambda: not list((directory / "fetched").iterdir()))
         self.assertEqual([path.name for path in (directory / "units").iterdir()], ["2"])
         number = self.lab.sessions.seen
         self.assertEqual(await self.lab.connection_request(DEVICE), 200)
@@ -234,6 +271,41 @@ class OwnTests(SoftwareCase):
         assert self.agent is not None
         for operation in ("install", "", "Reboot"):
             await self.assertFailure(self.agent.change_software(operation), MisuseError)
+
+
+class DiskInstaller(FakeInstaller):
+    """An installer of a program: whatever is fetched is a package of version 7."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def spool_path(self, duid: str) -> str:
+        return str(self.folder / duid)
+
+    def discard(self, duid: str) -> None:
+        super().discard(duid)
+        (self.folder / duid).unlink(missing_ok=True)
+
+    async def inspect(self, duid: str) -> Package:
+        self.spool[duid] = package("7")
+        return self.spool[duid]
+
+
+class InstallerTests(SoftwareCase):
+    async def test_an_installer_of_a_program(self) -> None:
+        agent = self.prepared()
+        installer = DiskInstaller(self.state.parent)
+        agent.set_software_installer(installer)
+        nothing: Any = object()
+        self.assertRaises(MisuseError, agent.set_software_installer, nothing)
+        agent.startService()
+        await self.session(event="0 BOOTSTRAP")
+        _, report = await self.changed(self.files.install("a1"))
+        self.assertEqual(outcomes(report), [(0, "Installed", "7")])
+        self.assertEqual((list(installer.installed), installer.running), (["1"], {("1", "main")}))
+        self.assertFalse(self.directory.exists())
+        self.assertRaises(MisuseError, agent.set_software_installer, installer)
 
 
 class ExecutionTests(SoftwareCase):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cwmpagent.config import Config
 from cwmpagent.config.settings import SoftwareConfig
+from cwmpagent.errors import ConfigError
 from cwmpagent.protocol.rpc import GetRPCMethods, GetRPCMethodsResponse
 from tests.agent.bench import BenchCase
 
@@ -27,7 +28,20 @@ class SoftwareTests(BenchCase):
         directory = Path(self.mktemp()).absolute()
         self.software = SoftwareConfig(directory=directory)
         self.assertIn("ChangeDUState", await self.methods())
-        self.assertEqual(sorted(path.name for path in directory.iterdir()), ["spool", "units"])
+        self.assertEqual(sorted(path.name for path in directory.iterdir()), ["fetched", "units"])
+
+    async def test_wrong_values(self) -> None:
+        directory = Path(self.mktemp()).absolute()
+        file = Path(self.mktemp()).absolute()
+        file.touch()
+        for software, key in (
+            (SoftwareConfig(directory=directory, user="nobody-at-all"), "software.user"),
+            (SoftwareConfig(directory=file / "directory"), "software.directory"),
+        ):
+            self.software = software
+            error = self.assertRaises(ConfigError, self.prepared().startService)
+            self.assertEqual(error.key, key)
+        self.assertFalse(directory.exists())
 
     async def test_without_one(self) -> None:
         self.assertNotIn("ChangeDUState", await self.methods())

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from cwmpagent.agent.facts import Observer, Warned
 from cwmpagent.agent.ports import SoftwareInstaller
 from cwmpagent.agent.software.records import SoftwareRecords
 from cwmpagent.errors import SoftwareFailure
-from cwmpagent.protocol.software.unit import DeploymentUnit, ExecutionUnit, UnitStatus
+from cwmpagent.protocol.software.unit import DeploymentUnit, ExecutionUnit, RunStatus, UnitStatus
+
+_NONE: Mapping[str, bool] = MappingProxyType({})
+_RUNS = frozenset({RunStatus.STARTING, RunStatus.ACTIVE})
 
 
 class ExecutionUnits:
@@ -24,14 +29,23 @@ class ExecutionUnits:
         for unit in self._records.state.units:
             await self.start_automatically(unit.duid)
 
-    async def start_automatically(self, duid: str) -> None:
-        """Start the execution units of ``duid`` that have AutoStart, unless its environment is disabled."""
+    async def start_automatically(self, duid: str, ran: Mapping[str, bool] = _NONE) -> None:
+        """Start the execution units of ``duid`` that have AutoStart, unless its environment is disabled.
+
+        ``ran``: units for which it counts whether they ran before, by name.
+        """
         unit = self._records.state.unit(duid)
         if unit is None or not self._runs(unit):
             return
         for each in unit.package.units:
-            if each.auto_start:
+            if ran.get(each.name, each.auto_start):
                 await self._start(duid, each.name)
+
+    def running(self, duid: str) -> Mapping[str, bool]:
+        """The execution units of ``duid`` by name, and whether they run, or are about to."""
+        unit = self._records.state.unit(duid)
+        units = unit.package.units if unit is not None else ()
+        return {each.name: self._installer.status(duid, each.name)[0] in _RUNS for each in units}
 
     async def stop_all(self, duid: str) -> None:
         """Stop the execution units of ``duid``."""

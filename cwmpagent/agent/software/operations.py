@@ -6,7 +6,7 @@ unless the agent ended while it was being fetched. Operations are independent: o
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -52,6 +52,7 @@ class SoftwareOperations:
         self._clock = clock
         self._observer = observer
         self._completed = completed
+        self._ran: Mapping[str, bool] = {}  # the units of the present operation, before it stopped them
         self._running: Deferred[None] | None = None
 
     def begin(self) -> None:
@@ -82,6 +83,7 @@ class SoftwareOperations:
     async def _carry_out(self, step: Step) -> None:
         """Carry out the operation at ``step``, or the first of those that it stands for."""
         operation = self._operation(step)
+        self._ran = {}
         try:
             if not operation.selected:
                 await self._select(step, operation)
@@ -113,6 +115,8 @@ class SoftwareOperations:
     async def _apply(self, step: Step, operation: Operation) -> None:
         """Install or update."""
         duid = operation.duid
+        if operation.phase is not Phase.APPLYING:  # else they were stopped before a restart
+            self._ran = self._execution.running(duid)
         if operation.phase is Phase.WAITING:
             if operation.kind is Kind.UPDATE:
                 check_state(self._records.state.unit(duid))
@@ -126,7 +130,7 @@ class SoftwareOperations:
         unit = self._unit(operation, package)
         await self._finish(step, operation, unit)
         self._installer.discard(duid)
-        await self._execution.start_automatically(duid)
+        await self._execution.start_automatically(duid, self._ran)
 
     async def _check(self, step: Step, operation: Operation) -> Operation:
         """Check the fetched file; from here on the tables show what is done with it."""
@@ -161,6 +165,7 @@ class SoftwareOperations:
             entered = replace(operation, phase=Phase.APPLYING)
             await self._records.save(self._records.state.with_unit(shown).with_operations(step, (entered,)))
             operation = entered
+            self._ran = self._execution.running(operation.duid)
         await self._execution.stop_all(operation.duid)
         reference = await self._reference("DeploymentUnit", operation.duid)
         await self._installer.uninstall(operation.duid)
@@ -218,7 +223,7 @@ class SoftwareOperations:
         await self._records.save(state.with_operations(step, (operation.done(outcome),)))
         self._observer(Noted(f"{operation.kind} of a deployment unit has failed ({outcome.code}): {failure}"))
         if unit is not None and operation.kind is not Kind.INSTALL and operation.phase is Phase.APPLYING:
-            await self._execution.start_automatically(unit.duid)
+            await self._execution.start_automatically(unit.duid, self._ran)
 
     async def _enter(self, step: Step, phase: Phase) -> Operation:
         entered = replace(self._operation(step), phase=phase)

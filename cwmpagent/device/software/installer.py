@@ -1,6 +1,6 @@
 """The SoftwareInstaller of a machine: one directory for each deployment unit, filled from a tar archive.
 
-Under the directory of the installer: ``spool/`` (0700) has the fetched files, ``units/DUID`` what is installed. An
+Under the directory of the installer: ``fetched/`` (0700) has the fetched files, ``units/DUID`` what is installed. An
 archive is unpacked to ``units/DUID.new`` and renamed, so that a unit is there wholly or not at all.
 """
 
@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.threads import deferToThreadPool
 
 from cwmpagent.device.software.archive import ArchiveLimits, manifest_of, unpack
@@ -31,9 +32,8 @@ DENIED = 9001
 class ArchiveInstaller:
     """Installs archives under ``directory``. ``user``: the name of the user of the programs, None: that of the agent.
 
-    Only root can run programs as another user; elsewhere ``user`` has no effect. ``log`` takes lines of their output.
-    Raises KeyError for an unknown user, OSError where the directory cannot
-    be made.
+    ``log`` takes lines of their output. Raises KeyError for an unknown user, ValueError where only root could run the
+    programs as that user, and OSError where the directory cannot be made.
     """
 
     def __init__(
@@ -46,13 +46,15 @@ class ArchiveInstaller:
         log: Callable[[str], object] = lambda line: None,
     ) -> None:
         self._reactor = reactor
+        self._lock = DeferredLock()
         self._limits = limits or ArchiveLimits()
-        self._spool, self._units = directory / "spool", directory / "units"
-        directory.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self._programs = Programs(reactor, None if user is None else _account(user), log)
+        self._spool, self._units = directory / "fetched", directory / "units"
+        for opened in (directory, self._units):  # another user may come through, whatever the umask is
+            if not opened.exists():
+                opened.mkdir(parents=True)
+                opened.chmod(0o711)
         self._spool.mkdir(mode=0o700, exist_ok=True)
-        self._units.mkdir(mode=0o711, exist_ok=True)
-        account = pwd.getpwnam(user) if user is not None and os.geteuid() == 0 else None
-        self._programs = Programs(reactor, None if account is None else (account.pw_uid, account.pw_gid), log)
 
     def environments(self) -> Sequence[str]:
         """Return the only environment."""
@@ -65,6 +67,8 @@ class ArchiveInstaller:
 
     def spool_path(self, duid: str) -> str:
         """Path for the fetched file."""
+        with suppress(OSError):  # the client says what is wrong
+            self._spool.mkdir(mode=0o700, exist_ok=True)
         return str(self._spool / _checked(duid))
 
     def discard(self, duid: str) -> None:
@@ -146,7 +150,28 @@ class ArchiveInstaller:
             raise SoftwareFailure(DENIED, f"cannot uninstall: {error.strerror}") from None
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: object) -> Any:
-        return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *arguments)
+        """The result of the function, called in a thread once all work before has ended.
+
+        Work whose caller is cancelled goes on; more work waits for it.
+        """
+        result: Deferred[Any] = Deferred()
+        pool = self._reactor.getThreadPool()
+        work = self._lock.run(deferToThreadPool, self._reactor, pool, function, *arguments)
+        work.addCallbacks(
+            lambda value: None if result.called else result.callback(value),
+            lambda failure: None if result.called else result.errback(failure),
+        )
+        return await result
+
+
+def _account(user: str) -> tuple[int, int] | None:
+    """The uid and gid of ``user``; None where it is that of this process. Raises KeyError, ValueError."""
+    account = pwd.getpwnam(user)
+    if account.pw_uid == os.geteuid():
+        return None
+    if os.geteuid() != 0:
+        raise ValueError("only root can run programs as another user")
+    return account.pw_uid, account.pw_gid
 
 
 def _checked(duid: str) -> str:

@@ -42,11 +42,10 @@ class RunFault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExecutionUnit:
-    """One program of a deployment unit. ``requested_active``: its last RequestedState was Active."""
+    """One program of a deployment unit."""
 
     name: str
     auto_start: bool = True
-    requested_active: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +95,7 @@ class DeploymentUnit:
                 description=package.text("description"),
                 environment=package.text("environment"),
                 units=tuple(
-                    ExecutionUnit(unit.text("name"), unit.flag("auto_start"), unit.flag("requested_active"))
-                    for unit in package.rows("units")
+                    ExecutionUnit(unit.text("name"), unit.flag("auto_start")) for unit in package.rows("units")
                 ),
             ),
         )

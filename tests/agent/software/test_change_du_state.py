@@ -34,6 +34,7 @@ from cwmpagent.protocol.rpc import (
 )
 from cwmpagent.protocol.software.operation import Kind, Operation
 from cwmpagent.protocol.software.state import SoftwareState
+from cwmpagent.protocol.software.unit import ExecutionUnit
 from cwmpagent.records import Batch
 from cwmpagent.runtime.software import Software
 from tests.agent.ports import Posted, SimulatedAgent, finished
@@ -302,6 +303,14 @@ class TableTests(SoftwareCase):
         self.assertEqual((self.value(EXECUTION + ".Status"), self.installer.running), ("Idle", set()))
         self.set(EXECUTION + ".RequestedState", "Active")
         self.assertEqual(self.value(EXECUTION + ".Status"), "Active")
+
+    def test_an_update_leaves_stopped_what_was_stopped(self) -> None:
+        self.install()
+        self.set(EXECUTION + ".RequestedState", "Idle")
+        self.files.served[NEW] = package("2.0", units=(ExecutionUnit("main"), ExecutionUnit("more")))
+        self.ask(UpdateOpStruct(uuid=UUID, url=NEW))
+        self.assertEqual([result.fault.fault_code for result in self.results()], [0])
+        self.assertEqual(self.installer.running, {("1", "more")})
 
     def test_auto_start_is_kept(self) -> None:
         self.install()

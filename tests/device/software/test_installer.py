@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as global_reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
@@ -201,7 +201,7 @@ class InstallerTests(TestCase):
         await self.installer.uninstall("1")
         await self.installer.uninstall("1")
         self.installer.discard("1")
-        self.assertEqual([*(self.folder / "units").iterdir(), *(self.folder / "spool").iterdir()], [])
+        self.assertEqual([*(self.folder / "units").iterdir(), *(self.folder / "fetched").iterdir()], [])
 
     async def test_a_failed_installation_leaves_the_old_one(self) -> None:
         self.fetched("1.0", entry("old", b"x"))
@@ -233,6 +233,37 @@ class InstallerTests(TestCase):
         await self.until(lambda: self.installer.status("1", "main")[0] is RunStatus.STARTING)
         await self.installer.stop("1", "main")
         self.assertEqual(self.installer.status("1", "main")[0], RunStatus.IDLE)
+
+    async def test_directories_that_are_gone(self) -> None:
+        shutil.rmtree(self.folder)
+        failed = await self.assertFailure(_deferred(self.installer.install("1")), SoftwareFailure)
+        self.assertEqual(failed.code, 9018)
+        self.fetched("1.0")
+        await self.installer.install("1")
+        self.assertEqual([path.name for path in (self.folder / "units").iterdir()], ["1"])
+
+    async def test_work_whose_caller_was_cancelled_ends_first(self) -> None:
+        self.fetched("1.0", *(entry(f"f{number}", b"x" * 1000) for number in range(500)))
+        first = _deferred(self.installer.install("1"))
+        first.cancel()
+        await self.assertFailure(first, CancelledError)
+        await self.installer.install("1")
+        self.assertEqual([path.name for path in (self.folder / "units").iterdir()], ["1"])
+        self.assertEqual(len(list((self.folder / "units" / "1").iterdir())), 501)
+
+    def test_a_user_that_the_agent_cannot_take(self) -> None:
+        folder = self.folder / "another"
+        self.assertRaises(KeyError, ArchiveInstaller, reactor, folder, user="nobody-at-all")
+        self.patch(os, "geteuid", lambda: 12345)
+        self.assertRaises(ValueError, ArchiveInstaller, reactor, folder, user="nobody")
+        self.assertFalse(folder.exists())
+
+    def test_the_umask_does_not_count(self) -> None:
+        self.addCleanup(os.umask, os.umask(0o077))
+        folder = self.folder / "another"
+        ArchiveInstaller(reactor, folder)
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (folder, folder / "units", folder / "fetched")}
+        self.assertEqual(modes, {"another": 0o711, "units": 0o711, "fetched": 0o700})
 
     def test_a_name_that_is_no_duid(self) -> None:
         for duid in ("", "..", "a/b"):

@@ -127,10 +127,10 @@ class ProgramTests(ProgramCase):
         await later.recover({"2"}, {"1"})
         self.assertEqual(self.running(), [])
         self.assertEqual(sorted(path.name for path in self.unit.parent.iterdir()), ["1"])
-        self.assertEqual(sorted(path.name for path in (self.folder / "spool").iterdir()), ["2", "2.sig"])
+        self.assertEqual(sorted(path.name for path in (self.folder / "fetched").iterdir()), ["2", "2.sig"])
         later.discard("2")
         await later.recover((), ())
-        self.assertEqual([*self.unit.parent.iterdir(), *(self.folder / "spool").iterdir()], [])
+        self.assertEqual([*self.unit.parent.iterdir(), *(self.folder / "fetched").iterdir()], [])
 
 
 @skipIf(os.geteuid() != 0, "only root can run programs as another user")

@@ -150,11 +150,11 @@ class RecordTests(SynchronousTestCase):
         self.assertRaises(ValueError, SoftwareState.restored, json.dumps(good))
 
     def test_an_update_keeps_what_was_set(self) -> None:
-        stopped = unit().with_unit(ExecutionUnit("main", auto_start=False, requested_active=False))
+        stopped = unit().with_unit(ExecutionUnit("main", auto_start=False))
         new = Package(name="a", version="2", units=(ExecutionUnit("main"), ExecutionUnit("new")))
         self.assertEqual(
             stopped.updated(new, "http://n/").package.units,
-            (ExecutionUnit("main", False, False), ExecutionUnit("new")),
+            (ExecutionUnit("main", False), ExecutionUnit("new")),
         )
 
     def test_the_policy(self) -> None:
