@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.namespaces import has_masquerade, has_namespaces
+from tests.namespaces import has_masquerade, has_mounts, has_namespaces
 from tests.real.nginx import PROGRAM
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -75,6 +75,8 @@ NO_NAT = "no network namespaces with NAT on this machine (ip netns, nftables, sy
 
 NO_NETNS = "no network namespaces on this machine (ip netns, or the right to make one)"
 
+NO_MOUNTS = "no mount namespaces on this machine (unshare, mount, or the right to use them)"
+
 ALLOWED: tuple[Allowed, ...] = (
     Allowed(NO_BBF, lambda: bbf_directory() is None, 97),
     Allowed(NO_RECORDED, lambda: recorded_messages() is None, 1),
@@ -85,6 +87,7 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(NO_NGINX, lambda: PROGRAM is None, 18),
     Allowed(NO_COTURN, lambda: shutil.which("turnserver") is None, 3),
     Allowed(NO_NAT, lambda: not has_masquerade(), 1),
+    Allowed(NO_MOUNTS, lambda: not has_mounts(), 1),
     Allowed(NO_NETNS, lambda: not has_namespaces(), 1),
 )
 
