@@ -23,7 +23,7 @@ from cwmpagent.transport.files.sent_file import SentFile, Told
 from cwmpagent.transport.files.written_file import SPACE_LEFT
 from cwmpagent.transport.tls.trust import TlsTrust
 
-_PAUSE = 0.02
+_PAUSE = 0.05
 """Seconds between two pieces of a download while something urgent is under way."""
 _RANGE = re.compile(rb"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 
