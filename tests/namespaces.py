@@ -1,11 +1,13 @@
-"""Network namespaces of a test, each with its own interfaces, addresses and routes."""
+"""Namespaces of a test: of networks with their own interfaces, addresses and routes, and of mounted file systems."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+import tempfile
 from functools import cache
+from pathlib import Path
 
 
 def ip(*arguments: str) -> None:
@@ -44,6 +46,26 @@ def has_masquerade() -> bool:
     finally:
         router.remove()
     return True
+
+
+def with_tmpfs(place: Path, size: str) -> list[str]:
+    """The arguments before a command that runs it with a new file system in memory at the directory ``place``.
+
+    ``size``: as mount has it. Nothing outside of that command sees the file system, and it ends with it.
+    """
+    mount = f'mount -t tmpfs -o size={size},mode=700 tmpfs "$1" && shift && exec "$@"'
+    return ["/usr/bin/env", "unshare", "--mount", "sh", "-c", mount, "sh", str(place)]
+
+
+@cache
+def has_mounts() -> bool:
+    """Whether this machine can run a command with a file system of its own."""
+    with tempfile.TemporaryDirectory() as place:
+        probe = [*with_tmpfs(Path(place), "1m"), "true"]
+        try:
+            return subprocess.run(probe, check=False, capture_output=True).returncode == 0
+        except OSError:
+            return False
 
 
 class Namespaces:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.namespaces import has_masquerade, has_namespaces
+from tests.namespaces import has_masquerade, has_mounts, has_namespaces
 from tests.real.nginx import PROGRAM
 from tests.small_disk import has_small_disk
 
@@ -80,6 +80,8 @@ NO_SMALL_DISK = "no tmpfs can be mounted on this machine (that needs root)"
 
 NO_NETNS = "no network namespaces on this machine (ip netns, or the right to make one)"
 
+NO_MOUNTS = "no mount namespaces on this machine (unshare, mount, or the right to use them)"
+
 ALLOWED: tuple[Allowed, ...] = (
     Allowed(NO_BBF, lambda: bbf_directory() is None, 97),
     Allowed(NO_RECORDED, lambda: recorded_messages() is None, 1),
@@ -92,6 +94,7 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(NO_VSFTPD, lambda: shutil.which("vsftpd") is None, 13),
     Allowed(NO_NAT, lambda: not has_masquerade(), 1),
     Allowed(NO_SMALL_DISK, lambda: not has_small_disk(), 1),
+    Allowed(NO_MOUNTS, lambda: not has_mounts(), 1),
     Allowed(NO_NETNS, lambda: not has_namespaces(), 1),
 )
 

@@ -255,7 +255,8 @@ class FileClient(Protocol):
         """Fetch ``file``; it is on the disk when this returns. Octets that ``file.path`` has are kept where possible.
 
         ``progress`` is called when the response begins, at most once a second, and with the last octet. Raises
-        TransferFailure; it and a cancellation leave the received octets for the next attempt.
+        TransferFailure; it and a cancellation leave the received octets for the next attempt, except where they cannot
+        be written.
         """
 
     async def upload(self, file: FileUpload, progress: Callable[[Progress], None]) -> None:

@@ -16,7 +16,7 @@ from cwmpagent.protocol.transfers import failures
 from cwmpagent.protocol.transfers.file import FileDownload, Progress
 from cwmpagent.transport.files.written_file import SPACE_LEFT
 
-_PAUSE = 0.02
+_PAUSE = 0.05
 """Seconds between two pieces of a download while something urgent is under way."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,10 @@ class ReceivedBody(Protocol):
 
     ``begin``: the state of the transfer when the response begins, with the octets that are kept.
     ``done`` fires when the body is complete, and errbacks with a TransferFailure; the octets that were received are
-    kept. ``closed`` fires, after a cancellation too, when the file is closed. ``alive`` is called with each piece.
-    ``give_way`` is called with each piece, and returns a timer where the transfer waits until it calls its argument.
-    ``elsewhere`` and ``free``: as for :class:`~cwmpagent.transport.files.written_file.WrittenFile`.
+    kept, except where the file cannot be written: what is there is of no use, and others need the space. ``closed``
+    fires, after a cancellation too, when the file is closed. ``alive`` is called with each piece. ``give_way`` is
+    called with each piece, and returns a timer where the transfer waits until it calls its argument. ``elsewhere`` and
+    ``free``: as for :class:`~cwmpagent.transport.files.written_file.WrittenFile`.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class ReceivedBody(Protocol):
         self._told_at = monotonic()
         self._failure: TransferFailure | None = None
         self._give_way = give_way
+        self._useless = False
         self._waits: Any = None
         self._paused = False
         self._ending = False
@@ -126,6 +129,9 @@ class ReceivedBody(Protocol):
         self._end()
 
     def _ended(self) -> None:
+        if self._useless:
+            with suppress(OSError):
+                Path(self._file.path).unlink()
         self.closed.callback(None)
         if self._cancelled:
             return
@@ -146,7 +152,9 @@ class ReceivedBody(Protocol):
             self._connection.resumeProducing()
 
     def _unwritable(self, error: OSError) -> None:
-        self.fail(failures.other(f"the file cannot be written: {error.strerror}"))
+        self._useless = True
+        self._failure = self._failure or failures.other(f"the file cannot be written: {error.strerror}")
+        self._end()
 
     def _refusal(self, octets: int) -> TransferFailure | None:
         """Why the file must not have so many ``octets``."""

@@ -166,6 +166,7 @@ class DownloadTests(FilesCase):
         free = iter([1 << 30, 10])
         failure = await self.failure(self.url, self.client(free=lambda path: next(free, 10)))
         self.assertIn("No space left on device", str(failure))
+        self.assertFalse(self.path.exists(), "others need the space")
 
     async def test_something_urgent_meanwhile(self) -> None:
         asked: list[int] = []
