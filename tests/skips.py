@@ -11,7 +11,6 @@ from pathlib import Path
 
 from tests.namespaces import has_masquerade, has_mounts, has_namespaces
 from tests.real.nginx import PROGRAM
-from tests.small_disk import has_small_disk
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -76,8 +75,6 @@ NO_COTURN = "no coturn on this machine (Debian's package coturn)"
 
 NO_NAT = "no network namespaces with NAT on this machine (ip netns, nftables, sysctl, or the right to use them)"
 
-NO_SMALL_DISK = "no tmpfs can be mounted on this machine (that needs root)"
-
 NO_NETNS = "no network namespaces on this machine (ip netns, or the right to make one)"
 
 NO_MOUNTS = "no mount namespaces on this machine (unshare, mount, or the right to use them)"
@@ -93,7 +90,6 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(NO_COTURN, lambda: shutil.which("turnserver") is None, 3),
     Allowed(NO_VSFTPD, lambda: shutil.which("vsftpd") is None, 13),
     Allowed(NO_NAT, lambda: not has_masquerade(), 1),
-    Allowed(NO_SMALL_DISK, lambda: not has_small_disk(), 1),
     Allowed(NO_MOUNTS, lambda: not has_mounts(), 1),
     Allowed(NO_NETNS, lambda: not has_namespaces(), 1),
 )

@@ -6,7 +6,6 @@ one is applied; no session fails, and nothing is left in the spool directory.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import shutil
 import sys
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from OpenSSL import SSL
-from twisted.trial.unittest import SkipTest
 
 from cwmpagent.config import Config
 from cwmpagent.lab.files.faults import FileFault, Gzip, Redirect, Slow, WrongLength
@@ -23,8 +21,6 @@ from cwmpagent.protocol.rpc import Download, DownloadResponse, Fault, FaultStruc
 from cwmpagent.protocol.transfers import retry
 from tests.agent.bench import reactor
 from tests.conformance.test_transfers import CONTENT, TransferCase
-from tests.skips import NO_SMALL_DISK
-from tests.small_disk import has_small_disk, mount, unmount
 from tests.transport.certificates import Authority
 
 KIND = "X 00D09E Rules"
@@ -195,39 +191,6 @@ class BadInputTests(TransferCase):
         self.assertEqual(found[BAD].fault_code, 9002)
         self.assertIn("spool", found[BAD].fault_string)
         spool.unlink()
-        since = self.lab.sessions.seen
-        await self.ask(self.file(GOOD))
-        self.assertEqual((await self.reported(since, GOOD))[GOOD].fault_code, 0)
-        self.check_end(GOOD)
-
-    async def test_a_full_disk(self) -> None:
-        if not has_small_disk():
-            raise SkipTest(NO_SMALL_DISK)
-        await self.started()
-        spool = self.state / "spool"
-        spool.mkdir(0o700, exist_ok=True)
-        mount(spool, 4 << 20)
-        self.addCleanup(unmount, spool)
-        (self.folder / BAD).write_bytes(bytes(3_500_000))
-        await self.fails(9010, "octets, and")
-        (self.folder / BAD).write_bytes(bytes(2_000_000))
-        ballast = spool / "ballast"
-
-        async def fill() -> None:
-            await self.until(lambda: any(each.stat().st_size for each in spool.iterdir()))
-            with contextlib.suppress(OSError):
-                ballast.write_bytes(bytes(4 << 20))
-
-        self.server.faults.add(Slow(path=f"/{BAD}", rate=4_000_000, times=0))
-        since = self.lab.sessions.seen
-        await self.ask(self.file(BAD))
-        await fill()
-        found = await self.reported(since, BAD)
-        self.assertEqual(found[BAD].fault_code, 9010)
-        self.assertFalse(self.installed.exists())
-        ballast.unlink()
-        self.assertEqual(self.spooled(), [])
-        self.server.faults.clear()
         since = self.lab.sessions.seen
         await self.ask(self.file(GOOD))
         self.assertEqual((await self.reported(since, GOOD))[GOOD].fault_code, 0)
