@@ -46,7 +46,7 @@ def child(url: str, path: str, ca: str, profile: str = "") -> None:
     from twisted.internet.task import react
 
     from cwmpagent.protocol.transfers.file import FileDownload
-    from cwmpagent.transport.files.http_client import HttpFileClient
+    from cwmpagent.transport.files.http.client import HttpFileClient
     from cwmpagent.transport.tls.trust import TlsTrust
 
     reactor: Any = global_reactor

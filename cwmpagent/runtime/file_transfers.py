@@ -26,8 +26,8 @@ from cwmpagent.device.files.whole_file import read_whole, write_whole
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.transfers.file import FileDownload
 from cwmpagent.runtime.network import Host
-from cwmpagent.transport.files.ftp_client import FtpFileClient
-from cwmpagent.transport.files.http_client import HttpFileClient
+from cwmpagent.transport.files.ftp.client import FtpFileClient
+from cwmpagent.transport.files.http.client import HttpFileClient
 from cwmpagent.transport.files.spool import SIGNATURE, Spool
 from cwmpagent.transport.files.verification import (
     SIGNATURE_LENGTH,

@@ -84,7 +84,7 @@ class SimulatedDiskAgent(SimulatedAgent):
 
     def write(self, path: str, text: str) -> None:
         """Change a factory value in the configuration file; it takes effect at the next start."""
-        self._values[path] = FactoryValue(text, f"parameters.{path}")
+        self.values[path] = FactoryValue(text, f"parameters.{path}")
 
     def kill(self) -> None:
         """End the process at once, as SIGKILL does."""

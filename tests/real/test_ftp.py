@@ -16,7 +16,7 @@ from cwmpagent.config import Config
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.rpc import Download, Upload
 from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress
-from cwmpagent.transport.files.ftp_client import FtpFileClient
+from cwmpagent.transport.files.ftp.client import FtpFileClient
 from cwmpagent.transport.tls.trust import TlsTrust
 from tests.conformance.test_transfers import CONTENT as IMAGE
 from tests.conformance.test_transfers import TransferCase

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress
-from cwmpagent.transport.files.http_client import HttpFileClient
+from cwmpagent.transport.files.http.client import HttpFileClient
 from cwmpagent.transport.tls.trust import TlsTrust
 from tests.real.nginx import PROGRAM, Nginx
 from tests.skips import NO_NGINX

@@ -1,3 +1,3 @@
 """Files of the device: fetched from servers into the spool directory and verified, or sent to servers."""
 
-__all__ = ["ftp_client", "http_client", "spool", "verification"]
+__all__ = ["ftp", "http", "spool", "verification"]

@@ -225,7 +225,7 @@ class OtherModelTests(FileCase):
 
     def test_tr_098(self) -> None:
         self.simulated.store = MemoryStore()
-        self.simulated._values.clear()  # those of the other model
+        self.simulated.values.clear()  # those of the other model
         self.started(build(IGD))
         self.applied("http://files.example/voice.cfg")
         rows = self.rows("InternetGatewayDevice.DeviceInfo.VendorConfigFile.")

@@ -18,7 +18,7 @@ from twisted.trial.unittest import TestCase
 from cwmpagent.errors import TransferFailure
 from cwmpagent.lab.files.faults import Change, Cut, FileFault, Gzip, Redirect, Slow, Status, WrongLength
 from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress
-from cwmpagent.transport.files.http_client import HttpFileClient
+from cwmpagent.transport.files.http.client import HttpFileClient
 from cwmpagent.transport.tls.trust import TlsTrust
 from tests.lab.files.serving import start
 from tests.transport.certificates import Authority

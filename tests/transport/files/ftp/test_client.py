@@ -15,11 +15,11 @@ from twisted.trial.unittest import SkipTest, TestCase
 
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress
-from cwmpagent.transport.files.ftp_client import FtpFileClient
+from cwmpagent.transport.files.ftp.client import FtpFileClient
 from cwmpagent.transport.tls.trust import TlsTrust
 from tests.skips import NO_IPV6, has_ipv6
 from tests.transport.certificates import Authority, Signed
-from tests.transport.files.ftp_server import TIME, Connection, FtpServer
+from tests.transport.files.ftp.server import TIME, Connection, FtpServer
 
 untyped: Any = reactor
 CONTENT = bytes(range(256)) * 4096

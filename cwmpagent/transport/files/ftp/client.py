@@ -23,8 +23,8 @@ from cwmpagent.transport.files.fetched_file import (
     size_of,
     to_disk,
 )
-from cwmpagent.transport.files.ftp_data import FtpData
-from cwmpagent.transport.files.ftp_session import FtpNetwork, FtpSession, address_of
+from cwmpagent.transport.files.ftp.data import FtpData
+from cwmpagent.transport.files.ftp.session import FtpNetwork, FtpSession, address_of
 from cwmpagent.transport.files.limits import Silence
 from cwmpagent.transport.files.received_body import ReceivedBody, free_space
 from cwmpagent.transport.files.sent_file import SentFile, Told
@@ -35,7 +35,7 @@ class FtpFileClient:
     """Satisfies the port ``FileClient`` for URLs with ``ftp`` and ``ftps``.
 
     ``silence``: seconds without an octet after which a transfer is cut. ``connect``, ``answer``, ``implicit_port``: as
-    for :class:`~cwmpagent.transport.files.ftp_session.FtpNetwork`. ``free``: free octets of the file system of a path.
+    for :class:`~cwmpagent.transport.files.ftp.session.FtpNetwork`. ``free``: free octets of the file system of a path.
     While ``urgent`` returns True, downloads leave the reactor to others for most of the time.
     """
 

@@ -22,7 +22,7 @@ from cwmpagent.transport.files.fetched_file import (
     size_of,
     to_disk,
 )
-from cwmpagent.transport.files.http_exchange import HttpExchange, abandon
+from cwmpagent.transport.files.http.exchange import HttpExchange, abandon
 from cwmpagent.transport.files.limits import Silence
 from cwmpagent.transport.files.received_body import ReceivedBody, free_space
 from cwmpagent.transport.files.sent_file import SentFile, Told
@@ -35,7 +35,7 @@ class HttpFileClient:
     """Satisfies the port ``FileClient``.
 
     ``silence``: seconds without an octet after which a transfer is cut. ``connect``, ``first_byte``: as for
-    :class:`~cwmpagent.transport.files.http_exchange.HttpExchange`. ``free``: free octets of the file system of a path.
+    :class:`~cwmpagent.transport.files.http.exchange.HttpExchange`. ``free``: free octets of the file system of a path.
     While ``urgent`` returns True, downloads leave the reactor to others for most of the time.
     """
 

@@ -11,7 +11,7 @@ from twisted.web.client import URI
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from cwmpagent.transport.files.tls_reads import MOST_READ, ManyRecords
+from cwmpagent.transport.files.http.tls_reads import MOST_READ, ManyRecords
 from cwmpagent.transport.tls.certificate_check import CertificateCheck
 from cwmpagent.transport.tls.trust import TlsTrust
 

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.transfers.ftp import Reply
-from cwmpagent.transport.files.ftp_control import MOST_WAITING, FtpControl
+from cwmpagent.transport.files.ftp.control import MOST_WAITING, FtpControl
 
 REPLIES = (
     ("220 Ready\r\n", Reply(220, "Ready")),

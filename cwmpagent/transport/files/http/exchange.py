@@ -18,7 +18,7 @@ from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.auth import Authenticator, Credentials
 from cwmpagent.protocol.transfers import failures
 from cwmpagent.transport.deadline import within
-from cwmpagent.transport.files.endpoints import FileServerEndpoints
+from cwmpagent.transport.files.http.endpoints import FileServerEndpoints
 from cwmpagent.transport.tls.trust import TlsTrust
 
 MOST_REDIRECTS = 5

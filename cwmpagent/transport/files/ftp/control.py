@@ -23,7 +23,7 @@ from cwmpagent.protocol.transfers import failures
 from cwmpagent.protocol.transfers.ftp import Reply
 from cwmpagent.transport.deadline import within
 from cwmpagent.transport.error_text import cause
-from cwmpagent.transport.files.ftp_tls import FtpTls
+from cwmpagent.transport.files.ftp.tls import FtpTls
 
 _T = TypeVar("_T")
 MOST_LINES = 500

@@ -19,9 +19,9 @@ from cwmpagent.protocol.transfers import failures, ftp
 from cwmpagent.protocol.url_host import url_host
 from cwmpagent.transport.addresses import is_address
 from cwmpagent.transport.deadline import within
-from cwmpagent.transport.files.ftp_control import FtpControl
-from cwmpagent.transport.files.ftp_data import FtpData
-from cwmpagent.transport.files.ftp_tls import FtpTls
+from cwmpagent.transport.files.ftp.control import FtpControl
+from cwmpagent.transport.files.ftp.data import FtpData
+from cwmpagent.transport.files.ftp.tls import FtpTls
 from cwmpagent.transport.tls.trust import TlsTrust
 
 _ANONYMOUS = ("anonymous", "cwmpagent@")

@@ -10,7 +10,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 
-from cwmpagent.transport.files.ftp_tls import FtpTls
+from cwmpagent.transport.files.ftp.tls import FtpTls
 from cwmpagent.transport.files.received_body import ReceivedBody
 from cwmpagent.transport.files.sent_file import SentFile
 

@@ -7,7 +7,7 @@ import contextlib
 from OpenSSL import SSL
 from twisted.trial.unittest import TestCase
 
-from cwmpagent.transport.files.tls_reads import MOST_READ, ManyRecords
+from cwmpagent.transport.files.http.tls_reads import MOST_READ, ManyRecords
 from tests.transport.certificates import Authority
 
 
