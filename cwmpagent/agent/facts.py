@@ -195,6 +195,15 @@ class TransferEnded(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class AcsMethods(Fact):
+    """The ACS has answered GetRPCMethods of the agent: with its RPCs, or with ``fault`` (0: none) and ``reason``."""
+
+    methods: tuple[str, ...]
+    fault: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RpcCrashed(Fact):
     """The function of an RPC raised an unexpected exception; the answer was fault 9002. ``trace``: its traceback."""
 

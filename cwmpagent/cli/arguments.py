@@ -58,6 +58,7 @@ def parser() -> Parser:
     names.add_argument("-a", "--all", action="store_true", help="names at every depth, not only the next level")
     inform = command("inform", "open a session with the ACS now")
     inform.add_argument("-w", "--wait", action="store_true", help="wait for its end; exit status 1 if it fails")
+    command("acs-methods", "show the RPCs of the ACS; it is asked in a session that opens now")
     request = command("request-download", "ask the ACS for a file; it answers with a Download, if at all")
     request.add_argument("file_type", metavar="FILE_TYPE", help='as in a Download: "1 Firmware Upgrade Image"')
     request.add_argument(

@@ -122,6 +122,15 @@ class Command:
         self._show({"session": session}, [text_output.fact(session)])
         return 0 if session["success"] else 1
 
+    def acs_methods(self) -> int:
+        """Print the RPCs of the ACS, or the reason why there are none."""
+        items, _ = self._ask(timeout=None)
+        last = items[-1]
+        if last["fact"] == "AcsMethods" and not last["fault"]:
+            return self._show({"methods": last["methods"]}, last["methods"])
+        self._show({"session" if last["fact"] == "SessionEnded" else "answer": last}, [text_output.fact(last)])
+        return 1
+
     def request_download(self) -> int:
         """Ask the ACS for a Download."""
         arguments = dict(_assignments(self._options.arguments))

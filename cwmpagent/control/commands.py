@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cwmpagent.agent.device_identity import manufacturer_oui
-from cwmpagent.agent.facts import Fact, SessionEnded, TransferEnded
+from cwmpagent.agent.facts import AcsMethods, Fact, SessionEnded, TransferEnded
 from cwmpagent.agent.parameters.changes import Changes, Origin
 from cwmpagent.agent.ports import Clock
 from cwmpagent.agent.report import Report
@@ -62,6 +62,7 @@ class Commands:
             "delete": self.delete,
             "names": self.names,
             "inform": self.inform,
+            "acs-methods": self.acs_methods,
             "request-download": self.request_download,
             "transfer": self.transfer,
             "sleeping": self.sleeping,
@@ -138,9 +139,7 @@ class Commands:
         """Open a session now, with a vendor event: no EventCode of TR-069 3.7.1.5 fits."""
         self._refuse_while_rebooting()
         runtime = self._agent.runtime
-        if not runtime.server.flag("EnableCWMP", True):
-            raise ControlError(f"no session opens while {runtime.server.path('EnableCWMP')} is false")
-        event = Event(f"X {manufacturer_oui(runtime.tree)} Local Inform")
+        event = self._local_inform()
 
         def concerns(fact: Fact) -> bool:
             # The bootstrap of a new ACS discards the event. The session with it counts as well.
@@ -153,6 +152,20 @@ class Commands:
             return Watch(concerns, concerns, begin=begin)
         begin()
         return CommandAnswer({"event": event.code})
+
+    async def acs_methods(self) -> Watch:
+        """Ask the ACS for its RPCs, in a session that opens now; the last item is the answer or a failed session."""
+        self._refuse_while_rebooting()
+        runtime = self._agent.runtime
+        event = self._local_inform()
+
+        def begin() -> None:
+            runtime.acs_methods.ask(event).addErrback(lambda failure: None)  # the fact has it
+
+        def concerns(fact: Fact) -> bool:
+            return isinstance(fact, AcsMethods) or (isinstance(fact, SessionEnded) and not fact.success)
+
+        return Watch(concerns, concerns, begin=begin)
 
     async def request_download(self, file_type: str, arguments: dict[str, str]) -> CommandAnswer:
         """Ask the ACS for a Download; the answer is sent when that is saved."""
@@ -211,6 +224,13 @@ class Commands:
 
     def _reports(self) -> Sequence[Report]:
         return reports(self._agent, self._recent, self._started)
+
+    def _local_inform(self) -> Event:
+        """The event of a session that a user opens. Raises ControlError while no session can open."""
+        runtime = self._agent.runtime
+        if not runtime.server.flag("EnableCWMP", True):
+            raise ControlError(f"no session opens while {runtime.server.path('EnableCWMP')} is false")
+        return Event(f"X {manufacturer_oui(runtime.tree)} Local Inform")
 
     def _refuse_while_rebooting(self) -> None:
         if self._agent.rebooting:

@@ -68,6 +68,7 @@ COMMANDS: Mapping[str, Mapping[str, Callable[[Arguments, str], Any]]] = MappingP
         "delete": {"row": _text},
         "names": {"path": _text, "all": _flag},
         "inform": {"wait": _flag},
+        "acs-methods": {},
         "request-download": {"file_type": _text, "arguments": _texts_by_any_name},
         "transfer": {
             "direction": _direction,

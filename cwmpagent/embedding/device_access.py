@@ -102,6 +102,13 @@ class DeviceAccess:
         if self._is_running():
             self.runtime.events.raise_event(event)
 
+    def acs_methods(self) -> Deferred[tuple[str, ...]]:
+        """See :meth:`cwmpagent.Agent.acs_methods`."""
+        event = self._event("Inform", "")
+        if not self._is_running():
+            return fail(CwmpFault(9002, NOT_RUNNING))
+        return self.runtime.acs_methods.ask(event)
+
     def request_download(self, file_type: str, arguments: Mapping[str, str]) -> Deferred[None]:
         """See :meth:`cwmpagent.Agent.request_download`."""
         check_text(file_type, "the file type", 'as in "1 Firmware Upgrade Image"')

@@ -244,6 +244,15 @@ class Agent(Service):
         """
         self._device.inform(about)
 
+    def acs_methods(self) -> Deferred[tuple[str, ...]]:
+        """Ask the ACS for the names of its RPCs (GetRPCMethods), in a session as soon as possible.
+
+        Fires with them when the ACS answers, after retries if need be. Errbacks with CwmpFault: the fault of the ACS,
+        or 9002 where the agent stops or reboots before, and after a stop. May be cancelled. Raises MisuseError before
+        the first start.
+        """
+        return self._device.acs_methods()
+
     def request_download(self, file_type: str, arguments: Mapping[str, str] = _NO_ARGUMENTS) -> Deferred[None]:
         """Ask the ACS for a Download (RequestDownload, with ``9 REQUEST DOWNLOAD``), as soon as possible.
 

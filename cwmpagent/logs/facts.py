@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from twisted.logger import Logger, LogLevel
 
 from cwmpagent.agent.facts import (
+    AcsMethods,
     AgentStarted,
     AgentStopped,
     ConnectionRequested,
@@ -71,7 +72,7 @@ def level_of(fact: Fact) -> str:
             return "error"
         case SessionEnded() | AgentStarted() | AgentStopped() | Rebooting() | Noted() | ConnectionRequestRefused():
             return "info"
-        case TransferBegun() | TransferRepeated() | TransferEnded() | KickEnded():
+        case TransferBegun() | TransferRepeated() | TransferEnded() | KickEnded() | AcsMethods():
             return "info"
         case RpcAnswered() if fact.fault:
             return "info"
@@ -116,6 +117,10 @@ def line(fact: Fact) -> str:
             return f"{action} {requester}" + (f", CommandKey {quoted(fact.command_key)}" if fact.command_key else "")
         case TransferBegun() | TransferRepeated() | TransferEnded():
             return _transfer(fact)
+        case AcsMethods():
+            if fact.fault:
+                return f"the ACS does not tell its RPCs: fault {fact.fault} {quoted(fact.reason)}".rstrip()
+            return f"RPCs of the ACS: {_listed(fact.methods)}"
         case RpcCrashed():
             trace = "\n".join(quoted(part, LONG) for part in fact.trace.splitlines())
             return f"{quoted(fact.rpc)} failed inside the agent, the ACS received fault 9002:\n{trace}"

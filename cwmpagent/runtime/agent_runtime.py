@@ -18,6 +18,7 @@ from cwmpagent.agent.ports import Restart
 from cwmpagent.agent.report import Report
 from cwmpagent.agent.scheduled_reboots import SCHEDULED_REBOOTS, ScheduledReboots
 from cwmpagent.agent.session.acs_discovery import DISCOVERED, AcsDiscovery
+from cwmpagent.agent.session.acs_methods import AcsMethodRequests
 from cwmpagent.agent.standby import STANDBY, Standby
 from cwmpagent.agent.transfers.installation import Pause
 from cwmpagent.datamodel.inform_parameters import informed, patterns
@@ -62,6 +63,8 @@ class AgentRuntime:
         self._agenda_parts = parts = build_agenda(device, environment, restart, self._open, booted=booted)
         self.agenda, self.journal, self.events = parts.agenda, parts.journal, parts.events
         self.after_session, self.own_requests = parts.after_session, parts.own_requests
+        self.acs_methods = AcsMethodRequests(parts.events, environment.observer)
+        self.own_requests.add(self.acs_methods)
         self.scheduled_reboots = ScheduledReboots(
             device.server,
             parts.journal,
@@ -184,6 +187,7 @@ class AgentRuntime:
         if self.transfers is not None:
             await self.transfers.queue.stop()
         await self.sessions.stop()
+        self.acs_methods.stop()
         await self.after_session.stop()
         if self.software is not None:
             await self.software.stop()

@@ -23,6 +23,8 @@ from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.cli.main import main
 from cwmpagent.config import HooksConfig
 from cwmpagent.datamodel.plan import AttributeChange, ParameterAssignment
+from cwmpagent.lab.acs.misbehaviour import FaultAnswer, Status
+from cwmpagent.lab.acs.session import METHODS
 from cwmpagent.protocol.rpc import Reboot
 from cwmpagent.protocol.stun.message import Address
 from tests.agent.bench import DEVICE, SERVER, BenchCase, reactor
@@ -470,3 +472,22 @@ class TypingTests(CommandCase):
         await self.end()
         ran = await waiting
         self.assertEqual(ran.status, 1)
+
+
+class AcsMethodsTests(CommandCase):
+    async def test_the_rpcs_of_the_acs(self) -> None:
+        since = self.lab.sessions.seen
+        self.assertEqual((await self.said("acs-methods")).split(), list(METHODS))
+        trace = await self.session(event="X 00D09E Local Inform", since=since)
+        self.assertEqual([type(each).__name__ for each in trace.requests], ["GetRPCMethods"])
+        self.assertEqual(await self.read("acs-methods"), {"methods": list(METHODS)})
+
+    async def test_an_acs_that_refuses_or_is_away(self) -> None:
+        self.lab.misbehave(FaultAnswer(at="GetRPCMethods", code=8001, text="not for you"))
+        ran = await self.run_command("acs-methods")
+        self.assertEqual(ran.status, 1)
+        self.assertIn("fault 8001", ran.out)
+        self.assertIn("not for you", ran.out)
+        self.lab.misbehave(Status(at="inform", status=503))
+        ran = await self.run_command("acs-methods", "--json")
+        self.assertEqual((ran.status, json.loads(ran.out)["session"]["success"]), (1, False))

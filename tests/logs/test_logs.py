@@ -79,6 +79,7 @@ ONE_OF_EACH = (
     facts.TransferBegun("Download", "1 Firmware Upgrade Image", "http://a/fw", "key", 1),
     facts.TransferRepeated("Download", "1 Firmware Upgrade Image", "key", 9017, "the connection was lost", 5.0),
     facts.TransferEnded("Download", "1 Firmware Upgrade Image", "key", 9016, "the file does not exist", 2.5, 100, 1),
+    facts.AcsMethods(("Inform", "TransferComplete")),
     RpcCrashed("Reboot", "Traceback:\n  KeyError: 'x'\n"),
     Warned("careful"),
     Noted("fine"),

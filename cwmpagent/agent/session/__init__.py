@@ -2,6 +2,7 @@
 
 __all__ = [
     "acs_discovery",
+    "acs_methods",
     "after_session",
     "dispatcher",
     "driver",
