@@ -50,7 +50,7 @@ class TransferQueue:
         self._activity = activity
         self._asked: set[int] = set()  # transfers of the session under way
         self._running: dict[int, Deferred[None]] = {}
-        self._installing = False
+        self._installing: int | None = None  # number of the transfer
         self._install_from = 0.0  # monotonic
         self._restarting = False
         self._started = False
@@ -102,7 +102,11 @@ class TransferQueue:
         """Remove transfers, without a report. Raises CwmpFault 9021 if one can no longer be, and StoreWriteError."""
         if any(transfer.state not in CANCELLABLE for transfer in transfers):
             raise CwmpFault(9021)
-        await self._records.remove(transfers)
+        try:
+            await self._records.remove(transfers)
+        except StoreWriteError:
+            self.poll()  # one may have ended meanwhile
+            raise
         self._removed(transfers)
 
     async def forget_other_acs(self) -> None:
@@ -131,8 +135,8 @@ class TransferQueue:
         for transfer in self._records:
             if transfer.number in self._running or transfer.number in self._asked:
                 continue
-            if transfer.state is State.RECEIVED and not self._installing and now.reached(self._install_from):
-                self._installing = True
+            if transfer.state is State.RECEIVED and self._installing is None and now.reached(self._install_from):
+                self._installing = transfer.number
                 self._begin(transfer.number, partial(self._install, transfer))
             if transfer.state not in (State.QUEUED, State.TRANSFERRING):  # or an attempt that was cancelled
                 continue
@@ -153,10 +157,10 @@ class TransferQueue:
             self._timer = self._timers.callLater(max(0.0, min(waits)), self.poll)
 
     def _begin(self, number: int, work: Callable[[], Coroutine[Deferred[Any], Any, None]]) -> None:
-        # Registered before the work starts: it may end at once.
+        # Registered before the work starts: it may end at once. Until then, the transfer may be removed.
         running: Deferred[None] = Deferred()
         self._running[number] = running
-        running.addCallback(lambda _: Deferred.fromCoroutine(work()))
+        running.addCallback(lambda _: Deferred.fromCoroutine(work()) if self._records.get(number) is not None else None)
         running.addErrback(lambda failure: self._crashed(number, failure))
         running.addErrback(lambda failure: report_internal_error(self._observer, failure))
         running.addBoth(lambda _: self._ended(number, running))
@@ -174,6 +178,8 @@ class TransferQueue:
     def _ended(self, number: int, running: Deferred[None]) -> None:
         if self._running.get(number) is running:
             del self._running[number]
+            if self._installing == number:  # also where it was cancelled before it began
+                self._installing = None
         self._wake()
         self.poll()
 
@@ -226,8 +232,6 @@ class TransferQueue:
         except StoreWriteError as error:
             self._install_from = self._records.now().monotonic + ASK_AGAIN
             self._observer(Warned(f"a file is not applied yet, because that cannot be saved: {error}"))
-        finally:
-            self._installing = False
 
     def _disarm(self) -> None:
         if self._timer is not None and self._timer.active():
