@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -249,23 +250,31 @@ class TlsTests(FilesCase):
         self.assertIn("it is not for 127.0.0.1", str(failure))
 
 
-class RawServer(Protocol):
-    """Answers with ``answer`` as soon as anything arrives; closes afterwards if ``close``."""
+def part(octets: bytes, *, place: str, etag: str = "") -> bytes:
+    """A response with a part of a file."""
+    named = f"ETag: {etag}\r\n" if etag else ""
+    head = (
+        f"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {place}\r\n{named}Content-Length: {len(octets)}\r\n\r\n"
+    )
+    return head.encode() + octets
 
-    answer = b""
+
+class RawServer(Protocol):
+    """Answers as soon as anything arrives, with the next of ``answers``; closes afterwards if ``close``."""
+
+    answers: Iterator[bytes]
     close = True
 
     def dataReceived(self, data: bytes) -> None:
         transport: Any = self.transport
-        if self.answer:
-            transport.write(self.answer)
+        transport.write(next(self.answers))
         if self.close:
             transport.loseConnection()
 
 
 class HostileTests(FilesCase):
-    def serve(self, answer: bytes, *, close: bool = True) -> str:
-        factory = Factory.forProtocol(type("Raw", (RawServer,), {"answer": answer, "close": close}))
+    def serve(self, *answers: bytes, close: bool = True) -> str:
+        factory = Factory.forProtocol(type("Raw", (RawServer,), {"answers": iter(answers), "close": close}))
         port = untyped.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         return f"http://127.0.0.1:{port.getHost().port}/"
@@ -297,6 +306,19 @@ class HostileTests(FilesCase):
             head = f"HTTP/1.1 200 OK\r\nETag: {etag}\r\nLast-Modified: {date}\r\nContent-Length: 5\r\n\r\n"
             await self.fetch(self.serve(head.encode() + b"12345"))
             self.assertEqual(self.told[-1].validator, expected, etag)
+
+    async def test_a_part_that_is_not_the_rest_of_this_file(self) -> None:
+        for answer, whole in (
+            (part(b"BCDE", place="1-4/5", etag='"v2"'), b"abcde"),
+            (part(b"BCDE", place="1-4/5", etag='"v1"'), b"ABCDE"),
+            (part(b"BCDE", place="1-4/5"), b"ABCDE"),
+            (part(b"ABCDE", place="0-4/5", etag='"v1"'), b"abcde"),
+            (part(b"BCDE", place="nothing", etag='"v1"'), b"abcde"),
+        ):
+            self.path.write_bytes(b"A")
+            await self.fetch(self.serve(answer, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabcde"), validator='"v1"')
+            self.assertEqual(self.path.read_bytes(), whole, answer)
+            self.assertEqual(self.told[-1].validator, '"v1"' if whole == b"ABCDE" else "", answer)
 
     async def test_more_than_the_file_size_without_a_length(self) -> None:
         failure = await self.failure(self.serve(b"HTTP/1.0 200 OK\r\n\r\n123456"), size=5)
