@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Cooperator
-from twisted.web.iweb import IBodyProducer, IResponse
+from twisted.web.iweb import IResponse
 
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.transfers import failures
@@ -111,7 +111,7 @@ class HttpFileClient:
         silence = Silence(self._reactor, self._silence, file.seconds)
         told = Told(progress, self._monotonic, size_of(file.path))
 
-        def body() -> IBodyProducer:
+        def body() -> SentFile:
             cooperator = Cooperator(scheduler=lambda turn: self._reactor.callLater(0, turn))
             return SentFile(file.path, cooperator, silence.over, told)
 

@@ -400,6 +400,41 @@ class UploadTests(FilesCase):
         assert failure is not None
         self.assertEqual((failure.code, str(failure)), (9011, "nothing was transferred for 0.3 s"))
 
+    async def test_refused_before_the_end(self) -> None:
+        received: list[int] = []
+        gone: Deferred[None] = Deferred()
+
+        class Refusing(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                transport: Any = self.transport
+                received.append(len(data))
+                if len(received) == 1:
+                    transport.write(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
+
+            def connectionLost(self, reason: Any = None) -> None:
+                gone.callback(None)
+
+        self.path.write_bytes(CONTENT * 64)
+        port = untyped.listenTCP(0, Factory.forProtocol(Refusing), interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        failure = await self.refused(f"http://127.0.0.1:{port.getHost().port}/x")
+        self.assertEqual((failure.code, failure.permanent), (9016, True))
+        await gone
+        self.assertLess(sum(received), len(CONTENT) * 64)
+        self.assertEqual(self.opened(), [])
+
+    async def test_no_connection_leaves_no_open_file(self) -> None:
+        port = untyped.listenTCP(0, Factory(), interface="127.0.0.1")
+        number = port.getHost().port
+        await port.stopListening()
+        failure = await self.refused(f"http://127.0.0.1:{number}/")
+        self.assertEqual((failure.code, self.opened()), (9015, []))
+
+    def opened(self) -> list[str]:
+        """The descriptors of the file that is sent."""
+        path = self.path.resolve()
+        return [each.name for each in Path("/proc/self/fd").iterdir() if each.resolve() == path]
+
     async def test_a_file_that_is_gone(self) -> None:
         _, port = start(self, self.folder)
         failure = await self.refused(f"http://127.0.0.1:{port}/x", path=str(self.place / "gone"))
