@@ -27,6 +27,8 @@ ASK_AGAIN = 60.0
 """Seconds between two questions whether the device is idle or a user consents, between two looks at the clock, and
 between two attempts to save that a file is going to be applied."""
 
+NOT_RESTARTED = "the file is applied, but the restart of the device that it needs has failed"
+
 
 class TransferQueue:
     """The transfers of one agent. ``wake``: called when a transfer has ended, so that a session reports it."""
@@ -77,7 +79,8 @@ class TransferQueue:
         restarting = next((each for each in self._records if each.state is State.RESTARTING), None)
         if restarting is not None and self._restarting:  # the restart that this process requested has failed
             self._restarting = False
-            self._begin(restarting.number, partial(self._installation.confirm, restarting))
+            failure = TransferFailure(9010, NOT_RESTARTED)
+            self._begin(restarting.number, partial(self._installation.finish, restarting, failure))
         elif restarting is not None:
             self._restarting = True
             self._begin(restarting.number, partial(self._installation.reboot, restarting))

@@ -398,11 +398,11 @@ class TransferTests(TransferCase):
         self.ask(download())
         self.simulated.run(5)
         finished(self.simulated.runtime.stop())
-        self.files.refusal = TransferFailure(9010, "the device did not restart")
         self.simulated.runtime.resume()
         self.simulated.run(5)
         self.assertEqual([each.fault_struct.fault_code for each in self.reports()], [9010])
         self.assertEqual((len(self.files.installs), self.simulated.restarts.begun), (1, ["k"]))
+        self.assertEqual(self.files.confirmed, [], "only a restart could put it into force")
 
     def test_another_acs_is_not_told_of_the_transfers_of_the_first_one(self) -> None:
         self.files.held = Deferred()
