@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.python.failure import Failure
 
 from cwmpagent.agent.facts import Observer, Warned
@@ -27,6 +27,8 @@ ASK_AGAIN = 60.0
 """Seconds between two questions whether the device is idle or a user consents, between two looks at the clock, and
 between two attempts to save that a file is going to be applied."""
 
+STOP_GRACE = 15.0
+"""Seconds that an installation may take to end when the agent stops."""
 NOT_RESTARTED = "the file is applied, but the restart of the device that it needs has failed"
 
 
@@ -92,6 +94,21 @@ class TransferQueue:
         self._disarm()
         for running in list(self._running.values()):
             running.cancel()
+
+    async def settled(self) -> None:
+        """Wait until what :meth:`stop` has cancelled has ended, and its end is saved; at most :data:`STOP_GRACE` s.
+
+        An installation that ends then has a result, as one that nobody has cancelled.
+        """
+        over: Deferred[None] = Deferred()
+        limit = self._timers.callLater(STOP_GRACE, lambda: over.callback(None))
+        ended = DeferredList(list(self._running.values()))
+        ended.addCallback(lambda _: None if over.called else over.callback(None))
+        try:
+            await over
+        finally:
+            if limit.active():
+                limit.cancel()
 
     async def accept(self, transfer: Transfer) -> None:
         """Save a transfer; one of the ACS begins after the session. Raises CwmpFault 9004, StoreWriteError."""
