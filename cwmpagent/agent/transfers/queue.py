@@ -67,7 +67,17 @@ class TransferQueue:
             if transfer.state is State.TRANSFERRING:
                 await self._records.change(replace(transfer, state=State.QUEUED))
             elif transfer.state is State.INSTALLING or (booted and transfer.state is State.RESTARTING):
-                await self._installation.confirm(transfer)
+                await self._confirmed(transfer)
+
+    async def _confirmed(self, transfer: Transfer) -> None:
+        """Ask about an installation. Foreign code that cancels itself does not cancel the start of the agent."""
+        self._begin(transfer.number, partial(self._installation.confirm, transfer))
+        over: Deferred[None] = Deferred()
+        self._running[transfer.number].addBoth(lambda _: over.callback(None))
+        await over
+        left = self._records.get(transfer.number)
+        if left is not None and left.state is not State.DONE:
+            await self._installation.finish(left, TransferFailure(9002, "internal error of the agent"))
 
     def start(self) -> None:
         """Begin transfers from now on, also those that :meth:`stop` has cancelled.

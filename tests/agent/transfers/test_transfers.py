@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.options import TransferOptions
@@ -459,6 +459,18 @@ class TransferTests(TransferCase):
                 self.simulated.run(5)
                 self.assertEqual([each.fault_struct.fault_code for each in self.reports()], [9002])
                 self.assertEqual(self.notes(), [])
+
+    def test_a_question_that_cancels_itself(self) -> None:
+        for booted in (True, False):
+            with self.subTest(booted=booted):
+                self.begin()
+                self.files.installing = None if booted else Deferred()
+                self.ask(download(kind=CONFIGURATION))
+                self.simulated.run(5)
+                self.patch(self.files, "installed", lambda file: fail(CancelledError()))
+                self.restart(booted=booted)
+                self.assertEqual([each.fault_struct.fault_code for each in self.reports()], [9002])
+                self.assertEqual((self.notes(), len(self.simulated.restarts.begun)), ([], int(booted)))
 
     def test_of_its_own(self) -> None:
         transfers = self.simulated.runtime.transfers
