@@ -99,6 +99,7 @@ class TransferRecords:
         """Save a new transfer, with the present ACS. Raises StoreWriteError; then there is none."""
         transfer = replace(transfer, acs=self._agenda.acs)
         self._transfers[transfer.number] = transfer
+        self._damaged.pop(transfer.note, None)
         try:
             await self._journal.save({**self._damaged, transfer.note: transfer.record()})
         except BaseException:

@@ -394,6 +394,16 @@ class TransferTests(TransferCase):
         self.simulated.run(200)
         self.assertEqual([each.command_key for each in self.reports()], ["second"])
 
+    def test_the_number_of_a_damaged_record_is_free(self) -> None:
+        self.ask(download("damaged", delay=100))
+        (name,) = self.notes()
+        finished(self.simulated.runtime.journal.save({name: "{}"}))
+        self.restart(booted=False)
+        self.ask(download("first", delay=100), download("second", delay=100))
+        self.assertEqual(len(self.notes()), 2)
+        self.restart(booted=False)
+        self.assertEqual(len(self.notes()), 2)
+
     def test_a_restart_that_fails(self) -> None:
         self.ask(download())
         self.simulated.run(5)
