@@ -27,8 +27,8 @@ ASK_AGAIN = 60.0
 """Seconds between two questions whether the device is idle or a user consents, between two looks at the clock, and
 between two attempts to save that a file is going to be applied."""
 
-STOP_GRACE = 15.0
-"""Seconds that an installation may take to end when the agent stops."""
+STOP_GRACE = 12.0
+"""Seconds that an installation may take to end when the agent stops; a program of ``[hooks]`` takes 10 at most."""
 NOT_RESTARTED = "the file is applied, but the restart of the device that it needs has failed"
 
 
