@@ -68,8 +68,14 @@ class HttpFileClient:
         It continues behind the octets that ``file.path`` has, where ``file.validator`` still holds (RFC 9110 13.1.5);
         a server that knows no If-Range may send the end of another file, which is not taken.
         """
-        begun = size_of(file.path) if file.validator else 0
         exchange = self._exchange(file.url, file.username, file.password)
+        try:
+            await self._fetch(exchange, file, progress)
+        finally:
+            exchange.abort()  # a server need not take part in the end of TLS
+
+    async def _fetch(self, exchange: HttpExchange, file: FileDownload, progress: Callable[[Progress], None]) -> None:
+        begun = size_of(file.path) if file.validator else 0
         headers = {"Range": f"bytes={begun}-", "If-Range": file.validator} if begun else {}
         response = await exchange.request("GET", headers)
         if begun and (response.code == 416 or not _continues(file, response, begun)):

@@ -85,6 +85,10 @@ class HttpExchange:
             self._follow(location)
             challenged = False
 
+    def abort(self) -> None:
+        """Close all connections at once."""
+        self._endpoints.abort()
+
     def _may_answer(self, response: IResponse) -> bool:
         headers = response.headers.getRawHeaders(b"www-authenticate") or []
         return self._named and _origin(self._url) == self._origin and self._authenticator.challenged(headers)
@@ -136,7 +140,7 @@ class HttpExchange:
             raise self._unreachable(error) from error
         finally:
             if producer is not None and not producer.whole:  # the answer to it came before its end, or none
-                self._endpoints.abort()
+                self.abort()
                 producer.close()
         return response
 

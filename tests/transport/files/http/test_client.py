@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 from OpenSSL import SSL
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
@@ -193,7 +194,7 @@ class DownloadTests(FilesCase):
         self.server.faults.add(Slow(rate=1000))
         fetching = Deferred.fromCoroutine(self.fetch(self.url))
         while not self.told:
-            await deferLater(untyped, 0.01, lambda: None)
+            await deferLater(untyped, 0, lambda: None)
         await deferLater(untyped, 0.1, lambda: None)
         fetching.cancel()
         await self.assertFailure(fetching, CancelledError)
@@ -220,10 +221,12 @@ class AuthTests(FilesCase):
 
 
 class TlsTests(FilesCase):
-    def serve(self, name: str) -> int:
+    def serve(self, name: str, factory: Any = None) -> int:
         signed = CA.sign(name)
         from twisted.web.server import Site
         from twisted.web.static import File
+
+        served = factory or Site(File(str(self.folder)))
 
         class Context:
             def getContext(self) -> SSL.Context:
@@ -232,14 +235,36 @@ class TlsTests(FilesCase):
                 made.use_privatekey(signed.private)
                 return made
 
-        port = untyped.listenSSL(0, Site(File(str(self.folder))), Context(), interface="127.0.0.1")
+        port = untyped.listenSSL(0, served, Context(), interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         return int(port.getHost().port)
 
-    async def test_trusted_and_not(self) -> None:
+    def trusting(self, **changes: Any) -> HttpFileClient:
         authority = self.place / "ca.pem"
         authority.write_bytes(CA.own.pem)
-        trusting = self.client(trust=TlsTrust(authority))
+        return self.client(trust=TlsTrust(authority), **changes)
+
+    async def test_a_server_that_takes_no_part_in_the_end(self) -> None:
+        hung: list[Any] = []
+
+        class Hung(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                transport: Any = self.transport
+                transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345")
+                transport.transport.pauseProducing()
+                hung.append(transport.transport)
+
+        port = self.serve("127.0.0.1", Factory.forProtocol(Hung))
+        failure = await self.failure(f"https://127.0.0.1:{port}/", self.trusting(silence=0.2))
+        self.assertEqual(failure.code, 9017)
+        await deferLater(untyped, 0, lambda: None)
+        peers = [each.raddr.port for each in psutil.Process().net_connections("tcp") if each.raddr]
+        self.assertNotIn(port, peers, "the connection is closed")
+        for transport in hung:
+            transport.abortConnection()
+
+    async def test_trusted_and_not(self) -> None:
+        trusting = self.trusting()
         url = f"https://127.0.0.1:{self.serve('127.0.0.1')}/fw.bin"
         await self.fetch(url, trusting)
         self.assertEqual(self.path.read_bytes(), CONTENT)
