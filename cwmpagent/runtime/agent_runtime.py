@@ -189,6 +189,8 @@ class AgentRuntime:
         await self.sessions.stop()
         self.acs_methods.stop()
         await self.after_session.stop()
+        if self.transfers is not None:  # after the sessions: none opens where an installation ends
+            await self.transfers.queue.settled()
         if self.software is not None:
             await self.software.stop()
         if requests.udp is not None:

@@ -111,11 +111,29 @@ class HookInstallerTests(TestCase):
         self.assertEqual([len(line) for line in self.logged], [len("hooks.install: ") + 300])
 
     async def test_cancellation_ends_the_program(self) -> None:
-        install = self.started("echo $$; exec sleep 1000")
+        for script, result in (
+            ("exec sleep 1000", "the program of hooks.install was ended by SIGTERM"),
+            ("trap 'echo half; exit 3' TERM; sleep 1000 & wait", "half"),
+            ("trap 'exit 0' TERM; sleep 1000 & wait", False),
+            ("trap 'exit 10' TERM; sleep 1000 & wait", True),
+        ):
+            self.logged.clear()
+            install = self.started(f"echo $$; {script}")
+            while not self.logged:
+                await self.pause()
+            install.cancel()
+            if isinstance(result, bool):
+                self.assertIs(await install, result)
+            else:
+                self.assertEqual(str(await self.assertFailure(install, TransferFailure)), result)
+            await self.gone(int(self.logged[0].split()[-1]))
+
+    async def test_cancellation_of_the_question(self) -> None:
+        asked = Deferred.fromCoroutine(self.installer("", "echo $$; exec sleep 1000").installed(self.file))
         while not self.logged:
             await self.pause()
-        install.cancel()
-        await self.assertFailure(install, CancelledError)
+        asked.cancel()
+        await self.assertFailure(asked, CancelledError)
         await self.gone(int(self.logged[0].split()[-1]))
 
     async def test_installed(self) -> None:

@@ -59,6 +59,8 @@ class Installation:
         try:
             if firmware:
                 await self._pause.hold()
+                if self._records.get(transfer.number) is None:  # the session has cancelled it
+                    return False
             await self._records.change_or_raise(replace(transfer, state=State.INSTALLING))
             try:
                 restarts = await self._options.installer.install(self._file(transfer), partial(self._told, transfer))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.python.failure import Failure
 
 from cwmpagent.agent.facts import Observer, Warned
@@ -26,6 +26,10 @@ from cwmpagent.protocol.transfers.retry import OUTSIDE_WINDOWS, Begin, Expired, 
 ASK_AGAIN = 60.0
 """Seconds between two questions whether the device is idle or a user consents, between two looks at the clock, and
 between two attempts to save that a file is going to be applied."""
+
+STOP_GRACE = 12.0
+"""Seconds that an installation may take to end when the agent stops; a program of ``[hooks]`` takes 10 at most."""
+NOT_RESTARTED = "the file is applied, but the restart of the device that it needs has failed"
 
 
 class TransferQueue:
@@ -50,7 +54,7 @@ class TransferQueue:
         self._activity = activity
         self._asked: set[int] = set()  # transfers of the session under way
         self._running: dict[int, Deferred[None]] = {}
-        self._installing = False
+        self._installing: int | None = None  # number of the transfer
         self._install_from = 0.0  # monotonic
         self._restarting = False
         self._started = False
@@ -63,7 +67,17 @@ class TransferQueue:
             if transfer.state is State.TRANSFERRING:
                 await self._records.change(replace(transfer, state=State.QUEUED))
             elif transfer.state is State.INSTALLING or (booted and transfer.state is State.RESTARTING):
-                await self._installation.confirm(transfer)
+                await self._confirmed(transfer)
+
+    async def _confirmed(self, transfer: Transfer) -> None:
+        """Ask about an installation. Foreign code that cancels itself does not cancel the start of the agent."""
+        self._begin(transfer.number, partial(self._installation.confirm, transfer))
+        over: Deferred[None] = Deferred()
+        self._running[transfer.number].addBoth(lambda _: over.callback(None))
+        await over
+        left = self._records.get(transfer.number)
+        if left is not None and left.state is not State.DONE:
+            await self._installation.finish(left, TransferFailure(9002, "internal error of the agent"))
 
     def start(self) -> None:
         """Begin transfers from now on, also those that :meth:`stop` has cancelled.
@@ -77,7 +91,8 @@ class TransferQueue:
         restarting = next((each for each in self._records if each.state is State.RESTARTING), None)
         if restarting is not None and self._restarting:  # the restart that this process requested has failed
             self._restarting = False
-            self._begin(restarting.number, partial(self._installation.confirm, restarting))
+            failure = TransferFailure(9010, NOT_RESTARTED)
+            self._begin(restarting.number, partial(self._installation.finish, restarting, failure))
         elif restarting is not None:
             self._restarting = True
             self._begin(restarting.number, partial(self._installation.reboot, restarting))
@@ -89,6 +104,21 @@ class TransferQueue:
         self._disarm()
         for running in list(self._running.values()):
             running.cancel()
+
+    async def settled(self) -> None:
+        """Wait until what :meth:`stop` has cancelled has ended, and its end is saved; at most :data:`STOP_GRACE` s.
+
+        An installation that ends then has a result, as one that nobody has cancelled.
+        """
+        over: Deferred[None] = Deferred()
+        limit = self._timers.callLater(STOP_GRACE, lambda: over.callback(None))
+        ended = DeferredList(list(self._running.values()))
+        ended.addCallback(lambda _: None if over.called else over.callback(None))
+        try:
+            await over
+        finally:
+            if limit.active():
+                limit.cancel()
 
     async def accept(self, transfer: Transfer) -> None:
         """Save a transfer; one of the ACS begins after the session. Raises CwmpFault 9004, StoreWriteError."""
@@ -102,7 +132,11 @@ class TransferQueue:
         """Remove transfers, without a report. Raises CwmpFault 9021 if one can no longer be, and StoreWriteError."""
         if any(transfer.state not in CANCELLABLE for transfer in transfers):
             raise CwmpFault(9021)
-        await self._records.remove(transfers)
+        try:
+            await self._records.remove(transfers)
+        except StoreWriteError:
+            self.poll()  # one may have ended meanwhile
+            raise
         self._removed(transfers)
 
     async def forget_other_acs(self) -> None:
@@ -131,8 +165,8 @@ class TransferQueue:
         for transfer in self._records:
             if transfer.number in self._running or transfer.number in self._asked:
                 continue
-            if transfer.state is State.RECEIVED and not self._installing and now.reached(self._install_from):
-                self._installing = True
+            if transfer.state is State.RECEIVED and self._installing is None and now.reached(self._install_from):
+                self._installing = transfer.number
                 self._begin(transfer.number, partial(self._install, transfer))
             if transfer.state not in (State.QUEUED, State.TRANSFERRING):  # or an attempt that was cancelled
                 continue
@@ -153,10 +187,10 @@ class TransferQueue:
             self._timer = self._timers.callLater(max(0.0, min(waits)), self.poll)
 
     def _begin(self, number: int, work: Callable[[], Coroutine[Deferred[Any], Any, None]]) -> None:
-        # Registered before the work starts: it may end at once.
+        # Registered before the work starts: it may end at once. Until then, the transfer may be removed.
         running: Deferred[None] = Deferred()
         self._running[number] = running
-        running.addCallback(lambda _: Deferred.fromCoroutine(work()))
+        running.addCallback(lambda _: Deferred.fromCoroutine(work()) if self._records.get(number) is not None else None)
         running.addErrback(lambda failure: self._crashed(number, failure))
         running.addErrback(lambda failure: report_internal_error(self._observer, failure))
         running.addBoth(lambda _: self._ended(number, running))
@@ -174,6 +208,8 @@ class TransferQueue:
     def _ended(self, number: int, running: Deferred[None]) -> None:
         if self._running.get(number) is running:
             del self._running[number]
+            if self._installing == number:  # also where it was cancelled before it began
+                self._installing = None
         self._wake()
         self.poll()
 
@@ -226,8 +262,6 @@ class TransferQueue:
         except StoreWriteError as error:
             self._install_from = self._records.now().monotonic + ASK_AGAIN
             self._observer(Warned(f"a file is not applied yet, because that cannot be saved: {error}"))
-        finally:
-            self._installing = False
 
     def _disarm(self) -> None:
         if self._timer is not None and self._timer.active():

@@ -99,6 +99,7 @@ class TransferRecords:
         """Save a new transfer, with the present ACS. Raises StoreWriteError; then there is none."""
         transfer = replace(transfer, acs=self._agenda.acs)
         self._transfers[transfer.number] = transfer
+        self._damaged.pop(transfer.note, None)
         try:
             await self._journal.save({**self._damaged, transfer.note: transfer.record()})
         except BaseException:
@@ -130,10 +131,15 @@ class TransferRecords:
             raise
 
     async def remove(self, transfers: list[Transfer]) -> None:
-        """Remove transfers without a report. Raises StoreWriteError; then all of them stay."""
-        await self._journal.save(dict.fromkeys(transfer.note for transfer in transfers))
+        """Remove transfers without a report, at once. Raises StoreWriteError; then all of them are there again."""
         for transfer in transfers:
-            self._transfers.pop(transfer.number, None)
+            del self._transfers[transfer.number]
+        try:
+            await self._journal.save(dict.fromkeys(transfer.note for transfer in transfers))
+        except BaseException:
+            self._transfers.update((transfer.number, transfer) for transfer in transfers)
+            raise
+        for transfer in transfers:
             self._noted(transfer, None)
 
     async def forget_other_acs(self) -> list[Transfer]:
@@ -146,10 +152,12 @@ class TransferRecords:
         removed = [
             each for each in others if each.state is State.DONE or (each.state in CANCELLABLE and not each.autonomous)
         ]
+        notes: dict[str, str | None] = {}
         for transfer in removed:
             del self._transfers[transfer.number]
+            notes |= {**self._noted(transfer, None), transfer.note: None}
         if removed:
-            await self._journal.save_or_warn(dict.fromkeys(transfer.note for transfer in removed))
+            await self._journal.save_or_warn(notes)
         return removed
 
     def reported(self, transfer: Transfer) -> Mapping[str, str | None]:

@@ -52,7 +52,7 @@ class HookInstaller:
         return bool(self._install) and FILE_TYPES.fullmatch(file_type) is not None
 
     async def install(self, file: ReceivedFile, progress: Callable[[str], None]) -> bool:
-        """See :class:`cwmpagent.agent.ports.Installer`."""
+        """See :class:`cwmpagent.agent.ports.Installer`. A cancellation ends the program; its result counts."""
         return await self._run("install", self._install, file, progress) == RESTART
 
     async def installed(self, file: ReceivedFile) -> None:
@@ -77,8 +77,9 @@ class HookInstaller:
             ending = await program.wait()
         except CancelledError:
             program.stop()
-            await program.wait()
-            raise
+            ending = await program.wait()
+            if hook == "installed":  # it is asked again
+                raise
         output.end(program.skipped)
         if not ending.timed_out and (ending.status == 0 or (ending.status == RESTART and hook == "install")):
             return ending.status

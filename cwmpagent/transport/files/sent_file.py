@@ -63,7 +63,10 @@ class _ReadFile:
 
 @implementer(IBodyProducer)
 class SentFile:
-    """The content of ``path``. ``alive`` is called with each piece. Raises OSError where it cannot be opened."""
+    """The content of ``path``. ``alive`` is called with each piece. Raises OSError where it cannot be opened.
+
+    ``whole``: whether all of it has been written.
+    """
 
     def __init__(self, path: str, cooperator: Cooperator, alive: Callable[[], None], told: Told) -> None:
         file: Any = _ReadFile(path, alive, told)
@@ -71,11 +74,16 @@ class SentFile:
         self._file = file
         self._producer: Any = producer(file, cooperator=cooperator, readSize=_PIECE)
         self.length: int = self._producer.length
+        self.whole = False
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
         """Begin to write the file to ``consumer``."""
+
+        def written(result: None) -> None:
+            self.whole = True
+
         done: Deferred[None] = self._producer.startProducing(consumer)
-        return done
+        return done.addCallback(written)
 
     def pauseProducing(self) -> None:
         """Wait: the connection takes no more at present."""

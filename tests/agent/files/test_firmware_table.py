@@ -23,6 +23,8 @@ from cwmpagent.protocol.transfers.firmware_image import FirmwareImage, ImageSet,
 from cwmpagent.protocol.transfers.moment import Moment
 from cwmpagent.protocol.transfers.record import Kind, State, Transfer
 from cwmpagent.values import Value, ValueType
+from tests.agent.bench import assign
+from tests.agent.ports import SERVER
 from tests.agent.transfers.test_transfers import CONFIGURATION, TransferCase, download
 
 INFO = "Device.DeviceInfo."
@@ -250,6 +252,15 @@ class DownloadTests(FirmwareCase):
         self.assertEqual(self.status(), "Downloading")
         self.ask(CancelTransfer("c"))
         self.assertEqual(self.status(), "Available")
+
+    def test_a_download_of_a_former_acs(self) -> None:
+        self.files.held = Deferred()
+        self.ask(download())
+        self.simulated.run(5)
+        self.assertEqual(self.status(), "Downloading")
+        self.ask(assign(**{SERVER + "URL": "http://other.example/"}))
+        self.simulated.run(100)
+        self.assertEqual((self.notes(), self.status()), ([], "Available"))
 
     def test_other_files(self) -> None:
         self.files.restarts = False

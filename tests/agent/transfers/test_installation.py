@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from collections.abc import Callable
+
+from twisted.internet.defer import CancelledError, Deferred
 
 from cwmpagent.agent.facts import Warned
+from cwmpagent.agent.transfers.queue import STOP_GRACE
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, Event
+from cwmpagent.protocol.transfers.file import ReceivedFile
 from cwmpagent.values import UNKNOWN_TIME
 from tests.agent.transfers.test_transfers import CONFIGURATION, TransferCase, download
 
@@ -56,6 +60,47 @@ class UnsavedTests(TransferCase):
         self.restart(booted=False)
         self.simulated.run(100)
         self.assertEqual((len(self.files.installs), len(self.files.confirmed), self.notes()), (1, 1, []))
+
+
+class StopTests(TransferCase):
+    def test_the_result_of_what_the_stop_ends_is_reported(self) -> None:
+        async def slow(file: ReceivedFile, progress: Callable[[str], None]) -> bool:
+            try:
+                await Deferred()
+            except CancelledError:
+                ended: Deferred[None] = Deferred()
+                self.simulated.timers.callLater(3, ended.callback, None)
+                await ended
+            raise TransferFailure(9010, "half of it is written")
+
+        self.patch(self.files, "install", slow)
+        self.ask(download())
+        self.simulated.run(5)
+        stopped = Deferred.fromCoroutine(self.simulated.runtime.stop())
+        self.assertNoResult(stopped)
+        self.simulated.run(4)
+        self.assertIsNone(self.successResultOf(stopped))
+        self.restart(booted=False)
+        self.assertEqual([str(each.fault_struct.fault_string) for each in self.reports()], ["half of it is written"])
+        self.assertEqual(self.files.confirmed, [])
+
+    def test_an_installer_that_does_not_stop(self) -> None:
+        async def stubborn(file: ReceivedFile, progress: Callable[[str], None]) -> bool:
+            try:
+                await Deferred()
+            except CancelledError:
+                await Deferred()
+            return False
+
+        self.patch(self.files, "install", stubborn)
+        self.ask(download())
+        self.simulated.run(5)
+        stopped = Deferred.fromCoroutine(self.simulated.runtime.stop())
+        self.assertNoResult(stopped)
+        self.simulated.run(STOP_GRACE)
+        self.assertIsNone(self.successResultOf(stopped))
+        self.restart(booted=False)
+        self.assertEqual((len(self.files.confirmed), len(self.reports())), (1, 1))
 
 
 class TimeTests(TransferCase):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.options import TransferOptions
@@ -394,15 +394,25 @@ class TransferTests(TransferCase):
         self.simulated.run(200)
         self.assertEqual([each.command_key for each in self.reports()], ["second"])
 
+    def test_the_number_of_a_damaged_record_is_free(self) -> None:
+        self.ask(download("damaged", delay=100))
+        (name,) = self.notes()
+        finished(self.simulated.runtime.journal.save({name: "{}"}))
+        self.restart(booted=False)
+        self.ask(download("first", delay=100), download("second", delay=100))
+        self.assertEqual(len(self.notes()), 2)
+        self.restart(booted=False)
+        self.assertEqual(len(self.notes()), 2)
+
     def test_a_restart_that_fails(self) -> None:
         self.ask(download())
         self.simulated.run(5)
         finished(self.simulated.runtime.stop())
-        self.files.refusal = TransferFailure(9010, "the device did not restart")
         self.simulated.runtime.resume()
         self.simulated.run(5)
         self.assertEqual([each.fault_struct.fault_code for each in self.reports()], [9010])
         self.assertEqual((len(self.files.installs), self.simulated.restarts.begun), (1, ["k"]))
+        self.assertEqual(self.files.confirmed, [], "only a restart could put it into force")
 
     def test_another_acs_is_not_told_of_the_transfers_of_the_first_one(self) -> None:
         self.files.held = Deferred()
@@ -459,6 +469,18 @@ class TransferTests(TransferCase):
                 self.simulated.run(5)
                 self.assertEqual([each.fault_struct.fault_code for each in self.reports()], [9002])
                 self.assertEqual(self.notes(), [])
+
+    def test_a_question_that_cancels_itself(self) -> None:
+        for booted in (True, False):
+            with self.subTest(booted=booted):
+                self.begin()
+                self.files.installing = None if booted else Deferred()
+                self.ask(download(kind=CONFIGURATION))
+                self.simulated.run(5)
+                self.patch(self.files, "installed", lambda file: fail(CancelledError()))
+                self.restart(booted=booted)
+                self.assertEqual([each.fault_struct.fault_code for each in self.reports()], [9002])
+                self.assertEqual((self.notes(), len(self.simulated.restarts.begun)), ([], int(booted)))
 
     def test_of_its_own(self) -> None:
         transfers = self.simulated.runtime.transfers

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Cooperator
-from twisted.web.iweb import IBodyProducer, IResponse
+from twisted.web.iweb import IResponse
 
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.transfers import failures
@@ -65,13 +65,20 @@ class HttpFileClient:
     async def download(self, file: FileDownload, progress: Callable[[Progress], None]) -> None:
         """Fetch ``file``; it is on the disk when this returns. Raises TransferFailure.
 
-        It continues behind the octets that ``file.path`` has, where ``file.validator`` still holds (RFC 9110 13.1.5).
+        It continues behind the octets that ``file.path`` has, where ``file.validator`` still holds (RFC 9110 13.1.5);
+        a server that knows no If-Range may send the end of another file, which is not taken.
         """
-        begun = size_of(file.path) if file.validator else 0
         exchange = self._exchange(file.url, file.username, file.password)
+        try:
+            await self._fetch(exchange, file, progress)
+        finally:
+            exchange.abort()  # a server need not take part in the end of TLS
+
+    async def _fetch(self, exchange: HttpExchange, file: FileDownload, progress: Callable[[Progress], None]) -> None:
+        begun = size_of(file.path) if file.validator else 0
         headers = {"Range": f"bytes={begun}-", "If-Range": file.validator} if begun else {}
         response = await exchange.request("GET", headers)
-        if response.code == 416 and begun:
+        if begun and (response.code == 416 or not _continues(file, response, begun)):
             abandon(response)
             begun = 0
             response = await exchange.request("GET", {})
@@ -110,7 +117,7 @@ class HttpFileClient:
         silence = Silence(self._reactor, self._silence, file.seconds)
         told = Told(progress, self._monotonic, size_of(file.path))
 
-        def body() -> IBodyProducer:
+        def body() -> SentFile:
             cooperator = Cooperator(scheduler=lambda turn: self._reactor.callLater(0, turn))
             return SentFile(file.path, cooperator, silence.over, told)
 
@@ -184,15 +191,30 @@ def _begin(file: FileDownload, response: IResponse, begun: int) -> Progress:
         raise failures.corrupt("the file server sends an encoded file, which was not asked for")
     length = response.length if isinstance(response.length, int) else 0
     total = length
+    validator = _validator(response)
     if response.code == 206:
-        place = _RANGE.fullmatch(_header(response, b"content-range").encode())
-        if not begun or place is None or int(place[1]) != begun:
-            raise failures.other("the file server sends another part of the file than was asked for")
+        place = _place(response)
+        if not begun or place is None:
+            raise failures.other("the file server sends a part of the file, which was not asked for")
         total = int(place[3]) if place[3] != b"*" else begun + length
+        validator = validator or file.validator
     else:
         begun = 0
     check_total(file, total)
-    return Progress(begun, total, _validator(response))
+    return Progress(begun, total, validator)
+
+
+def _continues(file: FileDownload, response: IResponse, begun: int) -> bool:
+    """Whether ``response`` can be used behind ``begun`` octets: unless it is another part, or one of another file."""
+    if response.code != 206:
+        return True
+    place = _place(response)
+    return place is not None and int(place[1]) == begun and _validator(response) in ("", file.validator)
+
+
+def _place(response: IResponse) -> re.Match[bytes] | None:
+    """The Content-Range of ``response``: the first and the last octet, and the size of the file or ``*``."""
+    return _RANGE.fullmatch(_header(response, b"content-range").encode())
 
 
 def _validator(response: IResponse) -> str:

@@ -12,13 +12,14 @@ from twisted.internet.error import TimeoutError as TwistedTimeout
 from twisted.internet.protocol import Protocol
 from twisted.web.client import Agent, HTTPConnectionPool, ResponseFailed, ResponseNeverReceived
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IBodyProducer, IResponse
+from twisted.web.iweb import IResponse
 
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.auth import Authenticator, Credentials
 from cwmpagent.protocol.transfers import failures
 from cwmpagent.transport.deadline import within
 from cwmpagent.transport.files.http.endpoints import FileServerEndpoints
+from cwmpagent.transport.files.sent_file import SentFile
 from cwmpagent.transport.tls.trust import TlsTrust
 
 MOST_REDIRECTS = 5
@@ -61,7 +62,7 @@ class HttpExchange:
         self._upload = upload
 
     async def request(
-        self, method: str, headers: dict[str, str], body: Callable[[], IBodyProducer] | None = None
+        self, method: str, headers: dict[str, str], body: Callable[[], SentFile] | None = None
     ) -> IResponse:
         """The final response to a request: of the server to which redirects lead, after its challenge.
 
@@ -83,6 +84,10 @@ class HttpExchange:
                 raise failures.other(f"more than {MOST_REDIRECTS} redirects", upload=self._upload, permanent=True)
             self._follow(location)
             challenged = False
+
+    def abort(self) -> None:
+        """Close all connections at once."""
+        self._endpoints.abort()
 
     def _may_answer(self, response: IResponse) -> bool:
         headers = response.headers.getRawHeaders(b"www-authenticate") or []
@@ -108,7 +113,7 @@ class HttpExchange:
     def _new_authenticator(self) -> Authenticator:
         return Authenticator(self._credentials, cnonce=self._cnonce, basic_allowed=True)
 
-    async def _once(self, method: str, headers: dict[str, str], body: Callable[[], IBodyProducer] | None) -> IResponse:
+    async def _once(self, method: str, headers: dict[str, str], body: Callable[[], SentFile] | None) -> IResponse:
         sent = Headers({"Accept-Encoding": ["identity"], "User-Agent": ["cwmpagent"]})
         for name, text in headers.items():
             sent.setRawHeaders(name, [text])
@@ -133,6 +138,10 @@ class HttpExchange:
                     raise failures.unreachable(slow) from error
                 raise CancelledError from error
             raise self._unreachable(error) from error
+        finally:
+            if producer is not None and not producer.whole:  # the answer to it came before its end, or none
+                self.abort()
+                producer.close()
         return response
 
     def _unreachable(self, error: Exception) -> TransferFailure:

@@ -471,7 +471,8 @@ class TlsTests(FtpCase):
 
             def talk(connection: Connection, kind: str, replies: tuple[str, ...] = replies) -> None:
                 connection.say(replies[0])
-                untyped.callLater(0.05, lambda: [connection.say(reply) for reply in replies[1:]])
+                later = untyped.callLater(0.05, lambda: [connection.say(reply) for reply in replies[1:]])
+                self.addCleanup(lambda: later.cancel() if later.active() else None)
 
             self.server.does["AUTH"] = talk
             self.assert_failure(await self.failure(self.trusting(answer=0.4)), 9015, False)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import itertools
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 from OpenSSL import SSL
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
@@ -192,7 +194,7 @@ class DownloadTests(FilesCase):
         self.server.faults.add(Slow(rate=1000))
         fetching = Deferred.fromCoroutine(self.fetch(self.url))
         while not self.told:
-            await deferLater(untyped, 0.01, lambda: None)
+            await deferLater(untyped, 0, lambda: None)
         await deferLater(untyped, 0.1, lambda: None)
         fetching.cancel()
         await self.assertFailure(fetching, CancelledError)
@@ -219,10 +221,12 @@ class AuthTests(FilesCase):
 
 
 class TlsTests(FilesCase):
-    def serve(self, name: str) -> int:
+    def serve(self, name: str, factory: Any = None) -> int:
         signed = CA.sign(name)
         from twisted.web.server import Site
         from twisted.web.static import File
+
+        served = factory or Site(File(str(self.folder)))
 
         class Context:
             def getContext(self) -> SSL.Context:
@@ -231,14 +235,36 @@ class TlsTests(FilesCase):
                 made.use_privatekey(signed.private)
                 return made
 
-        port = untyped.listenSSL(0, Site(File(str(self.folder))), Context(), interface="127.0.0.1")
+        port = untyped.listenSSL(0, served, Context(), interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         return int(port.getHost().port)
 
-    async def test_trusted_and_not(self) -> None:
+    def trusting(self, **changes: Any) -> HttpFileClient:
         authority = self.place / "ca.pem"
         authority.write_bytes(CA.own.pem)
-        trusting = self.client(trust=TlsTrust(authority))
+        return self.client(trust=TlsTrust(authority), **changes)
+
+    async def test_a_server_that_takes_no_part_in_the_end(self) -> None:
+        hung: list[Any] = []
+
+        class Hung(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                transport: Any = self.transport
+                transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345")
+                transport.transport.pauseProducing()
+                hung.append(transport.transport)
+
+        port = self.serve("127.0.0.1", Factory.forProtocol(Hung))
+        failure = await self.failure(f"https://127.0.0.1:{port}/", self.trusting(silence=0.2))
+        self.assertEqual(failure.code, 9017)
+        await deferLater(untyped, 0, lambda: None)
+        peers = [each.raddr.port for each in psutil.Process().net_connections("tcp") if each.raddr]
+        self.assertNotIn(port, peers, "the connection is closed")
+        for transport in hung:
+            transport.abortConnection()
+
+    async def test_trusted_and_not(self) -> None:
+        trusting = self.trusting()
         url = f"https://127.0.0.1:{self.serve('127.0.0.1')}/fw.bin"
         await self.fetch(url, trusting)
         self.assertEqual(self.path.read_bytes(), CONTENT)
@@ -249,23 +275,31 @@ class TlsTests(FilesCase):
         self.assertIn("it is not for 127.0.0.1", str(failure))
 
 
-class RawServer(Protocol):
-    """Answers with ``answer`` as soon as anything arrives; closes afterwards if ``close``."""
+def part(octets: bytes, *, place: str, etag: str = "") -> bytes:
+    """A response with a part of a file."""
+    named = f"ETag: {etag}\r\n" if etag else ""
+    head = (
+        f"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {place}\r\n{named}Content-Length: {len(octets)}\r\n\r\n"
+    )
+    return head.encode() + octets
 
-    answer = b""
+
+class RawServer(Protocol):
+    """Answers as soon as anything arrives, with the next of ``answers``; closes afterwards if ``close``."""
+
+    answers: Iterator[bytes]
     close = True
 
     def dataReceived(self, data: bytes) -> None:
         transport: Any = self.transport
-        if self.answer:
-            transport.write(self.answer)
+        transport.write(next(self.answers))
         if self.close:
             transport.loseConnection()
 
 
 class HostileTests(FilesCase):
-    def serve(self, answer: bytes, *, close: bool = True) -> str:
-        factory = Factory.forProtocol(type("Raw", (RawServer,), {"answer": answer, "close": close}))
+    def serve(self, *answers: bytes, close: bool = True) -> str:
+        factory = Factory.forProtocol(type("Raw", (RawServer,), {"answers": iter(answers), "close": close}))
         port = untyped.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         return f"http://127.0.0.1:{port.getHost().port}/"
@@ -297,6 +331,19 @@ class HostileTests(FilesCase):
             head = f"HTTP/1.1 200 OK\r\nETag: {etag}\r\nLast-Modified: {date}\r\nContent-Length: 5\r\n\r\n"
             await self.fetch(self.serve(head.encode() + b"12345"))
             self.assertEqual(self.told[-1].validator, expected, etag)
+
+    async def test_a_part_that_is_not_the_rest_of_this_file(self) -> None:
+        for answer, whole in (
+            (part(b"BCDE", place="1-4/5", etag='"v2"'), b"abcde"),
+            (part(b"BCDE", place="1-4/5", etag='"v1"'), b"ABCDE"),
+            (part(b"BCDE", place="1-4/5"), b"ABCDE"),
+            (part(b"ABCDE", place="0-4/5", etag='"v1"'), b"abcde"),
+            (part(b"BCDE", place="nothing", etag='"v1"'), b"abcde"),
+        ):
+            self.path.write_bytes(b"A")
+            await self.fetch(self.serve(answer, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabcde"), validator='"v1"')
+            self.assertEqual(self.path.read_bytes(), whole, answer)
+            self.assertEqual(self.told[-1].validator, '"v1"' if whole == b"ABCDE" else "", answer)
 
     async def test_more_than_the_file_size_without_a_length(self) -> None:
         failure = await self.failure(self.serve(b"HTTP/1.0 200 OK\r\n\r\n123456"), size=5)
@@ -377,6 +424,41 @@ class UploadTests(FilesCase):
             failure = caught
         assert failure is not None
         self.assertEqual((failure.code, str(failure)), (9011, "nothing was transferred for 0.3 s"))
+
+    async def test_refused_before_the_end(self) -> None:
+        received: list[int] = []
+        gone: Deferred[None] = Deferred()
+
+        class Refusing(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                transport: Any = self.transport
+                received.append(len(data))
+                if len(received) == 1:
+                    transport.write(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
+
+            def connectionLost(self, reason: Any = None) -> None:
+                gone.callback(None)
+
+        self.path.write_bytes(CONTENT * 64)
+        port = untyped.listenTCP(0, Factory.forProtocol(Refusing), interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        failure = await self.refused(f"http://127.0.0.1:{port.getHost().port}/x")
+        self.assertEqual((failure.code, failure.permanent), (9016, True))
+        await gone
+        self.assertLess(sum(received), len(CONTENT) * 64)
+        self.assertEqual(self.opened(), [])
+
+    async def test_no_connection_leaves_no_open_file(self) -> None:
+        port = untyped.listenTCP(0, Factory(), interface="127.0.0.1")
+        number = port.getHost().port
+        await port.stopListening()
+        failure = await self.refused(f"http://127.0.0.1:{number}/")
+        self.assertEqual((failure.code, self.opened()), (9015, []))
+
+    def opened(self) -> list[str]:
+        """The descriptors of the file that is sent."""
+        path = self.path.resolve()
+        return [each.name for each in Path("/proc/self/fd").iterdir() if each.resolve() == path]
 
     async def test_a_file_that_is_gone(self) -> None:
         _, port = start(self, self.folder)
