@@ -23,8 +23,11 @@ from cwmpagent.agent.ports import (
     UdpPort,
     Xmpp,
 )
+from cwmpagent.errors import CwmpFault
+from cwmpagent.protocol.masking import quoted
 from cwmpagent.protocol.stun.binding import StunOptions
 from cwmpagent.protocol.transfers.file import FileDownload
+from cwmpagent.protocol.transfers.record import Kind
 from cwmpagent.protocol.transfers.window import CONFIRMATION_NEEDED
 
 
@@ -122,6 +125,14 @@ class TransferOptions:
     vendor_modes: Collection[str] = ()
     max_size: int = 2**32
     timeout: float = 3600.0
+
+    def check_file_type(self, file_type: str, kind: Kind) -> None:
+        """Raise CwmpFault 9003 for a FileType that no installer knows or, for an upload, no source."""
+        if kind is Kind.UPLOAD and not self.source.knows(file_type):
+            raise CwmpFault(9003, f"there is no file of type {quoted(file_type)} to upload")
+        if kind is not Kind.UPLOAD and not self.installer.knows(file_type):
+            applied = "neither [hooks] install nor an installer of a program applies"
+            raise CwmpFault(9003, f"{applied} files of type {quoted(file_type)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

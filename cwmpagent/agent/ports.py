@@ -47,8 +47,8 @@ class Timers(Protocol):
 class Restart(Protocol):
     """Restarts of the device; each begins once the code of the session has returned."""
 
-    def reboot(self, command_key: str) -> None:
-        """Reboot the device; ``command_key``: that of the Reboot RPC, for the log."""
+    def reboot(self, command_key: str, *, local: bool = False) -> None:
+        """Reboot the device; for the log: ``command_key`` of the RPC, ``local``: somebody at the device has asked."""
 
     def factory_reset(self) -> None:
         """Discard the whole saved state, and boot."""

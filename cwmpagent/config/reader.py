@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import shutil
 import stat
@@ -129,16 +130,16 @@ def _config(
             "connection_request", lambda table: _connection_request(table, environ), "password_file"
         ),
         xmpp=tables.section("xmpp", _xmpp),
-        state=tables.section("state", _state),
+        state=(state := tables.section("state", _state)),
         log=tables.section("log", _log),
         control=tables.section("control", lambda table: ControlConfig(socket=table.path("socket"))),
         hooks=(hooks := tables.section("hooks", _hooks)),
         transfers=tables.section("transfers", _transfers),
-        software=tables.section("software", _software),
+        software=(software := tables.section("software", _software)),
         parameters=MappingProxyType(tables.parameters()),
         warnings=tuple(map(str, _hook_problems(hooks))),
     )
-    errors = [*tables.errors, *exposed]
+    errors = [*tables.errors, *_software_problems(software, state), *exposed]
     if errors:
         raise_first([*errors, *_hook_problems(hooks)])
     return config
@@ -365,6 +366,19 @@ def _hook_problems(hooks: HooksConfig) -> Iterator[ConfigError]:
             searched = "" if is_path else f" in {os.environ.get('PATH', os.defpath)}"
             reason = f"the program {program} {cause}{searched}: the device cannot carry out this request"
             yield ConfigError(f"hooks.{item.name}", reason)
+
+
+def _software_problems(software: SoftwareConfig, state: StateConfig) -> Iterator[ConfigError]:
+    """An error for a directory that is in the one of the state, and for a user that does not exist."""
+    directory, closed = software.directory, state.directory.resolve()
+    if directory is not None and directory.resolve().is_relative_to(closed):
+        reason = f"{directory} is in [state] directory, which is closed to the user of the programs: choose another one"
+        yield ConfigError("software.directory", reason)
+    try:
+        if software.user:
+            pwd.getpwnam(software.user)
+    except KeyError:
+        yield ConfigError("software.user", f"there is no user {shown(software.user)} on this machine")
 
 
 _SECTIONS = MappingProxyType(

@@ -231,8 +231,6 @@ class Assembly:
                 limits=ArchiveLimits(config.largest_unit, config.most_members),
                 log=lambda line: self._observer(Noted(f"software: {line}")),
             )
-        except KeyError:
-            raise ConfigError("software.user", "there is no such user") from None
         except ValueError as error:
             raise ConfigError("software.user", str(error)) from None
         except OSError as error:

@@ -83,9 +83,9 @@ class Lifecycle(Restart):
         await self.runtime.stop()
         self._remove(self.runtime)
 
-    def reboot(self, command_key: str) -> None:
-        """Reboot, requested by the ACS."""
-        self._restart(Rebooting(command_key, factory_reset=False))
+    def reboot(self, command_key: str, *, local: bool = False) -> None:
+        """See :class:`~cwmpagent.agent.ports.Restart`."""
+        self._restart(Rebooting(command_key, factory_reset=False, local=local))
 
     def factory_reset(self) -> None:
         """Reset to factory values, requested by the ACS."""

@@ -239,12 +239,14 @@ class FakeWatch:
 
 
 class FakeRestart:
-    """Records restarts: the CommandKey of a reboot, None for a factory reset."""
+    """Records restarts: the CommandKey of a reboot, None for a factory reset; ``local``: reboots asked for here."""
 
     def __init__(self) -> None:
         self.begun: list[str | None] = []
+        self.local = 0
 
-    def reboot(self, command_key: str) -> None:
+    def reboot(self, command_key: str, *, local: bool = False) -> None:
+        self.local += local
         self.begun.append(command_key)
 
     def factory_reset(self) -> None:

@@ -115,8 +115,8 @@ class TransferCommandTests(CommandCase):
     async def test_refused(self) -> None:
         url = self.files + "f"
         for words, hint in (
-            (("download", "9 Unheard Of", url), "cannot be downloaded (fault 9003)"),
-            (("upload", "9 Unheard Of", url), "cannot be uploaded (fault 9003)"),
+            (("download", "9 Unheard Of", url), "nor an installer of a program applies files of type 9 Unheard Of"),
+            (("upload", "9 Unheard Of", url), "no file of type 9 Unheard Of to upload (fault 9003)"),
             (("upload", LOG, "tftp://127.0.0.1/f"), "(fault 9013)"),
             (("upload", LOG, "http://cpe:x@127.0.0.1/f"), "user name or password"),
             (("upload", LOG, url, "--credentials", str(self.state.parent / "none")), "cannot be read"),

@@ -19,6 +19,14 @@ DOWNLOAD_TYPE = "3 Vendor Configuration File"
 UPLOAD_TYPES = re.compile(r"1 Vendor Configuration File|3 Vendor Configuration File ([1-9][0-9]{0,8})")
 OWN_ALIAS = "cpe-"
 """Begin of the aliases that only a device assigns."""
+LEFT_OUT = (
+    "DeviceInfo.BootFirmwareImage",
+    "DeviceInfo.FirmwareImage.",
+    "ManagementServer.DelayReboot",
+    "ManagementServer.ScheduleReboot",
+    "SoftwareModules.ExecutionUnit.",
+)
+"""Writable, but no configuration: orders of the ACS, and rows that come and go with images and software modules."""
 
 
 class ConfigurationInstaller(Installer):
@@ -54,7 +62,7 @@ class ConfigurationInstaller(Installer):
 
 
 class ConfigurationSource(FileSource):
-    """Writes the writable parameters to a file; aliases that the device assigned are left out.
+    """Writes the writable parameters to a file, but not :data:`LEFT_OUT` and aliases that the device assigned.
 
     A device has one configuration, which is written for each row of DeviceInfo.VendorConfigFile.
     ``secrets``: whether hidden parameters are written, too; then ``write`` must encrypt.
@@ -94,6 +102,8 @@ class ConfigurationSource(FileSource):
         await self._write(path, configuration_text(values))
 
     def _is_portable(self, name: str) -> bool:
+        if name.removeprefix(self._tree.model.root.path).startswith(LEFT_OUT):
+            return False
         definition = self._tree.definition(name)
         if aliased_row(name, definition) is not None:
             return not self._tree.text(name).startswith(OWN_ALIAS)

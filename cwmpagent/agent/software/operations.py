@@ -18,10 +18,12 @@ from cwmpagent.agent.software.execution import ExecutionUnits
 from cwmpagent.agent.software.files import SoftwareFiles
 from cwmpagent.agent.software.records import SoftwareRecords
 from cwmpagent.errors import SoftwareFailure
+from cwmpagent.protocol.masking import quoted
 from cwmpagent.protocol.software import faults
 from cwmpagent.protocol.software.operation import Kind, Operation, Outcome, Phase
 from cwmpagent.protocol.software.targets import check_package, check_state, selected
 from cwmpagent.protocol.software.unit import DeploymentUnit, Package, UnitStatus
+from cwmpagent.protocol.transfers.url import shown_url
 from cwmpagent.values import UNKNOWN_TIME, format_time
 
 Reference = Callable[[str, str], Awaitable[str]]
@@ -221,7 +223,8 @@ class SoftwareOperations:
             reason=str(failure),
         )
         await self._records.save(state.with_operations(step, (operation.done(outcome),)))
-        self._observer(Noted(f"{operation.kind} of a deployment unit has failed ({outcome.code}): {failure}"))
+        name = quoted(f"{operation.uuid} {shown_url(operation.url)}".strip())
+        self._observer(Noted(f"{operation.kind} of deployment unit {name} has failed ({outcome.code}): {failure}"))
         if unit is not None and operation.kind is not Kind.INSTALL and operation.phase is Phase.APPLYING:
             await self._execution.start_automatically(unit.duid, self._ran)
 

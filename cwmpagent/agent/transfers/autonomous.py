@@ -89,9 +89,7 @@ class AutonomousTransfers:
 
         Raises CwmpFault 9003, 9004, 9013, and 9002 if it cannot be saved.
         """
-        knows = self._options.installer.knows if order.kind is Kind.DOWNLOAD else self._options.source.knows
-        if not knows(order.file_type):
-            raise CwmpFault(9003, f"this FileType cannot be {order.kind.value.lower()}ed")
+        self._options.check_file_type(order.file_type, order.kind)
         order.check()
         file_url = parse_file_url(order.url)
         transfer = Transfer(

@@ -87,7 +87,7 @@ class Installation:
     async def reboot(self, transfer: Transfer) -> None:
         """Restart the device for ``transfer``; the record says so before."""
         await self._records.change(replace(transfer, state=State.RESTARTING))
-        self._restart.reboot(transfer.command_key)
+        self._restart.reboot(transfer.command_key, local=transfer.autonomous)
 
     async def confirm(self, transfer: Transfer) -> None:
         """Ask after a restart whether the file is in force; it is not applied again."""

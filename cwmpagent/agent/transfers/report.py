@@ -29,7 +29,7 @@ class TransferReport(Report):
         """Return a line for each transfer, and one for the last that ended."""
         transfers = self.status()["transfers"]
         for each in transfers["queued"]:
-            yield "Transfer", _text(each)
+            yield f"Transfer {each['number']}", _text(each)
         last = transfers["last"]
         if last is not None:
             outcome = f"failed with {last['fault']}: {quoted(last['reason'])}" if last["fault"] else "done"
@@ -52,6 +52,7 @@ class TransferReport(Report):
     def _queued(self, transfer: Transfer) -> dict[str, Any]:
         progress = self._activity.progress(transfer.number)
         return {
+            "number": transfer.number,
             "rpc": transfer.kind.value,
             "file_type": transfer.file_type,
             "command_key": transfer.command_key,
@@ -68,12 +69,13 @@ class TransferReport(Report):
         wall, fact = self._activity.last
         return {
             "at": stamped(wall),
+            "number": fact.number,
             "rpc": fact.rpc,
             "file_type": fact.file_type,
             "command_key": fact.command_key,
             "fault": fact.fault,
             "reason": fact.reason,
-            "seconds": fact.seconds,
+            "seconds": None if fact.seconds is None else round(fact.seconds, 3),
             "octets": fact.octets,
         }
 

@@ -60,8 +60,7 @@ class TransferRpcs:
 
     async def upload(self, request: Upload) -> UploadResponse:
         """Queue an upload (A.4.1.5). Raises CwmpFault as :meth:`download`."""
-        if not self._options.source.knows(request.file_type):
-            raise CwmpFault(9003, "this FileType cannot be uploaded")
+        self._options.check_file_type(request.file_type, Kind.UPLOAD)
         transfer = Transfer(
             number=self._records.free_number(),
             kind=Kind.UPLOAD,
@@ -114,8 +113,7 @@ class TransferRpcs:
         )
 
     def _download(self, kind: Kind, request: Download | ScheduleDownload) -> Transfer:
-        if not self._options.installer.knows(request.file_type):
-            raise CwmpFault(9003, "this FileType cannot be downloaded")
+        self._options.check_file_type(request.file_type, kind)
         file_url = parse_file_url(request.url)
         now = self._records.now()
         windows: tuple[Window, ...] = ()

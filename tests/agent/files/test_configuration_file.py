@@ -9,7 +9,7 @@ from twisted.internet.defer import succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from cwmpagent.agent.facts import ParametersChanged
-from cwmpagent.agent.files.configuration_file import ConfigurationInstaller, ConfigurationSource
+from cwmpagent.agent.files.configuration_file import LEFT_OUT, ConfigurationInstaller, ConfigurationSource
 from cwmpagent.agent.parameters.access import Access
 from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.agent.parameters.provider_calls import GuardedProviders
@@ -72,6 +72,13 @@ class ConfigurationTests(SynchronousTestCase):
         self.assertNotIn("hush", str(self.data))
         for absent in (SECRET, PORTS + "1.Alias", PORTS + "1.Status", "Device.DeviceInfo.SerialNumber"):
             self.assertNotIn(absent, values)
+
+    def test_orders_and_what_depends_on_images_are_no_configuration(self) -> None:
+        writable = [name for name in self.written() if name.removeprefix("Device.").startswith(LEFT_OUT)]
+        self.assertEqual(writable, [])
+        tree = self.box.simulated.runtime.tree
+        for path in ("DeviceInfo.BootFirmwareImage", "ManagementServer.DelayReboot", "ManagementServer.ScheduleReboot"):
+            self.assertTrue(tree.definition("Device." + path).writable, path)
 
     def test_the_process_died_before_the_values_were_set(self) -> None:
         installer, file = self.received(self.values(**{CODE: "second"}))

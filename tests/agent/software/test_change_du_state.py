@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from cwmpagent.agent.facts import Noted
 from cwmpagent.agent.options import SoftwareOptions
 from cwmpagent.agent.parameters.changes import Origin
 from cwmpagent.agent.parameters.provider_values import FRESH
@@ -156,6 +157,13 @@ class ChangeTests(SoftwareCase):
         self.assertEqual((self.installer.installed["1"].version, self.value(UNIT + ".Version")), ("1.0", "1.0"))
         self.assertEqual(self.value(UNIT + ".Status"), "Installed")
         self.assertEqual(self.installer.running, {("1", "main")})
+
+    def test_the_log_says_what_has_failed(self) -> None:
+        self.ask(UpdateOpStruct(uuid=UUID), InstallOpStruct(url="http://files.example/no.tar?token=hush"))
+        texts = [fact.text for fact in self.simulated.facts if isinstance(fact, Noted) and "has failed" in fact.text]
+        self.assertIn(f"Update of deployment unit {UUID} has failed (9028)", texts[0])
+        self.assertIn(" http://files.example/no.tar has failed (9016)", texts[1])
+        self.assertNotIn("hush", str(texts))
 
     def test_an_installer_that_crashes_is_a_fault(self) -> None:
         self.installer.fails["install"] = RuntimeError("impossible")

@@ -52,6 +52,7 @@ class ActivityTests(TransferCase):
         assert isinstance(ended, TransferEnded)
         self.assertEqual((ended.fault, ended.reason), (9012, "wrong password"))
         self.assertEqual(self.report().status()["transfers"]["last"]["fault"], 9012)
+        self.assertEqual(self.report().status()["transfers"]["last"]["number"], 1)
         self.assertIn("Last transfer", [label for label, _ in self.report().summary()])
         self.assertEqual(self.metrics()["cwmpagent_transfers_total/failure"], 1)
 
@@ -74,6 +75,8 @@ class ActivityTests(TransferCase):
         self.assertEqual((running["state"], running["octets"], running["total"]), ("transferring", 5, 10))
         self.assertEqual((waiting["state"], waiting["octets"], waiting["command_key"]), ("queued", 0, "later"))
         texts = [text for _, text in self.report().summary()]
+        self.assertEqual([label for label, _ in self.report().summary()], ["Transfer 1", "Transfer 2"])
+        self.assertEqual([running["number"], waiting["number"]], [1, 2])
         self.assertEqual(texts[0], f"Download of {FIRMWARE}: transferring, 5 of 10 octets")
         self.assertNotIn("hush", str(self.report().status()))
         metrics = self.metrics()

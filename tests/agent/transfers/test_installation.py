@@ -12,7 +12,20 @@ from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.agenda.events import CONNECTION_REQUEST, Event
 from cwmpagent.protocol.transfers.file import ReceivedFile
 from cwmpagent.values import UNKNOWN_TIME
-from tests.agent.transfers.test_transfers import CONFIGURATION, TransferCase, download
+from tests.agent.ports import finished
+from tests.agent.transfers.test_transfers import CONFIGURATION, FIRMWARE, TransferCase, download, own
+
+
+class RestartTests(TransferCase):
+    def test_who_has_asked_for_the_restart(self) -> None:
+        self.ask(download())
+        self.simulated.run(5)
+        self.assertEqual((self.simulated.restarts.begun, self.simulated.restarts.local), (["k"], 0))
+        self.restart(booted=True)
+        assert self.simulated.runtime.transfers is not None
+        finished(self.simulated.runtime.transfers.autonomous.begin(own(file_type=FIRMWARE)))
+        self.simulated.run(5)
+        self.assertEqual((self.simulated.restarts.begun[-1], self.simulated.restarts.local), ("", 1))
 
 
 class UnsavedTests(TransferCase):
