@@ -22,6 +22,7 @@ from cwmpagent.protocol.transfers import retry
 from tests.agent.bench import reactor
 from tests.conformance.test_transfers import CONTENT, TransferCase
 from tests.transport.certificates import Authority
+from tests.transport.http.scripted import Contexts
 
 KIND = "X 00D09E Rules"
 BAD, GOOD = "bad", "good"
@@ -140,15 +141,12 @@ class BadInputTests(TransferCase):
     async def test_a_wrong_certificate(self) -> None:
         signed = Authority().sign("127.0.0.1")
 
-        class Context:
-            def getContext(self) -> SSL.Context:
-                made = SSL.Context(SSL.TLS_SERVER_METHOD)
-                made.use_certificate(signed.certificate)
-                made.use_privatekey(signed.private)
-                return made
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        context.use_certificate(signed.certificate)
+        context.use_privatekey(signed.private)
 
         untyped: Any = reactor
-        port = untyped.listenSSL(0, self.server.site(), Context(), interface="127.0.0.1")
+        port = untyped.listenSSL(0, self.server.site(), Contexts(context), interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         await self.started()
         await self.fails(9015, "is not trusted", url=f"https://127.0.0.1:{port.getHost().port}/{BAD}")

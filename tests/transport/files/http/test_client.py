@@ -24,6 +24,7 @@ from cwmpagent.transport.files.http.client import HttpFileClient
 from cwmpagent.transport.tls.trust import TlsTrust
 from tests.lab.files.serving import start
 from tests.transport.certificates import Authority
+from tests.transport.http.scripted import Contexts
 
 untyped: Any = reactor
 CONTENT = bytes(range(256)) * 4096
@@ -228,14 +229,11 @@ class TlsTests(FilesCase):
 
         served = factory or Site(File(str(self.folder)))
 
-        class Context:
-            def getContext(self) -> SSL.Context:
-                made = SSL.Context(SSL.TLS_SERVER_METHOD)
-                made.use_certificate(signed.certificate)
-                made.use_privatekey(signed.private)
-                return made
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        context.use_certificate(signed.certificate)
+        context.use_privatekey(signed.private)
 
-        port = untyped.listenSSL(0, served, Context(), interface="127.0.0.1")
+        port = untyped.listenSSL(0, served, Contexts(context), interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         return int(port.getHost().port)
 
