@@ -184,12 +184,15 @@ class AgentRuntime:
         requests.stop_http()
         # Both at the same time: each has the few seconds of its own timeout.
         closing = Deferred.fromCoroutine(requests.xmpp.stop()) if requests.xmpp is not None else succeed(None)
+        sessions = Deferred.fromCoroutine(
+            self.sessions.stop()
+        )  # before the transfers: the end of one may open a session
         if self.transfers is not None:
             await self.transfers.queue.stop()
-        await self.sessions.stop()
+        await sessions
         self.acs_methods.stop()
         await self.after_session.stop()
-        if self.transfers is not None:  # after the sessions: none opens where an installation ends
+        if self.transfers is not None:
             await self.transfers.queue.settled()
         if self.software is not None:
             await self.software.stop()

@@ -54,7 +54,7 @@ class BadInputTests(TransferCase):
 
     def configured(self, **transfers: Any) -> Config:
         config = super().configured(**transfers)
-        hooks = replace(config.hooks, install=(sys.executable, *config.hooks.install[1:]), install_timeout=2.0)
+        hooks = replace(config.hooks, install=(sys.executable, *config.hooks.install[1:]), install_timeout=8.0)
         return replace(config, hooks=hooks)
 
     def file(self, name: str, **more: Any) -> Download:
@@ -154,7 +154,7 @@ class BadInputTests(TransferCase):
     async def test_installers_that_hang_die_or_write_too_much(self) -> None:
         await self.started()
         for content, words in (
-            (b"hang ", "has not ended within 2 s"),
+            (b"hang ", "has not ended within 8 s"),
             (b"die  ", "was ended by SIGKILL"),
             (b"flood", "no room on the flash"),
         ):

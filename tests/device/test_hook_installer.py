@@ -122,6 +122,7 @@ class HookInstallerTests(TestCase):
             while not self.logged:
                 await self.pause()
             install.cancel()
+            install.cancel()
             if isinstance(result, bool):
                 self.assertIs(await install, result)
             else:

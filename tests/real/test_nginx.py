@@ -55,6 +55,8 @@ class NginxCase(TestCase):
         )
 
     async def fetch(self, url: str, client: HttpFileClient | None = None, **changes: Any) -> None:
+        """Fetch the file; ``told`` has the reports of this attempt alone."""
+        self.told.clear()
         given: dict[str, Any] = {"url": url, "path": str(self.path), "most": 1 << 30, "seconds": 60.0}
         self.told.clear()  # the first is where this download begins
         await (client or self.client()).download(FileDownload(**(given | changes)), self.told.append)

@@ -73,13 +73,17 @@ class HookInstaller:
             raise TransferFailure(
                 9010, f"the program of hooks.{hook} cannot be started: {error.strerror}", permanent=True
             ) from None
-        try:
-            ending = await program.wait()
-        except CancelledError:
-            program.stop()
-            ending = await program.wait()
-            if hook == "installed":  # it is asked again
-                raise
+        ending: Ending | None = None
+        cancelled = False
+        while ending is None:
+            try:
+                ending = await program.wait()
+            except CancelledError:  # also a second time: it ends soon
+                if not cancelled:
+                    program.stop()
+                cancelled = True
+        if cancelled and hook == "installed":  # it is asked again
+            raise CancelledError
         output.end(program.skipped)
         if not ending.timed_out and (ending.status == 0 or (ending.status == RESTART and hook == "install")):
             return ending.status

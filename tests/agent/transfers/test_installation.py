@@ -97,6 +97,15 @@ class StopTests(TransferCase):
         self.assertEqual([str(each.fault_struct.fault_string) for each in self.reports()], ["half of it is written"])
         self.assertEqual(self.files.confirmed, [])
 
+    def test_no_session_opens_where_the_stop_ends_an_installation(self) -> None:
+        self.files.installing = Deferred()
+        self.ask(download())
+        self.simulated.run(5)
+        sessions = len(self.simulated.acs.sessions)
+        self.simulated.happen(Event(CONNECTION_REQUEST))
+        self.assertIsNone(self.successResultOf(Deferred.fromCoroutine(self.simulated.runtime.stop())))
+        self.assertEqual(len(self.simulated.acs.sessions), sessions)
+
     def test_an_installer_that_does_not_stop(self) -> None:
         async def stubborn(file: ReceivedFile, progress: Callable[[str], None]) -> bool:
             try:

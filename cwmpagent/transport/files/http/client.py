@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -155,9 +156,10 @@ class HttpFileClient:
     ) -> int:
         """Receive the body. Returns the octets of the whole file. Raises TransferFailure."""
         silence = Silence(self._reactor, self._silence, file.seconds)
+        bounded = replace(file, size=file.size or begin.total)
         try:
             body = ReceivedBody(
-                file,
+                bounded,
                 begin,
                 progress,
                 silence.over,

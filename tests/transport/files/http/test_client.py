@@ -343,6 +343,11 @@ class HostileTests(FilesCase):
             self.assertEqual(self.path.read_bytes(), whole, answer)
             self.assertEqual(self.told[-1].validator, '"v1"' if whole == b"ABCDE" else "", answer)
 
+    async def test_a_part_with_more_octets_than_the_file(self) -> None:
+        self.path.write_bytes(b"A")
+        failure = await self.failure(self.serve(part(b"BCDEFGH", place="1-4/5", etag='"v1"')), validator='"v1"')
+        self.assertEqual((failure.code, failure.permanent), (9018, True))
+
     async def test_more_than_the_file_size_without_a_length(self) -> None:
         failure = await self.failure(self.serve(b"HTTP/1.0 200 OK\r\n\r\n123456"), size=5)
         self.assertEqual((failure.code, failure.permanent), (9018, True))
