@@ -86,7 +86,7 @@ def _text(queued: Json) -> str:
     if queued["octets"]:
         parts.append(f"{queued['octets']} of {queued['total'] or 'an unknown number of'} octets")
     if queued["failed_attempts"]:
-        parts.append(f"{queued['failed_attempts']} failed attempts")
+        parts.append(f"failed attempts: {queued['failed_attempts']}")
     if queued["installer"]:
         parts.append(quoted(queued["installer"]))
     return ", ".join(parts)

@@ -19,6 +19,7 @@ from cwmpagent.protocol.transfers import failures, ftp
 from cwmpagent.protocol.url_host import url_host
 from cwmpagent.transport.addresses import is_address
 from cwmpagent.transport.deadline import within
+from cwmpagent.transport.error_text import cause
 from cwmpagent.transport.files.ftp.control import FtpControl
 from cwmpagent.transport.files.ftp.data import FtpData
 from cwmpagent.transport.files.ftp.tls import FtpTls
@@ -219,7 +220,7 @@ class FtpSession:
         except DNSLookupError as error:
             raise failures.unreachable("the name of the file server cannot be resolved") from error
         except ConnectError as error:
-            raise failures.unreachable(f"no {what} to the file server: {error.osError or error}") from error
+            raise failures.unreachable(f"no {what} to the file server: it {cause(error)}") from error
         except Exception as error:  # Twisted raises many kinds
             raise failures.unreachable(f"no {what} to the file server: {type(error).__name__}") from error
 

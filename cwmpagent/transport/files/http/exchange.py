@@ -18,6 +18,7 @@ from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.auth import Authenticator, Credentials
 from cwmpagent.protocol.transfers import failures
 from cwmpagent.transport.deadline import within
+from cwmpagent.transport.error_text import cause
 from cwmpagent.transport.files.http.endpoints import FileServerEndpoints
 from cwmpagent.transport.files.sent_file import SentFile
 from cwmpagent.transport.tls.trust import TlsTrust
@@ -155,7 +156,7 @@ class HttpExchange:
         if isinstance(error, TwistedTimeout):
             return failures.unreachable("no connection to the file server in time")
         if isinstance(error, ConnectError):
-            return failures.unreachable(f"no connection to the file server: {error.osError or error}")
+            return failures.unreachable(f"no connection to the file server: it {cause(error)}")
         if isinstance(error, ResponseFailed | ResponseNeverReceived):
             causes = "; ".join(sorted({reason.getErrorMessage()[:200] for reason in error.reasons}))
             return failures.unreachable(f"the file server sends no valid response: {causes}")

@@ -268,7 +268,7 @@ class RefusalTests(FtpCase):
         number = port.getHost().port
         await port.stopListening()
         failure = await self.failure(url=f"ftp://127.0.0.1:{number}/x")
-        self.assert_failure(failure, 9015, False, "no connection to the file server")
+        self.assert_failure(failure, 9015, False, "the file server: it cannot be reached: Connection refused")
 
 
 class HostileTests(FtpCase):

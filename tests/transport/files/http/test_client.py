@@ -366,6 +366,7 @@ class HostileTests(FilesCase):
         await port.stopListening()
         failure = await self.failure(f"http://127.0.0.1:{number}/")
         self.assertEqual((failure.code, failure.permanent), (9015, False))
+        self.assertEqual(str(failure), "no connection to the file server: it cannot be reached: Connection refused")
 
 
 class UploadTests(FilesCase):
