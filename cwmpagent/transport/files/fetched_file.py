@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from twisted.internet.threads import deferToThreadPool
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.transfers import failures
 from cwmpagent.protocol.transfers.file import FileDownload, Progress
+from cwmpagent.transport.files.limits import Silence
+from cwmpagent.transport.files.received_body import ReceivedBody
 from cwmpagent.transport.files.written_file import SPACE_LEFT
 
 _PAUSE = 0.05
@@ -61,9 +64,38 @@ def in_thread(reactor: Any) -> Callable[[Callable[[], None]], Deferred[None]]:
     return partial(deferToThreadPool, reactor, reactor.getThreadPool())
 
 
-def give_way(reactor: Any, urgent: Callable[[], bool]) -> Callable[[Callable[[], None]], Any]:
-    """A function that calls another one after a pause if ``urgent`` returns True; it returns the timer, or None."""
-    return lambda go_on: reactor.callLater(_PAUSE, go_on) if urgent() else None
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """How a client receives files.
+
+    ``silence``: seconds without an octet after which a transfer is cut. ``free``: free octets of the file system of a
+    path. While ``urgent`` returns True, downloads leave the reactor to others for most of the time.
+    """
+
+    reactor: Any
+    monotonic: Callable[[], float]
+    silence: float
+    free: Callable[[str], int]
+    urgent: Callable[[], bool]
+
+    def begin(
+        self, file: FileDownload, begin: Progress, progress: Callable[[Progress], None]
+    ) -> tuple[ReceivedBody, Silence]:
+        """The body that receives the rest of ``file``, and its limits of time, which run. Raises TransferFailure."""
+        silence = Silence(self.reactor, self.silence, file.seconds)
+        bounded = replace(file, size=file.size or begin.total)
+        elsewhere = in_thread(self.reactor)
+        try:
+            body = ReceivedBody(
+                bounded, begin, progress, silence.over, self.monotonic, self.free, elsewhere, self._give_way
+            )
+        except OSError as error:
+            raise failures.other(f"the file cannot be written: {error.strerror}") from error
+        silence.begin(lambda reason: body.fail(failures.broken_off(reason)))
+        return body, silence
+
+    def _give_way(self, go_on: Callable[[], None]) -> Any:
+        return self.reactor.callLater(_PAUSE, go_on) if self.urgent() else None
 
 
 async def to_disk(reactor: Any, path: str) -> None:

@@ -14,15 +14,7 @@ from cwmpagent.errors import TooSlowError, TransferFailure
 from cwmpagent.protocol.transfers import failures, ftp
 from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress
 from cwmpagent.transport.deadline import within
-from cwmpagent.transport.files.fetched_file import (
-    check_space,
-    check_total,
-    check_whole,
-    give_way,
-    in_thread,
-    size_of,
-    to_disk,
-)
+from cwmpagent.transport.files.fetched_file import Reception, check_space, check_total, check_whole, size_of, to_disk
 from cwmpagent.transport.files.ftp.data import FtpData
 from cwmpagent.transport.files.ftp.session import FtpNetwork, FtpSession, address_of
 from cwmpagent.transport.files.limits import Silence
@@ -57,7 +49,7 @@ class FtpFileClient:
         self._network = FtpNetwork(reactor, trust, monotonic, connect, answer, implicit_port)
         self._silence = silence
         self._free = free
-        self._urgent = urgent
+        self._reception = Reception(reactor, monotonic, silence, free, urgent)
 
     async def download(self, file: FileDownload, progress: Callable[[Progress], None]) -> None:
         """Fetch ``file``; it is on the disk when this returns. Raises TransferFailure.
@@ -127,22 +119,7 @@ class FtpFileClient:
             begin = replace(begin, octets=0)
         await session.begin("RETR", path)
         progress(begin)
-        silence = Silence(self._reactor, self._silence, file.seconds)
-        bounded = replace(file, size=file.size or begin.total)
-        try:
-            body = ReceivedBody(
-                bounded,
-                begin,
-                progress,
-                silence.over,
-                self._monotonic,
-                self._free,
-                in_thread(self._reactor),
-                give_way(self._reactor, self._urgent),
-            )
-        except OSError as error:
-            raise failures.other(f"the file cannot be written: {error.strerror}") from error
-        silence.begin(lambda reason: body.fail(failures.broken_off(reason)))
+        body, silence = self._reception.begin(file, begin, progress)
         concluded = Deferred.fromCoroutine(_conclude(session, body))
         try:
             data.receive(body)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -14,18 +13,10 @@ from twisted.web.iweb import IResponse
 from cwmpagent.errors import TransferFailure
 from cwmpagent.protocol.transfers import failures
 from cwmpagent.protocol.transfers.file import FileDownload, FileUpload, Progress
-from cwmpagent.transport.files.fetched_file import (
-    check_space,
-    check_total,
-    check_whole,
-    give_way,
-    in_thread,
-    size_of,
-    to_disk,
-)
+from cwmpagent.transport.files.fetched_file import Reception, check_space, check_total, check_whole, size_of, to_disk
 from cwmpagent.transport.files.http.exchange import HttpExchange, abandon
 from cwmpagent.transport.files.limits import Silence
-from cwmpagent.transport.files.received_body import ReceivedBody, free_space
+from cwmpagent.transport.files.received_body import free_space
 from cwmpagent.transport.files.sent_file import SentFile, Told
 from cwmpagent.transport.tls.trust import TlsTrust
 
@@ -61,7 +52,7 @@ class HttpFileClient:
         self._first_byte = first_byte
         self._silence = silence
         self._free = free
-        self._urgent = urgent
+        self._reception = Reception(reactor, monotonic, silence, free, urgent)
 
     async def download(self, file: FileDownload, progress: Callable[[Progress], None]) -> None:
         """Fetch ``file``; it is on the disk when this returns. Raises TransferFailure.
@@ -155,23 +146,11 @@ class HttpFileClient:
         self, file: FileDownload, response: IResponse, begin: Progress, progress: Callable[[Progress], None]
     ) -> int:
         """Receive the body. Returns the octets of the whole file. Raises TransferFailure."""
-        silence = Silence(self._reactor, self._silence, file.seconds)
-        bounded = replace(file, size=file.size or begin.total)
         try:
-            body = ReceivedBody(
-                bounded,
-                begin,
-                progress,
-                silence.over,
-                self._monotonic,
-                self._free,
-                in_thread(self._reactor),
-                give_way(self._reactor, self._urgent),
-            )
-        except OSError as error:
+            body, silence = self._reception.begin(file, begin, progress)
+        except TransferFailure:
             abandon(response)
-            raise failures.other(f"the file cannot be written: {error.strerror}") from error
-        silence.begin(lambda reason: body.fail(failures.broken_off(reason)))
+            raise
         try:
             response.deliverBody(body)  # type: ignore[no-untyped-call]  # no types there
             await body.done
