@@ -184,9 +184,8 @@ class AgentRuntime:
         requests.stop_http()
         # Both at the same time: each has the few seconds of its own timeout.
         closing = Deferred.fromCoroutine(requests.xmpp.stop()) if requests.xmpp is not None else succeed(None)
-        sessions = Deferred.fromCoroutine(
-            self.sessions.stop()
-        )  # before the transfers: the end of one may open a session
+        # Begun before the transfers stop: the end of one may open a session.
+        sessions = Deferred.fromCoroutine(self.sessions.stop())
         if self.transfers is not None:
             await self.transfers.queue.stop()
         await sessions

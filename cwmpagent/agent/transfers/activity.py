@@ -1,4 +1,4 @@
-"""What the transfers do since the start: facts of their begin, repetitions and end, and their progress for reports."""
+"""Activity of the transfers since the start: facts of begin, repetition and end, and the progress for reports."""
 
 from __future__ import annotations
 

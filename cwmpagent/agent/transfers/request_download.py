@@ -94,7 +94,7 @@ class DownloadRequests:
 
 
 def _wrong(request: RequestDownload) -> str:
-    """What is wrong with ``request``, or an empty string."""
+    """Reason why ``request`` cannot be sent; empty if it can."""
     pairs = [(each.name, each.value) for each in request.file_type_arg]
     if not 0 < len(request.file_type) <= LONGEST_FILE_TYPE or len(pairs) > MOST_ARGUMENTS:
         return f"a file type of 1 to {LONGEST_FILE_TYPE} characters and at most {MOST_ARGUMENTS} arguments are expected"

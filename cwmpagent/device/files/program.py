@@ -29,7 +29,7 @@ LONGEST_LINE = 300
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a program ended. ``status``: its exit status, or the negative number of the signal that ended it."""
+    """The end of a program. ``status``: its exit status, or the negative number of the signal that ended it."""
 
     status: int
     timed_out: bool = False

@@ -27,7 +27,7 @@ class ProgramOutput:
         self._count = 0
 
     def lines(self) -> Lines:
-        """What cuts one stream of the program into lines for this log."""
+        """A protocol that cuts one stream of the program into lines for this log."""
         return Lines(self.add)
 
     def add(self, line: str) -> None:

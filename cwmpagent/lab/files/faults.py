@@ -179,7 +179,7 @@ class FileFaults:
         return tuple(taken)
 
     def version(self, path: str) -> int:
-        """How often the file at ``path`` was changed."""
+        """The number of changes of the file at ``path``."""
         return self._versions.get(path, 0)
 
     def waiting(self) -> Iterable[tuple[FileFault, int]]:

@@ -1,4 +1,4 @@
-"""What the file server did: one record for each request, the last thousand of them."""
+"""Requests to the file server: one record each, the last thousand of them."""
 
 from __future__ import annotations
 

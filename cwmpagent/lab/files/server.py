@@ -24,7 +24,7 @@ from cwmpagent.protocol.auth import Credentials
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSettings:
-    """What the file server serves, and to whom.
+    """Settings of the file server: its files, and the clients that may have them.
 
     ``folder``: the files. ``uploads``: where uploads go; None: ``uploads`` in ``folder``. ``largest``: octets of one
     upload; ``most``: number of uploads in the folder. ``plain`` and ``tls``: Twisted endpoint strings, empty for none.

@@ -16,7 +16,7 @@ from cwmpagent.protocol.agenda.saved_json import SavedJson
 
 @dataclass(frozen=True, slots=True)
 class StandbyPolicy:
-    """When ``13 WAKEUP`` is due: more than ``longest`` seconds without ConnectionRequests, more than ``periodic``
+    """Conditions of ``13 WAKEUP``: more than ``longest`` seconds without ConnectionRequests, more than ``periodic``
     missed periodic contacts (negative: never), or, with ``scheduled``, any missed scheduled contact.
     """
 

@@ -30,7 +30,7 @@ class Kind(StrEnum):
 
 
 class Phase(StrEnum):
-    """How far an operation has come. Each is saved before its work begins, and its work may be done again.
+    """The progress of an operation. Each phase is saved before its work begins, and its work may be done again.
 
     ``APPLYING``: the file is fetched; from here on it is no longer needed that the server answers.
     """

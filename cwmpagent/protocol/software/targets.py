@@ -1,4 +1,4 @@
-"""What an operation means: the deployment units that it works on, or the fault that it has (TR-069 A.4.1.10, A.5)."""
+"""Targets of an operation: the deployment units that it works on, or the fault that it has (TR-069 A.4.1.10, A.5)."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class ExecutionUnit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """What a fetched file says of itself. ``environment``: the one that it is made for; empty: any."""
+    """The description in a fetched file. ``environment``: the one that it is made for; empty: any."""
 
     name: str
     version: str

@@ -82,7 +82,7 @@ def size_in(reply: Reply) -> int | None:
 
 
 def validator(size: Reply, time: Reply) -> str:
-    """What continues a download: the size and the time of the file. Empty where the server does not tell both.
+    """Validator of a download: the size and the time of the file. Empty where the server does not tell both.
 
     ``size`` and ``time``: the answers to SIZE and MDTM (RFC 3659 3 and 4).
     """

@@ -1,4 +1,4 @@
-"""When a transfer begins, and whether a failed attempt is repeated."""
+"""Rules for the begin of a transfer, and for the repetition of a failed attempt."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Expired:
 
 
 def next_step(transfer: Transfer, now: Now) -> Begin | WaitUntil | Expired:
-    """What is to be done with a queued transfer at ``now``."""
+    """The next step of a queued transfer at ``now``."""
     if not transfer.windows:
         return Begin(transfer) if now.reached(transfer.begin.due) else WaitUntil(transfer.begin.due)
     for index, window in enumerate(transfer.windows[transfer.window :], transfer.window):

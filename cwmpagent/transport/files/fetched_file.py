@@ -66,7 +66,7 @@ def in_thread(reactor: Any) -> Callable[[Callable[[], None]], Deferred[None]]:
 
 @dataclass(frozen=True, slots=True)
 class Reception:
-    """How a client receives files.
+    """Settings with which a client receives files.
 
     ``silence``: seconds without an octet after which a transfer is cut. ``free``: free octets of the file system of a
     path. While ``urgent`` returns True, downloads leave the reactor to others for most of the time.

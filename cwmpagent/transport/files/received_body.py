@@ -157,7 +157,7 @@ class ReceivedBody(Protocol):
         self._end()
 
     def _refusal(self, octets: int) -> TransferFailure | None:
-        """Why the file must not have so many ``octets``."""
+        """Reason why the file must not have so many ``octets``; None if it may."""
         if octets > self._file.most:
             return failures.other(f"the file has more than the {self._file.most} octets allowed", permanent=True)
         if self._file.size and octets > self._file.size:

@@ -151,7 +151,7 @@ class FtpControl(LineReceiver):
             self._gone.callback(None)
 
     def _unread(self) -> bytes:
-        """What has arrived behind the last line that was read; it is dropped."""
+        """Octets behind the last line that was read; they are dropped."""
         unread: bytes = self.clearLineBuffer()  # type: ignore[no-untyped-call]  # no types there
         return unread
 

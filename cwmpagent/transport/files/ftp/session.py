@@ -32,7 +32,7 @@ _QUIT = 2.0
 
 @dataclass(frozen=True, slots=True)
 class FtpNetwork:
-    """What every session uses.
+    """The parts that all sessions share.
 
     ``connect``, ``answer``: seconds for each connection, and for each reply. ``implicit_port``: the port where
     ``ftps`` begins with TLS; on others it asks for TLS first. It is the default port, too.
